@@ -1,0 +1,20 @@
+// How many threads a call may use, and how the caller interrupts one.
+#pragma once
+
+namespace eigenlstm {
+
+/// Threads that a call may use, itself included. Default: EIGENLSTM_NUM_THREADS where set, else the CPUs that
+/// this process may run on. Small work uses fewer; results never depend on the number.
+int num_threads();
+
+/// Sets it. Throws std::invalid_argument unless 1 <= n <= 1024.
+void set_num_threads(int n);
+
+/// Thrown by a call that `set_interrupt_check`'s function stopped. The call's outputs are then unspecified.
+struct Interrupted {};
+
+/// Registers a function that long calls ask about every 50 ms, on the calling thread, whether to stop.
+/// Null (the default): never ask. The Python module uses it for Ctrl-C.
+void set_interrupt_check(bool (*check)());
+
+}  // namespace eigenlstm

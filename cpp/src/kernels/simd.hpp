@@ -1,0 +1,86 @@
+// SIMD vectors for the kernels: Eigen's packets, and the few operations that Eigen 3.4 lacks.
+// The only file with intrinsics. Included once per ISA, with the namespace Eigen renamed (cpp/CMakeLists.txt).
+#pragma once
+
+#include <Eigen/Core>
+#include <cstddef>
+#include <cstdint>
+
+namespace eigenlstm {
+namespace EIGENLSTM_ISA {
+
+using Index = std::ptrdiff_t;
+
+/// The widest vector of Real on this ISA, and its number of values.
+template <class Real>
+using Vec = typename Eigen::internal::packet_traits<Real>::type;
+template <class Real>
+constexpr Index lanes = Eigen::internal::packet_traits<Real>::size;
+
+#if defined(__AVX512F__) || defined(__ARM_NEON)
+constexpr int num_vector_registers = 32;
+#else
+constexpr int num_vector_registers = 16;
+#endif
+
+template <class Real>
+inline Vec<Real> load(const Real* p) { return Eigen::internal::ploadu<Vec<Real>>(p); }
+template <class Real>
+inline void store(Real* p, Vec<Real> v) { Eigen::internal::pstoreu(p, v); }
+template <class Real>
+inline Vec<Real> splat(Real x) { return Eigen::internal::pset1<Vec<Real>>(x); }
+template <class V>
+inline V set1(typename Eigen::internal::unpacket_traits<V>::type x) { return Eigen::internal::pset1<V>(x); }
+
+/// a * b + c: one rounding where the ISA has FMA, two where it has not (SSE4.2).
+template <class V>
+inline V madd(V a, V b, V c) { return Eigen::internal::pmadd(a, b, c); }
+template <class V>
+inline V add(V a, V b) { return Eigen::internal::padd(a, b); }
+template <class V>
+inline V sub(V a, V b) { return Eigen::internal::psub(a, b); }
+template <class V>
+inline V mul(V a, V b) { return Eigen::internal::pmul(a, b); }
+template <class V>
+inline V div(V a, V b) { return Eigen::internal::pdiv(a, b); }
+template <class V>
+inline V neg(V a) { return Eigen::internal::pnegate(a); }
+
+/// Keeps v in a register: the compiler may not fold its load into each use.
+template <class V>
+inline void pin(V& v) { EIGEN_OPTIMIZATION_BARRIER(v) }
+
+// clamp: min(max(x, lo), hi) that lets NaN through. x86's min and max return their second operand when one is
+// NaN; Arm's return NaN. shift_left: the bits of each value, shifted (for 2^n out of a float's exponent).
+#if defined(__ARM_NEON)
+inline Vec<float> clamp(Vec<float> x, Vec<float> lo, Vec<float> hi) { return vminq_f32(vmaxq_f32(x, lo), hi); }
+inline Vec<double> clamp(Vec<double> x, Vec<double> lo, Vec<double> hi) { return vminq_f64(vmaxq_f64(x, lo), hi); }
+template <int N>
+inline Vec<float> shift_left(Vec<float> v) { return vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(v), N)); }
+template <int N>
+inline Vec<double> shift_left(Vec<double> v) { return vreinterpretq_f64_u64(vshlq_n_u64(vreinterpretq_u64_f64(v), N)); }
+#elif defined(__AVX512F__)
+inline Vec<float> clamp(Vec<float> x, Vec<float> lo, Vec<float> hi) { return _mm512_min_ps(hi, _mm512_max_ps(lo, x)); }
+inline Vec<double> clamp(Vec<double> x, Vec<double> lo, Vec<double> hi) { return _mm512_min_pd(hi, _mm512_max_pd(lo, x)); }
+template <int N>
+inline Vec<float> shift_left(Vec<float> v) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(v), N)); }
+template <int N>
+inline Vec<double> shift_left(Vec<double> v) { return _mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(v), N)); }
+#elif defined(__AVX2__)
+inline Vec<float> clamp(Vec<float> x, Vec<float> lo, Vec<float> hi) { return _mm256_min_ps(hi, _mm256_max_ps(lo, x)); }
+inline Vec<double> clamp(Vec<double> x, Vec<double> lo, Vec<double> hi) { return _mm256_min_pd(hi, _mm256_max_pd(lo, x)); }
+template <int N>
+inline Vec<float> shift_left(Vec<float> v) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(v), N)); }
+template <int N>
+inline Vec<double> shift_left(Vec<double> v) { return _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(v), N)); }
+#else
+inline Vec<float> clamp(Vec<float> x, Vec<float> lo, Vec<float> hi) { return _mm_min_ps(hi, _mm_max_ps(lo, x)); }
+inline Vec<double> clamp(Vec<double> x, Vec<double> lo, Vec<double> hi) { return _mm_min_pd(hi, _mm_max_pd(lo, x)); }
+template <int N>
+inline Vec<float> shift_left(Vec<float> v) { return _mm_castsi128_ps(_mm_slli_epi32(_mm_castps_si128(v), N)); }
+template <int N>
+inline Vec<double> shift_left(Vec<double> v) { return _mm_castsi128_pd(_mm_slli_epi64(_mm_castpd_si128(v), N)); }
+#endif
+
+}  // namespace EIGENLSTM_ISA
+}  // namespace eigenlstm

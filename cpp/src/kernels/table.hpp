@@ -1,0 +1,99 @@
+// The seam between the core, compiled once, and the kernels, compiled once per ISA: a table of function
+// pointers. Only pointers and sizes cross it; no Eigen here.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace eigenlstm {
+
+using Index = std::ptrdiff_t;
+
+/// C[r][n] = C0[r][n] + sum over k of A(r, k) * B[k][n], one multiply-add chain per output, k ascending.
+///
+/// A(r, k) = a[r * a_row + (k / a_inner) * a_block + (k % a_inner) * a_k]: with a_inner = K a plain strided
+/// matrix, else one whose columns come in blocks (the gate layout [panel][row][4 L]).
+/// B is packed in panels of 4 L columns: B[k][n] = b[(n / 4L) * b_panel + k * 4L + n % 4L].
+/// C likewise: C[r][n] = c[(n / 4L) * c_panel + r * c_row + n % 4L]; c_panel = 4 L makes it a row-major matrix.
+/// Columns are counted in vectors of L; the last panel may hold fewer than 4.
+template <class Real>
+struct GemmArgs {
+  enum Start {
+    zero,   // C0 = 0
+    bias,   // C0 = the row of B before its first one, for every r
+    chain,  // C0 = C: goes on where an earlier call stopped, with the same bits as one call
+    add     // the sum starts at 0 and is added to C at the end
+  };
+  Index rows, vectors, K;
+  const Real* a;
+  Index a_row, a_k, a_block, a_inner;
+  const Real* b;
+  Index b_panel;
+  Real* c;
+  Index c_panel, c_row;
+  Start start;
+};
+
+/// One time step of one direction for `rows` rows and the panels [0, panels) of L units each:
+///   z = b + W x + R h_prev ; i f g o = act(z) ; c = f c_prev + i g ; h = o tanh(c)
+/// All arrays are packed and padded to whole vectors: no tails here.
+template <class Real>
+struct StepArgs {
+  Index rows, panels, input_size, hidden_size;
+  const Real* weights;  // [panel][1 + I + H][4][L]: bias, W, R
+  Index weights_panel;
+  const Real* x;        // [row][I], or null: z already holds b + W x
+  Index x_row;
+  const Real* h_prev;   // [row][H]
+  Index h_prev_row;
+  Real* z;              // [panel][row][4][L]
+  Index z_panel;        // 0: one tile used for all panels (only with x)
+  const Real* c_prev;   // [row][panels * L], may equal c
+  Index c_prev_row;
+  Real *c, *h;          // [row][panels * L]
+  Index c_row, h_row;
+  Real* gates;          // [panel][row][4][L]: i f g o after activation, or null
+  Index gates_panel;
+};
+
+/// The twin of StepArgs, backwards in time, for `panels` panels: from the recurrent part of dh,
+/// dy and dc to dz, and dc of the step before.
+template <class Real>
+struct StepBackwardArgs {
+  Index rows, panels;
+  const Real* gates;    // [panel][row][4][L]
+  Index gates_panel;
+  const Real *c_prev, *c;  // [row][panels * L]
+  Index c_prev_row, c_row;
+  const Real *dy, *dh;  // [row][panels * L], dh: what flows in from step t + 1
+  Index dy_row, dh_row;
+  Real* dc;             // [row][panels * L] in: from step t + 1, out: for step t - 1
+  Index dc_row;
+  Real* dz;             // [panel][row][4][L]
+  Index dz_panel;
+};
+
+template <class Real>
+struct KernelTable {
+  Index lanes;      // L: values in a vector
+  Index tile_rows;  // MR: rows of a register tile
+  void (*gemm)(const GemmArgs<Real>&);
+  void (*step_forward)(const StepArgs<Real>&);
+  void (*step_backward)(const StepBackwardArgs<Real>&);
+  void (*sigmoid)(const Real* x, Real* y, Index n);
+  void (*tanh)(const Real* x, Real* y, Index n);
+  void (*sum_rows)(Index rows, const Real* x, Index x_row, Index vectors, Real* sum);  // sum[v] += x[r][v], r ascending
+  Real (*fma_peak)(Index iterations);  // independent FMA chains, for the benchmarks; flops = iterations * fma_peak_flops
+};
+
+struct Kernels {
+  const char* eigen_version;
+  KernelTable<float> f32;
+  KernelTable<double> f64;
+};
+
+/// The table of the ISA in use (isa.hpp). Throws as isa() does.
+template <class Real>
+const KernelTable<Real>& kernels();
+
+}  // namespace eigenlstm
