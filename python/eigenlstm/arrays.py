@@ -1,0 +1,56 @@
+"""Arrays in: taken without a silent change of dtype, refused with the argument's name."""
+
+import numpy as np
+
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def float_dtype(dtype, where):
+    """The dtype of a layer: float32 or float64, as an ``np.dtype``."""
+    try:
+        resolved = np.dtype(dtype)
+    except TypeError:
+        resolved = None
+    if resolved not in FLOATS:
+        raise TypeError(f"{where}: dtype must be float32 or float64, got {dtype!r}")
+    return resolved
+
+
+def as_array(x, dtype, where, name="x"):
+    """`x` as an ndarray of exactly `dtype`.
+
+    Lists of Python numbers carry no dtype of their own and are read as `dtype`; whatever carries
+    one (ndarray, torch tensor, pandas frame) must carry this one. ``TypeError`` otherwise.
+    """
+    array = x if type(x) is np.ndarray else _read(x, dtype, where, name)
+    if array.dtype != dtype:
+        raise TypeError(f"{where}: {name} must have dtype {dtype}, got {array.dtype}; "
+                        f"convert with {name}.astype(np.{dtype})")
+    return array
+
+
+def _read(x, dtype, where, name):
+    leaf = x
+    while isinstance(leaf, (list, tuple)) and leaf:
+        leaf = leaf[0]
+    plain = isinstance(leaf, (int, float, list, tuple)) and not isinstance(leaf, bool)
+    try:
+        array = np.asarray(x, dtype=dtype) if plain else np.asarray(x)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{where}: {name} cannot be read as an array of {dtype}: {error}") from None
+    return np.asarray(array)
+
+
+def as_lengths(lengths, batch, time, where):
+    """Valid steps of each row as int64 ``(batch,)`` in ``[0, time]``; ``None`` stays ``None``."""
+    if lengths is None:
+        return None
+    array = np.asarray(lengths)
+    if array.dtype.kind not in "iu" and array.size:
+        raise TypeError(f"{where}: lengths must be integers, got {array.dtype}")
+    if array.shape != (batch,):
+        raise ValueError(f"{where}: lengths must have shape ({batch},), got {array.shape}")
+    if array.size and not (0 <= array.min() and array.max() <= time):
+        raise ValueError(f"{where}: lengths must lie in 0..{time}, "
+                         f"got {array.min()}..{array.max()}")
+    return array.astype(np.int64, copy=False)

@@ -1,0 +1,287 @@
+"""What every layer has: parameters in a flat buffer, gradients beside them, a name and a config."""
+
+import itertools
+import math
+import os
+import warnings
+
+import numpy as np
+
+from .arrays import as_array, float_dtype
+from .parameters import ParameterStore, blank_parameters, initialising
+
+_registry = {}
+_MASK64 = (1 << 64) - 1
+
+
+def mix_seed(seed, index):
+    """A 64-bit key from a 64-bit seed and an index: splitmix64 (Steele, Lea, Flood 2014)."""
+    z = (seed + (index + 1) * 0x9E3779B97F4A7C15) & _MASK64
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK64
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK64
+    return z ^ (z >> 31)
+
+
+def layer_class(name):
+    """The class of layers registered as `name`; ``KeyError`` if there is none."""
+    return _registry[name]
+
+
+class Views(dict):
+    """name -> view into the flat buffer. Assigning to a name copies into the view."""
+
+    def __setitem__(self, name, value):
+        if name not in self:
+            raise KeyError(f"no parameter {name!r}; there are {', '.join(self) or 'none'}")
+        view = self[name]
+        value = as_array(value, view.dtype, name, "value")
+        if value.shape != view.shape:
+            raise ValueError(f"{name}: shape must be {view.shape}, got {value.shape}")
+        view[...] = value
+
+    def update(self, *others, **named):
+        for name, value in dict(*others, **named).items():
+            self[name] = value
+
+    def __ior__(self, other):
+        self.update(other)
+        return self
+
+    def _fixed(self, *_, **__):
+        raise TypeError("the names of a layer's parameters are fixed")
+
+    __delitem__ = pop = popitem = clear = setdefault = _fixed
+
+    def __reduce__(self):  # a copy owns its arrays and is an ordinary dict
+        return dict, ({name: np.array(view) for name, view in self.items()},)
+
+
+class Layer:
+    """Base of all layers.
+
+    A layer holds parameters and gradients and no activations: what `forward` must remember for
+    `backward` is in the tape that it returns. Calling a layer is inference and may be done from
+    many threads at once.
+
+    A subclass calls ``_build(specs, dtype, seed)`` in its constructor, implements `forward`,
+    `backward`, `config` and, where it has parameters, ``_initialise(rng)``. It is registered under
+    its class name, so that `load` finds it.
+    """
+
+    recurrent = False   # forward takes state= and returns (y, state, tape)
+    keeps_time = True   # gives (B, T, …) for (B, T, …): lengths go on to the next layer
+    stochastic = False  # forward draws random numbers from `seed` in training
+
+    _parent = None      # name of the model that it is part of
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        name = cls.__name__
+        known = _registry.get(name)
+        if known is not None and known.__module__ != cls.__module__:
+            raise TypeError(f"a layer named {name} exists already, in {known.__module__}")
+        _registry[name] = cls
+
+    # -- construction ---------------------------------------------------------------------------
+
+    def _build(self, specs, dtype=None, seed=None):
+        """Allocate `specs` (an iterable of (name, shape)) and draw the initial values from `seed`.
+
+        `dtype` is None for layers without parameters, which take either.
+        """
+        where = type(self).__name__
+        self._dtype = None if dtype is None else float_dtype(dtype, where)
+        if seed is not None and not (isinstance(seed, (int, np.integer)) and 0 <= seed <= _MASK64):
+            raise ValueError(f"{where}: seed must be None or an integer in 0..2**64-1, got {seed!r}")
+        self._seed = None if seed is None else int(seed)
+        self._draws = itertools.count()
+        store = ParameterStore(specs, self._dtype or np.float32)
+        self._specs = store.specs
+        self._bind(store, 0)
+        if initialising() and store.size:
+            self._initialise(np.random.default_rng(seed))
+            store.touch()
+
+    def _initialise(self, rng):
+        """Write initial values into `_param_views`."""
+
+    def _bind(self, store, offset):
+        """Make `store` from `offset` on the home of the parameters; values are not copied here."""
+        size = sum(math.prod(shape) for _, shape in self._specs)
+        self._store, self._offset, self._size = store, offset, size
+        self._flat_params = store.params[offset:offset + size]
+        self._flat_grads = store.grads[offset:offset + size]
+        self._param_views = self._cut(self._flat_params)
+        self._grad_views = self._cut(self._flat_grads)
+
+    def _cut(self, flat):
+        return Views((name, flat[part].reshape(shape))
+                     for (name, shape), part in zip(self._specs, self.param_slices().values()))
+
+    def _move(self, store, offset):
+        """Move parameters and gradients to `store` from `offset` on."""
+        if self._size and self._store.held():
+            warnings.warn(f"views of the parameters of this {type(self).__name__} that were taken "
+                          "before it became part of a model no longer belong to it", stacklevel=4)
+        params, grads = self._flat_params, self._flat_grads
+        self._bind(store, offset)
+        self._flat_params[:] = params
+        self._flat_grads[:] = grads
+        store.touch()
+
+    # -- parameters -----------------------------------------------------------------------------
+
+    @property
+    def dtype(self):
+        """``np.dtype`` of the parameters; None where there are none and either float is taken."""
+        return self._dtype
+
+    @property
+    def num_params(self):
+        """Number of trained values."""
+        return self._size
+
+    @property
+    def params(self):
+        """dict name -> writable view into `flat_params`."""
+        return self._cut(self.flat_params)
+
+    @property
+    def grads(self):
+        """dict name -> writable view into `flat_grads`."""
+        return self._cut(self._flat_grads)
+
+    @property
+    def flat_params(self):
+        """All parameters, ``(num_params,)``, as a writable view. Assigning copies values in."""
+        return self._store.public(self._offset, self._offset + self._size)
+
+    @flat_params.setter
+    def flat_params(self, values):
+        self._flat_params[:] = self._flat(values, "flat_params")
+        self._store.touch()
+
+    @property
+    def flat_grads(self):
+        """All gradients, ``(num_params,)``, as a writable view. Assigning copies values in."""
+        return self._flat_grads[:]
+
+    @flat_grads.setter
+    def flat_grads(self, values):
+        self._flat_grads[:] = self._flat(values, "flat_grads")
+
+    def _flat(self, values, name):
+        where = f"{type(self).__name__}.{name}"
+        values = as_array(values, self._store.dtype, where, "values")
+        if values.shape != (self._size,):
+            raise ValueError(f"{where}: must have shape ({self._size},), got {values.shape}")
+        return values
+
+    def param_slices(self):
+        """dict name -> slice of `flat_params` that holds the parameter."""
+        slices, start = {}, 0
+        for name, shape in self._specs:
+            slices[name] = slice(start, start := start + math.prod(shape))
+        return slices
+
+    def zero_grad(self):
+        """Set all gradients to zero."""
+        self._flat_grads.fill(0)
+
+    def touch(self):
+        """Say that parameters were changed by other means than the views of this layer."""
+        self._store.touch()
+
+    # -- state ----------------------------------------------------------------------------------
+
+    def state_dict(self):
+        """Copies of all parameters: dict name -> ndarray, in PyTorch's names and layouts."""
+        return {name: view.copy() for name, view in self._param_views.items()}
+
+    def load_state_dict(self, state):
+        """Copy values in from a dict like `state_dict` gives.
+
+        Every name, shape and dtype is checked before anything changes: ``ValueError`` (or
+        ``TypeError`` if only dtypes differ) lists all that does not fit.
+        """
+        where = f"{type(self).__name__}.load_state_dict"
+        state = self._canonical_state({name: np.asarray(value) for name, value in state.items()})
+        expected = self._state_specs()
+        shapes = [f"  missing     {name} {shape}" for name, shape in expected.items()
+                  if name not in state]
+        shapes += [f"  unexpected  {name} {value.shape}" for name, value in state.items()
+                   if name not in expected]
+        shapes += [f"  {name}: expected shape {expected[name]}, got {value.shape}"
+                   for name, value in state.items()
+                   if name in expected and value.shape != expected[name]]
+        dtypes = [f"  {name}: expected dtype {self._store.dtype}, got {value.dtype}"
+                  for name, value in state.items()
+                  if name in expected and value.dtype != self._store.dtype]
+        if shapes or dtypes:
+            error = ValueError if shapes else TypeError
+            raise error("\n".join([f"{where}: nothing was loaded, the state does not fit:",
+                                   *shapes, *dtypes]))
+        self._write_state(state)
+        self._store.touch()
+
+    def _canonical_state(self, state):
+        """`state` (name -> ndarray) with the other accepted spellings turned into the usual one."""
+        return state
+
+    def _state_specs(self):
+        """dict name -> shape of what `state_dict` gives."""
+        return dict(self._specs)
+
+    def _write_state(self, state):
+        """Copy a checked `state` into the parameters."""
+        for name, view in self._param_views.items():
+            view[...] = state[name]
+
+    def config(self):
+        """The constructor's arguments as a dict of JSON values."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_config(cls, config):
+        """A new layer from what `config` gave."""
+        return cls(**config)
+
+    def __reduce__(self):
+        return _rebuild, (type(self), self.config(), self._flat_params.copy(),
+                          self._flat_grads.copy())
+
+    # -- computation ----------------------------------------------------------------------------
+
+    def __call__(self, x, lengths=None):
+        """Inference: the ``y`` of `forward` with ``training=False``."""
+        return self.forward(x, lengths=lengths, training=False)[0]
+
+    def forward(self, x, *, lengths=None, training=True, seed=None):
+        """``(y, tape)``; the tape is what `backward` needs. `seed` keys random draws."""
+        raise NotImplementedError
+
+    def backward(self, tape, dy):
+        """``dx``; adds the gradients of the parameters to `grads`."""
+        raise NotImplementedError
+
+    def _next_seed(self):
+        """A fresh 64-bit key: the n-th of the layer's seed, or of one drawn from the system."""
+        if self._seed is None:
+            self._seed_drawn = getattr(self, "_seed_drawn", None) or _system_seed()
+        return mix_seed(self._seed_drawn if self._seed is None else self._seed, next(self._draws))
+
+    def __repr__(self):
+        arguments = ", ".join(f"{name}={value!r}" for name, value in self.config().items())
+        return f"{type(self).__name__}({arguments})"
+
+
+def _system_seed():
+    return int.from_bytes(os.urandom(8), "little")
+
+
+def _rebuild(cls, config, params, grads):
+    with blank_parameters(params.size):
+        layer = cls.from_config(config)
+    layer.flat_params = params
+    layer.flat_grads = grads
+    return layer

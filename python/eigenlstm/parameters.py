@@ -1,0 +1,127 @@
+"""One flat buffer of parameters and one of gradients, shared by the layers of a model."""
+
+import math
+import sys
+import threading
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import numpy as np
+
+from . import _core
+
+_ALIGNMENT = 64  # bytes: one cache line, one AVX-512 vector
+
+_blank_limit = ContextVar("blank_limit", default=None)
+
+
+@contextmanager
+def blank_parameters(limit):
+    """Layers built in here are not initialised and may not hold more than `limit` values together.
+
+    For those who overwrite the values at once (load, copy): what a file claims about sizes is
+    refused before anything is allocated for it.
+    """
+    token = _blank_limit.set([limit])
+    try:
+        yield
+    finally:
+        _blank_limit.reset(token)
+
+
+def initialising():
+    """Whether a layer under construction is to draw its initial values."""
+    return _blank_limit.get() is None
+
+
+def _counted(specs):
+    """`specs` as a list and the number of values in it, held against the limit while reading."""
+    budget = _blank_limit.get()
+    kept, size = [], 0
+    for name, shape in specs:
+        size += math.prod(shape)
+        kept.append((name, tuple(shape)))
+        if budget is not None and max(size, len(kept)) > budget[0]:
+            raise ValueError(f"the layers hold more values than the {budget[0]} that they may")
+    if budget is not None:
+        budget[0] -= size
+    return kept, size
+
+
+def _aligned_zeros(size, dtype):
+    raw = np.zeros(size * dtype.itemsize + _ALIGNMENT, np.uint8)
+    start = -raw.__array_interface__["data"][0] % _ALIGNMENT
+    return raw[start:start + size * dtype.itemsize].view(dtype)
+
+
+class ParameterStore:
+    """Parameters and gradients of any number of layers, each in one contiguous 1-D array.
+
+    Parameters
+    ----------
+    specs : iterable of (name, shape)
+        What it holds, in order.
+    dtype : np.dtype
+        float32 or float64.
+
+    Attributes
+    ----------
+    params, grads : ndarray, shape (size,), 64-byte aligned
+        For this package's own code. Whoever writes into `params` calls `touch` afterwards.
+
+    Notes
+    -----
+    `version` must tell exactly when packed weights are stale, although users write through NumPy
+    views as they please. A user can only write through a view that he holds, and every view that
+    leaves the package is cut from `_public`: a second array over the memory of `params` that stands
+    on a memoryview. NumPy makes the base of a view of a view the outermost *array*, and stops there
+    because the next base is no array, so each slice, reshape, memoryview or tensor made from a
+    public view keeps one reference to `_public` as long as it lives. While its reference count is
+    above the one it was born with, or once after it was, the bytes are compared by a 64-bit
+    fingerprint; when nobody has held a view since the last look, the answer costs nothing.
+    The package's own views are cut from `params` and do not count.
+    """
+
+    def __init__(self, specs, dtype):
+        self.specs, self.size = _counted(specs)
+        self.dtype = np.dtype(dtype)
+        self.params = _aligned_zeros(self.size, self.dtype)
+        self.grads = _aligned_zeros(self.size, self.dtype)
+        self._public = np.asarray(memoryview(self.params))
+        self._version = 1
+        self._fingerprint = None
+        self._handed_out = False
+        self._lock = threading.Lock()
+        self._unshared = sys.getrefcount(self._public)
+
+    def public(self, start, stop):
+        """A fresh writable view of ``params[start:stop]`` to hand to a user."""
+        view = self._public[start:stop]
+        self._handed_out = True  # after the view exists: `_look` then sees one of the two
+        return view
+
+    def held(self):
+        """Whether a user holds a view of the parameters now."""
+        return sys.getrefcount(self._public) > self._unshared
+
+    def touch(self):
+        """Say that the parameters have changed."""
+        with self._lock:
+            self._version += 1
+            self._fingerprint = None  # of the values before: must not match them again
+
+    def version(self):
+        """A number that differs from every earlier answer if the parameters may have changed."""
+        if self._handed_out:
+            self._look()
+        return self._version
+
+    def _look(self):
+        with self._lock:
+            self._handed_out = False  # before counting: a view taken meanwhile sets it again
+            if sys.getrefcount(self._public) > self._unshared:
+                self._handed_out = True
+            fingerprint = _core.fingerprint(self.params)
+            if fingerprint != self._fingerprint:
+                self._fingerprint = fingerprint
+                self._version += 1
