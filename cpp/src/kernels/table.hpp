@@ -82,8 +82,11 @@ struct KernelTable {
   void (*step_backward)(const StepBackwardArgs<Real>&);
   void (*sigmoid)(const Real* x, Real* y, Index n);
   void (*tanh)(const Real* x, Real* y, Index n);
-  void (*sum_rows)(Index rows, const Real* x, Index x_row, Index vectors, Real* sum);  // sum[v] += x[r][v], r ascending
-  Real (*fma_peak)(Index iterations);  // independent FMA chains, for the benchmarks; flops = iterations * fma_peak_flops
+  // sum[n] += the sum over r of x[r][n], r ascending
+  void (*sum_rows)(Index rows, const Real* x, Index x_row, Index vectors, Real* sum);
+  // (4H, K) gate matrix to panels [panel][k][4][L] that lie out_panel apart; units past H are zero.
+  void (*pack_gates)(Index H, Index K, const Real* w, Real* out, Index out_panel);
+  Real (*fma_peak)(Index iterations);  // 12 L multiply-adds an iteration: what the core can do at best
 };
 
 struct Kernels {

@@ -1,0 +1,70 @@
+// The LSTM cell on a tile of pre-activations [row][4 gates][L units], and its twin.
+//
+// Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000:
+//   i = sigmoid(z_i)  f = sigmoid(z_f)  g = tanh(z_g)  o = sigmoid(z_o)
+//   c = f c_prev + i g        h = o tanh(c)
+#pragma once
+
+#include "kernels/activations.hpp"
+#include "kernels/simd.hpp"
+#include "kernels/table.hpp"
+
+namespace eigenlstm {
+namespace EIGENLSTM_ISA {
+
+/// One panel of L units. `keep`: store i f g o for the backward pass. Inference and training take the same
+/// path to c and h, so that they give the same bits.
+template <class Real, bool keep>
+void cell_forward(const StepArgs<Real>& s, Index panel, const Real* z) {
+  using V = Vec<Real>;
+  constexpr Index L = lanes<Real>;
+  const Real* c_prev = s.c_prev + panel * L;
+  Real* c_out = s.c + panel * L;
+  Real* h_out = s.h + panel * L;
+  Real* gates = keep ? s.gates + panel * s.gates_panel : nullptr;
+  for (Index r = 0; r < s.rows; ++r, z += 4 * L) {
+    const V i = sigmoid(load(z));
+    const V f = sigmoid(load(z + L));
+    const V g = tanh(load(z + 2 * L));
+    const V o = sigmoid(load(z + 3 * L));
+    const V c = madd(f, load(c_prev + r * s.c_prev_row), mul(i, g));
+    store(c_out + r * s.c_row, c);
+    store(h_out + r * s.h_row, mul(o, tanh(c)));
+    if (keep) {
+      Real* out = gates + r * 4 * L;
+      store(out, i);
+      store(out + L, f);
+      store(out + 2 * L, g);
+      store(out + 3 * L, o);
+    }
+  }
+}
+
+template <class Real>
+void cell_backward(const StepBackwardArgs<Real>& s, Index panel) {
+  using V = Vec<Real>;
+  constexpr Index L = lanes<Real>;
+  const V one = set1<V>(Real(1));
+  const Real* gates = s.gates + panel * s.gates_panel;
+  Real* dz = s.dz + panel * s.dz_panel;
+  for (Index r = 0; r < s.rows; ++r, gates += 4 * L, dz += 4 * L) {
+    const Index u = panel * L;
+    const V i = load(gates), f = load(gates + L), g = load(gates + 2 * L), o = load(gates + 3 * L);
+    const V tanh_c = tanh(load(s.c + r * s.c_row + u));
+    const V dh = add(load(s.dh + r * s.dh_row + u), load(s.dy + r * s.dy_row + u));
+    // h = o tanh(c)
+    const V do_ = mul(dh, tanh_c);
+    const V dc = madd(mul(dh, o), sub(one, mul(tanh_c, tanh_c)), load(s.dc + r * s.dc_row + u));
+    // c = f c_prev + i g
+    const V di = mul(dc, g), dg = mul(dc, i), df = mul(dc, load(s.c_prev + r * s.c_prev_row + u));
+    store(s.dc + r * s.dc_row + u, mul(dc, f));
+    // i, f, o = sigmoid(z): dz = d (1 - s) s;   g = tanh(z): dz = d (1 - g^2)
+    store(dz, mul(mul(di, i), sub(one, i)));
+    store(dz + L, mul(mul(df, f), sub(one, f)));
+    store(dz + 2 * L, mul(dg, sub(one, mul(g, g))));
+    store(dz + 3 * L, mul(mul(do_, o), sub(one, o)));
+  }
+}
+
+}  // namespace EIGENLSTM_ISA
+}  // namespace eigenlstm

@@ -1,0 +1,74 @@
+// The kernels of one ISA: compiled once for each, with its flags and in its own namespace (cpp/CMakeLists.txt).
+#include "kernels/table.hpp"
+
+#include "kernels/pack.hpp"
+#include "kernels/step.hpp"
+
+#define EIGENLSTM_STRING_(x) #x
+#define EIGENLSTM_STRING(x) EIGENLSTM_STRING_(x)
+
+namespace eigenlstm {
+namespace EIGENLSTM_ISA {
+namespace {
+
+/// y = function(x) over any n: the tail goes through a padded vector, so that every value takes the same path.
+template <class Real, class Function>
+void map(const Real* x, Real* y, Index n, Function function) {
+  constexpr Index L = lanes<Real>;
+  Index j = 0;
+  for (; j + L <= n; j += L) store(y + j, function(load(x + j)));
+  if (j == n) return;
+  Real tail[L] = {};
+  for (Index l = 0; j + l < n; ++l) tail[l] = x[j + l];
+  store(tail, function(load(tail)));
+  for (Index l = 0; j + l < n; ++l) y[j + l] = tail[l];
+}
+
+template <class Real>
+void map_sigmoid(const Real* x, Real* y, Index n) { map(x, y, n, [](Vec<Real> v) { return sigmoid(v); }); }
+template <class Real>
+void map_tanh(const Real* x, Real* y, Index n) { map(x, y, n, [](Vec<Real> v) { return tanh(v); }); }
+
+template <class Real>
+void sum_rows(Index rows, const Real* x, Index x_row, Index vectors, Real* sum) {
+  constexpr Index L = lanes<Real>;
+  for (Index v = 0; v < vectors; ++v) {
+    Vec<Real> total = set1<Vec<Real>>(Real(0));
+    for (Index r = 0; r < rows; ++r) total = add(total, load(x + r * x_row + v * L));
+    store(sum + v * L, add(load(sum + v * L), total));
+  }
+}
+
+/// 12 independent chains of FMAs in registers.
+template <class Real>
+Real fma_peak(Index iterations) {
+  using V = Vec<Real>;
+  V acc[12];
+  for (int i = 0; i < 12; ++i) acc[i] = set1<V>(Real(i));
+  V a = set1<V>(Real(0.999)), b = set1<V>(Real(0.001));
+  for (Index n = 0; n < iterations; ++n) {
+    pin(a);
+    for (int i = 0; i < 12; ++i) acc[i] = madd(acc[i], a, b);
+  }
+  V total = acc[0];
+  for (int i = 1; i < 12; ++i) total = add(total, acc[i]);
+  return Eigen::internal::predux(total);
+}
+
+template <class Real>
+constexpr KernelTable<Real> make_table() {
+  return {lanes<Real>,       tile_rows,  gemm<Real>,     step_forward<Real>, step_backward<Real>, map_sigmoid<Real>,
+          map_tanh<Real>,    sum_rows<Real>, pack_gates<Real>, fma_peak<Real>};
+}
+
+}  // namespace
+
+const Kernels& table() {
+  static constexpr Kernels kernels = {
+      EIGENLSTM_STRING(EIGEN_WORLD_VERSION) "." EIGENLSTM_STRING(EIGEN_MAJOR_VERSION) "." EIGENLSTM_STRING(EIGEN_MINOR_VERSION),
+      make_table<float>(), make_table<double>()};
+  return kernels;
+}
+
+}  // namespace EIGENLSTM_ISA
+}  // namespace eigenlstm

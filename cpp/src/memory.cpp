@@ -1,0 +1,126 @@
+#include "memory.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <mutex>
+#include <new>
+#include <utility>
+
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
+namespace eigenlstm {
+namespace {
+
+constexpr std::size_t alignment = 64, huge_page = std::size_t(2) << 20;
+
+void* allocate(std::size_t bytes) {
+  const bool huge = bytes >= 2 * huge_page;
+  void* p = std::aligned_alloc(huge ? huge_page : alignment, bytes);
+  if (p == nullptr) throw std::bad_alloc();
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+  if (huge) madvise(p, bytes, MADV_HUGEPAGE);
+#endif
+  return p;
+}
+
+/// Freed blocks, few and bounded. A block serves a request that fills at least half of it.
+class Cache {
+ public:
+  void* take(std::size_t& bytes) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    Entry* best = nullptr;
+    for (Entry& e : entries_)
+      if (e.data != nullptr && e.bytes >= bytes && e.bytes / 2 <= bytes && (best == nullptr || e.bytes < best->bytes)) best = &e;
+    if (best == nullptr) return nullptr;
+    held_ -= best->bytes;
+    bytes = best->bytes;
+    return std::exchange(best->data, nullptr);
+  }
+
+  void put(void* data, std::size_t bytes) {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      Entry& slot = *std::min_element(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {
+        return (a.data ? a.bytes : 0) < (b.data ? b.bytes : 0);
+      });
+      const std::size_t freed = slot.data ? slot.bytes : 0;
+      if (freed < bytes && held_ - freed + bytes <= max_held) {
+        held_ += bytes - freed;
+        std::swap(slot.data, data);
+        slot.bytes = bytes;
+      }
+    }
+    std::free(data);
+  }
+
+ private:
+  struct Entry {
+    void* data = nullptr;
+    std::size_t bytes = 0;
+  };
+  static constexpr std::size_t max_held = std::size_t(512) << 20;
+  std::mutex mutex_;
+  std::array<Entry, 8> entries_;
+  std::size_t held_ = 0;
+};
+
+// Never destroyed: blocks may be freed by destructors that run at exit.
+Cache& cache() {
+  static Cache* const c = new Cache;
+  return *c;
+}
+
+std::size_t round_up(std::size_t bytes, std::size_t to) { return (bytes + to - 1) / to * to; }
+
+}  // namespace
+
+Block::Block(std::size_t bytes) {
+  if (bytes == 0) return;
+  if (bytes > (std::size_t(1) << 62)) throw std::bad_alloc();
+  bytes_ = round_up(bytes, bytes >= 2 * huge_page ? huge_page : alignment);
+  data_ = cache().take(bytes_);
+  if (data_ == nullptr) data_ = allocate(bytes_);
+}
+
+Block& Block::operator=(Block&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(bytes_, other.bytes_);
+  return *this;
+}
+
+void Block::release() noexcept {
+  if (data_ != nullptr) cache().put(data_, bytes_);
+  data_ = nullptr;
+}
+
+void Arena::reset() {
+  if (blocks_.size() > 1) {  // one block next time
+    std::size_t total = 0;
+    for (const Block& block : blocks_) total += block.bytes();
+    blocks_.clear();
+    blocks_.emplace_back(total);
+  }
+  used_ = 0;
+}
+
+void* Arena::take_bytes(std::size_t bytes) {
+  bytes = round_up(std::max<std::size_t>(bytes, 1), alignment);
+  if (blocks_.empty() || used_ + bytes > blocks_.back().bytes()) {
+    blocks_.emplace_back(std::max<std::size_t>(bytes, 1 << 16));
+    used_ = 0;
+  }
+  void* p = static_cast<char*>(blocks_.back().data()) + used_;
+  used_ += bytes;
+  return p;
+}
+
+Arena& arena() {
+  thread_local Arena local;
+  local.reset();
+  return local;
+}
+
+}  // namespace eigenlstm

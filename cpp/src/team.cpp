@@ -1,0 +1,223 @@
+#include "team.hpp"
+
+#include <pthread.h>
+#include <sched.h>
+
+#include <condition_variable>
+#include <cstdlib>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "eigenlstm/threads.hpp"
+
+#if defined(__x86_64__) || defined(__i386__)
+#include <immintrin.h>
+#endif
+
+namespace eigenlstm {
+namespace {
+
+inline void relax() {
+#if defined(__x86_64__) || defined(__i386__)
+  _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+/// Spins until `ready()`; after some 50 us gives the core away between looks, for machines whose cores are shared.
+template <class Ready>
+void spin_until(Ready ready) {
+  for (int i = 0; i < 2000; ++i) {
+    if (ready()) return;
+    relax();
+  }
+  while (!ready()) sched_yield();
+}
+
+class Pool {
+ public:
+  using Job = void (*)(void*, int);
+
+  ~Pool() {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      quit_ = true;
+      epoch_.fetch_add(1);
+    }
+    wake_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
+  }
+
+  bool try_take() { return !taken_.exchange(true, std::memory_order_acquire); }
+  void give_back() { taken_.store(false, std::memory_order_release); }
+
+  /// Members there can be, the caller included, starting threads as needed. The caller has taken the pool.
+  int grow(int members) {
+    try {
+      while (int(workers_.size()) < members - 1) workers_.emplace_back(&Pool::work, this, int(workers_.size()) + 1);
+    } catch (const std::system_error&) {  // no more threads to be had: go on with those there are
+    }
+    return int(workers_.size()) + 1 < members ? int(workers_.size()) + 1 : members;
+  }
+
+  void run(Job job, void* context, int members) {
+    job_ = job;
+    context_ = context;
+    members_ = members;
+    pending_.store(members - 1, std::memory_order_relaxed);
+    epoch_.fetch_add(1, std::memory_order_seq_cst);
+    if (sleepers_.load(std::memory_order_seq_cst) > 0) {
+      { std::lock_guard<std::mutex> lock(mutex_); }
+      wake_.notify_all();
+    }
+    job(context, 0);
+    spin_until([this] { return pending_.load(std::memory_order_acquire) == 0; });
+  }
+
+ private:
+  void work(int member) {
+    FlushDenormals flush;
+    unsigned seen = 0;
+    for (;;) {
+      seen = await(seen);
+      if (quit_) return;
+      // A job that this worker slept through has ended without it only if it was no member.
+      if (member < members_.load(std::memory_order_relaxed)) {
+        job_(context_, member);
+        pending_.fetch_sub(1, std::memory_order_release);
+      }
+    }
+  }
+
+  unsigned await(unsigned seen) {
+    for (int i = 0; i < 4000; ++i) {
+      const unsigned now = epoch_.load(std::memory_order_acquire);
+      if (now != seen) return now;
+      relax();
+    }
+    std::unique_lock<std::mutex> lock(mutex_);
+    sleepers_.fetch_add(1, std::memory_order_seq_cst);
+    wake_.wait(lock, [&] { return epoch_.load(std::memory_order_seq_cst) != seen; });
+    sleepers_.fetch_sub(1, std::memory_order_relaxed);
+    return epoch_.load(std::memory_order_acquire);
+  }
+
+  std::vector<std::thread> workers_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::atomic<bool> taken_{false}, quit_{false};
+  std::atomic<int> sleepers_{0}, members_{0};
+  Job job_ = nullptr;
+  void* context_ = nullptr;
+  alignas(64) std::atomic<unsigned> epoch_{0};
+  alignas(64) std::atomic<int> pending_{0};
+};
+
+// Never destroyed: a thread of the user's may still be in a call when the process exits. After a fork the
+// child has none of the threads, so it forgets the old pool and builds its own.
+std::atomic<Pool*> pool_{nullptr};
+
+Pool& pool() {
+  Pool* current = pool_.load(std::memory_order_acquire);
+  if (current != nullptr) return *current;
+  static const int registered = pthread_atfork(nullptr, nullptr, [] { pool_.store(nullptr); });
+  (void)registered;
+  Pool* fresh = new Pool;
+  if (pool_.compare_exchange_strong(current, fresh)) return *fresh;
+  delete fresh;
+  return *current;
+}
+
+int default_threads() {
+  if (const char* text = std::getenv("EIGENLSTM_NUM_THREADS"); text != nullptr && *text != '\0') {
+    char* end = nullptr;
+    const long n = std::strtol(text, &end, 10);
+    if (*end != '\0' || n < 1 || n > 1024)
+      throw std::runtime_error(std::string("EIGENLSTM_NUM_THREADS must be a whole number from 1 to 1024, got ") + text);
+    return int(n);
+  }
+#ifdef __linux__
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+#endif
+  const unsigned n = std::thread::hardware_concurrency();
+  return n > 0 ? int(n) : 1;
+}
+
+std::atomic<int> threads_{0};  // 0: not yet asked for
+std::atomic<bool (*)()> interrupt_check_{nullptr};
+constexpr auto poll_interval = std::chrono::milliseconds(50);
+
+}  // namespace
+
+int num_threads() {
+  int n = threads_.load(std::memory_order_relaxed);
+  if (n == 0) threads_.store(n = default_threads(), std::memory_order_relaxed);
+  return n;
+}
+
+void set_num_threads(int n) {
+  if (n < 1 || n > 1024)
+    throw std::invalid_argument("set_num_threads: n must be from 1 to 1024, got " + std::to_string(n));
+  threads_.store(n, std::memory_order_relaxed);
+}
+
+void set_interrupt_check(bool (*check)()) { interrupt_check_.store(check); }
+
+void Barrier::wait() {
+  if (members_ == 1) return;
+  const unsigned phase = phase_.load(std::memory_order_relaxed);
+  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == members_) {
+    arrived_.store(0, std::memory_order_relaxed);
+    phase_.store(phase + 1, std::memory_order_release);
+  } else {
+    spin_until([&] { return phase_.load(std::memory_order_acquire) != phase; });
+  }
+}
+
+Team::Team(int wanted) : next_poll_(std::chrono::steady_clock::now() + poll_interval) {
+  if (wanted > 1 && pool().try_take()) {
+    size_ = pool().grow(wanted);
+    if (size_ == 1) pool().give_back();
+  }
+}
+
+Team::~Team() {
+  if (size_ > 1) pool().give_back();
+}
+
+void Team::run_job(Job job, void* context) {
+  FlushDenormals flush;
+  if (size_ == 1) job(context, 0);
+  else pool().run(job, context, size_);
+}
+
+void Team::poll() {
+  bool (*check)() = interrupt_check_.load(std::memory_order_relaxed);
+  if (check == nullptr) return;
+  const auto now = std::chrono::steady_clock::now();
+  if (now < next_poll_) return;
+  next_poll_ = now + poll_interval;
+  if (check()) stopped_.store(true);
+}
+
+void Team::throw_if_stopped() const {
+  if (stopped()) throw Interrupted{};
+}
+
+#if defined(__x86_64__) || defined(__i386__)
+FlushDenormals::FlushDenormals() : saved_(_mm_getcsr()) { _mm_setcsr(unsigned(saved_) | 0x8040); }  // FTZ, DAZ
+FlushDenormals::~FlushDenormals() { _mm_setcsr(unsigned(saved_)); }
+#elif defined(__aarch64__)
+FlushDenormals::FlushDenormals() {
+  asm volatile("mrs %0, fpcr" : "=r"(saved_));
+  asm volatile("msr fpcr, %0" : : "r"(saved_ | (1ULL << 24)));  // FZ
+}
+FlushDenormals::~FlushDenormals() { asm volatile("msr fpcr, %0" : : "r"(saved_)); }
+#endif
+
+}  // namespace eigenlstm

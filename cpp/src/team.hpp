@@ -1,0 +1,74 @@
+// The threads of one call.
+//
+// A persistent pool: workers spin briefly for the next job, then sleep. One call at a time has the pool; a call
+// that finds it taken runs on its own thread alone (the results are the same bits). No OpenMP: libgomp hangs after fork.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+
+namespace eigenlstm {
+
+/// Sense-counting barrier for the members of a Team: spins, and yields when the wait is long.
+class Barrier {
+ public:
+  explicit Barrier(int members) : members_(members) {}
+  void wait();
+
+ private:
+  const int members_;
+  alignas(64) std::atomic<int> arrived_{0};
+  alignas(64) std::atomic<unsigned> phase_{0};
+};
+
+class Team {
+ public:
+  /// Takes the pool for up to `wanted` threads, the caller included; size() says how many there are.
+  explicit Team(int wanted);
+  ~Team();
+  Team(const Team&) = delete;
+  Team& operator=(const Team&) = delete;
+
+  int size() const { return size_; }
+
+  /// Calls f(member) for member = 0 .. size() - 1, each on a thread of its own, the caller being 0. f must not throw.
+  /// Denormals are flushed to zero inside f (promise 5).
+  template <class F>
+  void run(F&& f) {
+    run_job([](void* context, int member) { (*static_cast<F*>(context))(member); }, &f);
+  }
+
+  /// For member 0, often: asks the caller's interrupt check every 50 ms (threads.hpp).
+  void poll();
+  /// For every member: has the call been interrupted?
+  bool stopped() const { return stopped_.load(std::memory_order_relaxed); }
+  /// After run(): throws Interrupted if it was.
+  void throw_if_stopped() const;
+
+ private:
+  using Job = void (*)(void* context, int member);
+  void run_job(Job job, void* context);
+
+  int size_ = 1;
+  std::atomic<bool> stopped_{false};
+  std::chrono::steady_clock::time_point next_poll_;
+};
+
+/// Sets flush-to-zero and denormals-are-zero for its lifetime.
+class FlushDenormals {
+ public:
+  FlushDenormals();
+  ~FlushDenormals();
+
+ private:
+  unsigned long long saved_;
+};
+
+/// The part [begin, end) of n items that member `m` of `size` gets: contiguous, as even as possible.
+struct Range {
+  std::ptrdiff_t begin, end;
+};
+inline Range share(std::ptrdiff_t n, int m, int size) { return {n * m / size, n * (m + 1) / size}; }
+
+}  // namespace eigenlstm
