@@ -1,11 +1,8 @@
-"""Shared by every test: the oracle is importable as `reference`, and each test leaves the thread count as it was."""
+"""Shared by every test: each leaves the thread count as it was. (pyproject.toml puts `reference` on the path.)"""
 
 import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 
 @pytest.fixture(autouse=True)

@@ -99,7 +99,8 @@ def check_gradients(params, x, lengths=None, state=True, seed=3, tolerance=1e-6,
     opts = options(**chosen)
     y, (h, c), _ = lstm_forward(x, params, None, lengths, opts)
     h0, c0 = ([0.5 * rng.standard_normal(a.shape) for a in s] for s in (h, c))
-    dy, dh, dc = rng.standard_normal(y.shape), [rng.standard_normal(a.shape) for a in h], [rng.standard_normal(a.shape) for a in c]
+    dy = rng.standard_normal(y.shape)
+    dh, dc = ([rng.standard_normal(a.shape) for a in s] for s in (h, c))
     given = (h0, c0) if state else None
     dot = lambda arrays, weights: sum(np.nansum(a * w) for a, w in zip(arrays, weights))
 
@@ -117,12 +118,11 @@ def check_gradients(params, x, lengths=None, state=True, seed=3, tolerance=1e-6,
         assert relative_error(gradient, central_differences(loss, array)) < tolerance, name
 
 
-@pytest.mark.parametrize("lengths", [None, [2, 4, 0]], ids=["full", "ragged"])
 @pytest.mark.parametrize("case", CASES)
-def test_gradients_are_central_differences(case, lengths):
+def test_gradients_are_central_differences(case):
     rng = np.random.default_rng(4)
     params = random_params(rng, 2, 3, **CASES[case])
-    check_gradients(params, rng.standard_normal((3, 4, 2)), lengths)
+    check_gradients(params, rng.standard_normal((3, 3, 2)), [2, 3, 0])
 
 
 def test_ragged_rows_are_the_rows_alone():

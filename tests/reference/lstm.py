@@ -1,7 +1,7 @@
 """What `eigenlstm.LSTM` computes: directions, ragged rows and stacks of `cell`, forward and backward.
 
 x (B, T, I), y (B, T, D*P), state (h, c) with h (layers*D, B, P) and c (layers*D, B, H), D directions; parameters are
-named as PyTorch names them, with one bias: weight_ih_l0, weight_hh_l0, bias_l0, weight_hr_l0, …, weight_ih_l0_reverse.
+named as PyTorch names them, with one bias: weight_ih_l0, weight_hh_l0, bias_l0, weight_hr_l0, weight_ih_l0_reverse, ….
 The numbers of layers and directions, projection, peepholes, normalisation and learned states (h0_l0, c0_l0) show
 in the names. Where layers differ in width, h and c are lists of arrays (B, P) and (B, H).
 """
@@ -83,7 +83,8 @@ def direction_backward(steps, dy, dh, dc, lengths, grads, reverse, I):
     for t in reversed(range(T)):
         alive = (t < lengths)[:, None]
         # a row past its length sends nothing into the step and passes the state's gradient on
-        dx_t, dh_prev, dc_prev = cell_backward(steps[t], np.where(alive, dh + dy[:, t], 0), np.where(alive, dc, 0), grads)
+        dh_t, dc_t = np.where(alive, dh + dy[:, t], 0), np.where(alive, dc, 0)
+        dx_t, dh_prev, dc_prev = cell_backward(steps[t], dh_t, dc_t, grads)
         dx[:, t] = dx_t
         dh = np.where(alive, dh_prev, dh)
         dc = np.where(alive, dc_prev, dc)

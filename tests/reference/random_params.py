@@ -1,7 +1,5 @@
 """Random parameters and inputs for the tests, with the names and shapes that `lstm` reads."""
 
-import numpy as np
-
 
 def random_params(rng, I, H, num_layers=1, bidirectional=False, bias=True, P=0, peephole=False, layer_norm=False,
                   learned_state=False, merge="concat", scale=0.5):
