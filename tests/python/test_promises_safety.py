@@ -1,0 +1,235 @@
+"""Promises 4 and 5: shared between threads, forked, interrupted, and with the floating-point environment put back."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import eigenlstm as el
+from lstm_case import Case, Run, assert_all_same_bits, assert_same_bits
+
+HANG = 120        # seconds after which a test that hangs is ended
+BUSY = Case(40, 60, 8, 50, num_layers=2, bidirectional=True, ragged=True)      # work for several threads
+
+
+def test_concurrent_inference_on_one_layer():
+    run = Run(BUSY)
+    expected = [run.lstm(run.x * np.float32(k))[0] for k in range(4)]
+    for native in (1, 3):
+        el.set_num_threads(native)
+        with ThreadPoolExecutor(8) as threads:
+            results = threads.map(lambda k: run.lstm(run.x * np.float32(k % 4))[0], range(48))
+            for k, y in enumerate(results):
+                assert_same_bits(y, expected[k % 4])
+
+
+def test_concurrent_training_forwards_and_streams_beside_inference():
+    run = Run(Case(7, 40, 5, 33, num_layers=2))
+    expected = run.lstm(run.x)[0]
+
+    def infer(_):
+        return run.lstm(run.x)[0]
+
+    def train(_):
+        return run.lstm.forward(run.x)[0]
+
+    def stream(_):
+        session = run.lstm.stream(batch_size=7)
+        return np.stack([session.step(run.x[:, t]).copy() for t in range(40)], axis=1)
+
+    with ThreadPoolExecutor(6) as threads:
+        futures = [threads.submit(work, None) for _ in range(10) for work in (infer, train, stream)]
+        for future in futures:
+            assert_same_bits(future.result(), expected)
+
+
+def test_concurrent_first_calls_after_a_change_of_the_weights():
+    """Threads that find the packed weights stale together must all use the new ones."""
+    run = Run(Case(3, 5, 4, 40))
+    for value in np.linspace(-0.5, 0.5, 20, dtype=np.float32):
+        run.lstm.params["bias_l0"][:] = value
+        with ThreadPoolExecutor(6) as threads:
+            results = list(threads.map(lambda _: run.lstm(run.x)[0], range(6)))
+        other = el.LSTM(4, 40)
+        other.load_state_dict(run.lstm.state_dict())
+        for y in results:
+            assert_same_bits(y, other(run.x)[0])
+
+
+def test_the_gil_is_released():
+    """While a native call runs, Python code in another thread goes on."""
+    run = Run(Case(1, 1500, 8, 400))
+    import threading
+    started, finished, ticks = threading.Event(), threading.Event(), 0
+
+    def call():
+        started.set()
+        run.lstm(run.x)
+        finished.set()
+
+    interval = sys.getswitchinterval()
+    thread = threading.Thread(target=call)
+    thread.start()
+    started.wait()
+    while not finished.is_set():
+        ticks += 1
+    thread.join()
+    # a held GIL allows at most a few loops before the call takes it, and none until it returns
+    assert ticks > 1000, interval
+
+
+def in_child(work):
+    """Runs `work` in a forked child; True where it returned True. A child that hangs is ended by its own alarm."""
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(HANG)
+            code = 0 if work() is True else 2
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def same_as(run, expected):
+    assert_all_same_bits(run.everything(), expected)
+    return True
+
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork.*:DeprecationWarning")
+
+
+@needs_fork
+def test_a_forked_child_computes_after_native_threads_have_run():
+    el.set_num_threads(4)
+    run = Run(BUSY)
+    expected = run.everything()
+    assert in_child(lambda: same_as(run, expected))
+    assert in_child(lambda: in_child(lambda: same_as(run, expected)))           # and its child
+    assert same_as(run, expected)                                               # and the parent goes on
+
+
+@needs_fork
+def test_a_fork_during_another_threads_call():
+    el.set_num_threads(3)
+    run, long = Run(BUSY), Run(Case(30, 400, 8, 128))
+    expected, expected_long = run.everything(), long.lstm(long.x)[0]
+    with ThreadPoolExecutor(1) as threads:
+        for _ in range(4):
+            future = threads.submit(lambda: long.lstm(long.x)[0])
+            assert in_child(lambda: same_as(run, expected))
+            assert_same_bits(future.result(), expected_long)
+
+
+def infer_seed(seed):
+    run = Run(Case(20, 30, 5, 40, seed=seed))
+    return run.lstm(run.x)[0]
+
+
+@needs_fork
+def test_multiprocessing_with_fork():
+    el.set_num_threads(3)
+    expected = [infer_seed(seed) for seed in range(6)]
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        results = pool.map_async(infer_seed, range(6)).get(timeout=HANG)
+    for y, value in zip(results, expected):
+        assert_same_bits(y, value)
+
+
+INTERRUPTED = """
+    import os, signal, sys, threading, time
+    import numpy as np
+    import eigenlstm as el
+
+    what, threads, kind = sys.argv[1], int(sys.argv[2]), eval(sys.argv[3])
+    el.set_num_threads(threads)
+    lstm = el.LSTM(8, 512, seed=0, **kind)
+    x = np.random.default_rng(0).standard_normal((1, 2000, 8)).astype(np.float32)
+    y, _, tape = lstm.forward(x)
+    dy = np.ones_like(y)
+    call = {"infer": lambda: lstm(x), "forward": lambda: lstm.forward(x), "backward": lambda: lstm.backward(tape, dy)}[what]
+
+    begin = time.perf_counter()
+    call()
+    whole = time.perf_counter() - begin
+
+    for attempt in range(3):
+        threading.Timer(0.05 * whole * (1 + attempt), os.kill, (os.getpid(), signal.SIGINT)).start()
+        begin = time.perf_counter()
+        try:
+            call()
+        except KeyboardInterrupt:
+            part = time.perf_counter() - begin
+        else:
+            sys.exit("no KeyboardInterrupt")
+        if part > 0.15 * whole * (1 + attempt) + 0.4:
+            sys.exit(f"interrupted only after {part:.2f} s of {whole:.2f} s")
+        if not np.array_equal(lstm(x)[0], y):
+            sys.exit("the model gives other values afterwards")
+    print("done")
+"""
+
+
+def python(code, *arguments, **environment):
+    """A fresh interpreter that runs `code` with this process's path; -> CompletedProcess."""
+    path = os.pathsep.join([*sys.path, os.environ.get("PYTHONPATH", "")])
+    return subprocess.run([sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)], timeout=HANG, text=True,
+                          capture_output=True, env={**os.environ, "PYTHONPATH": path, **environment})
+
+
+@pytest.mark.parametrize("what, threads, kind", [
+    ("infer", 1, {}), ("infer", 2, {}), ("infer", 4, {"bidirectional": True}), ("forward", 2, {"num_layers": 2}),
+    ("backward", 1, {}), ("backward", 2, {"bidirectional": True}), ("backward", 4, {"bidirectional": True}),
+], ids=str)
+def test_ctrl_c_stops_a_long_call_and_leaves_the_model_usable(what, threads, kind):
+    """Long before the end of the call: compared with the same call left alone, so that slow machines pass too."""
+    result = python(INTERRUPTED, what, threads, kind)
+    assert (result.returncode, result.stdout) == (0, "done\n"), result.stderr
+
+
+def denormals_work():
+    """Whether this thread computes with denormals, in both types, at input and output."""
+    small32, small64 = np.float32(1e-40), np.float64(1e-310)
+    return bool(np.all(np.full(9, small32) * np.float32(0.5) > 0) and np.all(np.full(9, small64) * 0.5 > 0)
+                and np.all(np.full(9, np.finfo(np.float32).tiny) * np.float32(0.5) > 0))
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_floating_point_environment_is_restored(threads, dtype):
+    assert denormals_work()
+    el.set_num_threads(threads)
+    run = Run(Case(40, 60, 8, 50, dtype=dtype))
+    y, _, _, tape = run.forward()
+    assert denormals_work()
+    run.backward(tape)
+    assert denormals_work()
+    run.lstm.stream(batch_size=40).step(run.x[:, 0])
+    assert denormals_work()
+    with pytest.raises(ValueError):
+        run.lstm(run.x, lengths=[-1] * 40)
+    assert denormals_work()
+
+
+@pytest.mark.parametrize("B", [1, 400])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_denormals_are_flushed_during_a_call(B, dtype):
+    """The candidate takes x as it is, the gates are half open: a denormal x would give a denormal c and h."""
+    lstm = el.LSTM(1, 40, dtype=dtype)
+    lstm.flat_params[:] = 0
+    lstm.params["weight_ih_l0"][2 * 40:3 * 40] = 1
+    denormal = np.finfo(dtype).tiny / 16
+    for threads in (1, 3):
+        el.set_num_threads(threads)
+        for T in (1, 200):
+            y, (h, c) = lstm(np.full((B, T, 1), denormal, dtype))
+            assert not y.any() and not h.any() and not c.any()
+    assert lstm(np.full((B, 1, 1), 64 * denormal, dtype))[0].all()
