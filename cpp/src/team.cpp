@@ -4,10 +4,12 @@
 #include <sched.h>
 
 #include <condition_variable>
+#include <cstdint>
 #include <cstdlib>
 #include <mutex>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -41,12 +43,12 @@ void spin_until(Ready ready) {
 class Pool {
  public:
   using Job = void (*)(void*, int);
+  static constexpr std::uint64_t ticket_members = 4096, quit = ~std::uint64_t(0);
 
   ~Pool() {
     {
       std::lock_guard<std::mutex> lock(mutex_);
-      quit_ = true;
-      epoch_.fetch_add(1);
+      ticket_.store(quit);
     }
     wake_.notify_all();
     for (std::thread& worker : workers_) worker.join();
@@ -67,9 +69,9 @@ class Pool {
   void run(Job job, void* context, int members) {
     job_ = job;
     context_ = context;
-    members_ = members;
     pending_.store(members - 1, std::memory_order_relaxed);
-    epoch_.fetch_add(1, std::memory_order_seq_cst);
+    const std::uint64_t job_number = ticket_.load(std::memory_order_relaxed) / ticket_members + 1;
+    ticket_.store(job_number * ticket_members + std::uint64_t(members), std::memory_order_seq_cst);
     if (sleepers_.load(std::memory_order_seq_cst) > 0) {
       { std::lock_guard<std::mutex> lock(mutex_); }
       wake_.notify_all();
@@ -81,39 +83,39 @@ class Pool {
  private:
   void work(int member) {
     FlushDenormals flush;
-    unsigned seen = 0;
+    std::uint64_t seen = 0;
     for (;;) {
       seen = await(seen);
-      if (quit_) return;
-      // A job that this worker slept through has ended without it only if it was no member.
-      if (member < members_.load(std::memory_order_relaxed)) {
+      if (seen == quit) return;
+      // The ticket tells the job's members too: a worker that is none may look when the next job is already there.
+      if (std::uint64_t(member) < seen % ticket_members) {
         job_(context_, member);
         pending_.fetch_sub(1, std::memory_order_release);
       }
     }
   }
 
-  unsigned await(unsigned seen) {
+  std::uint64_t await(std::uint64_t seen) {
     for (int i = 0; i < 4000; ++i) {
-      const unsigned now = epoch_.load(std::memory_order_acquire);
+      const std::uint64_t now = ticket_.load(std::memory_order_acquire);
       if (now != seen) return now;
       relax();
     }
     std::unique_lock<std::mutex> lock(mutex_);
     sleepers_.fetch_add(1, std::memory_order_seq_cst);
-    wake_.wait(lock, [&] { return epoch_.load(std::memory_order_seq_cst) != seen; });
+    wake_.wait(lock, [&] { return ticket_.load(std::memory_order_seq_cst) != seen; });
     sleepers_.fetch_sub(1, std::memory_order_relaxed);
-    return epoch_.load(std::memory_order_acquire);
+    return ticket_.load(std::memory_order_acquire);
   }
 
   std::vector<std::thread> workers_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::atomic<bool> taken_{false}, quit_{false};
-  std::atomic<int> sleepers_{0}, members_{0};
+  std::atomic<bool> taken_{false};
+  std::atomic<int> sleepers_{0};
   Job job_ = nullptr;
   void* context_ = nullptr;
-  alignas(64) std::atomic<unsigned> epoch_{0};
+  alignas(64) std::atomic<std::uint64_t> ticket_{0};  // job number * ticket_members + the job's members
   alignas(64) std::atomic<int> pending_{0};
 };
 

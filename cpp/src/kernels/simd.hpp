@@ -16,6 +16,8 @@ template <class Real>
 using Vec = typename Eigen::internal::packet_traits<Real>::type;
 template <class Real>
 constexpr Index lanes = Eigen::internal::packet_traits<Real>::size;
+template <class V>
+using Scalar = typename Eigen::internal::unpacket_traits<V>::type;
 
 #if defined(__AVX512F__) || defined(__ARM_NEON)
 constexpr int num_vector_registers = 32;
@@ -30,7 +32,7 @@ inline void store(Real* p, Vec<Real> v) { Eigen::internal::pstoreu(p, v); }
 template <class Real>
 inline Vec<Real> splat(Real x) { return Eigen::internal::pset1<Vec<Real>>(x); }
 template <class V>
-inline V set1(typename Eigen::internal::unpacket_traits<V>::type x) { return Eigen::internal::pset1<V>(x); }
+inline V set1(Scalar<V> x) { return Eigen::internal::pset1<V>(x); }
 
 /// a * b + c: one rounding where the ISA has FMA, two where it has not (SSE4.2).
 template <class V>
@@ -60,12 +62,23 @@ inline Vec<float> shift_left(Vec<float> v) { return vreinterpretq_f32_u32(vshlq_
 template <int N>
 inline Vec<double> shift_left(Vec<double> v) { return vreinterpretq_f64_u64(vshlq_n_u64(vreinterpretq_u64_f64(v), N)); }
 #elif defined(__AVX512F__)
-inline Vec<float> clamp(Vec<float> x, Vec<float> lo, Vec<float> hi) { return _mm512_min_ps(hi, _mm512_max_ps(lo, x)); }
-inline Vec<double> clamp(Vec<double> x, Vec<double> lo, Vec<double> hi) { return _mm512_min_pd(hi, _mm512_max_pd(lo, x)); }
+// The same instructions as without maskz, which gcc 12 warns about (it thinks their operand uninitialised).
+constexpr __mmask16 all16 = 0xffff;
+constexpr __mmask8 all8 = 0xff;
+inline Vec<float> clamp(Vec<float> x, Vec<float> lo, Vec<float> hi) {
+  return _mm512_maskz_min_ps(all16, hi, _mm512_maskz_max_ps(all16, lo, x));
+}
+inline Vec<double> clamp(Vec<double> x, Vec<double> lo, Vec<double> hi) {
+  return _mm512_maskz_min_pd(all8, hi, _mm512_maskz_max_pd(all8, lo, x));
+}
 template <int N>
-inline Vec<float> shift_left(Vec<float> v) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(v), N)); }
+inline Vec<float> shift_left(Vec<float> v) {
+  return _mm512_castsi512_ps(_mm512_maskz_slli_epi32(all16, _mm512_castps_si512(v), N));
+}
 template <int N>
-inline Vec<double> shift_left(Vec<double> v) { return _mm512_castsi512_pd(_mm512_slli_epi64(_mm512_castpd_si512(v), N)); }
+inline Vec<double> shift_left(Vec<double> v) {
+  return _mm512_castsi512_pd(_mm512_maskz_slli_epi64(all8, _mm512_castpd_si512(v), N));
+}
 #elif defined(__AVX2__)
 inline Vec<float> clamp(Vec<float> x, Vec<float> lo, Vec<float> hi) { return _mm256_min_ps(hi, _mm256_max_ps(lo, x)); }
 inline Vec<double> clamp(Vec<double> x, Vec<double> lo, Vec<double> hi) { return _mm256_min_pd(hi, _mm256_max_pd(lo, x)); }

@@ -1,0 +1,133 @@
+// The LSTM: stacked, uni- or bidirectional, any initial state, ragged batches; forward, backward, streaming.
+//
+// Sizes: B rows (batch), T time steps, I inputs, H hidden units, D directions. Gates are ordered i f g o.
+// Results never depend on the number of threads, the batch a row is in, or the chunking of time: the same bits.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace eigenlstm {
+
+using Index = std::ptrdiff_t;
+
+struct LSTMOptions {
+  Index input_size = 1;
+  Index hidden_size = 1;
+  Index num_layers = 1;
+  bool bias = true;
+  bool bidirectional = false;
+};
+
+/// One parameter within the flat array of all parameters: row-major (rows, columns); columns = 0: a vector.
+/// Named as PyTorch names them: weight_ih_l0 (4H, I), weight_hh_l0 (4H, H), bias_l0 (4H), ..._reverse.
+struct Parameter {
+  std::string name;
+  Index offset, rows, columns;
+};
+
+/// A strided (B, T, F) array; strides count values, and may be any. Batch-major or time-major is a matter of strides.
+template <class Real>
+struct Sequence {
+  Real* data;
+  Index batch_stride, time_stride, feature_stride;
+};
+
+/// h and c of all layers and directions, each contiguous (num_layers * D, B, H); null: zeros (in) or unwanted (out).
+template <class Real>
+struct State {
+  Real* h = nullptr;
+  Real* c = nullptr;
+};
+
+/// Packed weights: an immutable copy of the parameters in the order in which the kernels read them.
+template <class Real>
+class Weights;
+
+/// What forward() keeps for backward(): a value that does not change. It refers to x, which must outlive it unchanged.
+template <class Real>
+class Tape;
+
+template <class Real>
+class LSTM {
+ public:
+  /// Throws std::invalid_argument unless all sizes are at least 1.
+  explicit LSTM(const LSTMOptions& options);
+
+  const LSTMOptions& options() const { return options_; }
+  Index directions() const { return options_.bidirectional ? 2 : 1; }
+  const std::vector<Parameter>& parameters() const { return parameters_; }
+  /// Length of the flat arrays of parameters and of gradients.
+  Index num_parameters() const { return num_parameters_; }
+
+  /// Packs the parameters. `for_backward`: also what backward() needs.
+  std::shared_ptr<const Weights<Real>> pack(const Real* parameters, bool for_backward) const;
+
+  /// x (B, T, I) -> y (B, T, D * H) and the final state. `lengths`: T_b of each row, 0 <= T_b <= T, or null: all T.
+  /// Rows past their length give zeros in y and keep their state; a reverse direction starts at each row's own end.
+  /// `tape`: null, or where to leave what backward() needs (the weights must then be packed for backward).
+  /// Throws std::invalid_argument for a bad length, Interrupted (threads.hpp), std::bad_alloc.
+  void forward(std::shared_ptr<const Weights<Real>> weights, Index B, Index T, Sequence<const Real> x, const Index* lengths,
+               State<const Real> initial, Sequence<Real> y, State<Real> final,
+               std::unique_ptr<Tape<Real>>* tape = nullptr) const;
+
+  /// The gradients of a scalar with dy = d/dy and dfinal = d/d(final state): writes dx and dinitial (where not null)
+  /// and adds the parameters' to `dparameters`. dy.data may be null: zeros.
+  void backward(const Tape<Real>& tape, Sequence<const Real> dy, State<const Real> dfinal, Sequence<Real> dx,
+                State<Real> dinitial, Real* dparameters) const;
+
+ private:
+  LSTMOptions options_;
+  std::vector<Parameter> parameters_;
+  Index num_parameters_ = 0;
+};
+
+/// Step-by-step inference with a state of its own, on the weights as they were packed. After construction nothing
+/// allocates, locks or calls the system: fit for a real-time audio thread. Unidirectional models only.
+template <class Real>
+class Stream {
+ public:
+  Stream(const LSTM<Real>& lstm, std::shared_ptr<const Weights<Real>> weights, Index B);
+  Stream(const Stream&);
+  Stream& operator=(const Stream&) = delete;
+  ~Stream();
+
+  Index batch_size() const;
+  /// x (B, I) -> y (B, H), both contiguous. The bits of forward() over the whole sequence.
+  void step(const Real* x, Real* y);
+  /// The state, contiguous (num_layers, B, H), copied out or in; reset() makes it zero.
+  void get_state(State<Real> state) const;
+  void set_state(State<const Real> state);
+  void reset();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+template <class Real>
+class Tape {
+ public:
+  ~Tape();
+  std::size_t bytes() const;
+  Index batch_size() const;
+  Index steps() const;
+
+  struct Impl;
+  explicit Tape(std::unique_ptr<Impl> impl);
+  const Impl& impl() const { return *impl_; }
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+extern template class LSTM<float>;
+extern template class LSTM<double>;
+extern template class Stream<float>;
+extern template class Stream<double>;
+extern template class Tape<float>;
+extern template class Tape<double>;
+
+}  // namespace eigenlstm

@@ -1,0 +1,257 @@
+// The forward pass. Its twin is backward.cpp.
+#include <algorithm>
+#include <deque>
+#include <stdexcept>
+
+#include "schedule.hpp"
+#include "tape.hpp"
+
+namespace eigenlstm {
+namespace {
+
+/// One direction of one layer at work.
+template <class Real>
+struct DirectionForward {
+  Padded<Real> p;
+  const Real* weights;
+  const LayerInput<Real>& input;
+  const Rows& rows;
+  bool reverse;
+  // h of every step where it is kept (`history`), else of the last two; c of every step, or one in place.
+  Real *h0, *h, *c0, *c;
+  bool h_history, c_history;
+  Real* gates;  // [panel][total rows][4][L], or null
+  Sequence<Real> y;  // this direction's columns; data null: not the last layer
+  State<Real> final;  // (B, H) of this direction
+
+  Real* h_at(Index s) const { return s < 0 ? h0 : h + (h_history ? rows.offset(s) : (s & 1) * rows.batch_size()) * p.row; }
+  Real* c_at(Index s) const { return s < 0 ? c0 : c_history ? c + rows.offset(s) * p.row : c0; }
+};
+
+/// Scratch of one member.
+template <class Real>
+struct Scratch {
+  Real *x, *z;
+};
+
+/// Rows of W x that are worth computing at once when the recurrence has few rows: the weights are then read once.
+constexpr Index chunk_rows = 48;
+
+/// Time steps whose W x are computed at once. 1: x and h go through one tile, step by step.
+template <class Real>
+Index chunk_steps(Index rows, Index steps) {
+  if (rows == 0 || rows >= 2 * kernels<Real>().tile_rows) return 1;
+  return std::min(steps, std::max<Index>(1, chunk_rows / rows));
+}
+
+/// The members' own rows of step s.
+struct Active {
+  Index begin, end;
+  Index count() const { return end - begin; }
+};
+inline Active active_rows(const Rows& rows, const Assignment& a, Index s) {
+  return {a.row_begin, std::max(a.row_begin, std::min(a.row_end, rows.active(s)))};
+}
+
+/// b + W x of steps [s0, s1) into z [panel][row of the chunk][4][L]. Returns the rows of the chunk.
+template <class Real>
+Index project_chunk(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Real>& scratch, Index s0, Index s1) {
+  Index n = 0;
+  for (Index s = s0; s < s1; ++s) {
+    const Active act = active_rows(d.rows, a, s);
+    d.input.gather(s, act.begin, act.end, d.reverse, scratch.x + n * d.p.I);
+    n += act.count();
+  }
+  if (n == 0) return 0;
+  const Index width = 4 * d.p.L;
+  const Real* weights = d.weights + a.panel_begin * d.p.weights_panel();
+  kernels<Real>().gemm({n, 4 * (a.panel_end - a.panel_begin), d.p.I, scratch.x, d.p.I, 1, 0, std::max<Index>(d.p.I, 1),
+                        weights + width, d.p.weights_panel(), scratch.z, n * width, width, GemmArgs<Real>::bias});
+  return n;
+}
+
+/// Copies the units that member `a` owns of step s to y, and of the rows that end there to the final state.
+template <class Real>
+void deliver(const DirectionForward<Real>& d, const Assignment& a, Index s) {
+  const Index u0 = a.panel_begin * d.p.L, u1 = std::min(a.panel_end * d.p.L, d.p.H);
+  const Active act = active_rows(d.rows, a, s), next = active_rows(d.rows, a, s + 1);
+  const Real* h = d.h_at(s);
+  if (d.y.data != nullptr) {
+    for (Index position = act.begin; position < act.end; ++position) {
+      Real* y = d.y.data + d.rows.batch_row(position) * d.y.batch_stride + d.rows.time(s, position, d.reverse) * d.y.time_stride;
+      const Real* from = h + position * d.p.row;
+      if (d.y.feature_stride == 1) std::copy(from + u0, from + u1, y + u0);
+      else for (Index u = u0; u < u1; ++u) y[u * d.y.feature_stride] = from[u];
+    }
+  }
+  for (Index position = next.end; position < act.end; ++position) {
+    const Index to = d.rows.batch_row(position) * d.p.H;
+    if (d.final.h) std::copy(h + position * d.p.row + u0, h + position * d.p.row + u1, d.final.h + to + u0);
+    const Real* c = d.c_at(s) + position * d.p.row;
+    if (d.final.c) std::copy(c + u0, c + u1, d.final.c + to + u0);
+  }
+}
+
+template <class Real>
+void run_direction(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Real>& scratch, Team& team, Barrier& barrier,
+                   bool polls) {
+  const auto& table = kernels<Real>();
+  const Padded<Real>& p = d.p;
+  const Index width = 4 * p.L, total = d.rows.total();
+  const Index chunk = chunk_steps<Real>(active_rows(d.rows, a, 0).count(), d.rows.steps());
+  const double step_work = double(p.gates()) * double(p.I + p.H) * double(d.rows.batch_size());
+  const Index poll_steps = std::max<Index>(1, Index(1e6 / step_work));
+  const bool lockstep = a.panel_end - a.panel_begin < p.panels;
+  for (Index s0 = 0; s0 < d.rows.steps() && active_rows(d.rows, a, s0).count() > 0; s0 += chunk) {
+    if (s0 % std::max(chunk, poll_steps) < chunk) {
+      if (polls) team.poll();
+      if (lockstep) barrier.wait();  // so that all members see the same answer
+      if (team.stopped()) return;
+    }
+    const Index s1 = std::min(s0 + chunk, d.rows.steps());
+    const Index projected = chunk > 1 ? project_chunk(d, a, scratch, s0, s1) : 0;
+    Real* z = scratch.z;
+    for (Index s = s0; s < s1; ++s) {
+      const Active act = active_rows(d.rows, a, s);
+      const Index n = act.count();
+      if (n > 0) {
+        if (chunk == 1) d.input.gather(s, act.begin, act.end, d.reverse, scratch.x);
+        const Index row = act.begin * p.row, unit = a.panel_begin * p.L;
+        StepArgs<Real> step{};
+        step.rows = n;
+        step.panels = a.panel_end - a.panel_begin;
+        step.input_size = p.I;
+        step.hidden_size = p.H;
+        step.weights = d.weights + a.panel_begin * p.weights_panel();
+        step.weights_panel = p.weights_panel();
+        step.x = chunk == 1 ? scratch.x : nullptr;
+        step.x_row = p.I;
+        step.h_prev = d.h_at(s - 1) + row;
+        step.h_prev_row = p.row;
+        step.z = z;
+        step.z_panel = chunk > 1 ? projected * width : n == 1 ? width : 0;
+        step.c_prev = d.c_at(s - 1) + row + unit;
+        step.c = d.c_at(s) + row + unit;
+        step.h = d.h_at(s) + row + unit;
+        step.c_prev_row = step.c_row = step.h_row = p.row;
+        step.gates = d.gates ? d.gates + (a.panel_begin * total + d.rows.offset(s) + act.begin) * width : nullptr;
+        step.gates_panel = total * width;
+        table.step_forward(step);
+        deliver(d, a, s);
+        z += chunk > 1 ? n * width : 0;
+      }
+      if (lockstep) barrier.wait();
+    }
+  }
+}
+
+/// Initial h or c, (B, H) or null, to padded rows in the order of positions; rows of length 0 end in it.
+template <class Real>
+void start_state(const Padded<Real>& p, const Rows& rows, const Real* initial, Real* start, Real* final) {
+  for (Index position = 0; position < rows.batch_size(); ++position, start += p.row) {
+    const Index from = rows.batch_row(position) * p.H;
+    if (initial) std::copy_n(initial + from, p.H, start);
+    std::fill(start + (initial ? p.H : 0), start + p.row, Real(0));
+    if (final && rows.length(position) == 0) std::copy_n(start, p.H, final + from);
+  }
+}
+
+template <class Real>
+void zero_padding(const Rows& rows, Sequence<Real> y, Index features) {
+  for (Index position = 0; position < rows.batch_size(); ++position)
+    for (Index t = rows.length(position); t < rows.time_steps(); ++t) {
+      Real* at = y.data + rows.batch_row(position) * y.batch_stride + t * y.time_stride;
+      for (Index u = 0; u < features; ++u) at[u * y.feature_stride] = Real(0);
+    }
+}
+
+void check_lengths(Index B, Index T, const Index* lengths) {
+  for (Index b = 0; lengths != nullptr && b < B; ++b)
+    if (lengths[b] < 0 || lengths[b] > T)
+      throw std::invalid_argument("LSTM.forward: lengths must be from 0 to T = " + std::to_string(T) + ", got " +
+                                  std::to_string(lengths[b]) + " in row " + std::to_string(b));
+}
+
+/// One layer on the whole team.
+template <class Real>
+void run_layer(std::vector<DirectionForward<Real>>& directions, Arena& memory, Team& team) {
+  const DirectionForward<Real>& first = directions.front();
+  const Rows& rows = first.rows;
+  const Padded<Real>& p = first.p;
+  const Schedule schedule = Schedule::choose(team.size(), p, Index(directions.size()), rows);
+  std::deque<Barrier> barriers;
+  std::vector<Scratch<Real>> scratch;
+  for (int g = 0; g < schedule.groups; ++g) barriers.emplace_back(schedule.members);
+  for (int m = 0; m < schedule.team(); ++m) {
+    const Assignment a = assign(schedule, m, rows, p.panels);
+    const Index n = active_rows(rows, a, 0).count(), staged = n * chunk_steps<Real>(n, rows.steps());
+    const Index z_panels = n == staged && n != 1 ? 1 : a.panel_end - a.panel_begin;
+    scratch.push_back({memory.take<Real>(staged * p.I), memory.take<Real>(staged * z_panels * 4 * p.L)});
+  }
+  team.run([&](int m) {
+    if (m >= schedule.team()) return;
+    const Assignment a = assign(schedule, m, rows, p.panels);
+    for (Index d = a.first_direction; d < Index(directions.size()); d += a.direction_stride)
+      run_direction(directions[d], a, scratch[m], team, barriers[a.group], m == 0);
+  });
+  team.throw_if_stopped();
+}
+
+}  // namespace
+
+template <class Real>
+void LSTM<Real>::forward(std::shared_ptr<const Weights<Real>> weights, Index B, Index T, Sequence<const Real> x, const Index* lengths,
+                         State<const Real> initial, Sequence<Real> y, State<Real> final, std::unique_ptr<Tape<Real>>* tape_out) const {
+  check_lengths(B, T, lengths);
+  const Index D = directions(), H = options_.hidden_size;
+  auto tape = std::make_unique<typename Tape<Real>::Impl>(*this, Rows(B, T, lengths));
+  const Rows& rows = tape->rows;
+  const bool training = tape_out != nullptr;
+  if (rows.ragged()) zero_padding(rows, y, D * H);
+
+  Arena& memory = arena();
+  Team team(useful_threads(layer_work(direction_shape(options_, options_.num_layers - 1, 0), D, rows)));
+  tape->directions.resize(options_.num_layers * D);
+  LayerInput<Real> input{&rows, x, options_.input_size};
+  for (Index layer = 0; layer < options_.num_layers; ++layer) {
+    const bool last = layer + 1 == options_.num_layers;
+    std::vector<DirectionForward<Real>> running;
+    for (Index d = 0; d < D; ++d) {
+      const Index index = layer * D + d, state = index * B * H;
+      const Padded<Real> p(direction_shape(options_, layer, d));
+      DirectionTape<Real>& kept = tape->directions[index];
+      const auto take = [&](Buffer<Real>& buffer, bool keep, Index n) {
+        if (!keep) return memory.take<Real>(n);
+        buffer = Buffer<Real>(n);
+        return buffer.data();
+      };
+      const bool h_history = training || !last;
+      DirectionForward<Real> run{p, weights->directions[index].forward.data(), input, rows, d == 1,
+                                 take(kept.h0, training, B * p.row),
+                                 take(kept.h, training, (h_history ? rows.total() : 2 * B) * p.row),
+                                 take(kept.c0, training, B * p.row),
+                                 training ? take(kept.c, true, rows.total() * p.row) : nullptr,
+                                 h_history, training,
+                                 training ? take(kept.gates, true, rows.total() * p.gates()) : nullptr,
+                                 Sequence<Real>{last ? y.data + d * H * y.feature_stride : nullptr, y.batch_stride, y.time_stride, y.feature_stride},
+                                 State<Real>{final.h ? final.h + state : nullptr, final.c ? final.c + state : nullptr}};
+      start_state(p, rows, initial.h ? initial.h + state : nullptr, run.h0, run.final.h);
+      start_state(p, rows, initial.c ? initial.c + state : nullptr, run.c0, run.final.c);
+      running.push_back(run);
+    }
+    if (rows.steps() > 0) run_layer(running, memory, team);
+    input = LayerInput<Real>{&rows, {}, D * H, {running.front().h, running.back().h}, D, running.front().p.row};
+  }
+  if (training) {
+    tape->x = x;
+    tape->weights = std::move(weights);
+    *tape_out = std::make_unique<Tape<Real>>(std::move(tape));
+  }
+}
+
+template void LSTM<float>::forward(std::shared_ptr<const Weights<float>>, Index, Index, Sequence<const float>, const Index*, State<const float>,
+                                   Sequence<float>, State<float>, std::unique_ptr<Tape<float>>*) const;
+template void LSTM<double>::forward(std::shared_ptr<const Weights<double>>, Index, Index, Sequence<const double>, const Index*, State<const double>,
+                                    Sequence<double>, State<double>, std::unique_ptr<Tape<double>>*) const;
+
+}  // namespace eigenlstm

@@ -1,0 +1,101 @@
+// exp, sigmoid and tanh for vectors of float and double. The maximum errors stated were found over all 2^32 floats
+// and over dense samples of the doubles, with fused multiply-adds (AVX2, AVX-512) and without (SSE4.2).
+// NaN gives NaN. With flush-to-zero on, as in our threads, denormal inputs count as 0 and denormal results become 0.
+//
+// All rest on one reduction: m x = n ln(2) + m r, with n an integer and |m r| <= ln(2)/2, so that
+// e^(m x) = 2^n (1 + r h(r)), h a minimax polynomial (tools/derive_activations.py). m goes into the constants.
+#pragma once
+
+#include "kernels/simd.hpp"
+
+namespace eigenlstm {
+namespace EIGENLSTM_ISA {
+
+template <class Real>
+struct ExpConstants;
+
+template <>
+struct ExpConstants<float> {
+  static constexpr float log2_e = 1.44269502f;
+  static constexpr float ln2_hi = 0.693145752f, ln2_lo = 1.42860677e-6f;  // n ln2_hi is exact: 8 + 16 bits
+  // Added to a number, rounds it to an integer n whose low bits are n + 126: shifted left they are 2^(n-1).
+  static constexpr float round = 0x1.8p23f + 126;
+  static constexpr int mantissa_bits = 23;
+  // h(r) = 1 + c[0] r + c[1] r^2 + ...: r h(r) is e^r - 1 with a relative error of at most 0.23 * 2^-24.
+  static constexpr float c[] = {0.49999997f, 0.166665465f, 0.0416674353f, 0.00836627092f, 0.00138707052f};
+  // Where the results have become constant, and 2^(n-1) is still a float (or 0, the bit pattern below the least).
+  static constexpr float exp_min = -87.5f, exp_max = 89.f;          // 0, infinity
+  static constexpr float sigmoid_min = -88.f, sigmoid_max = 87.5f;  // below the least normal number, 1
+  static constexpr float tanh_max = 10.f;                           // 1
+};
+
+template <>
+struct ExpConstants<double> {
+  static constexpr double log2_e = 1.4426950408889634;
+  static constexpr double ln2_hi = 0.69314718055989033, ln2_lo = 5.4979230187083712e-14;  // 11 + 42 bits
+  static constexpr double round = 0x1.8p52 + 1022;
+  static constexpr int mantissa_bits = 52;
+  // At most 0.17 * 2^-53.
+  static constexpr double c[] = {0.50000000000000056,   0.16666666666666624,   0.041666666666573704,
+                                 0.0083333333333664664, 0.0013888888932367448, 1.9841269770179927e-4,
+                                 2.4801504432063138e-5, 2.755736103659385e-6,  2.7626343336699134e-7,
+                                 2.5068699213161973e-8};
+  static constexpr double exp_min = -708.5, exp_max = 710.;
+  static constexpr double sigmoid_min = -709.5, sigmoid_max = 708.5;
+  static constexpr double tanh_max = 20.;
+};
+
+/// (e^(m x) + k) / 2, with full relative accuracy for k = -1 also. (Half, as 2^n overflows before e^x does.)
+template <int m, int k, class V>
+inline V half_exp_plus(V x) {
+  static_assert(m == 1 || m == -1 || m == 2, "m must scale the constants without rounding");
+  using Real = Scalar<V>;
+  using K = ExpConstants<Real>;
+  const V t = madd(x, set1<V>(m * K::log2_e), set1<V>(K::round));
+  const V n = sub(t, set1<V>(K::round));
+  const V r = madd(n, set1<V>(-K::ln2_lo / m), madd(n, set1<V>(-K::ln2_hi / m), x));
+
+  constexpr int degree = sizeof(K::c) / sizeof(Real);
+  Real c[degree + 1] = {m};  // m h(m r)
+  for (int j = 0, power = m * m; j < degree; ++j, power *= m) c[j + 1] = Real(power) * K::c[j];
+  V h = set1<V>(c[degree]);
+  if constexpr (degree < 8) {
+    for (int j = degree - 1; j >= 0; --j) h = madd(h, r, set1<V>(c[j]));
+  } else {  // two terms at a time: one operation more, half the latency
+    static_assert(degree % 2 == 0, "c[degree] stands alone");
+    const V r2 = mul(r, r);
+    for (int j = degree - 2; j >= 0; j -= 2) h = madd(h, r2, madd(set1<V>(c[j + 1]), r, set1<V>(c[j])));
+  }
+  const V s = shift_left<K::mantissa_bits>(t);  // 2^(n-1)
+  return madd(mul(r, h), s, k == 0 ? s : add(s, set1<V>(Real(k) / 2)));
+}
+
+/// e^x. Max error: @EXP@. Valid for all x:
+/// results below 2^-125.5 (2^-1021.5), next to the least normal number, become 0; too large ones infinity.
+template <class V>
+inline V exp(V x) {
+  using K = ExpConstants<Scalar<V>>;
+  const V y = half_exp_plus<1, 0>(clamp(x, set1<V>(K::exp_min), set1<V>(K::exp_max)));
+  return add(y, y);
+}
+
+/// 1 / (1 + e^-x). Max error: @SIG@. Valid for all x,
+/// the left tail included, as long as the result is a normal number; beyond, it is less than the least one or 0.
+template <class V>
+inline V sigmoid(V x) {
+  using K = ExpConstants<Scalar<V>>;
+  const V d = half_exp_plus<-1, 1>(clamp(x, set1<V>(K::sigmoid_min), set1<V>(K::sigmoid_max)));
+  return div(set1<V>(Scalar<V>(0.5)), d);
+}
+
+/// tanh(x) = (e^2x - 1) / (e^2x + 1). Max error: @TANH@. Valid for all x;
+/// |tanh(x)| <= 1 whatever the rounding; tanh(-0) = +0.
+template <class V>
+inline V tanh(V x) {
+  using K = ExpConstants<Scalar<V>>;
+  const V y = half_exp_plus<2, -1>(clamp(x, set1<V>(-K::tanh_max), set1<V>(K::tanh_max)));
+  return div(y, add(y, set1<V>(1)));
+}
+
+}  // namespace EIGENLSTM_ISA
+}  // namespace eigenlstm

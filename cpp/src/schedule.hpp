@@ -1,0 +1,71 @@
+// How the members of a team share the work of one layer. Nothing here changes a bit of the results.
+#pragma once
+
+#include "eigenlstm/threads.hpp"
+#include "rows.hpp"
+#include "team.hpp"
+#include "weights.hpp"
+
+namespace eigenlstm {
+
+/// Multiply-adds of one layer's forward pass (all directions).
+inline double layer_work(const DirectionShape& shape, Index directions, const Rows& rows) {
+  return double(directions) * 4.0 * double(shape.hidden_size) * double(shape.input_size + shape.hidden_size) * double(rows.total());
+}
+
+/// Below this many multiply-adds a second thread costs more than it gives.
+constexpr double min_work_per_member = 2e6;
+
+/// Threads worth having for `work` multiply-adds.
+inline int useful_threads(double work) {
+  const double n = work / min_work_per_member;
+  const int available = num_threads();
+  return n >= double(available) ? available : n < 1 ? 1 : int(n);
+}
+
+/// Members form groups, one per direction where there are enough; the members of a group split rows, or units.
+struct Schedule {
+  int groups = 1;       // groups that run different directions at the same time
+  int members = 1;      // of a group
+  bool by_units = false;  // members share the rows and split the units: a barrier every step
+
+  template <class Real>
+  static Schedule choose(int size, const Padded<Real>& p, Index directions, const Rows& rows) {
+    Schedule s;
+    s.groups = directions == 2 && size % 2 == 0 ? 2 : 1;
+    s.members = size / s.groups;
+    const Index recurrent_bytes = p.H * p.gates() * Index(sizeof(Real));
+    const Index B = rows.active(0);
+    if (s.members > 1) {
+      const bool few_rows = B < s.members * 2 || (B < s.members * kernels<Real>().tile_rows / 2 && recurrent_bytes > (1 << 19));
+      s.by_units = few_rows && recurrent_bytes >= (1 << 17) && p.panels >= s.members;
+      if (few_rows && !s.by_units) s.members = int(std::max<Index>(1, std::min<Index>(s.members, B / 2)));
+    }
+    return s;
+  }
+  int team() const { return groups * members; }
+};
+
+/// What one member of a team does within a layer: these directions, rows and panels.
+struct Assignment {
+  Index first_direction, direction_stride;
+  Index row_begin, row_end;      // positions
+  Index panel_begin, panel_end;  // panels of L units
+  int group, member;             // member of its group
+};
+
+inline Assignment assign(const Schedule& s, int m, const Rows& rows, Index panels) {
+  const int group = m % s.groups, member = m / s.groups;
+  Assignment a{group, s.groups, 0, rows.batch_size(), 0, panels, group, member};
+  if (s.by_units) {
+    const Range r = share(panels, member, s.members);
+    a.panel_begin = r.begin;
+    a.panel_end = r.end;
+  } else {
+    a.row_begin = rows.split(member, s.members);
+    a.row_end = rows.split(member + 1, s.members);
+  }
+  return a;
+}
+
+}  // namespace eigenlstm

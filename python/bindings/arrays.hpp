@@ -1,0 +1,55 @@
+// NumPy arrays to the core's views, checked here: the core trusts.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <string>
+
+#include "eigenlstm/lstm.hpp"
+
+namespace eigenlstm_python {
+
+namespace py = pybind11;
+using eigenlstm::Index;
+
+/// "(3, 4)", as Python writes a shape.
+inline std::string shape_text(const py::array& a) {
+  std::string text = "(";
+  for (py::ssize_t i = 0; i < a.ndim(); ++i) text += (i ? ", " : "") + std::to_string(a.shape(i));
+  return text + (a.ndim() == 1 ? ",)" : ")");
+}
+
+[[noreturn]] inline void shape_error(const char* where, const char* name, const std::string& expected, const py::array& got) {
+  throw py::value_error(std::string(where) + ": " + name + " must have shape " + expected + ", got " + shape_text(got));
+}
+
+template <class Real>
+constexpr const char* dtype_name = sizeof(Real) == 4 ? "float32" : "float64";
+
+/// `value` as an array of Real, as it is: TypeError for another dtype. A misaligned one is copied.
+template <class Real>
+py::array_t<Real> real_array(py::handle value, const char* where, const char* name) {
+  if (!py::isinstance<py::array_t<Real>>(value)) {
+    const std::string got = py::isinstance<py::array>(value) ? std::string(py::str(py::reinterpret_borrow<py::array>(value).dtype()))
+                                                             : std::string(Py_TYPE(value.ptr())->tp_name);
+    throw py::type_error(std::string(where) + ": " + name + " must have dtype " + dtype_name<Real> + ", got " + got);
+  }
+  auto array = py::reinterpret_borrow<py::array>(value);
+  bool whole_strides = (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
+  for (py::ssize_t i = 0; i < array.ndim(); ++i) whole_strides = whole_strides && array.strides(i) % py::ssize_t(sizeof(Real)) == 0;
+  if (!whole_strides) return py::array_t<Real>(py::array_t<Real, py::array::c_style | py::array::forcecast>::ensure(array.attr("copy")()));
+  return py::reinterpret_borrow<py::array_t<Real>>(value);
+}
+
+/// A writable contiguous 1-D array of exactly n values: the flat buffers.
+template <class Real>
+Real* flat_buffer(py::handle value, Index n, const char* where, const char* name) {
+  auto array = real_array<Real>(value, where, name);
+  if (array.ndim() != 1 || array.shape(0) != n) shape_error(where, name, "(" + std::to_string(n) + ",)", array);
+  if ((array.flags() & py::array::c_style) == 0 || array.ptr() != value.ptr())
+    throw py::value_error(std::string(where) + ": " + name + " must be contiguous and aligned");
+  return array.mutable_data();
+}
+
+}  // namespace eigenlstm_python

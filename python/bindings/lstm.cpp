@@ -1,0 +1,214 @@
+// The LSTM: layer, tape, stream. Arrays are checked here, once.
+#include "eigenlstm/lstm.hpp"
+
+#include <pybind11/stl.h>
+
+#include <optional>
+
+#include "arrays.hpp"
+#include "register.hpp"
+
+namespace eigenlstm_python {
+namespace {
+
+using eigenlstm::LSTM;
+using eigenlstm::LSTMOptions;
+using eigenlstm::Sequence;
+using eigenlstm::State;
+using eigenlstm::Stream;
+using eigenlstm::Tape;
+using eigenlstm::Weights;
+
+template <class Real>
+struct PyWeights {
+  std::shared_ptr<const Weights<Real>> packed;
+};
+
+/// The tape, and the array that it refers to.
+template <class Real>
+struct PyTape {
+  std::unique_ptr<Tape<Real>> tape;
+  py::object x;
+  bool time_major;
+  Index features;
+};
+
+template <class Real>
+Sequence<Real> sequence(const py::array_t<std::remove_const_t<Real>>& a, bool time_major) {
+  constexpr Index size = sizeof(Real);
+  auto* data = const_cast<Real*>(a.data());
+  return {data, a.strides(time_major ? 1 : 0) / size, a.strides(time_major ? 0 : 1) / size, a.strides(2) / size};
+}
+
+std::string sequence_shape(bool time_major, const std::string& B, const std::string& T, Index features) {
+  return "(" + (time_major ? T + ", " + B : B + ", " + T) + ", " + std::to_string(features) + ")";
+}
+
+template <class Real>
+py::array_t<Real> new_sequence(Index B, Index T, Index features, bool time_major) {
+  return py::array_t<Real>({time_major ? T : B, time_major ? B : T, features});
+}
+
+/// One array of a state (num_layers * D, B, H), contiguous; null where None.
+template <class Real>
+std::optional<py::array_t<Real, py::array::c_style>> state_array(py::handle value, const LSTM<Real>& lstm, Index B, const char* where,
+                                                                 const char* name) {
+  if (value.is_none()) return std::nullopt;
+  auto array = real_array<Real>(value, where, name);
+  const Index layers = lstm.options().num_layers * lstm.directions(), H = lstm.options().hidden_size;
+  if (array.ndim() != 3 || array.shape(0) != layers || array.shape(1) != B || array.shape(2) != H)
+    shape_error(where, name, "(" + std::to_string(layers) + ", " + std::to_string(B) + ", " + std::to_string(H) + ")", array);
+  return py::array_t<Real, py::array::c_style>(array);
+}
+
+template <class Real>
+py::tuple forward(const LSTM<Real>& lstm, const PyWeights<Real>& weights, py::handle x_in, py::handle h0, py::handle c0,
+                  py::handle lengths_in, bool time_major, bool training) {
+  const char* where = "LSTM.forward";
+  const LSTMOptions& o = lstm.options();
+  auto x = real_array<Real>(x_in, where, "x");
+  if (x.ndim() != 3 || x.shape(2) != o.input_size) shape_error(where, "x", sequence_shape(time_major, "B", "T", o.input_size), x);
+  const Index B = x.shape(time_major ? 1 : 0), T = x.shape(time_major ? 0 : 1), D = lstm.directions();
+  const auto h0_array = state_array<Real>(h0, lstm, B, where, "h0"), c0_array = state_array<Real>(c0, lstm, B, where, "c0");
+  std::optional<py::array_t<std::int64_t, py::array::c_style>> lengths;
+  if (!lengths_in.is_none()) lengths.emplace(py::reinterpret_borrow<py::object>(lengths_in));
+  if (lengths && (lengths->ndim() != 1 || lengths->shape(0) != B)) shape_error(where, "lengths", "(" + std::to_string(B) + ",)", *lengths);
+
+  auto y = new_sequence<Real>(B, T, D * o.hidden_size, time_major);
+  const py::array::ShapeContainer state_shape{o.num_layers * D, B, o.hidden_size};
+  py::array_t<Real> h(state_shape), c(state_shape);
+  std::unique_ptr<Tape<Real>> tape;
+  {
+    const State<const Real> initial{h0_array ? h0_array->data() : nullptr, c0_array ? c0_array->data() : nullptr};
+    const State<Real> final{h.mutable_data(), c.mutable_data()};
+    const auto xs = sequence<const Real>(x, time_major);
+    const auto ys = sequence<Real>(y, time_major);
+    const Index* length_data = lengths ? reinterpret_cast<const Index*>(lengths->data()) : nullptr;
+    py::gil_scoped_release release;
+    lstm.forward(weights.packed, B, T, xs, length_data, initial, ys, final, training ? &tape : nullptr);
+  }
+  if (!training) return py::make_tuple(std::move(y), std::move(h), std::move(c));
+  return py::make_tuple(std::move(y), std::move(h), std::move(c), PyTape<Real>{std::move(tape), std::move(x), time_major, o.input_size});
+}
+
+template <class Real>
+py::tuple backward(const LSTM<Real>& lstm, const PyTape<Real>& kept, py::handle dy_in, py::handle dh, py::handle dc, py::handle grads,
+                   bool need_dx) {
+  const char* where = "LSTM.backward";
+  const LSTMOptions& o = lstm.options();
+  const Index B = kept.tape->batch_size(), T = kept.tape->steps(), D = lstm.directions();
+  std::optional<py::array_t<Real>> dy;
+  if (!dy_in.is_none()) {
+    dy = real_array<Real>(dy_in, where, "dy");
+    if (dy->ndim() != 3 || dy->shape(kept.time_major ? 1 : 0) != B || dy->shape(kept.time_major ? 0 : 1) != T || dy->shape(2) != D * o.hidden_size)
+      shape_error(where, "dy", sequence_shape(kept.time_major, std::to_string(B), std::to_string(T), D * o.hidden_size), *dy);
+  }
+  const auto dh_array = state_array<Real>(dh, lstm, B, where, "dh"), dc_array = state_array<Real>(dc, lstm, B, where, "dc");
+  Real* dparameters = flat_buffer<Real>(grads, lstm.num_parameters(), where, "grads");
+  std::optional<py::array_t<Real>> dx;
+  if (need_dx) dx = new_sequence<Real>(B, T, o.input_size, kept.time_major);
+  const py::array::ShapeContainer state_shape{o.num_layers * D, B, o.hidden_size};
+  py::array_t<Real> dh0(state_shape), dc0(state_shape);
+  {
+    const auto dys = dy ? sequence<const Real>(*dy, kept.time_major) : Sequence<const Real>{};
+    const auto dxs = dx ? sequence<Real>(*dx, kept.time_major) : Sequence<Real>{};
+    const State<const Real> dfinal{dh_array ? dh_array->data() : nullptr, dc_array ? dc_array->data() : nullptr};
+    const State<Real> dinitial{dh0.mutable_data(), dc0.mutable_data()};
+    py::gil_scoped_release release;
+    lstm.backward(*kept.tape, dys, dfinal, dxs, dinitial, dparameters);
+  }
+  return py::make_tuple(dx ? py::object(std::move(*dx)) : py::none(), std::move(dh0), std::move(dc0));
+}
+
+/// A stream and where its arrays are checked against.
+template <class Real>
+struct PyStream {
+  LSTM<Real> lstm;
+  Stream<Real> stream;
+
+  py::array_t<Real> step(py::handle x_in, py::handle out) {
+    const char* where = "Stream.step";
+    const Index B = stream.batch_size(), I = lstm.options().input_size, H = lstm.options().hidden_size;
+    py::array_t<Real, py::array::c_style> x(real_array<Real>(x_in, where, "x"));
+    const bool row = x.ndim() == 2 && x.shape(0) == B && x.shape(1) == I;
+    if (!row && !(B == 1 && x.ndim() == 1 && x.shape(0) == I))
+      shape_error(where, "x", "(" + std::to_string(B) + ", " + std::to_string(I) + ")", x);
+    if (out.is_none()) {
+      py::array_t<Real> y = row ? py::array_t<Real>({B, H}) : py::array_t<Real>(H);
+      stream.step(x.data(), y.mutable_data());
+      return y;
+    }
+    auto y = real_array<Real>(out, where, "out");
+    if (y.ndim() != x.ndim() || y.shape(y.ndim() - 1) != H || (row && y.shape(0) != B))
+      shape_error(where, "out", row ? "(" + std::to_string(B) + ", " + std::to_string(H) + ")" : "(" + std::to_string(H) + ",)", y);
+    if ((y.flags() & py::array::c_style) == 0 || y.ptr() != out.ptr()) throw py::value_error("Stream.step: out must be contiguous and aligned");
+    stream.step(x.data(), y.mutable_data());  // mutable_data refuses a read-only array
+    return y;
+  }
+
+  py::tuple get_state() const {
+    const py::array::ShapeContainer shape{lstm.options().num_layers, stream.batch_size(), lstm.options().hidden_size};
+    py::array_t<Real> h(shape), c(shape);
+    stream.get_state({h.mutable_data(), c.mutable_data()});
+    return py::make_tuple(std::move(h), std::move(c));
+  }
+
+  void set_state(const py::tuple& state) {
+    if (state.size() != 2) throw py::value_error("Stream.state: must be a pair (h, c), got " + std::to_string(state.size()) + " values");
+    const Index B = stream.batch_size();
+    const auto h = state_array<Real>(state[0], lstm, B, "Stream.state", "h"), c = state_array<Real>(state[1], lstm, B, "Stream.state", "c");
+    if (!h || !c) throw py::value_error("Stream.state: h and c must be arrays, got None");
+    stream.set_state({h->data(), c->data()});
+  }
+};
+
+template <class Real>
+void register_classes(py::module_& m, const std::string& suffix) {
+  using Core = LSTM<Real>;
+  py::class_<PyWeights<Real>>(m, ("Weights" + suffix).c_str(), "Packed weights: an immutable copy of the parameters.");
+
+  py::class_<PyTape<Real>>(m, ("Tape" + suffix).c_str(), "What LSTM.forward keeps for LSTM.backward. It refers to x, which must not be changed before.")
+      .def_property_readonly("nbytes", [](const PyTape<Real>& t) { return t.tape->bytes(); }, "Bytes that the tape holds.");
+
+  py::class_<PyStream<Real>>(m, ("Stream" + suffix).c_str(), "A streaming session: see eigenlstm.LSTM.stream.")
+      .def("step", &PyStream<Real>::step, py::arg("x"), py::arg("out") = py::none(),
+           "One time step: x (B, I) -> y (B, H); for B = 1 also (I,) -> (H,). `out`: where to write y.")
+      .def_property("state", &PyStream<Real>::get_state, &PyStream<Real>::set_state, "(h, c), each (num_layers, B, H): copied out, copied in.")
+      .def("reset", [](PyStream<Real>& s) { s.stream.reset(); }, "Set the state to zero.")
+      .def("fork", [](const PyStream<Real>& s) { return std::make_unique<PyStream<Real>>(s); }, "An independent copy of the session, state included.")
+      .def_property_readonly("batch_size", [](const PyStream<Real>& s) { return s.stream.batch_size(); }, "Rows of a step.");
+
+  py::class_<Core>(m, ("LSTM" + suffix).c_str(), "The core of eigenlstm.LSTM for one dtype.")
+      .def(py::init([](Index input_size, Index hidden_size, Index num_layers, bool bias, bool bidirectional) {
+             return Core(LSTMOptions{input_size, hidden_size, num_layers, bias, bidirectional});
+           }),
+           py::kw_only(), py::arg("input_size"), py::arg("hidden_size"), py::arg("num_layers"), py::arg("bias"), py::arg("bidirectional"))
+      .def_property_readonly("num_parameters", &Core::num_parameters)
+      .def_property_readonly("parameters", [](const Core& lstm) {
+             py::list specs;
+             for (const eigenlstm::Parameter& p : lstm.parameters())
+               specs.append(py::make_tuple(p.name, p.columns > 0 ? py::tuple(py::make_tuple(p.rows, p.columns)) : py::tuple(py::make_tuple(p.rows))));
+             return specs;
+           }, "[(name, shape)] in the order of the flat buffer.")
+      .def("pack", [](const Core& lstm, py::handle params, bool for_backward) {
+             const Real* data = flat_buffer<Real>(params, lstm.num_parameters(), "LSTM.pack", "params");
+             py::gil_scoped_release release;
+             return PyWeights<Real>{lstm.pack(data, for_backward)};
+           }, py::arg("params"), py::arg("for_backward"), "Pack the flat parameters.")
+      .def("forward", &forward<Real>, py::arg("weights"), py::arg("x"), py::arg("h0"), py::arg("c0"), py::arg("lengths"), py::arg("time_major"),
+           py::arg("training"), "(y, h, c), and the tape where `training`.")
+      .def("backward", &backward<Real>, py::arg("tape"), py::arg("dy"), py::arg("dh"), py::arg("dc"), py::arg("grads"), py::arg("need_dx"),
+           "(dx, dh0, dc0); adds to grads.")
+      .def("stream", [](const Core& lstm, const PyWeights<Real>& weights, Index batch_size) {
+             return std::make_unique<PyStream<Real>>(PyStream<Real>{lstm, Stream<Real>(lstm, weights.packed, batch_size)});
+           }, py::arg("weights"), py::arg("batch_size"));
+}
+
+}  // namespace
+
+void register_lstm(py::module_& m) {
+  register_classes<float>(m, "Float32");
+  register_classes<double>(m, "Float64");
+}
+
+}  // namespace eigenlstm_python

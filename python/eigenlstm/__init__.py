@@ -1,0 +1,61 @@
+"""eigenlstm: the LSTM for CPUs.
+
+>>> import numpy as np, eigenlstm as el
+>>> lstm = el.LSTM(8, 32, seed=0)
+>>> y, (h, c) = lstm(np.zeros((4, 100, 8), np.float32))
+"""
+
+import importlib
+
+from . import _core
+from ._core import __version__, get_num_threads, isa, set_num_threads
+from .lstm import LSTM
+
+_core.isa()  # a wrong EIGENLSTM_ISA is an error now, not in the middle of the work
+_core.get_num_threads()
+
+# Everything else is imported when it is first asked for: `import eigenlstm` stays cheap.
+_LAZY = {
+    "Sequential": "sequential", "Group": "sequential", "share": "sequential",
+    "Linear": "linear", "Embedding": "embedding", "Dropout": "dropout", "LayerNorm": "layer_norm",
+    "Last": "pooling", "MeanPool": "pooling", "MaxPool": "pooling",
+    "SGD": "optimisers", "Adam": "optimisers", "AdamW": "optimisers", "RMSprop": "optimisers", "Adagrad": "optimisers",
+    "early_stopping": "callbacks", "checkpoint": "callbacks", "schedule": "callbacks", "log": "callbacks",
+    "load": "checkpoint", "save": "checkpoint", "FileError": "checkpoint",
+}
+_MODULES = ("losses", "metrics", "callbacks", "schedules", "optimisers", "plot", "ctc", "sklearn", "forecasting")
+
+__all__ = ["LSTM", "__version__", "get_num_threads", "info", "isa", "set_num_threads", *_LAZY]
+
+
+def __getattr__(name):
+    if name in _LAZY:
+        value = getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
+    elif name in _MODULES:
+        value = importlib.import_module(f".{name}", __name__)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *_LAZY, *_MODULES})
+
+
+def info():
+    """What a bug report should say: versions, instruction sets, threads, as a dict."""
+    import platform
+
+    import numpy
+
+    return {
+        "eigenlstm": __version__,
+        "isa": _core.isa(),
+        "available_isas": _core.available_isas(),
+        "num_threads": _core.get_num_threads(),
+        "eigen": _core.eigen_version(),
+        "numpy": numpy.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+    }

@@ -1,0 +1,218 @@
+"""The LSTM layer and its streaming session."""
+
+import math
+
+import numpy as np
+
+from . import _core
+from .arrays import as_array, as_lengths, positive_int
+from .layer import Layer
+
+_CORES = {"float32": _core.LSTMFloat32, "float64": _core.LSTMFloat64}
+
+
+class LSTM(Layer):
+    """Long short-term memory: stacked, uni- or bidirectional (Hochreiter, Schmidhuber 1997; forget gate: Gers et al. 2000).
+
+    For each step t, with ``[i, f, g, o]`` stacked in this order in the 4H rows of every weight::
+
+        i, f, o = sigmoid(W x_t + R h_{t-1} + b)        g = tanh(W x_t + R h_{t-1} + b)
+        c_t = f * c_{t-1} + i * g                       h_t = o * tanh(c_t)
+
+    Parameters
+    ----------
+    input_size, hidden_size, num_layers : int
+        I, H and the number of stacked layers; layer k > 0 takes the outputs of layer k - 1.
+    bias : bool
+        Whether a bias is added.
+    bidirectional : bool
+        Run a second direction from each row's own end; y holds both, forward first: D = 2 directions.
+    time_major : bool
+        x and y are (T, B, ...) instead of (B, T, ...).
+    dtype : "float32" or "float64"
+        Of the parameters and of every array in and out. Nothing is cast silently.
+    init : "default" or "torch"
+        "default": W Glorot uniform over the stacked (I, 4H) matrix (Glorot, Bengio 2010), R orthogonal (Saxe et al. 2014), bias
+        zero but for the forget gate's `forget_bias`. "torch": everything U(-1/sqrt(H), 1/sqrt(H)), as torch.nn.LSTM.
+    forget_bias : float
+        Initial bias of the forget gate (Jozefowicz et al. 2015); "torch" adds it to what it draws.
+    seed : int or None
+        Of the initial parameters.
+
+    Parameters learned (see `params`), D directions, per layer k: ``weight_ih_l{k}`` (4H, I or D*H), ``weight_hh_l{k}`` (4H, H),
+    ``bias_l{k}`` (4H,), and the same with ``_reverse``.
+
+    Notes
+    -----
+    Results are bitwise the same for any number of threads, any batch that a row is in, any order of the rows, any chunking of time
+    with carried state, and step by step through `stream`; inference gives the bits of `forward`.
+    NaN in x makes NaN of that row from that step on, and of no other.
+    """
+
+    recurrent = True
+
+    def __init__(self, input_size, hidden_size, num_layers=1, *, bias=True, bidirectional=False, time_major=False, dtype="float32",
+                 init="default", forget_bias=None, seed=None):
+        self.input_size = positive_int(input_size, "LSTM: input_size")
+        self.hidden_size = positive_int(hidden_size, "LSTM: hidden_size")
+        self.num_layers = positive_int(num_layers, "LSTM: num_layers")
+        self.bias, self.bidirectional, self.time_major = bool(bias), bool(bidirectional), bool(time_major)
+        self.num_directions = 1 + self.bidirectional
+        if init not in ("default", "torch"):
+            raise ValueError(f"LSTM: init must be 'default' or 'torch', got {init!r}")
+        if forget_bias is not None and not self.bias:
+            raise ValueError("LSTM: forget_bias needs bias=True")
+        self.init = init
+        self.forget_bias = (1.0 if init == "default" else 0.0) if forget_bias is None else float(forget_bias)
+        core = _CORES.get(str(np.dtype(dtype)) if dtype in ("float32", "float64") or isinstance(dtype, (type, np.dtype)) else None)
+        if core is None:
+            raise TypeError(f"LSTM: dtype must be float32 or float64, got {dtype!r}")
+        self._core = core(input_size=self.input_size, hidden_size=self.hidden_size, num_layers=self.num_layers, bias=self.bias,
+                          bidirectional=self.bidirectional)
+        self._packed = None  # (version of the parameters, for_backward, packed weights)
+        self._build(self._core.parameters, dtype, seed)
+
+    def _initialise(self, rng):
+        H = self.hidden_size
+        for name, view in self._param_views.items():
+            if self.init == "torch":
+                view[...] = rng.uniform(-1 / math.sqrt(H), 1 / math.sqrt(H), view.shape)
+            elif name.startswith("weight_ih"):
+                limit = math.sqrt(6 / sum(view.shape))
+                view[...] = rng.uniform(-limit, limit, view.shape)
+            elif name.startswith("weight_hh"):
+                q, r = np.linalg.qr(rng.standard_normal(view.shape))
+                view[...] = q * np.sign(np.diagonal(r))  # the sign makes the draw uniform (Mezzadri 2007)
+            else:
+                view[...] = 0
+            if name.startswith("bias"):
+                view[H:2 * H] += self.forget_bias
+
+    def config(self):
+        return {"input_size": self.input_size, "hidden_size": self.hidden_size, "num_layers": self.num_layers, "bias": self.bias,
+                "bidirectional": self.bidirectional, "time_major": self.time_major, "dtype": self._dtype.name, "init": self.init,
+                "forget_bias": self.forget_bias if self.bias else None, "seed": self._seed}
+
+    def input_shape(self):
+        return ("T", "B", self.input_size) if self.time_major else ("B", "T", self.input_size)
+
+    def output_shape(self, shape):
+        if len(shape) != 3:
+            raise ValueError(f"LSTM takes 3 axes {self.input_shape()}, got {len(shape)}")
+        self._expect_features(shape, self.input_size)
+        return (*shape[:-1], self.num_directions * self.hidden_size)
+
+    # -- computation ----------------------------------------------------------------------------
+
+    def __call__(self, x, state=None, lengths=None):
+        """Inference: ``x (B, T, I) -> y (B, T, D*H), (h, c)``, h and c (num_layers*D, B, H).
+
+        Parameters
+        ----------
+        x : array of the layer's dtype, (B, T, I), or (T, B, I) with ``time_major``
+            Any strides; not copied. T = 0 and B = 0 are allowed.
+        state : (h0, c0) or None
+            Initial state, each (num_layers*D, B, H); None: zeros.
+        lengths : integers (B,) or None
+            Steps of each row, 0..T, in any order. Past its length a row gives zeros in y and keeps its state.
+
+        Raises
+        ------
+        TypeError for a wrong dtype, ValueError for a wrong shape or length.
+        """
+        y, h, c = self._run(x, state, lengths, False)
+        return y, (h, c)
+
+    def forward(self, x, state=None, lengths=None, training=True, seed=None):
+        """As a call, and the tape for `backward`: ``y, (h, c), tape``.
+
+        The tape refers to x, which must not be changed before `backward`; it keeps the weights as they are now, and may be used
+        any number of times. ``training=False`` gives None for it.
+        """
+        if not training:
+            return *self(x, state, lengths), None
+        y, h, c, tape = self._run(x, state, lengths, True)
+        return y, (h, c), tape
+
+    def backward(self, tape, dy, dstate=None, *, need_dx=True):
+        """Gradients of a scalar from those with respect to y and the final state: ``dx, (dh0, dc0)``; adds to `grads`.
+
+        Parameters
+        ----------
+        tape : what `forward` gave
+        dy : array, the shape of y, or None for zeros
+        dstate : (dh, dc) or None
+            With respect to the final state, each (num_layers*D, B, H); either may be None for zeros.
+        need_dx : bool
+            False: dx is not computed, None in its place.
+        """
+        if not isinstance(tape, type(self)._tape_types):
+            raise TypeError(f"LSTM.backward: tape must come from LSTM.forward with training=True, got {type(tape).__name__}")
+        dh, dc = self._pair(dstate, "LSTM.backward", "dstate", "d")
+        if dy is not None:
+            dy = as_array(dy, self._dtype, "LSTM.backward", "dy")
+        dx, dh0, dc0 = self._core.backward(tape, dy, dh, dc, self._flat_grads, need_dx)
+        return dx, (dh0, dc0)
+
+    _tape_types = (_core.TapeFloat32, _core.TapeFloat64)
+
+    def stream(self, batch_size=1):
+        """A streaming session: ``s.step(x_t, out=None)`` takes (batch_size, I) and gives (batch_size, H), keeping its own state.
+
+        ``s.state`` is (h, c), each (num_layers, batch_size, H), copied out and in; ``s.reset()`` makes it zero; ``s.fork()`` is an
+        independent copy. The session keeps the weights as they are now. A step allocates nothing when `out` is given, takes no lock
+        and makes no system call. One session is for one thread at a time. ValueError for a bidirectional LSTM.
+        """
+        return self._core.stream(self._weights(False), positive_int(batch_size, "LSTM.stream: batch_size"))
+
+    def _run(self, x, state, lengths, training):
+        x = as_array(x, self._dtype, "LSTM.forward")
+        h0, c0 = (None, None) if state is None else self._pair(state, "LSTM.forward", "state", "")
+        if lengths is not None:
+            if x.ndim != 3:
+                raise ValueError(f"LSTM.forward: x must have 3 axes, got shape {x.shape}")
+            lengths = as_lengths(lengths, x.shape[self.time_major], x.shape[1 - self.time_major], "LSTM.forward")
+        return self._core.forward(self._weights(training), x, h0, c0, lengths, self.time_major, training)
+
+    def _pair(self, state, where, name, prefix):
+        if state is None:
+            return None, None
+        if not isinstance(state, (tuple, list)) or len(state) != 2:
+            raise ValueError(f"{where}: {name} must be a pair ({prefix}h, {prefix}c), got {type(state).__name__}")
+        return tuple(None if part is None else as_array(part, self._dtype, where, prefix + letter) for part, letter in zip(state, "hc"))
+
+    def _weights(self, for_backward):
+        """The packed weights of the parameters as they are now."""
+        version = self._store.version()
+        packed = self._packed
+        if packed is None or packed[0] != version or (for_backward and not packed[1]):
+            packed = version, for_backward, self._core.pack(self._flat_params, for_backward)
+            self._packed = packed
+        return packed[2]
+
+    def _bind(self, store, offset):
+        super()._bind(store, offset)
+        self._packed = None
+
+    # -- PyTorch's names ------------------------------------------------------------------------
+
+    def state_dict(self):
+        """Copies of the parameters under torch.nn.LSTM's names: the bias as ``bias_ih_l{k}``, with zeros as ``bias_hh_l{k}``."""
+        state = {}
+        for name, view in self._param_views.items():
+            if name.startswith("bias"):
+                state[name.replace("bias", "bias_ih")] = view.copy()
+                state[name.replace("bias", "bias_hh")] = np.zeros_like(view)
+            else:
+                state[name] = view.copy()
+        return state
+
+    def _canonical_state(self, state):
+        """torch.nn.LSTM's two biases become their sum."""
+        state = dict(state)
+        for name, shape in self._specs:
+            pair = [name.replace("bias", f"bias_{source}") for source in ("ih", "hh")]
+            if name.startswith("bias") and name not in state and all(
+                    p in state and state[p].shape == shape and state[p].dtype == self._dtype for p in pair):
+                state[name] = state.pop(pair[0]) + state.pop(pair[1])
+        return state
