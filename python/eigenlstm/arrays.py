@@ -29,6 +29,14 @@ def as_array(x, dtype, where, name="x"):
     return array
 
 
+def as_floats(x, where, name="x"):
+    """`x` as an ndarray of float32 or float64; lists of Python numbers are read as float32."""
+    array = x if type(x) is np.ndarray else _read(x, FLOATS[0], where, name)
+    if array.dtype not in FLOATS:
+        raise TypeError(f"{where}: {name} must have dtype float32 or float64, got {array.dtype}")
+    return array
+
+
 def _read(x, dtype, where, name):
     leaf = x
     while isinstance(leaf, (list, tuple)) and leaf:
@@ -54,3 +62,12 @@ def as_lengths(lengths, batch, time, where):
         raise ValueError(f"{where}: lengths must lie in 0..{time}, "
                          f"got {array.min()}..{array.max()}")
     return array.astype(np.int64, copy=False)
+
+
+def positive_int(value, what):
+    """`value` as an int of at least 1; `what` names the caller and the argument."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{what} must be an integer, got {value!r}")
+    if value < 1:
+        raise ValueError(f"{what} must be at least 1, got {value}")
+    return int(value)

@@ -7,8 +7,8 @@ import warnings
 
 import numpy as np
 
-from .arrays import as_array, float_dtype
-from .parameters import ParameterStore, blank_parameters, initialising
+from .arrays import as_array, as_floats, float_dtype
+from .parameters import ParameterStore, admitted, blank_parameters, initialising
 
 _registry = {}
 _MASK64 = (1 << 64) - 1
@@ -81,6 +81,7 @@ class Layer:
         if known is not None and known.__module__ != cls.__module__:
             raise TypeError(f"a layer named {name} exists already, in {known.__module__}")
         _registry[name] = cls
+        cls._forward_name, cls._backward_name = f"{name}.forward", f"{name}.backward"
 
     # -- construction ---------------------------------------------------------------------------
 
@@ -95,7 +96,7 @@ class Layer:
             raise ValueError(f"{where}: seed must be None or an integer in 0..2**64-1, got {seed!r}")
         self._seed = None if seed is None else int(seed)
         self._draws = itertools.count()
-        store = ParameterStore(specs, self._dtype or np.float32)
+        store = ParameterStore(admitted(specs), self._dtype or np.float32)
         self._specs = store.specs
         self._bind(store, 0)
         if initialising() and store.size:
@@ -204,6 +205,11 @@ class Layer:
         Every name, shape and dtype is checked before anything changes: ``ValueError`` (or
         ``TypeError`` if only dtypes differ) lists all that does not fit.
         """
+        self._write_state(self._checked_state(state))
+        self._store.touch()
+
+    def _checked_state(self, state):
+        """`state` as arrays under the usual names, or the error that says what does not fit."""
         where = f"{type(self).__name__}.load_state_dict"
         state = self._canonical_state({name: np.asarray(value) for name, value in state.items()})
         expected = self._state_specs()
@@ -221,8 +227,7 @@ class Layer:
             error = ValueError if shapes else TypeError
             raise error("\n".join([f"{where}: nothing was loaded, the state does not fit:",
                                    *shapes, *dtypes]))
-        self._write_state(state)
-        self._store.touch()
+        return state
 
     def _canonical_state(self, state):
         """`state` (name -> ndarray) with the other accepted spellings turned into the usual one."""
@@ -264,10 +269,45 @@ class Layer:
         """``dx``; adds the gradients of the parameters to `grads`."""
         raise NotImplementedError
 
+    def input_shape(self):
+        """Shape of x with symbols for the free sizes, None if any will do."""
+        return None
+
+    def output_shape(self, shape):
+        """Shape of ``y`` for an ``x`` of `shape`, where sizes may be symbols like ``"B"``.
+
+        ``ValueError`` if `x` could not have that shape.
+        """
+        return shape
+
+    def _expect_features(self, shape, size):
+        if shape[-1] != size:
+            raise ValueError(f"{type(self).__name__} takes {size} features, got {shape[-1]}")
+
+    def _input(self, x):
+        """`x` as an array of the layer's dtype (of either float dtype if it has none)."""
+        if self._dtype is None:
+            return as_floats(x, self._forward_name)
+        return as_array(x, self._dtype, self._forward_name)
+
+    def _opened(self, tape):
+        """`tape`, which must not be that of an inference call."""
+        if tape is None:
+            raise ValueError(f"{self._backward_name}: tape is None; "
+                             "it must come from forward with training=True")
+        return tape
+
+    def _gradient(self, dy, shape, dtype=None):
+        """`dy` as an array of `shape` and `dtype` (the layer's own if None)."""
+        dy = as_array(dy, dtype or self._dtype, self._backward_name, "dy")
+        if dy.shape != shape:
+            raise ValueError(f"{self._backward_name}: dy must have shape {shape}, got {dy.shape}")
+        return dy
+
     def _next_seed(self):
         """A fresh 64-bit key: the n-th of the layer's seed, or of one drawn from the system."""
         if self._seed is None:
-            self._seed_drawn = getattr(self, "_seed_drawn", None) or _system_seed()
+            self._seed_drawn = getattr(self, "_seed_drawn", None) or system_seed()
         return mix_seed(self._seed_drawn if self._seed is None else self._seed, next(self._draws))
 
     def __repr__(self):
@@ -275,12 +315,12 @@ class Layer:
         return f"{type(self).__name__}({arguments})"
 
 
-def _system_seed():
+def system_seed():
     return int.from_bytes(os.urandom(8), "little")
 
 
 def _rebuild(cls, config, params, grads):
-    with blank_parameters(params.size):
+    with blank_parameters(limit=params.size):
         layer = cls.from_config(config)
     layer.flat_params = params
     layer.flat_grads = grads

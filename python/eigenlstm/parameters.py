@@ -34,18 +34,15 @@ def initialising():
     return _blank_limit.get() is None
 
 
-def _counted(specs):
-    """`specs` as a list and the number of values in it, held against the limit while reading."""
+def admitted(specs):
+    """Pass `specs` on while they stay within the limit of `blank_parameters`."""
     budget = _blank_limit.get()
-    kept, size = [], 0
     for name, shape in specs:
-        size += math.prod(shape)
-        kept.append((name, tuple(shape)))
-        if budget is not None and max(size, len(kept)) > budget[0]:
-            raise ValueError(f"the layers hold more values than the {budget[0]} that they may")
-    if budget is not None:
-        budget[0] -= size
-    return kept, size
+        if budget is not None:
+            budget[0] -= max(1, math.prod(shape))
+            if budget[0] < 0:
+                raise ValueError("the layers hold more values than there are")
+        yield name, tuple(shape)
 
 
 def _aligned_zeros(size, dtype):
@@ -83,7 +80,8 @@ class ParameterStore:
     """
 
     def __init__(self, specs, dtype):
-        self.specs, self.size = _counted(specs)
+        self.specs = [(name, tuple(shape)) for name, shape in specs]
+        self.size = sum(math.prod(shape) for _, shape in self.specs)
         self.dtype = np.dtype(dtype)
         self.params = _aligned_zeros(self.size, self.dtype)
         self.grads = _aligned_zeros(self.size, self.dtype)

@@ -1,0 +1,275 @@
+"""Several layers with one flat buffer: `share` for any wiring, `Sequential` for a chain."""
+
+import numpy as np
+
+from .layer import Layer, layer_class, mix_seed
+from .parameters import ParameterStore
+from .tables import Table
+
+
+class Group(Layer):
+    """Layers whose parameters lie in one flat buffer; what `share` returns.
+
+    It is to optimisers, clipping, `save` and `load_state_dict` what a layer is. The names of the
+    parameters are prefixed with the position of their layer: ``0.weight``. It has no `forward`: the
+    wiring between the layers is the caller's.
+    """
+
+    def __init__(self, layers):
+        where = type(self).__name__
+        self.layers = list(layers)
+        if not self.layers:
+            raise ValueError(f"{where}: needs at least one layer")
+        for i, layer in enumerate(self.layers):
+            self._check_member(layer, f"{where}: layer {i}")
+        self._dtype = _common_dtype(self.layers, where)
+        self._seed = None
+        self._specs = [(f"{i}.{name}", shape) for i, layer in enumerate(self.layers)
+                       for name, shape in layer._specs]
+        self._bind(ParameterStore(self._specs, self._dtype or np.float32), 0)
+        for layer in self.layers:
+            layer._parent = where
+
+    def _check_member(self, layer, where):
+        if not isinstance(layer, Layer):
+            raise TypeError(f"{where} must be a layer, got {type(layer).__name__}")
+        if layer._parent is not None:
+            raise ValueError(f"{where}, a {type(layer).__name__}, is part of a {layer._parent} "
+                             "already; a layer has one home (copy.deepcopy makes another)")
+        if sum(layer is other for other in self.layers) > 1:
+            raise ValueError(f"{where}, a {type(layer).__name__}, is given twice")
+
+    def _bind(self, store, offset):
+        """Takes the values along: the layers move into `store` one after the other."""
+        super()._bind(store, offset)
+        for layer in self.layers:
+            layer._move(store, offset)
+            offset += layer._size
+            if layer._dtype is None:
+                layer._dtype = self._dtype
+
+    def _move(self, store, offset):
+        self._bind(store, offset)
+
+    def __len__(self):
+        return len(self.layers)
+
+    def __iter__(self):
+        return iter(self.layers)
+
+    def __getitem__(self, index):
+        return self.layers[index]
+
+    def config(self):
+        return {"layers": [{"class": type(layer).__name__, "config": layer.config()}
+                           for layer in self.layers]}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls([layer_class(item["class"]).from_config(item["config"])
+                    for item in config["layers"]])
+
+    def state_dict(self):
+        return {f"{i}.{name}": value for i, layer in enumerate(self.layers)
+                for name, value in layer.state_dict().items()}
+
+    def _state_specs(self):
+        return {f"{i}.{name}": shape for i, layer in enumerate(self.layers)
+                for name, shape in layer._state_specs().items()}
+
+    def _canonical_state(self, state):
+        parts, rest = self._split(state)
+        for i, layer in enumerate(self.layers):
+            rest.update((f"{i}.{name}", value)
+                        for name, value in layer._canonical_state(parts[i]).items())
+        return rest
+
+    def _write_state(self, state):
+        for layer, part in zip(self.layers, self._split(state)[0]):
+            layer._write_state(part)
+
+    def _split(self, state):
+        """One state for each layer, without the prefixes, and what belongs to none."""
+        parts, rest = [{} for _ in self.layers], {}
+        for key, value in state.items():
+            index, _, name = key.partition(".")
+            if index.isascii() and index.isdigit() and int(index) < len(parts):
+                parts[int(index)][name] = value
+            else:
+                rest[key] = value
+        return parts, rest
+
+    def save(self, path):
+        """Write architecture and parameters to `path`; `eigenlstm.load` reads them."""
+        from .saving import save
+
+        save(self, path)
+
+    def __repr__(self):
+        lines = "".join(f"\n    {line}," for layer in self.layers
+                        for line in [repr(layer).replace("\n", "\n    ")])
+        return f"{type(self).__name__}([{lines}\n])"
+
+
+def share(*layers):
+    """Move the parameters of `layers` into one flat buffer and return them as a `Group`.
+
+    The layers stay usable as before; optimisers, clipping and checkpoints take the group.
+
+    >>> encoder, decoder, head = el.LSTM(1, 32), el.LSTM(1, 32), el.Linear(32, 1)
+    >>> both = el.share(encoder, decoder, head)
+    >>> optimizer.step(both)
+    """
+    return Group(layers)
+
+
+class Sequential(Group):
+    """A chain of layers: each takes the ``y`` of the one before.
+
+    Parameters
+    ----------
+    layers : iterable of layers
+        At most one model may hold a layer. LSTM layers pass their ``y`` on, batch-major only;
+        `lengths` go along until a layer gives one vector a row (`Last`, `MeanPool`, `MaxPool`).
+    """
+
+    def __init__(self, layers):
+        super().__init__(layers)
+        self._check_wiring()
+        self._plan = [(layer, isinstance(layer, Sequential), layer.recurrent)
+                      for layer in self.layers]
+
+    _evaluation = None  # (loss, metrics) of the last fit: the defaults of evaluate
+
+    def _check_member(self, layer, where):
+        super()._check_member(layer, where)
+        if isinstance(layer, Group) and not isinstance(layer, Sequential):
+            raise TypeError(f"{where} is a Group, which has no forward")
+        if getattr(layer, "time_major", False):
+            raise ValueError(f"{where}, a {type(layer).__name__}, has time_major=True; "
+                             "a Sequential is batch-major")
+
+    @property
+    def keeps_time(self):
+        """Whether y has the time axis of x."""
+        return all(layer.keeps_time for layer in self.layers)
+
+    @property
+    def stochastic(self):
+        """Whether some layer draws random numbers in training."""
+        return any(layer.stochastic for layer in self.layers)
+
+    # -- computation ----------------------------------------------------------------------------
+
+    def forward(self, x, *, lengths=None, training=True, seed=None):
+        """``x -> y, tape``. Layer i draws its random numbers from ``mix_seed(seed, i)``."""
+        y, tape, _ = self._run(x, lengths, training, seed, None)
+        return y, tape
+
+    def backward(self, tape, dy):
+        """``dy -> dx``; adds to `grads`."""
+        if tape is None:
+            raise ValueError("Sequential.backward: tape is None; "
+                             "it must come from forward with training=True")
+        for (layer, _, recurrent), part in zip(reversed(self._plan), reversed(tape)):
+            dy = layer.backward(part, dy)
+            if recurrent:
+                dy = dy[0]
+        return dy
+
+    def _run(self, x, lengths, training, seed, states):
+        """`forward` with the states of the recurrent layers in (None: zeros) and out."""
+        tape, states_out = [], []
+        for i, (layer, nested, recurrent) in enumerate(self._plan):
+            key = None if seed is None else mix_seed(seed, i)
+            state = None if states is None else states[i]
+            if nested:
+                x, part, state = layer._run(x, lengths, training, key, state)
+            elif recurrent:
+                x, state, part = layer.forward(x, state=state, lengths=lengths, training=training,
+                                               seed=key)
+            else:
+                x, part = layer.forward(x, lengths=lengths, training=training, seed=key)
+            if not layer.keeps_time:
+                lengths = None
+            tape.append(part)
+            states_out.append(state)
+        return x, (tape if training else None), states_out
+
+    # -- shapes ---------------------------------------------------------------------------------
+
+    def output_shape(self, shape):
+        return self._shapes(shape)[-1]
+
+    def _shapes(self, shape):
+        """The output shape of every layer for an input of `shape`."""
+        shapes = []
+        for i, layer in enumerate(self.layers):
+            try:
+                shape = layer.output_shape(shape)
+            except ValueError as error:
+                raise ValueError(f"Sequential: layer {i} does not fit: {error}") from None
+            shapes.append(shape)
+        return shapes
+
+    def input_shape(self):
+        """Shape of x with symbols for the sizes that are free, None where no layer knows."""
+        shape = next((layer.input_shape() for layer in self.layers
+                      if layer.input_shape() is not None), None)
+        if shape is not None and shape[1:2] != ("T",) and self._sees_time():
+            shape = (shape[0], "T", *shape[1:])
+        return shape
+
+    def _sees_time(self):
+        """Whether some layer needs a time axis; the others take any rank."""
+        return any(layer._sees_time() if isinstance(layer, Sequential)
+                   else layer.recurrent or not layer.keeps_time for layer in self.layers)
+
+    def _check_wiring(self):
+        shape = self.input_shape()
+        if shape is not None:
+            self._shapes(shape)
+
+    def summary(self):
+        """A table of the layers, their output shapes and numbers of parameters."""
+        shape = self.input_shape()
+        shapes = self._shapes(shape) if shape is not None else [("?",)] * len(self.layers)
+        rows = [("", "layer", "output", "parameters")]
+        rows += [(str(i), type(layer).__name__, _shape_text(shape), f"{layer.num_params:,}")
+                 for i, (layer, shape) in enumerate(zip(self.layers, shapes))]
+        total = f"{self.num_params:,} parameters, {self._store.dtype}, " \
+                f"{self.num_params * self._store.dtype.itemsize / 1024:,.1f} KiB"
+        return Table(rows, footer=total)
+
+    # -- training -------------------------------------------------------------------------------
+
+    def fit(self, x, y=None, **options):
+        """Train the model; see `eigenlstm.fit.fit` for the arguments. Returns the history."""
+        from .fit import fit
+
+        return fit(self, x, y, **options)
+
+    def predict(self, x, *, lengths=None, batch_size=256):
+        """Outputs for `x`; see `eigenlstm.fit.predict`."""
+        from .fit import predict
+
+        return predict(self, x, lengths=lengths, batch_size=batch_size)
+
+    def evaluate(self, x, y=None, **options):
+        """Loss and metrics on data, as a dict; see `eigenlstm.fit.evaluate`."""
+        from .fit import evaluate
+
+        return evaluate(self, x, y, **options)
+
+
+def _common_dtype(layers, where):
+    """The dtype of the layers that have one; they must agree."""
+    dtypes = {layer.dtype for layer in layers if layer.dtype is not None}
+    if len(dtypes) > 1:
+        raise TypeError(f"{where}: all layers must have one dtype, got "
+                        f"{' and '.join(sorted(map(str, dtypes)))}")
+    return dtypes.pop() if dtypes else None
+
+
+def _shape_text(shape):
+    return f"({', '.join(map(str, shape))})"
