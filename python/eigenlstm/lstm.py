@@ -7,6 +7,7 @@ import numpy as np
 from . import _core
 from .arrays import as_array, as_lengths, positive_int
 from .layer import Layer
+from .parameters import admit
 
 _CORES = {"float32": _core.LSTMFloat32, "float64": _core.LSTMFloat64}
 
@@ -67,6 +68,7 @@ class LSTM(Layer):
         core = _CORES.get(str(np.dtype(dtype)) if dtype in ("float32", "float64") or isinstance(dtype, (type, np.dtype)) else None)
         if core is None:
             raise TypeError(f"LSTM: dtype must be float32 or float64, got {dtype!r}")
+        admit(4 * self.hidden_size * (self.input_size + self.num_layers * self.num_directions))
         self._core = core(input_size=self.input_size, hidden_size=self.hidden_size, num_layers=self.num_layers, bias=self.bias,
                           bidirectional=self.bidirectional)
         self._packed = None  # (version of the parameters, for_backward, packed weights)
@@ -214,5 +216,6 @@ class LSTM(Layer):
             pair = [name.replace("bias", f"bias_{source}") for source in ("ih", "hh")]
             if name.startswith("bias") and name not in state and all(
                     p in state and state[p].shape == shape and state[p].dtype == self._dtype for p in pair):
-                state[name] = state.pop(pair[0]) + state.pop(pair[1])
+                ih, hh = state.pop(pair[0]), state.pop(pair[1])
+                state[name] = np.where(hh == 0, ih, ih + hh)  # what `state_dict` gave comes back to the bit, -0 too
         return state
