@@ -88,7 +88,7 @@ class Rows:
         return column
 
     def __len__(self):
-        return -(-self.rows // self._batch_size)
+        return (self.rows + self._batch_size - 1) // self._batch_size
 
     def epoch(self, number, key):
         """The batches of one epoch; the last may be smaller."""

@@ -175,4 +175,5 @@ def _check_header(header, data_size, path):
 
 
 def _naturals(values):
-    return isinstance(values, list) and len(values) <= _MAX_RANK and all(type(v) is int and 0 <= v < 1 << 63 for v in values)
+    return isinstance(values, list) and len(values) <= _MAX_RANK and all(
+        type(v) is int and 0 <= v < 1 << 63 for v in values)

@@ -271,7 +271,6 @@ class Layer:
 
     def input_shape(self):
         """Shape of x with symbols for the free sizes, None if any will do."""
-        return None
 
     def output_shape(self, shape):
         """Shape of ``y`` for an ``x`` of `shape`, where sizes may be symbols like ``"B"``.

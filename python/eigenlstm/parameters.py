@@ -34,14 +34,21 @@ def initialising():
     return _blank_limit.get() is None
 
 
+def admit(values):
+    """Refuse a layer of at least so many `values` if that is over the limit of `blank_parameters`."""
+    budget = _blank_limit.get()
+    if budget is not None and values > budget[0]:
+        raise ValueError("the layers hold more values than there are")
+
+
 def admitted(specs):
-    """Pass `specs` on while they stay within the limit of `blank_parameters`."""
+    """Pass `specs` on while they stay within the limit of `blank_parameters`, and count them."""
     budget = _blank_limit.get()
     for name, shape in specs:
+        values = max(1, math.prod(shape))
+        admit(values)
         if budget is not None:
-            budget[0] -= max(1, math.prod(shape))
-            if budget[0] < 0:
-                raise ValueError("the layers hold more values than there are")
+            budget[0] -= values
         yield name, tuple(shape)
 
 

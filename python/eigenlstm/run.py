@@ -147,7 +147,7 @@ class Run:
         if not math.isfinite(value):
             self._fail("the loss", value)
         model._flat_grads.fill(0)
-        model.backward(tape, dy)
+        model.backward(tape, dy, need_dx=False)
         for metric in self._metrics:
             metric.update(predicted, y, known)
         if self._clip_norm is not None:

@@ -166,16 +166,19 @@ class Sequential(Group):
         y, tape, _ = self._run(x, lengths, training, seed, None)
         return y, tape
 
-    def backward(self, tape, dy):
-        """``dy -> dx``; adds to `grads`."""
+    def backward(self, tape, dy, *, need_dx=True):
+        """``dy -> dx``, or None if `need_dx` is false; adds to `grads`."""
         if tape is None:
             raise ValueError("Sequential.backward: tape is None; "
                              "it must come from forward with training=True")
-        for (layer, _, recurrent), part in zip(reversed(self._plan), reversed(tape)):
-            dy = layer.backward(part, dy)
+        for (layer, nested, recurrent), part in zip(reversed(self._plan), reversed(tape)):
             if recurrent:
-                dy = dy[0]
-        return dy
+                dy, _ = layer.backward(part, dy, need_dx=need_dx or part is not tape[0])
+            elif nested:
+                dy = layer.backward(part, dy, need_dx=need_dx or part is not tape[0])
+            else:
+                dy = layer.backward(part, dy)
+        return dy if need_dx else None
 
     def _run(self, x, lengths, training, seed, states):
         """`forward` with the states of the recurrent layers in (None: zeros) and out."""
