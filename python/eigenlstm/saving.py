@@ -13,12 +13,15 @@ _FORMAT = 1
 _RUN = "run."          # prefix of the tensors that are not the model's
 
 
-def save(layer, path):
+def save(layer, path, metadata=None):
     """Write a layer or model to `path` as safetensors: its state_dict, the architecture as metadata.
 
-    The file is written beside `path`, synced and renamed: a kill leaves the old file or the new one.
+    `metadata` (dict text -> text) goes into the file's metadata as well. The file is written beside
+    `path`, synced and renamed: a kill leaves the old file or the new one.
     """
-    write_tensors(path, layer.state_dict(), {_KEY: _text(architecture(layer))})
+    if metadata and _KEY in metadata:
+        raise ValueError(f"save: the metadata entry {_KEY!r} is the architecture's")
+    write_tensors(path, layer.state_dict(), {**(metadata or {}), _KEY: _text(architecture(layer))})
 
 
 def load(path):
