@@ -168,6 +168,9 @@ class Schedule:
     def before_step(self, run):
         run.optimizer.lr = self._rate(run.step if self._by_step else run.epoch)
 
+    def __call__(self, run):
+        """Nothing is left to do after an epoch."""
+
 
 class Plateau:
     """See `plateau`."""
