@@ -26,4 +26,9 @@ PYBIND11_MODULE(_core, m) {
   using namespace eigenlstm_python;
   register_info(m);
   register_lstm(m);
+  register_random(m);
+  register_linear(m);
+  register_embedding(m);
+  register_losses(m);
+  register_optimisers(m);
 }

@@ -5,7 +5,12 @@
 
 namespace eigenlstm_python {
 
+void register_embedding(pybind11::module_& m);
 void register_info(pybind11::module_& m);
+void register_linear(pybind11::module_& m);
+void register_losses(pybind11::module_& m);
 void register_lstm(pybind11::module_& m);
+void register_optimisers(pybind11::module_& m);
+void register_random(pybind11::module_& m);
 
 }  // namespace eigenlstm_python

@@ -3,6 +3,7 @@
 
 #include "kernels/pack.hpp"
 #include "kernels/step.hpp"
+#include "kernels/training.hpp"
 
 #define EIGENLSTM_STRING_(x) #x
 #define EIGENLSTM_STRING(x) EIGENLSTM_STRING_(x)
@@ -58,7 +59,7 @@ Real fma_peak(Index iterations) {
 template <class Real>
 constexpr KernelTable<Real> make_table() {
   return {lanes<Real>,       tile_rows,  gemm<Real>,     step_forward<Real>, step_backward<Real>, map_sigmoid<Real>,
-          map_tanh<Real>,    sum_rows<Real>, pack_gates<Real>, fma_peak<Real>};
+          map_tanh<Real>,    sum_rows<Real>, pack_gates<Real>, fma_peak<Real>, training_table<Real>()};
 }
 
 }  // namespace

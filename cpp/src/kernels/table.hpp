@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/training_table.hpp"
+
 namespace eigenlstm {
 
 using Index = std::ptrdiff_t;
@@ -87,6 +89,7 @@ struct KernelTable {
   // (4H, K) gate matrix to panels [panel][k][4][L] that lie out_panel apart; units past H are zero.
   void (*pack_gates)(Index H, Index K, const Real* w, Real* out, Index out_panel);
   Real (*fma_peak)(Index iterations);  // 12 L multiply-adds an iteration: what the core can do at best
+  TrainingTable<Real> training;
 };
 
 struct Kernels {

@@ -1,0 +1,13 @@
+// A fast 64-bit hash of memory: "have these values changed?"
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace eigenlstm {
+
+/// Hash of `n` bytes. Two inputs of one length that differ in a single 8-byte word never collide; others do with a
+/// chance of about 2^-64. Not for adversaries, and not the same on machines of another byte order.
+std::uint64_t fingerprint(const void* data, std::size_t n);
+
+}  // namespace eigenlstm

@@ -1,0 +1,38 @@
+// The training layer's part of the table of kernels.
+#pragma once
+
+#include "kernels/losses.hpp"
+#include "kernels/optimisers.hpp"
+#include "kernels/random.hpp"
+#include "kernels/training_table.hpp"
+
+namespace eigenlstm {
+namespace EIGENLSTM_ISA {
+
+template <class Real>
+void pack_transposed(Index rows, Index K, const Real* w, Real* panel) {
+  constexpr Index L = lanes<Real>;
+  for (Index v = 0; v < 4; ++v, panel += L, w += L * K, rows -= L) {
+    Index k = 0;
+    if (rows >= L)
+      for (; k + L <= K; k += L) {  // L x L values, transposed in registers
+        Eigen::internal::PacketBlock<Vec<Real>, int(L)> block;
+        for (Index l = 0; l < L; ++l) block.packet[l] = load(w + l * K + k);
+        Eigen::internal::ptranspose(block);
+        for (Index l = 0; l < L; ++l) store(panel + (k + l) * 4 * L, block.packet[l]);
+      }
+    for (; k < K; ++k)
+      for (Index l = 0; l < L; ++l) panel[k * 4 * L + l] = l < rows ? w[l * K + k] : Real(0);
+  }
+}
+
+template <class Real>
+constexpr TrainingTable<Real> training_table() {
+  return {mse<Real>,           mae<Real>,           huber<Real>,           bce<Real>,           quantile<Real>,
+          poisson_nll<Real>,   gaussian_nll<Real>,  cross_entropy<Real>,   pack_transposed<Real>,
+          dropout_mask<Real>,  sum_of_squares<Real>, sgd<Real>,            adam<Real>,          rmsprop<Real>,
+          adagrad<Real>,       ema<Real>};
+}
+
+}  // namespace EIGENLSTM_ISA
+}  // namespace eigenlstm

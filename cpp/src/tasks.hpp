@@ -1,0 +1,35 @@
+// Independent tasks over the threads of one call. What a task is depends on shapes only, so that the number of
+// threads changes no bit.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+
+#include "eigenlstm/threads.hpp"
+#include "team.hpp"
+
+namespace eigenlstm {
+
+/// Threads worth having for `tasks` tasks of `work` in all, counted in multiply-adds; one below 2 million for each.
+inline int task_threads(std::ptrdiff_t tasks, double work) {
+  constexpr double min_work_per_thread = 2e6;
+  const double most = std::min(double(num_threads()), double(tasks));
+  return std::max(1, int(std::min(most, work / min_work_per_thread)));
+}
+
+/// Calls f(task, thread) for every task, on up to `threads` threads; `thread` counts from 0. f must not throw.
+/// Stops early, and throws Interrupted, when the interrupt check says so.
+template <class F>
+void for_tasks(std::ptrdiff_t tasks, int threads, F&& f) {
+  Team team(threads);
+  team.run([&](int member) {
+    const Range mine = share(tasks, member, team.size());
+    for (std::ptrdiff_t task = mine.begin; task < mine.end && !team.stopped(); ++task) {
+      f(task, member);
+      if (member == 0) team.poll();
+    }
+  });
+  team.throw_if_stopped();
+}
+
+}  // namespace eigenlstm

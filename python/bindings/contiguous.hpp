@@ -1,0 +1,81 @@
+// For the functions that work on contiguous arrays: which Real, and the checks of shapes.
+#pragma once
+
+#include "arrays.hpp"
+
+namespace eigenlstm_python {
+
+template <class Real>
+using Contiguous = py::array_t<Real, py::array::c_style>;
+
+/// Calls f(Real()) with Real = float or double, as `value`'s dtype says. TypeError for any other.
+template <class F>
+auto by_dtype(const py::array& value, const char* where, const char* name, F&& f) {
+  if (py::isinstance<py::array_t<float>>(value)) return f(float());
+  if (py::isinstance<py::array_t<double>>(value)) return f(double());
+  throw py::type_error(std::string(where) + ": " + name + " must have dtype float32 or float64, got " + std::string(py::str(value.dtype())));
+}
+
+/// Calls f(Real()) for a dtype given as such: np.float32, "float64" ...
+template <class F>
+auto by_dtype(const py::object& dtype, const char* where, F&& f) {
+  const py::dtype resolved = py::dtype::from_args(dtype);
+  if (resolved.equal(py::dtype::of<float>())) return f(float());
+  if (resolved.equal(py::dtype::of<double>())) return f(double());
+  throw py::type_error(std::string(where) + ": dtype must be float32 or float64, got " + std::string(py::str(dtype)));
+}
+
+inline std::string shape_text(std::initializer_list<Index> shape) {
+  std::string text = "(";
+  for (const Index* n = shape.begin(); n != shape.end(); ++n) text += (n != shape.begin() ? ", " : "") + std::to_string(*n);
+  return text + (shape.size() == 1 ? ",)" : ")");
+}
+
+inline void check_shape(const py::array& a, std::initializer_list<Index> shape, const char* where, const char* name) {
+  bool same = a.ndim() == py::ssize_t(shape.size());
+  py::ssize_t axis = 0;
+  for (Index n : shape) same = same && a.shape(axis++) == n;
+  if (!same) shape_error(where, name, shape_text(shape), a);
+}
+
+/// An argument that is only read: of this dtype and shape; copied where it is not contiguous.
+template <class Real>
+Contiguous<Real> input(py::handle value, std::initializer_list<Index> shape, const char* where, const char* name) {
+  auto array = Contiguous<Real>(real_array<Real>(value, where, name));
+  check_shape(array, shape, where, name);
+  return array;
+}
+
+/// The same, of any shape.
+template <class Real>
+Contiguous<Real> input(py::handle value, const char* where, const char* name) {
+  return Contiguous<Real>(real_array<Real>(value, where, name));
+}
+
+/// An argument that is written in place: contiguous, aligned and writable, or a ValueError.
+template <class Real>
+Real* in_place(py::handle value, std::initializer_list<Index> shape, const char* where, const char* name) {
+  auto array = real_array<Real>(value, where, name);
+  check_shape(array, shape, where, name);
+  if (array.ptr() != value.ptr() || (array.flags() & py::array::c_style) == 0 || !array.writeable())
+    throw py::value_error(std::string(where) + ": " + name + " is written in place and must be contiguous, aligned and writable");
+  return array.mutable_data();
+}
+
+inline py::array_t<std::int64_t, py::array::c_style> int64_input(py::handle value, std::initializer_list<Index> shape,
+                                                                 const char* where, const char* name) {
+  if (!py::isinstance<py::array_t<std::int64_t>>(value))
+    throw py::type_error(std::string(where) + ": " + name + " must be an array of int64, got " +
+                         std::string(py::isinstance<py::array>(value) ? py::str(value.attr("dtype")) : py::str(py::type::handle_of(value))));
+  auto array = py::array_t<std::int64_t, py::array::c_style>(py::reinterpret_borrow<py::object>(value));
+  check_shape(array, shape, where, name);
+  return array;
+}
+
+/// A new uninitialised array.
+template <class Real>
+Contiguous<Real> output(std::initializer_list<Index> shape) {
+  return Contiguous<Real>(std::vector<py::ssize_t>(shape));
+}
+
+}  // namespace eigenlstm_python
