@@ -1,0 +1,1 @@
+"""One file a library: ``setup(threads) -> versions`` and ``lstm(work, **options) -> Timed`` (or a choice)."""

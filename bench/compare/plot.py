@@ -1,0 +1,65 @@
+"""GFLOP/s by shape, a panel for inference and one for training: the picture of the README."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .report import gflops
+
+COLOURS = {
+    "eigenlstm": "#c0392b",
+    "PyTorch": "#2c3e50",
+    "ONNX Runtime": "#2980b9",
+    "OpenVINO": "#8e44ad",
+    "JAX": "#16a085",
+    "Keras": "#d68910",
+}
+
+
+def draw(run: dict, file: Path, threads: int = 1) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    plt.rcParams.update(
+        {"svg.fonttype": "none", "svg.hashsalt": "eigenlstm", "font.family": "sans-serif", "font.size": 9}
+    )
+    groups = [g for g in ("inference", "training") if any(r["group"] == g for r in run["rows"])]
+    figure, axes = plt.subplots(len(groups), 1, figsize=(8, 2.9 * len(groups)), squeeze=False, layout="constrained")
+    for axis, group in zip(axes[:, 0], groups):
+        panel(axis, run, group, threads)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
+    processor = run["machine"]["processor"].split(",")[0]
+    figure.supxlabel(f"{processor}, {threads} thread{'s' * (threads > 1)}; dashed: FMA peak of the core", fontsize=8)
+    figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None, dpi=110)
+    plt.close(figure)
+
+
+def panel(axis, run: dict, group: str, threads: int) -> None:
+    records = [r for r in run["rows"] if r["group"] == group and r["threads"] == threads]
+    places = range(len(records))
+    for label, colour in COLOURS.items():
+        speeds = [gflops(record, label) for record in records]
+        if any(speeds):
+            ours = label == "eigenlstm"
+            axis.plot(
+                places,
+                [s or float("nan") for s in speeds],
+                "o",
+                color=colour,
+                label=label,
+                ms=7 if ours else 5,
+                zorder=3 if ours else 2,
+            )
+    axis.axhline(run["peak"]["float32"] * threads, color="grey", lw=0.8, ls="--")
+    axis.set_xticks(
+        places,
+        [r["work"].replace(" B", "\nB", 1).replace(" I", "\nI").replace(" H", "\nH") for r in records],
+        fontsize=7,
+    )
+    axis.set_ylabel(f"{group}, GFLOP/s")
+    axis.set_ylim(0)
+    axis.grid(axis="y", lw=0.3)
+    axis.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,261 @@
+"""The race: every contestant of a row in turn, one at a time, the others stopped; then medians and ratios."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import platform
+import signal
+import statistics
+import sys
+import time
+from datetime import datetime, timezone
+from typing import NamedTuple
+
+from . import worker
+from .rows import OURS, Row
+from .work import TOLERANCE, largest_difference
+
+
+class Absent(Exception):
+    """The library is not installed or has no such thing."""
+
+
+class Failed(Exception):
+    """The library, or its process, broke."""
+
+
+class Process:
+    """A worker that is stopped whenever it is not asked something."""
+
+    def __init__(self, library: str, threads: int):
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        # read by the numerical libraries as they are loaded, so before the process starts
+        os.environ |= {name: str(threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+        self.process = context.Process(target=worker.serve, args=(theirs, library, threads), daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def ask(self, request: str, *arguments):
+        try:
+            os.kill(self.process.pid, signal.SIGCONT)
+            self.pipe.send((request, arguments))
+            kind, reply = self.pipe.recv()
+            os.kill(self.process.pid, signal.SIGSTOP)
+            os.waitpid(self.process.pid, os.WUNTRACED)  # until the last of its threads stands
+        except (EOFError, OSError) as error:
+            self.process.join()
+            raise Failed(f"the process ended with {self.process.exitcode}") from error
+        if kind == "done":
+            return reply
+        raise {"absent": Absent, "failed": Failed}[kind](reply)
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.join()
+
+
+class Entry(NamedTuple):
+    label: str
+    process: Process
+    result: dict
+
+
+class Race:
+    """Runs rows and keeps the processes for the next ones. Use as a context manager."""
+
+    def __init__(self, libraries: set[str] | None, seconds: float, rounds: int, quick: bool, say=lambda line: None):
+        self.libraries, self.seconds, self.rounds, self.quick, self.say = libraries, seconds, rounds, quick, say
+        self.processes: dict[tuple[str, int], Process | None] = {}
+        self.versions: dict[str, str] = {}
+        self.ours = self.all = 0.0  # processor seconds in the turns of a row: of the contestants, of the whole machine
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for process in self.processes.values():
+            if process:
+                process.end()
+
+    def start(self, library: str, threads: int) -> Process:
+        process = Process(library, threads)
+        try:
+            self.versions |= process.ask("setup")
+        except (Absent, Failed):
+            process.end()
+            raise
+        return process
+
+    def process(self, library: str, threads: int) -> Process | None:
+        """None if it is not installed, or not wanted."""
+        if self.libraries is not None and library not in self.libraries:
+            return None
+        at = (library, threads)
+        if at not in self.processes:
+            try:
+                self.processes[at] = self.start(library, threads)
+            except Absent:
+                self.processes[at] = None
+            except Failed as error:
+                self.say(f"{library} does not start: {error}")
+                self.processes[at] = None
+        return self.processes[at]
+
+    def run(self, row: Row) -> dict:
+        """The row's record: its name, sizes and {label: result}."""
+        record = {
+            "name": row.name,
+            "group": row.group,
+            "work": str(row.work),
+            "threads": row.threads,
+            "flops": row.work.flops,
+            "dtype": row.work.dtype,
+            "measure": row.measure,
+        }
+        if row.measure == "bytes":
+            return record | {"results": self.memory(row)}
+        self.ours = self.all = 0.0
+        results = self.times(row)
+        return record | {"results": results, "cpu": self.ours, "cpu of others": max(0.0, self.all - self.ours)}
+
+    def memory(self, row: Row) -> dict:
+        results = {}
+        for label, contestant in row.contestants.items():
+            if not self.process(contestant.library, row.threads):
+                continue
+            process = self.start(contestant.library, row.threads)  # a fresh one: an old one has memory to spare
+            try:
+                process.ask("build_only", label, contestant.builder, row.work, contestant.options)
+                results[label] = process.ask("memory", label)
+            except Absent:
+                pass
+            except Failed as error:
+                results[label] = {"error": str(error)}
+            process.end()
+        return results
+
+    def times(self, row: Row) -> dict:
+        entries, results, answers = [], {}, {}
+        for label, contestant in row.contestants.items():
+            process = self.process(contestant.library, row.threads)
+            if not process:
+                continue
+            try:
+                result = process.ask("prepare", label, contestant.builder, row.work, contestant.options, self.quick)
+            except Absent:
+                continue
+            except Failed as error:
+                results[label] = {"error": str(error)}
+                if not process.process.is_alive():
+                    del self.processes[contestant.library, row.threads]
+                continue
+            answers[label] = result.pop("answer")
+            results[label] = result
+            entries.append(Entry(label, process, result))
+        self.check(row, answers, results)
+        self.rounds_of([entry for entry in entries if "error" not in entry.result])
+        for process in {entry.process for entry in entries}:
+            process.ask("drop")
+        return results
+
+    def check(self, row: Row, answers: dict, results: dict) -> None:
+        """Every answer against the first that is not ours; a wrong one is not timed."""
+        judge = next((label for label in answers if not label.startswith(OURS)), None) or next(iter(answers), None)
+        for label, answer in answers.items():
+            if label == judge:
+                continue
+            difference, where = largest_difference(answer, answers[judge])
+            results[label]["difference"] = difference
+            if not difference <= TOLERANCE[row.work.dtype]:
+                results[label]["error"] = f"differs from {judge} by {difference:.1e} of the largest value in {where}"
+
+    def rounds_of(self, entries: list[Entry]) -> None:
+        """Round robin, each round beginning with another contestant; the slow ones leave when their time is up."""
+        samples = {entry.label: [] for entry in entries}
+        cores = {entry.label: [] for entry in entries}
+        spent = dict.fromkeys(samples, 0.0)
+        least = 1 if self.quick else 5
+        for i in range(self.rounds):
+            for entry in entries[i % len(entries) :] + entries[: i % len(entries)] if entries else []:
+                if i >= least and spent[entry.label] >= self.seconds:
+                    continue
+                busy = machine_cpu_seconds()
+                turn = entry.process.ask("turn", entry.label, 0.0 if self.quick else self.seconds / self.rounds)
+                self.all += machine_cpu_seconds() - busy
+                self.ours += turn["cpu"]
+                samples[entry.label].append(turn["samples"])
+                cores[entry.label].append(turn["cpu"] / turn["wall"])
+                spent[entry.label] += turn["wall"]
+        for entry in entries:
+            # each turn counts once: a turn that others disturbed is one of the rounds, however many samples it took
+            turns = [statistics.median(turn) for turn in samples[entry.label]]
+            entry.result.update(
+                seconds=statistics.median(turns),
+                best=min(min(turn) for turn in samples[entry.label]),
+                turns=turns,
+                calls=sum(map(len, samples[entry.label])),
+                cores=statistics.median(cores[entry.label]),
+            )
+
+    def peak(self) -> dict:
+        """Measured in a process of its own, by eigenlstm or without it."""
+        process = Process("eigenlstm", 1)
+        try:
+            return process.ask("fma_peak")
+        finally:
+            process.end()
+
+
+def machine_cpu_seconds() -> float:
+    """What all processors of the machine have been busy for; 0 where that is not to be had."""
+    try:
+        with open("/proc/stat") as f:
+            user, nice, system, _, _, irq, softirq, steal, *_ = map(int, f.readline().split()[1:])
+    except OSError:
+        return 0.0
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def machine() -> dict[str, str]:
+    model = platform.processor() or platform.machine()
+    if sys.platform == "linux":
+        with open("/proc/cpuinfo") as f:
+            lines = dict(line.split(":", 1) for line in f.read().split("\n\n")[0].splitlines() if ":" in line)
+        named = {key.strip(): value.strip() for key, value in lines.items()}
+        model = named.get("model name", model)
+        if "cpu family" in named:
+            model += f" (family {named['cpu family']}, model {named['model']})"
+        flags = named.get("flags", "").split()
+        model += ", " + next((level for level in ("avx512f", "avx2", "sse4_2") if level in flags), "")
+    return {
+        "processor": model.rstrip(", "),
+        "cores": str(os.cpu_count()),
+        "system": f"{platform.system()} {platform.release()}",
+        "Python": platform.python_version(),
+        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+    }
+
+
+def compare(rows: list[Row], libraries: set[str] | None, seconds: float, rounds: int, quick: bool, say) -> dict:
+    """Runs the rows; say(record) is called after each. Returns what the JSON file holds."""
+    started = time.perf_counter()
+    with Race(libraries, seconds, rounds, quick, lambda line: print(line, file=sys.stderr)) as race:
+        peaks = [race.peak()]
+        records = []
+        for row in rows:
+            record = race.run(row)
+            if record["results"]:
+                records.append(record)
+                say(record, peaks[0])
+        peaks.append(race.peak())
+        peak = {key: value if isinstance(value, str) else max(value, peaks[1][key]) for key, value in peaks[0].items()}
+        return {
+            "machine": machine(),
+            "versions": race.versions,
+            "peak": peak,
+            "quick": quick,
+            "minutes": (time.perf_counter() - started) / 60,
+            "rows": records,
+        }

@@ -1,0 +1,69 @@
+"""What is compared. A row is one work and who does it; a file here is one subject: its ``ROWS`` and ``TARGETS``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+
+FILES = ("engine",)
+OURS = "eigenlstm"
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """library: of the process (peers/<library>.py); build: "module:function", called with the work and the options."""
+
+    library: str
+    build: str = ""
+    options: dict = field(default_factory=dict)
+
+    @property
+    def builder(self) -> str:
+        return self.build or f".peers.{self.library}:lstm"
+
+
+@dataclass(frozen=True)
+class Row:
+    """work: any dataclass with ``flops`` (or 0), ``dtype`` and ``small()``; all contestants must give the same answer.
+
+    measure: "seconds" of one call, or "bytes": the growth of resident memory in three calls of a fresh process.
+    """
+
+    group: str
+    work: object
+    contestants: dict[str, Contestant]
+    threads: int = 1
+    measure: str = "seconds"
+
+    @property
+    def name(self) -> str:
+        return f"{self.group}: {self.work}, {self.threads} thread{'s' * (self.threads > 1)}"
+
+
+@dataclass(frozen=True)
+class Target:
+    """`ours` is `each` times as fast as `against` at every row of the groups, and `mean` times in the geometric mean.
+
+    against: a contestant's name, or "best": the fastest peer of the row. "At most 1.15 times the cost" is each=1/1.15.
+    """
+
+    text: str
+    groups: tuple[str, ...]
+    against: str
+    each: float
+    mean: float | None = None
+    ours: str = OURS
+
+
+def small(rows: list[Row]) -> list[Row]:
+    """Every kind of row once, at a size that takes no time."""
+    found = {}
+    for row in rows:
+        row = replace(row, work=row.work.small())
+        found.setdefault(row.name, row)
+    return list(found.values())
+
+
+def load() -> tuple[list[Row], list[Target]]:
+    modules = [import_module(f".{name}", __package__) for name in FILES]
+    return [row for m in modules for row in m.ROWS], [target for m in modules for target in m.TARGETS]

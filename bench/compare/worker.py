@@ -1,0 +1,159 @@
+"""A library in a process of its own: prepares work, gives its answer, and times it when told to.
+
+One process each, because a library's threads cannot be asked to leave the processor: ONNX Runtime's and OpenMP's
+spin for a while after a call. The race (race.py) stops the whole process outside its turns.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import importlib
+import os
+import resource
+import signal
+import sys
+import time
+import traceback
+
+import numpy as np
+
+from .work import Timed
+
+SAMPLE_SECONDS = 2e-4  # calls shorter than this are timed several at a time: the clock costs about 50 ns
+
+
+def serve(pipe, library: str, threads: int) -> None:
+    """Answers the requests that come through the pipe, until it closes."""
+    die_with_parent()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # TensorFlow's remarks; errors come back through the pipe
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    desk = Desk(library, threads)
+    while True:
+        try:
+            request, arguments = pipe.recv()
+        except EOFError:
+            return
+        try:
+            reply = ("done", getattr(desk, request)(*arguments))
+        except NotImplementedError as reason:  # the library has no such thing
+            reply = ("absent", str(reason))
+        except ImportError as reason:
+            reply = ("absent", f"not installed: {reason.name}")
+        except Exception as error:  # noqa: BLE001 (the race reports it)
+            reply = ("failed", "".join(traceback.format_exception_only(error)).strip())
+        pipe.send(reply)
+
+
+def die_with_parent() -> None:
+    """A stopped process would outlive a killed parent for ever."""
+    if sys.platform == "linux":
+        PR_SET_PDEATHSIG = 1
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Desk:
+    """The requests. Holds the works of one row; `drop` lets them go."""
+
+    def __init__(self, library: str, threads: int):
+        self.library, self.threads = library, threads
+        self.works: dict[str, tuple[Timed, float]] = {}
+
+    def setup(self) -> dict[str, str]:
+        return importlib.import_module(f".peers.{self.library}", __package__).setup(self.threads)
+
+    def fma_peak(self) -> dict[str, float]:
+        """GFLOP/s of one core by dtype, and how it was found."""
+        return importlib.import_module(".peak", __package__).fma_peak()
+
+    def prepare(self, label: str, build: str, work, options: dict, quick: bool) -> dict:
+        """Builds the work, picks the fastest of the library's settings, and returns its answer."""
+        module, function = build.split(":")
+        timed = getattr(importlib.import_module(module, __package__), function)(work, **options)
+        choices = [timed] if isinstance(timed, Timed) else timed
+        if quick:
+            choices = choices[:1]
+        answer = [choice.answer() for choice in choices] if len(choices) == 1 else None
+        seconds = [one_call(choice.run, 0.0 if quick else 0.03) for choice in choices]
+        fastest = int(np.argmin(seconds))
+        chosen = choices[fastest]
+        self.works[label] = (chosen, seconds[fastest])
+        tried = {choice.setting: s for choice, s in zip(choices, seconds)}
+        return {
+            "answer": answer[0] if answer else chosen.answer(),
+            "setting": chosen.setting,
+            "tried": tried,
+            "call": seconds[fastest],
+        }
+
+    def turn(self, label: str, seconds: float) -> dict:
+        """Samples of the time of one call, in seconds, and the processor time used; the first calls only warm up."""
+        timed, call = self.works[label]
+        run, clock = timed.run, time.perf_counter
+        together = max(1, round(SAMPLE_SECONDS / call))
+        gc.collect()
+        gc.disable()
+        if seconds and call < 0.1:
+            warm = clock() + 0.003
+            run()
+            while clock() < warm:
+                run()
+        samples, used, start = [], cpu_seconds(), clock()
+        end = start + seconds
+        while True:
+            t0 = clock()
+            for _ in range(together):
+                run()
+            t1 = clock()
+            samples.append((t1 - t0) / together)
+            if t1 >= end:
+                break
+        used, wall = cpu_seconds() - used, t1 - start
+        gc.enable()
+        return {"samples": samples, "cpu": used, "wall": wall}
+
+    def memory(self, label: str) -> dict[str, int]:
+        """Bytes of resident memory that three calls added at their peak to what stood before, and the peak itself."""
+        timed, _ = self.works[label]
+        gc.collect()
+        before = status("VmRSS")
+        with open("/proc/self/clear_refs", "w") as f:
+            f.write("5")  # the high-water mark starts again from here
+        for _ in range(3):
+            timed.run()
+        return {"growth": status("VmHWM") - before, "peak": status("VmHWM")}
+
+    def build_only(self, label: str, build: str, work, options: dict) -> None:
+        """For `memory`: nothing has run before."""
+        module, function = build.split(":")
+        timed = getattr(importlib.import_module(module, __package__), function)(work, **options)
+        self.works[label] = (timed if isinstance(timed, Timed) else timed[0], 0.0)
+
+    def drop(self) -> None:
+        self.works.clear()
+        gc.collect()
+
+
+def one_call(run, seconds: float) -> float:
+    """A first estimate of the time of one call: the least of those that fit."""
+    clock = time.perf_counter
+    if seconds:
+        run()
+    best, end = np.inf, clock() + seconds
+    while True:
+        t0 = clock()
+        run()
+        t1 = clock()
+        best = min(best, t1 - t0)
+        if t1 >= end:
+            return best
+
+
+def cpu_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def status(field: str) -> int:
+    with open("/proc/self/status") as f:
+        return next(int(line.split()[1]) * 1024 for line in f if line.startswith(field + ":"))
