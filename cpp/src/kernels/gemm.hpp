@@ -21,7 +21,7 @@ constexpr int tile_rows = num_vector_registers == 32 ? 6 : 3;
 /// Panels that a single row takes at once, so that enough chains are in flight.
 constexpr int single_row_panels = num_vector_registers == 32 ? 4 : 3;
 /// Bytes of a panel that stay in L1 while all rows sweep over it.
-constexpr Index panel_block_bytes = num_vector_registers == 32 ? 32768 : 16384;
+constexpr Index panel_block_bytes = num_vector_registers == 32 ? 65536 : 16384;
 
 template <class Real>
 struct Tile {
@@ -29,45 +29,42 @@ struct Tile {
   using V = Vec<Real>;
   static constexpr Index L = lanes<Real>;
 
-  template <int MR, int NV>
-  static void load_start(typename Args::Start start, const Real* b, Index b_panel, const Real* c, const Args& g,
-                         V (&acc)[MR][NV]) {
-    for (int v = 0; v < NV; ++v) {
-      const Index panel = v / 4, in_panel = (v % 4) * L;
-      V first = set1<V>(Real(0));
-      if (start == Args::bias) first = load(b + panel * b_panel - 4 * L + in_panel);
-      for (int r = 0; r < MR; ++r)
-        acc[r][v] = start == Args::chain ? load(c + panel * g.c_panel + r * g.c_row + in_panel) : first;
-    }
-  }
-
-  /// MR rows x NV vectors over k0 <= k < k1. Templated so that acc lives in registers.
+  /// MR rows x NV vectors over k0 <= k < k1, all accumulators in registers.
   template <int MR, int NV>
   static void run(const Args& g, const Real* a, const Real* b, Real* c, Index k0, Index k1, typename Args::Start start) {
-    V acc[MR][NV];
-    const Index b_panel = g.b_panel, a_row = g.a_row, a_k = g.a_k;
-    load_start<MR, NV>(start, b, b_panel, c, g, acc);
+    V acc[NV][MR];
+    const Index b_panel = g.b_panel, c_panel = g.c_panel, c_row = g.c_row, a_row = g.a_row, a_k = g.a_k;
+    const auto c_at = [=](int v, int r) [[gnu::always_inline]] { return c + (v / 4) * c_panel + r * c_row + (v % 4) * L; };
+    if (start == Args::chain) {
+      unroll<NV>([&](auto v) [[gnu::always_inline]] { unroll<MR>([&](auto r) [[gnu::always_inline]] { acc[v][r] = load(c_at(v, r)); }); });
+    } else {
+      unroll<NV>([&](auto v) [[gnu::always_inline]] {
+        const V first = start == Args::bias ? load(b + (v / 4) * b_panel - 4 * L + (v % 4) * L) : set1<V>(Real(0));
+        unroll<MR>([&](auto r) [[gnu::always_inline]] { acc[v][r] = first; });
+      });
+    }
     b += k0 * 4 * L;
     for (Index k = k0; k < k1;) {
-      const Index inner = k % g.a_inner;
+      const Index block = k / g.a_inner, inner = k - block * g.a_inner;
       const Index n = k1 - k < g.a_inner - inner ? k1 - k : g.a_inner - inner;
-      const Real* ak = a + (k / g.a_inner) * g.a_block + inner * a_k;
+      const Real* ak = a + block * g.a_block + inner * a_k;
       k += n;
       for (Index i = 0; i < n; ++i, ak += a_k, b += 4 * L) {
         V row[MR];
-        for (int r = 0; r < MR; ++r) row[r] = splat(ak[r * a_row]);
-        for (int v = 0; v < NV; ++v) {
+        unroll<MR>([&](auto r) [[gnu::always_inline]] { row[r] = splat(ak[r * a_row]); });
+        unroll<NV>([&](auto v) [[gnu::always_inline]] {
           V w = load(b + (v / 4) * b_panel + (v % 4) * L);
           pin(w);  // gcc would fold this load into each of the MR multiply-adds
-          for (int r = 0; r < MR; ++r) acc[r][v] = madd(row[r], w, acc[r][v]);
-        }
+          unroll<MR>([&](auto r) [[gnu::always_inline]] { acc[v][r] = madd(row[r], w, acc[v][r]); });
+        });
       }
     }
-    for (int v = 0; v < NV; ++v)
-      for (int r = 0; r < MR; ++r) {
-        Real* out = c + (v / 4) * g.c_panel + r * g.c_row + (v % 4) * L;
-        store(out, start == Args::add ? Eigen::internal::padd(load(out), acc[r][v]) : acc[r][v]);
-      }
+    if (start == Args::add) {
+      unroll<NV>([&](auto v) [[gnu::always_inline]] {
+        unroll<MR>([&](auto r) [[gnu::always_inline]] { acc[v][r] = add(load(c_at(v, r)), acc[v][r]); });
+      });
+    }
+    unroll<NV>([&](auto v) [[gnu::always_inline]] { unroll<MR>([&](auto r) [[gnu::always_inline]] { store(c_at(v, r), acc[v][r]); }); });
   }
 
   using Function = void (*)(const Args&, const Real*, const Real*, Real*, Index, Index, typename Args::Start);

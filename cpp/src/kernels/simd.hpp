@@ -5,6 +5,8 @@
 #include <Eigen/Core>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
+#include <utility>
 
 namespace eigenlstm {
 namespace EIGENLSTM_ISA {
@@ -47,6 +49,12 @@ template <class V>
 inline V div(V a, V b) { return Eigen::internal::pdiv(a, b); }
 template <class V>
 inline V neg(V a) { return Eigen::internal::pnegate(a); }
+
+/// f(0), ..., f(N - 1) with constants for arguments: arrays indexed by them live in registers.
+template <int... i, class F>
+[[gnu::always_inline]] inline void unroll_sequence(std::integer_sequence<int, i...>, F&& f) { (f(std::integral_constant<int, i>{}), ...); }
+template <int N, class F>
+[[gnu::always_inline]] inline void unroll(F&& f) { unroll_sequence(std::make_integer_sequence<int, N>{}, f); }
 
 /// Keeps v in a register: the compiler may not fold its load into each use.
 template <class V>
