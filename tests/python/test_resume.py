@@ -1,0 +1,169 @@
+"""A run that was killed goes on to the bits of the run that was not.
+
+All 100 kills: ``EIGENLSTM_KILLS=100 pytest tests/python/test_resume.py``; 8 by default.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import eigenlstm as el
+from layer_checks import same_bits
+
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((48, 6, 2)).astype("f")
+Y = X.sum((1, 2))[:, None].astype("f")
+LENGTHS = RNG.integers(1, 7, 48)
+
+
+def train(path, epochs, *, callbacks=(), optimizer=None, model_seed=1, **options):
+    """A run with all that has a state: dropout, moments, schedule, early stopping, averages."""
+    model = el.Sequential([el.LSTM(2, 6, seed=model_seed), el.Dropout(0.3), el.Last(), el.Linear(6, 1, seed=2)])
+    callbacks = [el.early_stopping(50), el.plateau(patience=1), *callbacks]
+    if path is not None:
+        callbacks.insert(0, el.checkpoint(path))
+    options = {"batch_size": 16, "seed": 7, "lengths": LENGTHS, "validation_data": {"x": X, "y": Y, "lengths": LENGTHS},
+               "metrics": ["mae"], "clip_norm": 1.0, **options}
+    history = model.fit(X, Y, loss="mse", optimizer=optimizer or el.Adam(1e-2), epochs=epochs, callbacks=callbacks,
+                        resume=path, verbose=0, **options)
+    return model, history
+
+
+def timeless(history):
+    return [{name: value for name, value in logs.items() if name != "seconds"} for logs in history]
+
+
+@pytest.mark.parametrize("options", [{}, {"ema": 0.9}, {"seed": None}], ids=str)
+@pytest.mark.parametrize("optimizer", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad"])
+def test_a_run_in_pieces_is_the_run_in_one(tmp_path, options, optimizer):
+    def build():
+        return getattr(el, optimizer)(1e-2, **({"momentum": 0.9} if optimizer == "SGD" else {}))
+
+    path = tmp_path / "run.safetensors"
+    if options.get("seed", 0) is None:  # drawn from the system, and kept in the file
+        train(path, 1, optimizer=build(), **options)
+        options = {"seed": None}
+        whole_path = tmp_path / "whole.safetensors"
+        whole_path.write_bytes(path.read_bytes())
+        whole, history = train(whole_path, 6, optimizer=build(), **options)
+    else:
+        whole, history = train(None, 6, optimizer=build(), **options)
+    for epochs in (1, 3, 3, 6):
+        model, pieces = train(path, epochs, optimizer=build(), **options)
+    assert same_bits(model.flat_params, whole.flat_params)
+    assert timeless(pieces) == timeless(history)
+
+
+def test_a_run_that_was_stopped_early_stays_stopped(tmp_path):
+    path = tmp_path / "run.safetensors"
+
+    def enough(run):
+        if run.epoch == 2:
+            run.stop("enough")
+
+    first, history = train(path, 5, callbacks=[enough])
+    again, resumed = train(path, 5, callbacks=[enough])
+    assert resumed.stopped == "enough" and timeless(resumed) == timeless(history)
+    assert same_bits(first.flat_params, again.flat_params)
+
+
+def test_the_log_of_a_resumed_run_has_each_epoch_once(tmp_path):
+    path, log = tmp_path / "run.safetensors", tmp_path / "log.jsonl"
+    train(path, 3, callbacks=[el.log(log)])
+    with open(log, "a") as file:  # as if killed between the log and the checkpoint
+        file.write('{"epoch": 4}\n{"ep')
+    train(path, 5, callbacks=[el.log(log)])
+    assert [json.loads(line)["epoch"] for line in log.read_text().splitlines()] == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("change, message", [
+    (dict(seed=8), "seed was 7, is 8"),
+    (dict(batch_size=8), "batch_size was 16, is 8"),
+    (dict(ema=0.5), "ema was None, is 0.5"),
+    (dict(clip_norm=None), "clip_norm was 1.0, is None"),
+    (dict(callbacks=[el.log(os.devnull)]), "callbacks were|callbacks was"),
+    (dict(optimizer=el.SGD(0.1)), "optimizer was 'Adam', is 'SGD'"),
+])
+def test_another_run_is_refused_and_nothing_changed(tmp_path, change, message):
+    path = tmp_path / "run.safetensors"
+    train(path, 1)
+    before = path.read_bytes()
+    with pytest.raises(el.FileError, match=message):
+        train(path, 2, **change)
+    assert path.read_bytes() == before
+
+
+def test_another_architecture_and_plain_models_are_refused(tmp_path):
+    path = tmp_path / "run.safetensors"
+    train(path, 1)
+    other = el.Sequential([el.LSTM(2, 7), el.Last(), el.Linear(7, 1)])
+    before = other.flat_params.copy()
+    with pytest.raises(el.FileError, match="another architecture"):
+        other.fit(X, Y, loss="mse", optimizer=el.Adam(), resume=path, verbose=0)
+    assert same_bits(other.flat_params, before)
+    other.save(path)
+    with pytest.raises(el.FileError, match="no run to resume"):
+        other.fit(X, Y, loss="mse", optimizer=el.Adam(), resume=path, verbose=0)
+    model, _ = train(tmp_path / "seeds", 1)
+    train(tmp_path / "seeds", 2, model_seed=5)  # the seed of the initial weights does not matter any more
+
+
+def test_a_broken_run_is_refused(tmp_path):
+    from eigenlstm import files
+
+    path = tmp_path / "run.safetensors"
+    train(path, 1)
+    tensors, metadata = files.read_tensors(path)
+    about = json.loads(metadata["eigenlstm"])
+    run = about["run"]["dict"]
+    for broken in (3, [], {"dict": 3}, {"tensor": "none"}, {"a": 1, "b": 2}, {"dict": {}},
+                   {"dict": {**run, "epoch": "x"}}, {"dict": {**run, "optimizer": {"dict": {"class": "Adam"}}}},
+                   {"dict": {**run, "callbacks": []}}, {"dict": {**run, "settings": None}}):
+        files.write_tensors(path, tensors, {"eigenlstm": json.dumps({**about, "run": broken})})
+        with pytest.raises(el.FileError):
+            train(path, 2)
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, {tests!r})
+from test_resume import train
+model, _ = train({path!r}, 40)
+model.save({out!r})
+"""
+
+
+def test_a_run_that_is_killed_at_random_moments_gives_the_bits_of_one_that_is_not(tmp_path):
+    kills = int(os.environ.get("EIGENLSTM_KILLS", 8))
+    whole, _ = train(None, 40)
+    moments = random.Random(0)
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-c", script(tmp_path, "timing")], check=True)
+    duration = time.perf_counter() - started
+    done, attempt = 0, 0
+    while done < kills:
+        process = subprocess.Popen([sys.executable, "-c", script(tmp_path, attempt)])
+        try:
+            process.wait(moments.uniform(0.3, 1.0) * duration)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            done += 1
+            continue
+        assert process.returncode == 0
+        assert same_bits(el.load(tmp_path / f"{attempt}.out").flat_params, whole.flat_params)
+        attempt += 1
+    subprocess.run([sys.executable, "-c", script(tmp_path, attempt)], check=True)
+    assert same_bits(el.load(tmp_path / f"{attempt}.out").flat_params, whole.flat_params)
+
+
+def script(folder, name):
+    return SCRIPT.format(tests=os.path.dirname(__file__), path=str(folder / f"{name}.run"),
+                         out=str(folder / f"{name}.out"))
