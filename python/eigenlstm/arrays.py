@@ -8,10 +8,10 @@ FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 def float_dtype(dtype, where):
     """The dtype of a layer: float32 or float64, as an ``np.dtype``."""
     try:
-        resolved = np.dtype(dtype)
+        resolved = None if dtype is None else np.dtype(dtype)
     except TypeError:
         resolved = None
-    if resolved not in FLOATS:
+    if resolved is None or resolved not in FLOATS:  # to NumPy, None equals float64
         raise TypeError(f"{where}: dtype must be float32 or float64, got {dtype!r}")
     return resolved
 
@@ -41,7 +41,7 @@ def _read(x, dtype, where, name):
     leaf = x
     while isinstance(leaf, (list, tuple)) and leaf:
         leaf = leaf[0]
-    plain = isinstance(leaf, (int, float, list, tuple)) and not isinstance(leaf, bool)
+    plain = type(leaf) in (int, float, list, tuple)
     try:
         array = np.asarray(x, dtype=dtype) if plain else np.asarray(x)
     except (TypeError, ValueError) as error:

@@ -38,7 +38,7 @@ class Dropout(Layer):
         if self.p == 0:
             return x, (None, x.shape, x.dtype)
         seed = self._next_seed() if seed is None else seed
-        mask = _core.dropout_mask(seed, 0, x.size, self.p, x.dtype).reshape(x.shape)
+        mask = _core.dropout_mask(seed, 0, x.shape, self.p, x.dtype)
         return x * mask, (mask, x.shape, x.dtype)
 
     def backward(self, tape, dy):

@@ -12,6 +12,7 @@ from .parameters import ParameterStore, admitted, blank_parameters, initialising
 
 _registry = {}
 _MASK64 = (1 << 64) - 1
+_EITHER = object()  # no dtype of its own
 
 
 def mix_seed(seed, index):
@@ -85,13 +86,13 @@ class Layer:
 
     # -- construction ---------------------------------------------------------------------------
 
-    def _build(self, specs, dtype=None, seed=None):
+    def _build(self, specs, dtype=_EITHER, seed=None):
         """Allocate `specs` (an iterable of (name, shape)) and draw the initial values from `seed`.
 
-        `dtype` is None for layers without parameters, which take either.
+        Layers without parameters give no `dtype` and take either.
         """
         where = type(self).__name__
-        self._dtype = None if dtype is None else float_dtype(dtype, where)
+        self._dtype = None if dtype is _EITHER else float_dtype(dtype, where)
         if seed is not None and not (isinstance(seed, (int, np.integer)) and 0 <= seed <= _MASK64):
             raise ValueError(f"{where}: seed must be None or an integer in 0..2**64-1, got {seed!r}")
         self._seed = None if seed is None else int(seed)

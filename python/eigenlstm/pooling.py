@@ -54,8 +54,9 @@ class Last(_OverTime):
         x, ends = self._sequences(x, lengths)
         y = np.zeros((x.shape[0], x.shape[2]), x.dtype)
         rows, half = np.flatnonzero(ends), self._half(x)
-        y[rows, :half] = x[rows, ends[rows] - 1, :half]
-        y[rows, half:] = x[rows, 0, half:]
+        if rows.size:
+            y[rows, :half] = x[rows, ends[rows] - 1, :half]
+            y[rows, half:] = x[rows, 0, half:]
         return y, ((ends, x.shape, x.dtype) if training else None)
 
     def backward(self, tape, dy):
@@ -64,8 +65,9 @@ class Last(_OverTime):
         dy = self._gradient(dy, (shape[0], shape[2]), dtype)
         dx = np.zeros(shape, dtype)
         rows, half = np.flatnonzero(ends), self._half(dx)
-        dx[rows, ends[rows] - 1, :half] = dy[rows, :half]
-        dx[rows, 0, half:] = dy[rows, half:]
+        if rows.size:
+            dx[rows, ends[rows] - 1, :half] = dy[rows, :half]
+            dx[rows, 0, half:] = dy[rows, half:]
         return dx
 
     def _half(self, x):

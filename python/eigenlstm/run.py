@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 
-from . import losses, optimisers, saving
+from . import _core, losses, optimisers, saving
 from . import metrics as metric_module
 from .batches import epoch_key, step_key
 from .files import FileError
@@ -159,7 +159,7 @@ class Run:
         np.copyto(self._good, self._params)
         self.optimizer.step(model)
         if self._average is not None:
-            optimisers.average(self._average, self._params, self._decay)
+            _core.ema(self._average, self._params, self._decay)
         self.step += 1
         return value, states
 

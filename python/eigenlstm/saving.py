@@ -36,6 +36,8 @@ def load(path):
         with blank_parameters(limit=sum(array.size for array in state.values())):
             layer = _build(about["architecture"])
         layer.load_state_dict(state)
+        if "evaluation" in about:
+            layer._evaluation = about["evaluation"]["loss"], tuple(about["evaluation"]["metrics"])
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise FileError(f"{path}: its architecture or parameters do not fit: {error}") from None
     return layer
@@ -66,8 +68,12 @@ def load_run(path, layer):
 
 def architecture(layer):
     """What `load` needs to build `layer` again, as JSON values."""
-    return {"format": _FORMAT,
-            "architecture": {"class": type(layer).__name__, "config": layer.config()}}
+    about = {"format": _FORMAT,
+             "architecture": {"class": type(layer).__name__, "config": layer.config()}}
+    loss, metrics = getattr(layer, "_evaluation", None) or (None, ())
+    if isinstance(loss, str) and all(isinstance(metric, str) for metric in metrics):
+        about["evaluation"] = {"loss": loss, "metrics": list(metrics)}
+    return about
 
 
 def _text(about):
