@@ -21,7 +21,8 @@ _LAZY = {
     "Last": "pooling", "MeanPool": "pooling", "MaxPool": "pooling",
     "SGD": "optimisers", "Adam": "optimisers", "AdamW": "optimisers", "RMSprop": "optimisers", "Adagrad": "optimisers",
     "early_stopping": "callbacks", "checkpoint": "callbacks", "schedule": "callbacks", "log": "callbacks",
-    "load": "checkpoint", "save": "checkpoint", "FileError": "checkpoint",
+    "plateau": "callbacks", "NonFiniteLoss": "run",
+    "load": "saving", "save": "saving", "FileError": "files",
 }
 _MODULES = ("losses", "metrics", "callbacks", "schedules", "optimisers", "plot", "ctc", "sklearn", "forecasting")
 
