@@ -6,8 +6,8 @@
 
 namespace eigenlstm {
 
-/// Hash of `n` bytes. Two inputs of one length that differ in a single 8-byte word never collide; others do with a
-/// chance of about 2^-64. Not for adversaries, and not the same on machines of another byte order.
+/// Hash of `n` bytes: different bytes give different hashes but for a chance of about 2^-64. Not for adversaries, and
+/// not the same on machines of another byte order.
 std::uint64_t fingerprint(const void* data, std::size_t n);
 
 }  // namespace eigenlstm
