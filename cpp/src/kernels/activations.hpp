@@ -35,7 +35,7 @@ struct ExpConstants<double> {
   static constexpr double ln2_hi = 0.69314718055989033, ln2_lo = 5.4979230187083712e-14;  // 11 + 42 bits
   static constexpr double round = 0x1.8p52 + 1022;
   static constexpr int mantissa_bits = 52;
-  // At most 0.17 * 2^-53.
+  // r h(r) within 0.17 * 2^-53.
   static constexpr double c[] = {0.50000000000000056,   0.16666666666666624,   0.041666666666573704,
                                  0.0083333333333664664, 0.0013888888932367448, 1.9841269770179927e-4,
                                  2.4801504432063138e-5, 2.755736103659385e-6,  2.7626343336699134e-7,
@@ -53,24 +53,32 @@ inline V half_exp_plus(V x) {
   using K = ExpConstants<Real>;
   const V t = madd(x, set1<V>(m * K::log2_e), set1<V>(K::round));
   const V n = sub(t, set1<V>(K::round));
-  const V r = madd(n, set1<V>(-K::ln2_lo / m), madd(n, set1<V>(-K::ln2_hi / m), x));
+  V r;
+  if constexpr (m == 2) {  // tanh: where n is so large that this is not exact enough, the result is 1 anyway
+    r = madd(n, set1<V>(-(K::ln2_hi + K::ln2_lo) / m), x);
+  } else {
+    r = madd(n, set1<V>(-K::ln2_lo / m), madd(n, set1<V>(-K::ln2_hi / m), x));
+  }
 
   constexpr int degree = sizeof(K::c) / sizeof(Real);
   Real c[degree + 1] = {m};  // m h(m r)
   for (int j = 0, power = m * m; j < degree; ++j, power *= m) c[j + 1] = Real(power) * K::c[j];
-  V h = set1<V>(c[degree]);
+  V h;
   if constexpr (degree < 8) {
-    for (int j = degree - 1; j >= 0; --j) h = madd(h, r, set1<V>(c[j]));
+    h = set1<V>(c[degree]);
+    for (int j = degree - 1; j > 0; --j) h = madd(h, r, set1<V>(c[j]));
   } else {  // two terms at a time: one operation more, half the latency
-    static_assert(degree % 2 == 0, "c[degree] stands alone");
+    static_assert(degree % 2 == 0, "c[1] to c[degree] come in pairs");
     const V r2 = mul(r, r);
-    for (int j = degree - 2; j >= 0; j -= 2) h = madd(h, r2, madd(set1<V>(c[j + 1]), r, set1<V>(c[j])));
+    h = madd(set1<V>(c[degree]), r, set1<V>(c[degree - 1]));
+    for (int j = degree - 3; j > 0; j -= 2) h = madd(h, r2, madd(set1<V>(c[j + 1]), r, set1<V>(c[j])));
   }
+  h = madd(h, r, set1<V>(c[0]));
   const V s = shift_left<K::mantissa_bits>(t);  // 2^(n-1)
   return madd(mul(r, h), s, k == 0 ? s : add(s, set1<V>(Real(k) / 2)));
 }
 
-/// e^x. Max error: @EXP@. Valid for all x:
+/// e^x. Max error: 1.4 ULP (float), 1.4 ULP (double). Valid for all x:
 /// results below 2^-125.5 (2^-1021.5), next to the least normal number, become 0; too large ones infinity.
 template <class V>
 inline V exp(V x) {
@@ -79,7 +87,7 @@ inline V exp(V x) {
   return add(y, y);
 }
 
-/// 1 / (1 + e^-x). Max error: @SIG@. Valid for all x,
+/// 1 / (1 + e^-x). Max error: 2.4 ULP (float), 2.2 ULP (double). Valid for all x,
 /// the left tail included, as long as the result is a normal number; beyond, it is less than the least one or 0.
 template <class V>
 inline V sigmoid(V x) {
@@ -88,7 +96,7 @@ inline V sigmoid(V x) {
   return div(set1<V>(Scalar<V>(0.5)), d);
 }
 
-/// tanh(x) = (e^2x - 1) / (e^2x + 1). Max error: @TANH@. Valid for all x;
+/// tanh(x) = (e^2x - 1) / (e^2x + 1). Max error: 3.4 ULP (float), 3.1 ULP (double). Valid for all x;
 /// |tanh(x)| <= 1 whatever the rounding; tanh(-0) = +0.
 template <class V>
 inline V tanh(V x) {
