@@ -1,5 +1,6 @@
 """Training, evaluation and prediction over whole data sets."""
 
+import math
 import os
 from collections.abc import Mapping
 
@@ -92,8 +93,8 @@ def fit(model, x, y=None, *, loss, optimizer, epochs=1, batch_size=32, lengths=N
     run = Run(model, loss, optimizer, metrics=metrics, callbacks=callbacks, clip_norm=clip_norm,
               clip_value=clip_value, tbptt=tbptt, stateful=stateful, ema=ema,
               seed=system_seed() if seed is None else _checked_seed(seed), settings=settings)
+    validate = _validation(model, validation_data, loss, metrics, batch_size, stateful)
     model._evaluation = (loss, metrics)
-    validate = _validation(model, validation_data, batch_size, stateful)
     if resume is not None and os.path.exists(resume):
         run.resume(resume, seed)
     return run.train(source, validate, epochs, verbose)
@@ -109,27 +110,38 @@ def evaluate(model, x, y=None, *, loss=None, metrics=None, lengths=None, sample_
     loss = fitted[0] if loss is None else loss
     if loss is None:
         raise ValueError("evaluate: the model was not trained here, so loss must be given")
-    loss = losses.get(loss)
-    gathered = [metric_module.get(metric) for metric in (fitted[1] if metrics is None else metrics)]
-    for metric in gathered:
-        metric.reset()
+    return _evaluation(model, x, y, loss=loss, metrics=fitted[1] if metrics is None else metrics,
+                       lengths=lengths, sample_weight=sample_weight, batch_size=batch_size,
+                       stateful=stateful, where="evaluate")()
+
+
+def _evaluation(model, x, y=None, *, loss, metrics, lengths=None, sample_weight=None,
+                batch_size=256, stateful=False, where):
+    """A function that evaluates `model` as it is then; the data are checked now."""
+    loss, metrics = losses.get(loss), [metric_module.get(metric) for metric in metrics]
     source = batches(x, y, lengths, sample_weight, batch_size=batch_size, dtype=_dtype(model),
-                     keeps_time=model.keeps_time, where="evaluate",
+                     keeps_time=model.keeps_time, where=where,
                      order="given" if stateful else "sorted")
     if stateful:
-        _check_stateful(source, batch_size, "evaluate")
-    total = count = 0.0
-    states = None
-    for x, y, lengths, weight in source.epoch(0, 0):
-        predicted, _, states = model._run(x, lengths, False, None, states if stateful else None)
-        lengths = lengths if model.keeps_time else None
-        share = loss_share(model.keeps_time, x, lengths)
-        total += share * loss(predicted, y, weight, lengths)[0]
-        count += share
-        for metric in gathered:
-            metric.update(predicted, y, lengths)
-    return {"loss": total / count if count else float("nan"),
-            **{metric.name: metric.result() for metric in gathered}}
+        _check_stateful(source, batch_size, where)
+
+    def evaluated():
+        for metric in metrics:
+            metric.reset()
+        total = count = 0.0
+        states = None
+        for xb, yb, lb, wb in source.epoch(0, 0):
+            y_pred, _, states = model._run(xb, lb, False, None, states if stateful else None)
+            lb = lb if model.keeps_time else None
+            share = loss_share(model.keeps_time, xb, lb, wb)
+            total += share * loss(y_pred, yb, wb, lb)[0]
+            count += share
+            for metric in metrics:
+                metric.update(y_pred, yb, lb)
+        return {"loss": total / count if count else math.nan,
+                **{metric.name: metric.result() for metric in metrics}}
+
+    return evaluated
 
 
 def predict(model, x, *, lengths=None, batch_size=256):
@@ -179,11 +191,11 @@ def _dtype(model):
     return model.dtype or np.dtype(np.float32)
 
 
-def _validation(model, data, batch_size, stateful):
-    """A function that evaluates `model` on `data` with the loss and metrics of this run."""
+def _validation(model, data, loss, metrics, batch_size, stateful):
+    """What evaluates `model` on the validation data with the loss and metrics of this run."""
     if data is None:
         return None
-    options = {"batch_size": batch_size, "stateful": stateful}
+    options = {"batch_size": batch_size, "stateful": stateful, "loss": loss, "metrics": metrics}
     if isinstance(data, Mapping):
         options.update(data)
     elif isinstance(data, tuple) and len(data) in (2, 3):
@@ -193,7 +205,7 @@ def _validation(model, data, batch_size, stateful):
                          "evaluate's arguments or an iterable of batches")
     else:
         options["x"] = data
-    return lambda: evaluate(model, **options)
+    return _evaluation(model, **options, where="fit: validation_data")
 
 
 def _check_stateful(source, batch_size, where):

@@ -5,7 +5,8 @@ value over all batches since ``metric.reset()``. `measure` does the three for wh
 `evaluate` take names (``metrics=["accuracy", "f1"]``), instances, or plain functions
 ``f(y_true, y_pred) -> float``, which get the arrays of the whole epoch.
 
-Steps from each row's length on are left out where `lengths` is given.
+``y_pred`` may have a last axis of size 1 that ``y_true`` lacks. Steps from each row's length on are left
+out where `lengths` is given.
 """
 
 import math
@@ -74,7 +75,7 @@ class F1:
         self._hits = self._predicted = self._true = np.zeros(0, np.int64)
 
     def update(self, y_pred, y_true, lengths=None):
-        self._binary = y_pred.shape == y_true.shape
+        self._binary = _yes_or_no(y_pred, y_true)
         predicted, true = _classes(self.name, y_pred, y_true, lengths, self.ignore_index)
         classes = 2 if self._binary else y_pred.shape[-1]
         counts = [np.bincount(values, minlength=classes)
@@ -215,17 +216,21 @@ def _valid(values, lengths):
 
 def _columns(name, values, lengths, like=None):
     """`values` in float64 as (N, outputs)."""
-    if like is not None and values.shape != like.shape:
+    if like is not None and like.shape not in (values.shape, (*values.shape, 1)):
         raise ValueError(f"{name}: y_true must have the shape {like.shape} of y_pred, "
                          f"got {values.shape}")
-    values = _valid(values, lengths).astype(np.float64)
-    return values.reshape(-1, values.shape[-1]) if values.ndim > 1 else values.reshape(-1, 1)
+    width = 1 if values.ndim == 1 or like is not None and like.ndim > values.ndim else values.shape[-1]
+    return _valid(values, lengths).astype(np.float64).reshape(-1, width)
+
+
+def _yes_or_no(y_pred, y_true):
+    return y_pred.shape in (y_true.shape, (*y_true.shape, 1))
 
 
 def _classes(name, y_pred, y_true, lengths, ignore_index):
     """Predicted and true classes, 1-D."""
-    if y_pred.shape == y_true.shape:
-        predicted, true = y_pred > 0, y_true > 0.5
+    if _yes_or_no(y_pred, y_true):
+        predicted, true = y_pred.reshape(y_true.shape) > 0, y_true > 0.5
     elif y_pred.shape[:-1] == y_true.shape and y_true.dtype.kind in "iu":
         predicted, true = np.argmax(y_pred, axis=-1), y_true
     else:

@@ -26,10 +26,7 @@ class _OverTime(Layer):
         x = self._input(x)
         if x.ndim != 3:
             raise ValueError(f"{self._forward_name}: x must have shape (B, T, F), got {x.shape}")
-        batch, time, _ = x.shape
-        if lengths is None:
-            return x, np.full(batch, time)
-        return x, as_lengths(lengths, batch, time, self._forward_name)
+        return x, as_lengths(lengths, *x.shape[:2], self._forward_name)
 
 
 class Last(_OverTime):
@@ -51,28 +48,30 @@ class Last(_OverTime):
 
     def forward(self, x, *, lengths=None, training=True, seed=None):
         """``x (B, T, F) -> y (B, F), tape``."""
-        x, ends = self._sequences(x, lengths)
+        x, lengths = self._sequences(x, lengths)
         y = np.zeros((x.shape[0], x.shape[2]), x.dtype)
-        rows, half = np.flatnonzero(ends), self._half(x)
-        if rows.size:
-            y[rows, :half] = x[rows, ends[rows] - 1, :half]
-            y[rows, half:] = x[rows, 0, half:]
-        return y, ((ends, x.shape, x.dtype) if training else None)
+        rows, steps = slice(None), x.shape[1] - 1
+        if lengths is not None:
+            rows = np.flatnonzero(lengths)
+            steps = lengths[rows] - 1
+        if x.shape[1]:
+            y[rows] = x[rows, steps]
+            if self.bidirectional:
+                y[rows, x.shape[2] // 2:] = x[rows, 0, x.shape[2] // 2:]
+        return y, ((rows, steps, x.shape, x.dtype) if training else None)
 
     def backward(self, tape, dy):
         """``dy (B, F) -> dx (B, T, F)``: zero but at the steps that were taken."""
-        ends, shape, dtype = self._opened(tape)
+        rows, steps, shape, dtype = self._opened(tape)
         dy = self._gradient(dy, (shape[0], shape[2]), dtype)
         dx = np.zeros(shape, dtype)
-        rows, half = np.flatnonzero(ends), self._half(dx)
-        if rows.size:
-            dx[rows, ends[rows] - 1, :half] = dy[rows, :half]
+        if shape[1] and not self.bidirectional:
+            dx[rows, steps] = dy[rows]
+        elif shape[1]:
+            half = shape[2] // 2
+            dx[rows, steps, :half] = dy[rows, :half]
             dx[rows, 0, half:] = dy[rows, half:]
         return dx
-
-    def _half(self, x):
-        """Where the features that are read at the end stop."""
-        return x.shape[2] // 2 if self.bidirectional else x.shape[2]
 
 
 class MeanPool(_OverTime):
@@ -80,19 +79,21 @@ class MeanPool(_OverTime):
 
     def forward(self, x, *, lengths=None, training=True, seed=None):
         """``x (B, T, F) -> y (B, F), tape``."""
-        x, ends = self._sequences(x, lengths)
-        steps = _masked(x, ends, 0.0)
+        x, lengths = self._sequences(x, lengths)
+        steps = _masked(x, lengths, 0.0)
         y = np.zeros((x.shape[0], x.shape[2]), x.dtype)
         for t in range(x.shape[1]):  # in the order of time: no row's bits depend on its padding
             y += steps[:, t]
-        y /= _counts(ends, x.dtype)
-        return y, ((ends, x.shape, x.dtype) if training else None)
+        counts = np.full(len(x), x.shape[1]) if lengths is None else lengths
+        counts = np.maximum(counts, 1).astype(x.dtype)[:, None]
+        y /= counts
+        return y, ((counts, lengths, x.shape, x.dtype) if training else None)
 
     def backward(self, tape, dy):
         """``dy (B, F) -> dx (B, T, F)``."""
-        ends, shape, dtype = self._opened(tape)
-        dy = self._gradient(dy, (shape[0], shape[2]), dtype) / _counts(ends, dtype)
-        return _masked(np.repeat(dy[:, None], shape[1], axis=1), ends, 0.0)
+        counts, lengths, shape, dtype = self._opened(tape)
+        dy = self._gradient(dy, (shape[0], shape[2]), dtype) / counts
+        return _masked(np.repeat(dy[:, None], shape[1], axis=1), lengths, 0.0)
 
 
 class MaxPool(_OverTime):
@@ -100,32 +101,30 @@ class MaxPool(_OverTime):
 
     def forward(self, x, *, lengths=None, training=True, seed=None):
         """``x (B, T, F) -> y (B, F), tape``."""
-        x, ends = self._sequences(x, lengths)
-        steps = _masked(x, ends, -np.inf)
+        x, lengths = self._sequences(x, lengths)
+        steps = _masked(x, lengths, -np.inf)
         y = np.maximum.reduce(steps, axis=1, initial=-np.inf)
-        y[ends == 0] = 0
+        if not x.shape[1]:
+            y[:] = 0
+        elif lengths is not None:
+            y[lengths == 0] = 0
         y += 0.0  # one zero: which of ±0 is the greater is NumPy's business
-        return y, ((steps, ends, y) if training else None)
+        return y, ((steps, lengths, y) if training else None)
 
     def backward(self, tape, dy):
         """``dy (B, F) -> dx (B, T, F)``."""
-        steps, ends, y = self._opened(tape)
+        steps, lengths, y = self._opened(tape)
         dy = self._gradient(dy, y.shape, y.dtype)
         dx = np.zeros(steps.shape, steps.dtype)
         if steps.shape[1]:
             first = np.argmax(steps == y[:, None], axis=1)[:, None]
             np.put_along_axis(dx, first, dy[:, None], axis=1)
-        return _masked(dx, ends, 0.0)
+        return _masked(dx, lengths, 0.0)
 
 
-def _counts(ends, dtype):
-    """What the sums are divided by, (B, 1)."""
-    return np.maximum(ends, 1).astype(dtype)[:, None]
-
-
-def _masked(x, ends, padding):
-    """`x` (B, T, F) with `padding` in the steps from each row's end on."""
-    valid = np.arange(x.shape[1]) < ends[:, None]
-    if valid.all():
+def _masked(x, lengths, padding):
+    """`x` (B, T, F) with `padding` in the steps from each row's length on."""
+    if lengths is None:
         return x
+    valid = np.arange(x.shape[1]) < lengths[:, None]
     return np.where(valid[:, :, None], x, x.dtype.type(padding))

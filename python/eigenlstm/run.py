@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 
-from . import _core, losses, optimisers, saving
+from . import losses, optimisers, saving
 from . import metrics as metric_module
 from .batches import epoch_key, step_key
 from .files import FileError
@@ -49,7 +49,7 @@ class Run:
 
     def __init__(self, model, loss, optimizer, *, metrics, callbacks, clip_norm, clip_value, tbptt,
                  stateful, ema, seed, settings):
-        self.model, self.optimizer = model, optimizer
+        self.model, self.optimizer = model, optimisers.get(optimizer)
         self.epoch, self.epochs, self.step, self.seed = 0, None, 0, seed
         self.logs, self.history = {}, History()
         self._settings = settings
@@ -111,7 +111,7 @@ class Run:
         for batch in source.epoch(self.epoch, epoch_key(self.seed, self.epoch)):
             for x, y, lengths, weight in self._chunks(*batch):
                 value, states = self._update(x, y, lengths, weight, states)
-                share = loss_share(self._keeps_time, x, lengths)
+                share = loss_share(self._keeps_time, x, lengths, weight)
                 total, count = total + share * value, count + share
             if not self._stateful:
                 states = None
@@ -159,7 +159,7 @@ class Run:
         np.copyto(self._good, self._params)
         self.optimizer.step(model)
         if self._average is not None:
-            _core.ema(self._average, self._params, self._decay)
+            optimisers.average(self._average, self._params, self._decay)
         self.step += 1
         return value, states
 
@@ -218,6 +218,8 @@ class Run:
         try:
             self._require_same(saved, seed)
             self.model._checked_state(state_dict)
+            if self.optimizer._layer is None:
+                self.optimizer._attach(self.model)
             self.optimizer.load_state_dict(saved["optimizer"]["state"])
             for callback, part in zip(self._callbacks, saved["callbacks"]):
                 if part["state"] is not None:
@@ -247,8 +249,10 @@ class Run:
             raise ValueError("; ".join(differing))
 
 
-def loss_share(keeps_time, x, lengths):
-    """The weight of a batch's loss in a mean over batches: its rows, or its steps."""
+def loss_share(keeps_time, x, lengths, weight):
+    """The weight of a batch's mean loss in a mean over batches: that of its rows, or of its steps."""
     if not keeps_time:
-        return len(x)
-    return len(x) * x.shape[1] if lengths is None else int(lengths.sum())
+        return len(x) if weight is None else float(weight.sum())
+    if weight is None:
+        return len(x) * x.shape[1] if lengths is None else int(lengths.sum())
+    return losses.weights(weight, lengths, x.shape[:2], np.float64, "fit")[1]

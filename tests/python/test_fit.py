@@ -49,7 +49,7 @@ def test_it_is_the_loop_that_one_would_write():
         for i in range(0, 50, 16):
             rows = order[i:i + 16]
             predicted, tape = by_hand.forward(X[rows])
-            value, dy = el.losses.mse(predicted, Y[rows])
+            value, dy = el.losses.MSE()(predicted, Y[rows])
             total += value * len(rows)
             by_hand.zero_grad()
             by_hand.backward(tape, dy)
@@ -139,13 +139,26 @@ def test_the_loss_of_ragged_data_is_the_mean_over_its_steps():
 # -- options ----------------------------------------------------------------------------------------
 
 
-def test_sample_weights_of_zero_leave_rows_out():
-    weight = np.ones(50, "f")
-    weight[10:] = 0
+def test_rows_of_weight_zero_are_as_if_they_were_not_there():
+    weight, y = np.ones(50, "f"), Y.copy()
+    weight[10:], y[10:] = 0, np.nan
+    weighted, alone = last(), last()
+    histories = [fit(weighted, X, y, sample_weight=weight, batch_size=50), fit(alone, X[:10], Y[:10], batch_size=50)]
+    np.testing.assert_allclose(weighted.flat_params, alone.flat_params, atol=1e-6)
+    assert histories[0][-1]["loss"] == pytest.approx(histories[1][-1]["loss"], rel=1e-5)
+
+
+def test_the_loss_of_an_epoch_is_its_weighted_mean():
+    weight = RNG.random(50).astype("f")
     model = last()
-    fit(model, epochs=30, sample_weight=weight, batch_size=50)
-    kept, left = (model.evaluate(X[part], Y[part])["loss"] for part in (slice(10), slice(10, None)))
-    assert kept < 0.5 * left
+    error = (model(X).astype(float) - Y)[:, 0] ** 2
+    got = model.evaluate(X, Y, loss="mse", sample_weight=weight, batch_size=7)["loss"]
+    assert got == pytest.approx(np.average(error, weights=weight), rel=1e-6)
+    steps = each()
+    error = (steps(X).astype(float) - STEPS)[:, :, 0] ** 2
+    valid = np.arange(8) < LENGTHS[:, None]
+    got = steps.evaluate(X, STEPS, loss="mse", sample_weight=weight, lengths=LENGTHS, batch_size=7)["loss"]
+    assert got == pytest.approx(np.average(error, weights=weight[:, None] * valid), rel=1e-6)
 
 
 def test_clipping():
@@ -203,7 +216,7 @@ def test_tbptt_carries_the_state_and_cuts_the_gradient(lengths):
         h, state, tape = lstm.forward(X[:, part], state=state, lengths=left if left is None else np.minimum(
             left, X[:, part].shape[1]))
         y, head_tape = head.forward(h)
-        _, dy = el.losses.mse(y, STEPS[:, part], lengths=None if left is None else np.minimum(left, y.shape[1]))
+        _, dy = el.losses.MSE()(y, STEPS[:, part], lengths=None if left is None else np.minimum(left, y.shape[1]))
         by_hand.zero_grad()
         lstm.backward(tape, head.backward(head_tape, dy))
         optimizer.step(by_hand)
@@ -368,6 +381,8 @@ def test_the_bar_shows_loss_and_time_left(capfd):
     (last, (X.astype(float), Y), {}, TypeError, "fit: x must have dtype float32, got float64"),
     (last, (X, Y[:3]), {}, ValueError, "fit: y must have as many rows as x, 50, got 3"),
     (last, (X, Y), {"validation_data": (X,)}, ValueError, "validation_data must be"),
+    (last, (X, Y), {"validation_data": (X, Y[:3])}, ValueError, "fit: validation_data: y must have as many rows"),
+    (last, (X, Y), {"validation_data": (X.astype(float), Y)}, TypeError, "fit: validation_data: x must have dtype"),
     (last, (X, Y), {"unknown": 1}, TypeError, "unknown"),
 ])
 def test_wrong_calls_change_nothing(model, data, options, error, message):

@@ -82,12 +82,20 @@ def test_a_plain_function_gets_the_whole():
     assert seen.result() == 8
 
 
+@pytest.mark.parametrize("name", ["mae", "rmse", "r2", "nse"])
+def test_a_last_axis_of_one_may_be_missing_in_y_true(name):
+    y_pred, y_true = (RNG.standard_normal((7, 3)) for _ in range(2))
+    expected = metrics.measure(name, y_true.reshape(-1), y_pred.reshape(-1))
+    assert metrics.measure(name, y_true, y_pred[..., None]) == pytest.approx(expected)
+    assert metrics.measure("accuracy", BINARY[1][:, 0], BINARY[0]) == metrics.measure("accuracy", BINARY[1], BINARY[0])
+
+
 def test_wrong_metrics_are_refused():
     with pytest.raises(ValueError, match="there is no metric 'acc'; there are accuracy"):
         metrics.get("acc")
     with pytest.raises(TypeError, match="a metric must be a name"):
         metrics.get(3)
-    with pytest.raises(ValueError, match=r"mae: y_true must have the shape \(3, 1\) of y_pred, got \(3,\)"):
-        metrics.measure("mae", np.zeros(3), np.zeros((3, 1)))
+    with pytest.raises(ValueError, match=r"mae: y_true must have the shape \(3, 2\) of y_pred, got \(3,\)"):
+        metrics.measure("mae", np.zeros(3), np.zeros((3, 2)))
     with pytest.raises(ValueError, match="accuracy: y_true must be integers"):
         metrics.measure("accuracy", np.zeros(3), np.zeros((3, 4)))

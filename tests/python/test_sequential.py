@@ -213,7 +213,7 @@ def test_share_joins_the_layers_of_an_encoder_decoder():
         _, state, encoded = encoder.forward(x)
         hidden, _, decoded = decoder.forward(np.zeros((16, 3, 1), np.float32), state=state)
         predicted, linear = head.forward(hidden)
-        value, dy = el.losses.mse(predicted, y)
+        value, dy = el.losses.MSE()(predicted, y)
         losses.append(value)
         both.zero_grad()
         _, dstate = decoder.backward(decoded, head.backward(linear, dy))
