@@ -62,7 +62,7 @@ def load_run(path, layer):
     state = {name: array for name, array in tensors.items() if not name.startswith(_RUN)}
     try:
         return state, _unpacked(about["run"], tensors)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise FileError(f"{path}: its run cannot be read: {error}") from None
 
 

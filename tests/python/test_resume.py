@@ -1,6 +1,6 @@
 """A run that was killed goes on to the bits of the run that was not.
 
-All 100 kills: ``EIGENLSTM_KILLS=100 pytest tests/python/test_resume.py``; 8 by default.
+All 100 kills: ``EIGENLSTM_KILLS=100 pytest tests/python/test_resume.py``; 6 by default.
 """
 
 import json
@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import eigenlstm as el
+from eigenlstm import files
 from layer_checks import same_bits
 
 RNG = np.random.default_rng(0)
@@ -116,8 +117,6 @@ def test_another_architecture_and_plain_models_are_refused(tmp_path):
 
 
 def test_a_broken_run_is_refused(tmp_path):
-    from eigenlstm import files
-
     path = tmp_path / "run.safetensors"
     train(path, 1)
     tensors, metadata = files.read_tensors(path)
@@ -135,35 +134,50 @@ SCRIPT = """
 import sys
 sys.path.insert(0, {tests!r})
 from test_resume import train
-model, _ = train({path!r}, 40)
+print("ready", flush=True)
+model, _ = train({path!r}, {epochs})
 model.save({out!r})
 """
 
 
-def test_a_run_that_is_killed_at_random_moments_gives_the_bits_of_one_that_is_not(tmp_path):
-    kills = int(os.environ.get("EIGENLSTM_KILLS", 8))
-    whole, _ = train(None, 40)
-    moments = random.Random(0)
-    started = time.perf_counter()
-    subprocess.run([sys.executable, "-c", script(tmp_path, "timing")], check=True)
-    duration = time.perf_counter() - started
-    done, attempt = 0, 0
-    while done < kills:
-        process = subprocess.Popen([sys.executable, "-c", script(tmp_path, attempt)])
+class Process:
+    """`train` in a process of its own, started when its imports are done."""
+
+    def __init__(self, folder, name, epochs):
+        self.path, self.out = folder / f"{name}.run", folder / f"{name}.out"
+        script = SCRIPT.format(tests=os.path.dirname(__file__), path=str(self.path), out=str(self.out), epochs=epochs)
+        self._process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
+        assert self._process.stdout.readline() == b"ready\n"
+
+    def killed_after(self, seconds):
+        """Whether it had to be killed."""
         try:
-            process.wait(moments.uniform(0.3, 1.0) * duration)
+            assert self._process.wait(seconds) == 0
+            return False
         except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            done += 1
-            continue
-        assert process.returncode == 0
-        assert same_bits(el.load(tmp_path / f"{attempt}.out").flat_params, whole.flat_params)
-        attempt += 1
-    subprocess.run([sys.executable, "-c", script(tmp_path, attempt)], check=True)
-    assert same_bits(el.load(tmp_path / f"{attempt}.out").flat_params, whole.flat_params)
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+            return True
 
 
-def script(folder, name):
-    return SCRIPT.format(tests=os.path.dirname(__file__), path=str(folder / f"{name}.run"),
-                         out=str(folder / f"{name}.out"))
+def test_a_run_that_is_killed_at_random_moments_gives_the_bits_of_one_that_is_not(tmp_path):
+    kills, epochs = int(os.environ.get("EIGENLSTM_KILLS", 6)), 60
+    whole, _ = train(None, epochs)
+    started = time.perf_counter()
+    assert not Process(tmp_path, "timing", epochs).killed_after(600)
+    duration = time.perf_counter() - started
+    moments, seen, attempt = random.Random(0), set(), 0
+    while kills:
+        process = Process(tmp_path, attempt, epochs)
+        if process.killed_after(moments.uniform(0, 0.3) * duration):
+            kills -= 1
+            if process.path.exists():  # what the kill left is whole
+                el.load(process.path)
+                seen.add(json.loads(files.read_tensors(process.path)[1]["eigenlstm"])["run"]["dict"]["epoch"])
+        else:
+            assert same_bits(el.load(process.out).flat_params, whole.flat_params)
+            attempt += 1
+    process = Process(tmp_path, attempt, epochs)
+    assert not process.killed_after(600)
+    assert same_bits(el.load(process.out).flat_params, whole.flat_params)
+    assert len(seen) > 1, "no kill came in the middle of a run"
