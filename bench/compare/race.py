@@ -127,8 +127,7 @@ class Race:
                 continue
             process = self.start(contestant.library, row.threads)  # a fresh one: an old one has memory to spare
             try:
-                process.ask("build_only", label, contestant.builder, row.work, contestant.options)
-                results[label] = process.ask("memory", label)
+                results[label] = process.ask("memory", contestant.builder, row.work, contestant.options)
             except Absent:
                 pass
             except Failed as error:
@@ -248,7 +247,7 @@ def compare(rows: list[Row], libraries: set[str] | None, seconds: float, rounds:
             record = race.run(row)
             if record["results"]:
                 records.append(record)
-                say(record, peaks[0])
+                say(record, None if quick else peaks[0])
         peaks.append(race.peak())
         peak = {key: value if isinstance(value, str) else max(value, peaks[1][key]) for key, value in peaks[0].items()}
         return {

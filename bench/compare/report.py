@@ -67,9 +67,13 @@ def times(x: float | None) -> str:
     return "" if x is None else f"{x:.2f}"
 
 
-def progress(record: dict, peak: dict) -> str:
-    """One line as the run goes."""
+def progress(record: dict, peak: dict | None) -> str:
+    """One line as the run goes; without the peak, of a run whose times mean nothing."""
     parts = [f"{label} {amount(record, label)}" for label in record["results"]]
+    if peak is None:
+        return f"{record['name']}: " + ", ".join(
+            f"{label} {'failed' if 'error' in r else 'ran'}" for label, r in record["results"].items()
+        )
     speed = gflops(record)
     if speed:
         parts.append(f"{speed:.1f} GFLOP/s, {100 * speed / peak[record['dtype']] / record['threads']:.0f}% of peak")

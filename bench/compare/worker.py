@@ -68,9 +68,7 @@ class Desk:
 
     def prepare(self, label: str, build: str, work, options: dict, quick: bool) -> dict:
         """Builds the work, picks the fastest of the library's settings, and returns its answer."""
-        module, function = build.split(":")
-        timed = getattr(importlib.import_module(module, __package__), function)(work, **options)
-        choices = [timed] if isinstance(timed, Timed) else timed
+        choices = choices_of(build, work, options)
         if quick:
             choices = choices[:1]
         answer = [choice.answer() for choice in choices] if len(choices) == 1 else None
@@ -112,9 +110,13 @@ class Desk:
         gc.enable()
         return {"samples": samples, "cpu": used, "wall": wall}
 
-    def memory(self, label: str) -> dict[str, int]:
-        """Bytes of resident memory that three calls added at their peak to what stood before, and the peak itself."""
-        timed, _ = self.works[label]
+    def memory(self, build: str, work, options: dict) -> dict[str, int]:
+        """Bytes of resident memory that three calls added at their peak to what stood before, and the peak itself.
+
+        The same at a small size goes before, for what a library sets up once.
+        """
+        choices_of(build, work.small(), options)[0].run()
+        timed = choices_of(build, work, options)[0]
         gc.collect()
         before = status("VmRSS")
         with open("/proc/self/clear_refs", "w") as f:
@@ -123,15 +125,15 @@ class Desk:
             timed.run()
         return {"growth": status("VmHWM") - before, "peak": status("VmHWM")}
 
-    def build_only(self, label: str, build: str, work, options: dict) -> None:
-        """For `memory`: nothing has run before."""
-        module, function = build.split(":")
-        timed = getattr(importlib.import_module(module, __package__), function)(work, **options)
-        self.works[label] = (timed if isinstance(timed, Timed) else timed[0], 0.0)
-
     def drop(self) -> None:
         self.works.clear()
         gc.collect()
+
+
+def choices_of(build: str, work, options: dict) -> list[Timed]:
+    module, function = build.split(":")
+    timed = getattr(importlib.import_module(module, __package__), function)(work, **options)
+    return [timed] if isinstance(timed, Timed) else timed
 
 
 def one_call(run, seconds: float) -> float:

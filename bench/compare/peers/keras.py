@@ -50,7 +50,7 @@ def inference(work: Lstm, module, xla: bool) -> Timed:
     import tensorflow as tf
 
     x = tf.constant(work.x())
-    call = tf.function(lambda x: module(x, training=False), jit_compile=xla)
+    call = tf.function(lambda x: module(x, training=False), jit_compile=xla, autograph=False)
     return Timed(lambda: call(x)[0].numpy(), lambda: results(*call(x)), setting(xla))
 
 
@@ -60,7 +60,7 @@ def training(work: Lstm, module, xla: bool) -> Timed:
     x, dy = tf.constant(work.x()), tf.constant(work.dy())
     weights = [v.value for v in module.trainable_variables]
 
-    @tf.function(jit_compile=xla)
+    @tf.function(jit_compile=xla, autograph=False)
     def call(x, dy):
         with tf.GradientTape() as tape:
             tape.watch(x)
@@ -81,7 +81,9 @@ def training(work: Lstm, module, xla: bool) -> Timed:
 def step(work: Lstm, module, xla: bool) -> Timed:
     import tensorflow as tf
 
-    call = tf.function(lambda x, h, c: module(x, initial_state=[h, c], training=False), jit_compile=xla)
+    call = tf.function(
+        lambda x, h, c: module(x, initial_state=[h, c], training=False), jit_compile=xla, autograph=False
+    )
     steps = tf.split(tf.constant(work.x()), work.STEPS, axis=1)
     zeros = tf.zeros((work.B, work.H), work.dtype)
     state = [zeros, zeros]
