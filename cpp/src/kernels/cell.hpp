@@ -17,8 +17,9 @@ namespace EIGENLSTM_ISA {
 ///
 /// With sigmoid(x) = 0.5 / d(x) and tanh(x) = y / (y + 1) (activations.hpp), i g = 0.5 y_g / (d_i (y_g + 1)) and h = o tanh(c) likewise
 /// take one division each: three in all instead of five. A product of denominators that overflows makes them 0 where they are below 1e-30.
+/// Two loops, because tanh(c) at the end of each row's chain would keep the next rows out of the processor's window.
 template <class Real, bool keep>
-void cell_forward(const StepArgs<Real>& s, Index panel, const Real* z) {
+void cell_forward(const StepArgs<Real>& s, Index panel, Real* z) {
   using V = Vec<Real>;
   constexpr Index L = lanes<Real>;
   const V one = set1<V>(Real(1)), half = set1<V>(Real(0.5));
@@ -26,22 +27,25 @@ void cell_forward(const StepArgs<Real>& s, Index panel, const Real* z) {
   Real* c_out = s.c + panel * L;
   Real* h_out = s.h + panel * L;
   Real* gates = keep ? s.gates + panel * s.gates_panel : nullptr;
-  for (Index r = 0; r < s.rows; ++r, z += 4 * L) {
-    const V f = div(half, half_sigmoid_denominator(load(z + L)));
-    const V y_g = tanh_numerator(load(z + 2 * L)), e_g = add(y_g, one);
-    const V per_ig = div(half, mul(half_sigmoid_denominator(load(z)), e_g));
-    const V c = madd(f, load(c_prev + r * s.c_prev_row), mul(y_g, per_ig));
-    const V y_c = tanh_numerator(c), e_c = add(y_c, one);
-    const V per_oc = div(half, mul(half_sigmoid_denominator(load(z + 3 * L)), e_c));
-    store(c_out + r * s.c_row, c);
-    store(h_out + r * s.h_row, mul(y_c, per_oc));
+  for (Index r = 0; r < s.rows; ++r) {
+    Real* zr = z + r * 4 * L;
+    const V f = div(half, half_sigmoid_denominator(load(zr + L)));
+    const V y_g = tanh_numerator(load(zr + 2 * L)), e_g = add(y_g, one);
+    const V per_ig = div(half, mul(half_sigmoid_denominator(load(zr)), e_g));
+    store(c_out + r * s.c_row, madd(f, load(c_prev + r * s.c_prev_row), mul(y_g, per_ig)));
+    store(zr + 3 * L, half_sigmoid_denominator(load(zr + 3 * L)));
     if (keep) {
       Real* out = gates + r * 4 * L;
       store(out, mul(e_g, per_ig));
       store(out + L, f);
       store(out + 2 * L, div(y_g, e_g));
-      store(out + 3 * L, mul(e_c, per_oc));
     }
+  }
+  for (Index r = 0; r < s.rows; ++r) {
+    const V y_c = tanh_numerator(load(c_out + r * s.c_row)), e_c = add(y_c, one);
+    const V per_oc = div(half, mul(load(z + r * 4 * L + 3 * L), e_c));
+    store(h_out + r * s.h_row, mul(y_c, per_oc));
+    if (keep) store(gates + r * 4 * L + 3 * L, mul(e_c, per_oc));
   }
 }
 
