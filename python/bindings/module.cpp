@@ -30,5 +30,6 @@ PYBIND11_MODULE(_core, m) {
   register_linear(m);
   register_embedding(m);
   register_losses(m);
+  register_ctc(m);
   register_optimisers(m);
 }

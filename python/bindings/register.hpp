@@ -5,6 +5,7 @@
 
 namespace eigenlstm_python {
 
+void register_ctc(pybind11::module_& m);
 void register_embedding(pybind11::module_& m);
 void register_info(pybind11::module_& m);
 void register_linear(pybind11::module_& m);

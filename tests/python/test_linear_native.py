@@ -66,7 +66,8 @@ def test_linear_is_one_chain_of_multiply_adds():
     for k in range(40):
         product = x[:, None, k].astype(np.float64) * weight[None, :, k]
         if _core.isa() == "sse4.2":
-            product = product.astype(np.float32)
+            chain = product.astype(np.float32) + chain
+            continue
         # the sum of a float and an exact product of floats, rounded to odd in float64, then to float32: one rounding
         total = product + chain
         error = (product - (total - (bb := total - product))) + (chain - bb)

@@ -1,6 +1,7 @@
 // The training layer's part of the table of kernels.
 #pragma once
 
+#include "kernels/ctc.hpp"
 #include "kernels/losses.hpp"
 #include "kernels/optimisers.hpp"
 #include "kernels/random.hpp"
@@ -29,7 +30,7 @@ void pack_transposed(Index rows, Index K, const Real* w, Real* panel) {
 template <class Real>
 constexpr TrainingTable<Real> training_table() {
   return {mse<Real>,           mae<Real>,           huber<Real>,           bce<Real>,           quantile<Real>,
-          poisson_nll<Real>,   gaussian_nll<Real>,  cross_entropy<Real>,   pack_transposed<Real>,
+          poisson_nll<Real>,   gaussian_nll<Real>,  cross_entropy<Real>, ctc<Real>,   pack_transposed<Real>,
           dropout_mask<Real>,  sum_of_squares<Real>, sgd<Real>,            adam<Real>,          rmsprop<Real>,
           adagrad<Real>,       ema<Real>};
 }

@@ -32,6 +32,24 @@ struct CrossEntropyArgs {
   Real* dlogits;
 };
 
+/// One row of CTC: T >= 1 frames of C logits against S labels that some path spells.
+template <class Real>
+struct CtcArgs {
+  std::ptrdiff_t T, C, S, blank;
+  const Real* logits;  // [T][C]
+  const std::int64_t* labels;
+  double scale;
+  Real* dlogits;    // [T][C]
+  double* scratch;  // ctc_scratch(T, S, lanes of double) values
+};
+
+/// States of one kind in whole vectors, and all the memory that a row needs.
+constexpr std::ptrdiff_t ctc_width(std::ptrdiff_t S, std::ptrdiff_t lanes) { return (S + lanes) / lanes * lanes; }
+constexpr std::ptrdiff_t ctc_scratch(std::ptrdiff_t T, std::ptrdiff_t S, std::ptrdiff_t lanes) {
+  const std::ptrdiff_t width = ctc_width(S, lanes), padded = width + 2 * lanes;
+  return 7 * padded + T * (width + 2 * padded + 1);
+}
+
 /// Every loss returns the sum of weight * loss over its chunk, in float64, in an order that only n decides.
 template <class Real>
 struct TrainingTable {
@@ -39,6 +57,8 @@ struct TrainingTable {
   ElementLoss mse, mae, huber, bce, quantile, poisson_nll;
   ElementLoss gaussian_nll;  // y_pred, dy: pairs (mean, log variance), 2 n values
   double (*cross_entropy)(const CrossEntropyArgs<Real>&);
+
+  double (*ctc)(const CtcArgs<Real>&);
 
   // rows <= 4 L rows of K values of w to the columns of a panel [K][4 L]; the other columns are zero.
   void (*pack_transposed)(std::ptrdiff_t rows, std::ptrdiff_t K, const Real* w, Real* panel);
