@@ -82,6 +82,8 @@ class Rows:
                              f"got {len(column)}")
         if isinstance(column, Ragged):
             column.own_time = not (per_step and np.array_equal(column.lengths, self._lengths))
+            if column.arrays[0].dtype.kind == "i":
+                column.padding = -1  # no class: this is where `losses.CTC` sees the labels end
         else:
             column.cut = per_step and column.array.ndim > 1 and \
                 column.array.shape[1] == self.time
@@ -154,9 +156,10 @@ class Dense:
 
 
 class Ragged:
-    """A column that is a list of arrays (T_i, …), padded with zeros to the longest of the batch."""
+    """A column that is a list of arrays (T_i, …), padded to the longest of the batch."""
 
     own_time = False  # the rows are not aligned with those of x
+    padding = 0
 
     def __init__(self, arrays):
         self.arrays = arrays
@@ -172,7 +175,7 @@ class Ragged:
         if time is None or self.own_time:
             time = int(self.lengths[index].max())
         first = self.arrays[0]
-        padded = np.zeros((len(index), time, *first.shape[1:]), first.dtype)
+        padded = np.full((len(index), time, *first.shape[1:]), self.padding, first.dtype)
         for row, i in zip(padded, index):
             row[:self.lengths[i]] = self.arrays[i]
         return padded

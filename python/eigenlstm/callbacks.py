@@ -2,8 +2,12 @@
 
 Any of them may be written as a function of one's own:
 
->>> def show(run):
-...     print(run.epoch, run.logs["loss"])
+>>> from torch.utils.tensorboard import SummaryWriter
+>>> writer = SummaryWriter()
+>>> def tensorboard(run):
+...     for name, value in run.logs.items():
+...         writer.add_scalar(name, value, run.epoch)
+>>> model.fit(x, y, ..., callbacks=[tensorboard])
 """
 
 import json

@@ -81,6 +81,8 @@ def fit(model, x, y=None, *, loss, optimizer, epochs=1, batch_size=32, lengths=N
     model keeps time, each taken before the update that it led to.
     """
     shuffle = not stateful if shuffle is None else bool(shuffle)
+    if verbose not in (0, 1, 2):
+        raise ValueError(f"fit: verbose must be 0, 1 or 2, got {verbose!r}")
     _check_options(model, epochs=epochs, tbptt=tbptt, clip_norm=clip_norm, clip_value=clip_value,
                    ema=ema, stateful=stateful, shuffle=shuffle)
     order = "shuffled" if shuffle else "given"

@@ -95,14 +95,14 @@ class ParameterStore:
         self._public = np.asarray(memoryview(self.params))
         self._version = 1
         self._fingerprint = None
-        self._handed_out = False
+        self._handed_out = self._settled = 0
         self._lock = threading.Lock()
         self._unshared = sys.getrefcount(self._public)
 
     def public(self, start, stop):
         """A fresh writable view of ``params[start:stop]`` to hand to a user."""
         view = self._public[start:stop]
-        self._handed_out = True  # after the view exists: `_look` then sees one of the two
+        self._handed_out += 1  # after the view exists: `_look` then sees one of the two
         return view
 
     def held(self):
@@ -117,16 +117,17 @@ class ParameterStore:
 
     def version(self):
         """A number that differs from every earlier answer if the parameters may have changed."""
-        if self._handed_out:
+        if self._handed_out != self._settled:
             self._look()
         return self._version
 
     def _look(self):
         with self._lock:
-            self._handed_out = False  # before counting: a view taken meanwhile sets it again
-            if sys.getrefcount(self._public) > self._unshared:
-                self._handed_out = True
+            handed_out = self._handed_out  # before counting: a view taken meanwhile makes it differ
+            held = self.held()
             fingerprint = _core.fingerprint(self.params)
             if fingerprint != self._fingerprint:
                 self._fingerprint = fingerprint
                 self._version += 1
+            if not held:
+                self._settled = handed_out  # last: till then other threads wait for the lock

@@ -9,7 +9,10 @@ _EVERY = 0.1  # seconds between two looks at the bar
 
 
 class Progress:
-    """`verbose` 0 shows nothing, 1 the table and (where tqdm is installed) the bar, 2 the table."""
+    """`verbose` 0 shows nothing, 1 the table and (where tqdm is installed) the bar, 2 the table.
+
+    `epochs` in all, each of so many `steps` (0: unknown), of which `done` are behind.
+    """
 
     def __init__(self, verbose, epochs, steps, done):
         self._verbose, self._epochs = verbose, epochs
@@ -18,7 +21,7 @@ class Progress:
         self._bar = None
         if verbose == 1:
             total = epochs * steps if steps else None
-            self._bar = _tqdm(total=total, initial=min(done, total or done), unit="step",
+            self._bar = _tqdm(total=total, initial=done * steps, unit="step",
                               dynamic_ncols=True, leave=False, mininterval=_EVERY)
 
     def step(self, loss):

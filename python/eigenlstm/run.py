@@ -85,7 +85,7 @@ class Run:
     def train(self, source, validate, epochs, verbose):
         """Run epochs until there are `epochs` in all, a callback stops, or Ctrl-C comes."""
         self.epochs = epochs
-        progress = Progress(verbose, epochs, len(source), self.step)
+        progress = Progress(verbose, epochs, len(source), self.epoch)
         try:
             for begin in self._hooks("begin"):
                 begin(self)

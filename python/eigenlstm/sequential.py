@@ -114,11 +114,22 @@ class Group(Layer):
 def share(*layers):
     """Move the parameters of `layers` into one flat buffer and return them as a `Group`.
 
-    The layers stay usable as before; optimisers, clipping and checkpoints take the group.
+    The layers stay usable as before; optimisers, clipping and `save` take the group. An encoder and a
+    decoder of a series x (B, T, 1) with the next values y (B, K, 1):
 
     >>> encoder, decoder, head = el.LSTM(1, 32), el.LSTM(1, 32), el.Linear(32, 1)
-    >>> both = el.share(encoder, decoder, head)
-    >>> optimizer.step(both)
+    >>> model, loss, optimizer = el.share(encoder, decoder, head), el.losses.MSE(), el.Adam(1e-3)
+    >>> for step in range(1000):
+    ...     _, state, read = encoder.forward(x)
+    ...     before = np.concatenate([x[:, -1:], y[:, :-1]], axis=1)
+    ...     hidden, _, written = decoder.forward(before, state=state)
+    ...     y_pred, spoken = head.forward(hidden)
+    ...     value, dy = loss(y_pred, y)
+    ...     model.zero_grad()
+    ...     _, dstate = decoder.backward(written, head.backward(spoken, dy))
+    ...     encoder.backward(read, None, dstate)
+    ...     el.optimisers.clip_norm(model, 1.0)
+    ...     optimizer.step(model)
     """
     return Group(layers)
 

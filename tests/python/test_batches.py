@@ -88,7 +88,11 @@ def test_an_array_with_lengths_is_the_same_as_a_list():
 def test_targets_of_their_own_length_are_padded_to_their_own_longest():
     x, y = ragged(8), [np.arange(n) for n in (3, 1, 2, 0, 5, 1, 1, 1)]
     for xb, yb, lengths, _ in epoch(rows(x, y, keeps_time=True)):
-        assert yb.shape[1] == max(len(y[int(row[0, 0])]) for row in xb)
+        own = [y[int(row[0, 0])] for row in xb]
+        assert yb.shape[1] == max(map(len, own))
+        for row, labels in zip(yb, own):
+            np.testing.assert_array_equal(row[:len(labels)], labels)
+            assert (row[len(labels):] == -1).all()
 
 
 def test_lists_of_numbers_are_arrays():

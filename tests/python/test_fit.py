@@ -77,6 +77,15 @@ def test_a_seed_is_a_run():
     assert same_bits(first, again) and not same_bits(first, other)
 
 
+def test_every_step_has_a_dropout_mask_of_its_own(monkeypatch):
+    seeds = []
+    forward = el.Dropout.forward
+    monkeypatch.setattr(el.Dropout, "forward",
+                        lambda self, x, **options: (seeds.append(options["seed"]), forward(self, x, **options))[1])
+    fit(last(0.5), epochs=3)
+    assert len(set(seeds)) == len(seeds) == 12 and all(0 <= seed < 2**64 for seed in seeds)
+
+
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_a_run_does_not_depend_on_the_number_of_threads(threads):
     el.set_num_threads(threads)
@@ -265,6 +274,21 @@ def test_classification_with_metrics():
                   validation_data=(X, classes))
     assert history[-1]["val_accuracy"] > 0.9 and history[-1]["accuracy"] > 0.8
     assert model.evaluate(X, classes)["accuracy"] == np.mean(model.predict(X).argmax(1) == classes)
+
+
+def test_ctc_takes_lists_of_frames_and_of_labels():
+    rng = np.random.default_rng(0)
+    labels = [rng.integers(1, 4, rng.integers(0, 4)) for _ in range(40)]
+    frames = []
+    for row in labels:  # each label shows for two frames, blanks around it
+        shown = np.concatenate([[0], *([label, label, 0] for label in row)]).astype(int)
+        frames.append(np.eye(4, dtype="f")[shown])
+    model = el.Sequential([el.LSTM(4, 16, seed=0), el.Linear(16, 4, seed=1)])
+    history = fit(model, frames, labels, loss="ctc", optimizer=el.Adam(2e-2), epochs=60, batch_size=8,
+                  validation_data=(frames, labels))
+    assert history[-1]["val_loss"] < 0.1 * history[0]["val_loss"]
+    spelt = [el.ctc.greedy_decode(y[None])[0] for y in model.predict(frames)]
+    assert np.mean([np.array_equal(ours, true) for ours, true in zip(spelt, labels)]) > 0.9
 
 
 def test_a_loss_of_ones_own_is_called():

@@ -79,7 +79,7 @@ def test_a_view_let_go_costs_nothing_any_more(layer, holder):
     del held
     gc.collect()
     version = layer._store.version()
-    assert not layer._store.held() and not layer._store._handed_out
+    assert not layer._store.held() and layer._store._handed_out == layer._store._settled
     assert layer._store.version() == version
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import eigenlstm as el
-from eigenlstm.layer import mix_seed
+from eigenlstm.layer import Layer, mix_seed
 from layer_checks import assert_close, differences, same_bits
 
 
@@ -77,6 +77,30 @@ def test_gradients(kind):
     both.zero_grad()
     assert both.backward(tape, w, need_dx=False) is None
     assert both.flat_grads.any()
+
+
+class Spy(Layer):
+    """Passes x on and keeps what it was called with."""
+
+    def __init__(self):
+        self._build([])
+        self.calls = []
+
+    def config(self):
+        return {}
+
+    def forward(self, x, **options):
+        self.calls.append(options)
+        return x, ()
+
+    def backward(self, tape, dy):
+        return dy
+
+
+def test_lengths_end_where_time_ends():
+    chain = el.Sequential([before := Spy(), el.Last(), after := Spy(), el.Linear(3, 1)])
+    chain(draw(2, 4, 3), lengths=[4, 2])
+    assert list(before.calls[0]["lengths"]) == [4, 2] and after.calls[0]["lengths"] is None
 
 
 def test_embedding_first():
