@@ -1,0 +1,18 @@
+// Runs the tests on the ISA that EIGENLSTM_ISA names; exit code 77 where this CPU lacks it.
+#define DOCTEST_CONFIG_IMPLEMENT
+#include <doctest/doctest.h>
+
+#include <cstdio>
+#include <exception>
+
+#include "eigenlstm/isa.hpp"
+
+int main(int argc, char** argv) {
+  try {
+    std::printf("ISA: %s\n", eigenlstm::isa());
+  } catch (const std::exception& error) {
+    std::printf("skipped: %s\n", error.what());
+    return 77;
+  }
+  return doctest::Context(argc, argv).run();
+}

@@ -1,0 +1,142 @@
+// Threads: every member runs every job once, whatever else goes on.
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "core.hpp"
+#include "eigenlstm/threads.hpp"
+#include "team.hpp"
+
+using namespace test;
+using eigenlstm::Barrier;
+using eigenlstm::Team;
+
+namespace {
+
+/// Runs jobs that count their members and meet at barriers. Returns whether all was as it should be.
+bool run_jobs(int jobs, int most, unsigned seed) {
+  Random random(seed);
+  bool right = true;
+  for (int job = 0; job < jobs; ++job) {
+    Team team(int(random.whole(1, most)));
+    std::vector<std::atomic<int>> runs(std::size_t(team.size()));
+    std::vector<int> posted(std::size_t(team.size()));  // plain: the barrier must order it
+    std::atomic<bool> seen_all{true};
+    Barrier barrier(team.size());
+    for (int round = 1; round <= 2; ++round) {
+      team.run([&](int m) {
+        ++runs[std::size_t(m)];
+        for (int phase = 1; phase <= 3; ++phase) {
+          posted[std::size_t(m)] = phase;
+          barrier.wait();
+          for (int value : posted)
+            if (value != phase) seen_all = false;
+          barrier.wait();
+        }
+      });
+      for (const auto& n : runs) right = right && n == round;
+    }
+    right = right && seen_all;
+  }
+  return right;
+}
+
+}  // namespace
+
+TEST_CASE("team: sizes that change from job to job") { CHECK(run_jobs(150, 6, 1)); }
+
+TEST_CASE("team: one call at a time has the pool, the others run alone") {
+  Team first(3);
+  Team second(3);
+  CHECK(first.size() == 3);
+  CHECK(second.size() == 1);
+  bool ran = false;
+  second.run([&](int) { ran = true; });
+  CHECK(ran);
+}
+
+TEST_CASE("team: many callers at once") {
+  std::vector<std::thread> callers;
+  std::atomic<int> right{0};
+  for (unsigned caller = 0; caller < 6; ++caller) callers.emplace_back([&, caller] { right += run_jobs(40, 4, caller); });
+  for (std::thread& caller : callers) caller.join();
+  CHECK(right == 6);
+}
+
+TEST_CASE("team: a forked child has threads of its own, and so has its parent still") {
+  REQUIRE(run_jobs(3, 4, 1));  // the pool is running
+  const pid_t pid = fork();
+  if (pid == 0) {
+    alarm(60);
+    _exit(run_jobs(5, 4, 2) ? 0 : 1);
+  }
+  int status = -1;
+  REQUIRE(waitpid(pid, &status, 0) == pid);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+  CHECK(run_jobs(3, 4, 3));
+}
+
+TEST_CASE("denormals are flushed in every member, and the caller's mode comes back") {
+  volatile float tiny = std::numeric_limits<float>::min(), half = 0.5f;
+  CHECK(tiny * half > 0);
+  std::atomic<int> flushed{0};
+  Team team(4);
+  team.run([&](int) {
+    volatile float product = tiny * half;
+    flushed += product == 0;
+  });
+  CHECK(flushed == team.size());
+  CHECK(tiny * half > 0);
+}
+
+TEST_CASE("concurrent calls on one model give the bits of one") {
+  const int before = eigenlstm::num_threads();
+  eigenlstm::set_num_threads(3);
+  const Core<float> core(random_problem(model(4, 48, 2), 24, 20, true, 23));
+  const Results<float> expected = core.forward_backward();
+  std::vector<std::thread> callers;
+  std::atomic<int> right{0};
+  for (int caller = 0; caller < 4; ++caller)
+    callers.emplace_back([&] {
+      for (int i = 0; i < 3; ++i) right += core.forward_backward() == expected;
+    });
+  for (std::thread& caller : callers) caller.join();
+  CHECK(right == 12);
+  eigenlstm::set_num_threads(before);
+}
+
+TEST_CASE("an interrupted call throws, and the next one is right") {
+  const int before = eigenlstm::num_threads();
+  const Core<float> small(random_problem(model(2, 160), 1, 40, false, 29));
+  const Results<float> expected = small.forward();
+  for (int threads : {1, 2}) {
+    eigenlstm::set_num_threads(threads);
+    eigenlstm::set_interrupt_check([] { return true; });
+    bool interrupted = false;
+    for (Index T = 2000; T <= 512000 && !interrupted; T *= 2) {  // until a call lasts the 50 ms after which it asks
+      const Core<float> core(random_problem(model(2, 160), 1, T, false, 31));
+      try {
+        core.forward();
+      } catch (const eigenlstm::Interrupted&) {
+        interrupted = true;
+      }
+    }
+    eigenlstm::set_interrupt_check(nullptr);
+    CHECK(interrupted);
+    CHECK(small.forward() == expected);
+  }
+  eigenlstm::set_num_threads(before);
+}
+
+TEST_CASE("wrong numbers of threads are refused") {
+  CHECK_THROWS_AS(eigenlstm::set_num_threads(0), std::invalid_argument);
+  CHECK_THROWS_AS(eigenlstm::set_num_threads(1025), std::invalid_argument);
+}
