@@ -105,8 +105,8 @@ void run_direction(const DirectionForward<Real>& d, const Assignment& a, const S
   for (Index s0 = 0; s0 < d.rows.steps() && active_rows(d.rows, a, s0).count() > 0; s0 += chunk) {
     if (s0 % std::max(chunk, poll_steps) < chunk) {
       if (polls) team.poll();
-      if (lockstep) barrier.wait();  // so that all members see the same answer
-      if (team.stopped()) return;
+      // Members in lockstep must leave together, or those that stay wait for ever.
+      if (lockstep ? barrier.wait_or_stop(team.stopped()) : team.stopped()) return;
     }
     const Index s1 = std::min(s0 + chunk, d.rows.steps());
     const Index projected = chunk > 1 ? project_chunk(d, a, scratch, s0, s1) : 0;

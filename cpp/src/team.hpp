@@ -16,8 +16,17 @@ class Barrier {
   explicit Barrier(int members) : members_(members) {}
   void wait();
 
+  /// Waits, and gives all members the same answer: whether one of them said `stop`. Another wait() must follow
+  /// before the next: a member that is late to read must not see the answer to it.
+  bool wait_or_stop(bool stop) {
+    if (stop) stop_.store(true, std::memory_order_relaxed);
+    wait();
+    return stop_.load(std::memory_order_relaxed);
+  }
+
  private:
   const int members_;
+  std::atomic<bool> stop_{false};
   alignas(64) std::atomic<int> arrived_{0};
   alignas(64) std::atomic<unsigned> phase_{0};
 };
