@@ -115,7 +115,7 @@ def test_streams_are_taken_as_they_come():
 
     assert len(check([batch(0), batch(1), batch(2)], epochs=2)) == 3
     check(lambda epoch: (batch(i) for i in range(3)), epochs=2)
-    check((batch(i) for i in range(3)))
+    check(batch(i) for i in range(3))
     check([batch(0), batch(1), batch(2)], steps=2, values=(0, 1))
     x, y = batch(4)
     got = next(Stream([{"x": x, "y": y, "lengths": [1, 2], "sample_weight": [0.5, 1]}], None, "fit").epoch(0, 0))

@@ -1,9 +1,8 @@
 """Pictures: what is drawn is what was given."""
 
+import eigenlstm as el
 import numpy as np
 import pytest
-
-import eigenlstm as el
 
 pytest.importorskip("matplotlib", reason="draws")
 

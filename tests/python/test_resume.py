@@ -11,10 +11,9 @@ import subprocess
 import sys
 import time
 
+import eigenlstm as el
 import numpy as np
 import pytest
-
-import eigenlstm as el
 from eigenlstm import files
 from layer_checks import same_bits
 
@@ -112,7 +111,7 @@ def test_another_architecture_and_plain_models_are_refused(tmp_path):
     other.save(path)
     with pytest.raises(el.FileError, match="no run to resume"):
         other.fit(X, Y, loss="mse", optimizer=el.Adam(), resume=path, verbose=0)
-    model, _ = train(tmp_path / "seeds", 1)
+    train(tmp_path / "seeds", 1)
     train(tmp_path / "seeds", 2, model_seed=5)  # the seed of the initial weights does not matter any more
 
 
@@ -161,7 +160,7 @@ class Process:
 
 
 def test_a_run_that_is_killed_at_random_moments_gives_the_bits_of_one_that_is_not(tmp_path):
-    kills, epochs = int(os.environ.get("EIGENLSTM_KILLS", 6)), 60
+    kills, epochs = int(os.environ.get("EIGENLSTM_KILLS", "6")), 60
     whole, _ = train(None, epochs)
     started = time.perf_counter()
     assert not Process(tmp_path, "timing", epochs).killed_after(600)

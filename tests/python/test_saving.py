@@ -2,11 +2,10 @@
 
 import json
 
+import eigenlstm as el
 import numpy as np
 import pytest
 import safetensors.numpy
-
-import eigenlstm as el
 from layer_checks import same_bits
 
 
