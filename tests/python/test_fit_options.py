@@ -91,15 +91,18 @@ def test_tbptt_carries_the_state_and_cuts_the_gradient(lengths):
     assert same_bits(model.flat_params, by_hand.flat_params)
 
 
-def test_stateful_carries_the_state_from_batch_to_batch():
+@pytest.mark.parametrize("lengths", [None, np.array([3, 8, 1, 5])])
+def test_stateful_carries_the_state_from_batch_to_batch(lengths):
     whole, cut = X[:4], np.concatenate(np.split(X[:4], 4, axis=1))
     targets = np.concatenate(np.split(STEPS[:4], 4, axis=1))
+    left = None if lengths is None else np.concatenate([np.clip(lengths - start, 0, 2) for start in (0, 2, 4, 6)])
     stateful, truncated = each(), each()
-    fit(stateful, cut, targets, batch_size=4, stateful=True, epochs=3)
-    fit(truncated, whole, STEPS[:4], batch_size=4, tbptt=2, epochs=3, shuffle=False)
+    fit(stateful, cut, targets, lengths=left, batch_size=4, stateful=True, epochs=3)
+    fit(truncated, whole, STEPS[:4], lengths=lengths, batch_size=4, tbptt=2, epochs=3, shuffle=False)
     assert same_bits(stateful.flat_params, truncated.flat_params)
-    whole_loss = stateful.evaluate(whole, STEPS[:4])["loss"]
-    assert stateful.evaluate(cut, targets, batch_size=4, stateful=True)["loss"] == pytest.approx(whole_loss, rel=1e-6)
+    whole_loss = stateful.evaluate(whole, STEPS[:4], lengths=lengths)["loss"]
+    got = stateful.evaluate(cut, targets, lengths=left, batch_size=4, stateful=True)["loss"]
+    assert got == pytest.approx(whole_loss, rel=1e-6)
 
 
 def test_iterables_and_functions_of_batches_are_taken():
