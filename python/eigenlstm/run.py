@@ -92,6 +92,7 @@ class Run:
             while self.epoch < epochs and self.history.stopped is None:
                 self._one_epoch(source, validate, progress)
         except KeyboardInterrupt:
+            self.model.touch()  # it may have come between an update and the word that there was one
             self.stop("interrupted")
             progress.note(f"interrupted in epoch {self.epoch + 1}")
         finally:

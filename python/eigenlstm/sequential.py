@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from .fit import evaluate, fit, predict
 from .layer import Layer, layer_class, mix_seed
 from .parameters import ParameterStore
+from .saving import save
 from .tables import Table
 
 
@@ -99,11 +101,7 @@ class Group(Layer):
                 rest[key] = value
         return parts, rest
 
-    def save(self, path):
-        """Write architecture and parameters to `path`; `eigenlstm.load` reads them."""
-        from .saving import save
-
-        save(self, path)
+    save = save
 
     def __repr__(self):
         lines = "".join(f"\n    {line}," for layer in self.layers
@@ -257,23 +255,7 @@ class Sequential(Group):
 
     # -- training -------------------------------------------------------------------------------
 
-    def fit(self, x, y=None, **options):
-        """Train the model; see `eigenlstm.fit.fit` for the arguments. Returns the history."""
-        from .fit import fit
-
-        return fit(self, x, y, **options)
-
-    def predict(self, x, *, lengths=None, batch_size=256):
-        """Outputs for `x`; see `eigenlstm.fit.predict`."""
-        from .fit import predict
-
-        return predict(self, x, lengths=lengths, batch_size=batch_size)
-
-    def evaluate(self, x, y=None, **options):
-        """Loss and metrics on data, as a dict; see `eigenlstm.fit.evaluate`."""
-        from .fit import evaluate
-
-        return evaluate(self, x, y, **options)
+    fit, evaluate, predict = fit, evaluate, predict
 
 
 def _common_dtype(layers, where):
