@@ -9,7 +9,6 @@ import json
 import math
 import os
 import re
-import tempfile
 
 import numpy as np
 import safetensors
@@ -55,22 +54,22 @@ def write_tensors(path, tensors, metadata):
 
 def write_atomically(path, data):
     """Replace the file `path` by `data`: a kill at any moment leaves the old file or the new one."""
-    path = os.fspath(path)
-    folder = os.path.dirname(os.path.abspath(path))
-    handle, temporary = tempfile.mkstemp(prefix=os.path.basename(path) + ".", suffix=".tmp",
-                                         dir=folder)
+    path = os.path.realpath(os.fspath(path))
+    temporary = f"{path}.{os.urandom(6).hex()}.tmp"
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, _mode_of(path))
+        with contextlib.suppress(FileNotFoundError):  # there is no old file
+            os.chmod(temporary, os.stat(path).st_mode & 0o777)
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):  # renamed already
             os.unlink(temporary)
         raise
-    _sync_folder(folder)
+    _sync_folder(os.path.dirname(path))
 
 
 def parse_json(data, path, what):
@@ -85,16 +84,6 @@ def parse_json(data, path, what):
 
 def _contiguous(array):
     return np.ascontiguousarray(array).reshape(array.shape)
-
-
-def _mode_of(path):
-    """Permissions for the new file: those of the old one, or what the umask leaves."""
-    try:
-        return os.stat(path).st_mode & 0o777
-    except FileNotFoundError:
-        mask = os.umask(0)
-        os.umask(mask)
-        return 0o666 & ~mask
 
 
 def _sync_folder(folder):

@@ -193,6 +193,15 @@ def test_a_write_keeps_permissions_and_syncs_before_it_renames(tmp_path, monkeyp
     assert calls == ["fsync", "replace", "fsync"]
 
 
+def test_a_new_file_has_the_permissions_of_any_other_and_links_stay(tmp_path):
+    (tmp_path / "other").write_bytes(b"")
+    files.write_atomically(tmp_path / "new", b"x")
+    assert (tmp_path / "new").stat().st_mode == (tmp_path / "other").stat().st_mode
+    (tmp_path / "link").symlink_to(tmp_path / "new")
+    files.write_atomically(tmp_path / "link", b"y")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "new").read_bytes() == b"y"
+
+
 def test_a_missing_file_is_an_ordinary_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         el.load(tmp_path / "none")
