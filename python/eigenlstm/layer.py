@@ -1,5 +1,6 @@
 """What every layer has: parameters in a flat buffer, gradients beside them, a name and a config."""
 
+import importlib
 import itertools
 import math
 import os
@@ -11,6 +12,9 @@ from .arrays import as_array, as_floats, float_dtype
 from .parameters import ParameterStore, admitted, blank_parameters, initialising
 
 _registry = {}
+_BUILT_IN = {"LSTM": "lstm", "Linear": "linear", "Embedding": "embedding", "Dropout": "dropout",
+             "LayerNorm": "layer_norm", "Last": "pooling", "MeanPool": "pooling",
+             "MaxPool": "pooling", "Group": "sequential", "Sequential": "sequential"}
 _MASK64 = (1 << 64) - 1
 _EITHER = object()  # no dtype of its own
 
@@ -25,6 +29,8 @@ def mix_seed(seed, index):
 
 def layer_class(name):
     """The class of layers registered as `name`; ``KeyError`` if there is none."""
+    if name in _BUILT_IN:
+        importlib.import_module(f".{_BUILT_IN[name]}", __package__)
     return _registry[name]
 
 
@@ -78,9 +84,10 @@ class Layer:
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         name = cls.__name__
-        known = _registry.get(name)
-        if known is not None and known.__module__ != cls.__module__:
-            raise TypeError(f"a layer named {name} exists already, in {known.__module__}")
+        home = f"{__package__}.{_BUILT_IN[name]}" if name in _BUILT_IN else \
+            getattr(_registry.get(name), "__module__", cls.__module__)
+        if cls.__module__ != home:
+            raise TypeError(f"a layer named {name} exists already, in {home}")
         _registry[name] = cls
         cls._forward_name, cls._backward_name = f"{name}.forward", f"{name}.backward"
 

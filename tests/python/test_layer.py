@@ -116,6 +116,8 @@ def test_a_class_of_ones_own_is_registered_and_cannot_take_our_name():
     assert layer_class("Halve") is Halve
     with pytest.raises(TypeError, match="a layer named Linear exists already"):
         type("Linear", (Layer,), {})
+    with pytest.raises(TypeError, match="a layer named Embedding exists already"):  # imported or not
+        type("Embedding", (Layer,), {})
     assert layer_class("Linear") is Linear
 
 

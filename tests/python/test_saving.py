@@ -57,6 +57,14 @@ def test_plain_tensors_are_pointed_to_load_state_dict(tmp_path):
         el.load(path)
 
 
+def test_a_process_that_has_imported_nothing_else_loads_every_layer(tmp_path):
+    path = tmp_path / "m.safetensors"
+    everything("float32").save(path)
+    code = f"import eigenlstm as el; print(repr(el.load({str(path)!r})))"
+    shown = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert shown.strip() == repr(everything("float32"))
+
+
 def test_loading_draws_no_initial_values(tmp_path, monkeypatch):
     path = tmp_path / "m.safetensors"
     el.save(el.Linear(2, 1, seed=0), path)
