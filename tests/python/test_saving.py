@@ -1,6 +1,8 @@
 """save and load: the model comes back to the bit, whatever it is made of."""
 
 import json
+import subprocess
+import sys
 
 import eigenlstm as el
 import numpy as np
