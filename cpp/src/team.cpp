@@ -212,8 +212,15 @@ void Team::throw_if_stopped() const {
 }
 
 #if defined(__x86_64__) || defined(__i386__)
-FlushDenormals::FlushDenormals() : saved_(_mm_getcsr()) { _mm_setcsr(unsigned(saved_) | 0x8040); }  // FTZ, DAZ
-FlushDenormals::~FlushDenormals() { _mm_setcsr(unsigned(saved_)); }
+namespace {
+constexpr unsigned flush_bits = 0x8040;  // FTZ, DAZ
+}
+FlushDenormals::FlushDenormals() : saved_(_mm_getcsr()) {
+  if ((saved_ & flush_bits) != flush_bits) _mm_setcsr(unsigned(saved_) | flush_bits);
+}
+FlushDenormals::~FlushDenormals() {
+  if ((saved_ & flush_bits) != flush_bits) _mm_setcsr(unsigned(saved_));
+}
 #elif defined(__aarch64__)
 FlushDenormals::FlushDenormals() {
   asm volatile("mrs %0, fpcr" : "=r"(saved_));

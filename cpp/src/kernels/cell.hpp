@@ -12,41 +12,51 @@
 namespace eigenlstm {
 namespace EIGENLSTM_ISA {
 
-/// One panel of L units. `keep`: store i f g o for the backward pass. Inference and training take the same
-/// path to c and h, so that they give the same bits.
-///
-/// With sigmoid(x) = 0.5 / d(x) and tanh(x) = y / (y + 1) (activations.hpp), i g = 0.5 y_g / (d_i (y_g + 1)) and h = o tanh(c) likewise
-/// take one division each: three in all instead of five. A product of denominators that overflows makes them 0 where they are below 1e-30.
-/// Two loops, because tanh(c) at the end of each row's chain would keep the next rows out of the processor's window.
-template <class Real, bool keep>
-void cell_forward(const StepArgs<Real>& s, Index panel, Real* z) {
+/// N rows from row r on. Their chains up to c come first, then all their tanh(c): a single row's chain is some 150 cycles long,
+/// and one after the other they would fill the processor's window.
+template <class Real, bool keep, int N>
+[[gnu::always_inline]] inline void cell_forward_rows(const StepArgs<Real>& s, Index panel, const Real* z, Index r) {
   using V = Vec<Real>;
   constexpr Index L = lanes<Real>;
   const V one = set1<V>(Real(1)), half = set1<V>(Real(0.5));
-  const Real* c_prev = s.c_prev + panel * L;
-  Real* c_out = s.c + panel * L;
-  Real* h_out = s.h + panel * L;
-  Real* gates = keep ? s.gates + panel * s.gates_panel : nullptr;
-  for (Index r = 0; r < s.rows; ++r) {
-    Real* zr = z + r * 4 * L;
-    const V f = div(half, half_sigmoid_denominator(load(zr + L)));
-    const V y_g = tanh_numerator(load(zr + 2 * L)), e_g = add(y_g, one);
-    const V per_ig = div(half, mul(half_sigmoid_denominator(load(zr)), e_g));
-    store(c_out + r * s.c_row, madd(f, load(c_prev + r * s.c_prev_row), mul(y_g, per_ig)));
-    store(zr + 3 * L, half_sigmoid_denominator(load(zr + 3 * L)));
+  const Index unit = panel * L;
+  Real* gates = keep ? s.gates + panel * s.gates_panel + r * 4 * L : nullptr;
+  z += r * 4 * L;
+  V c[N], d_o[N];
+  unroll<N>([&](auto n) [[gnu::always_inline]] {
+    const Real* zn = z + n * 4 * L;
+    const V f = div(half, half_sigmoid_denominator(load(zn + L)));
+    const V y_g = tanh_numerator(load(zn + 2 * L)), e_g = add(y_g, one);
+    const V per_ig = div(half, mul(half_sigmoid_denominator(load(zn)), e_g));
+    c[n] = madd(f, load(s.c_prev + (r + n) * s.c_prev_row + unit), mul(y_g, per_ig));
+    d_o[n] = half_sigmoid_denominator(load(zn + 3 * L));
     if (keep) {
-      Real* out = gates + r * 4 * L;
+      Real* out = gates + n * 4 * L;
       store(out, mul(e_g, per_ig));
       store(out + L, f);
       store(out + 2 * L, div(y_g, e_g));
     }
-  }
-  for (Index r = 0; r < s.rows; ++r) {
-    const V y_c = tanh_numerator(load(c_out + r * s.c_row)), e_c = add(y_c, one);
-    const V per_oc = div(half, mul(load(z + r * 4 * L + 3 * L), e_c));
-    store(h_out + r * s.h_row, mul(y_c, per_oc));
-    if (keep) store(gates + r * 4 * L + 3 * L, mul(e_c, per_oc));
-  }
+  });
+  unroll<N>([&](auto n) [[gnu::always_inline]] {
+    const V y_c = tanh_numerator(c[n]), e_c = add(y_c, one);
+    const V per_oc = div(half, mul(d_o[n], e_c));
+    store(s.c + (r + n) * s.c_row + unit, c[n]);
+    store(s.h + (r + n) * s.h_row + unit, mul(y_c, per_oc));
+    if (keep) store(gates + n * 4 * L + 3 * L, mul(e_c, per_oc));
+  });
+}
+
+/// One panel of L units. `keep`: store i f g o for the backward pass. Inference and training take the same
+/// path to c and h, so that they give the same bits.
+///
+/// With sigmoid(x) = 0.5 / d(x) and tanh(x) = y / (y + 1) (activations.hpp), i g = 0.5 y_g / (d_i (y_g + 1)) and h = o tanh(c)
+/// likewise take one division each: three in all instead of five. Where a product of denominators overflows, it makes them 0 instead of
+/// less than 1e-30.
+template <class Real, bool keep>
+void cell_forward(const StepArgs<Real>& s, Index panel, const Real* z) {
+  Index r = 0;
+  for (; r + 4 <= s.rows; r += 4) cell_forward_rows<Real, keep, 4>(s, panel, z, r);
+  for (; r < s.rows; ++r) cell_forward_rows<Real, keep, 1>(s, panel, z, r);
 }
 
 template <class Real>

@@ -16,20 +16,22 @@ void step_forward(const StepArgs<Real>& s) {
     const Index n = s.panels - p < group ? s.panels - p : group;
     const Real* weights = s.weights + p * s.weights_panel;
     Real* z = s.z + p * s.z_panel;
-    Args product{s.rows, 4 * n, 0, nullptr, 0, 1, 0, 1, nullptr, s.weights_panel, z, s.z_panel, 4 * L, Args::bias};
-    if (s.x != nullptr) {
-      product.K = product.a_inner = s.input_size;
-      product.a = s.x;
-      product.a_row = s.x_row;
-      product.b = weights + 4 * L;
+    Args product{s.rows, 4 * n, 0, nullptr, 0, 1, 0, 1, nullptr, s.weights_panel, z, s.z_panel, 4 * L, Args::chain};
+    const auto multiply = [&](const Real* a, Index a_row, Index first, Index K) {
+      product.a = a;
+      product.a_row = a_row;
+      product.b = weights + (1 + first) * 4 * L;
+      product.K = product.a_inner = K;
       gemm(product);
+      product.start = Args::chain;
+    };
+    if (s.x != nullptr) product.start = Args::bias;
+    if (s.x != nullptr && s.x + s.input_size == s.h_prev && s.x_row == s.h_prev_row) {  // rows [x | h]: one product
+      multiply(s.x, s.x_row, 0, s.input_size + s.hidden_size);
+    } else {
+      if (s.x != nullptr) multiply(s.x, s.x_row, 0, s.input_size);
+      multiply(s.h_prev, s.h_prev_row, s.input_size, s.hidden_size);
     }
-    product.start = Args::chain;
-    product.K = product.a_inner = s.hidden_size;
-    product.a = s.h_prev;
-    product.a_row = s.h_prev_row;
-    product.b = weights + (1 + s.input_size) * 4 * L;
-    gemm(product);
     for (Index q = p; q < p + n; ++q) {
       if (s.gates != nullptr) cell_forward<Real, true>(s, q, s.z + q * s.z_panel);
       else cell_forward<Real, false>(s, q, s.z + q * s.z_panel);

@@ -44,7 +44,7 @@ struct StepArgs {
   Index rows, panels, input_size, hidden_size;
   const Real* weights;  // [panel][1 + I + H][4][L]: bias, W, R
   Index weights_panel;
-  const Real* x;        // [row][I], or null: z already holds b + W x
+  const Real* x;        // [row][I], or null: z already holds b + W x. Rows [x | h_prev] in one piece take one product instead of two.
   Index x_row;
   const Real* h_prev;   // [row][H]
   Index h_prev_row;
