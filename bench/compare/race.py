@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from . import worker
 from .rows import OURS, Row
-from .work import TOLERANCE, largest_difference
+from .work import largest_difference
 
 
 class Absent(Exception):
@@ -167,7 +167,7 @@ class Race:
                 continue
             difference, where = largest_difference(answer, answers[judge])
             results[label]["difference"] = difference
-            if not difference <= TOLERANCE[row.work.dtype]:
+            if not difference <= row.work.tolerance:
                 results[label]["error"] = f"differs from {judge} by {difference:.1e} of the largest value in {where}"
 
     def rounds_of(self, entries: list[Entry]) -> None:

@@ -99,10 +99,12 @@ def headline(run: dict) -> str:
 def quietness(run: dict) -> str:
     """Whether anything else ran: a peer that spins at barriers suffers out of all proportion from that."""
     timed = [record for record in run["rows"] if record.get("cpu")]
+    if not timed:
+        return "Nothing was timed."
     shares = [record["cpu of others"] / (record["cpu"] + record["cpu of others"]) for record in timed]
     disturbed = [record["name"] for record, share in zip(timed, shares) if share > 0.1]
     if not disturbed:
-        most = 100 * max(shares, default=0)
+        most = 100 * max(shares)
         return f"The machine was quiet: others had {most:.0f}% of the processor time at most in any row's turns."
     of = f"{len(disturbed)} of {len(timed)}"
     return f"THE MACHINE WAS NOT QUIET: others had more than 10% of the processor time in the turns of {of} rows."

@@ -40,6 +40,11 @@ class Lstm:
 
     STEPS = 8
 
+    @property
+    def tolerance(self) -> float:
+        """How far two answers may be apart, relative to the largest value of an array."""
+        return {"float32": 5e-5, "float64": 1e-11}[self.dtype]
+
     def __str__(self) -> str:
         parts = [f"T{self.T} B{self.B} I{self.I} H{self.H}"]
         if self.P:
@@ -125,6 +130,3 @@ def largest_difference(a: Answer, b: Answer) -> tuple[float, str]:
         difference = float(np.max(np.abs(u - v)) / max(np.max(np.abs(v)), 1e-30))
         worst = max(worst, (difference if np.isfinite(difference) else np.inf, name))
     return worst
-
-
-TOLERANCE = {"float32": 5e-5, "float64": 1e-11}

@@ -27,7 +27,6 @@ def serve(pipe, library: str, threads: int) -> None:
     """Answers the requests that come through the pipe, until it closes."""
     die_with_parent()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # TensorFlow's remarks; errors come back through the pipe
-    os.environ["OMP_NUM_THREADS"] = str(threads)
     desk = Desk(library, threads)
     while True:
         try:
