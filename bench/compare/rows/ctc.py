@@ -20,7 +20,7 @@ class Ctc:
     S: int
 
     dtype = "float32"
-    tolerance = 1e-5
+    tolerance = 1e-3  # PyTorch, in logarithms and float32, is off by 4e-4 of the largest gradient; eigenlstm by 1e-7
     flops = 0.0  # no matrix products
 
     def __str__(self) -> str:
