@@ -1,7 +1,8 @@
 """Data, models and a short `fit` for the tests of training."""
 
-import eigenlstm as el
 import numpy as np
+
+import eigenlstm as el
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((50, 8, 2)).astype("f")

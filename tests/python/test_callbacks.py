@@ -2,9 +2,10 @@
 
 import json
 
-import eigenlstm as el
 import numpy as np
 import pytest
+
+import eigenlstm as el
 from layer_checks import same_bits
 
 RNG = np.random.default_rng(0)

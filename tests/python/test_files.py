@@ -6,10 +6,11 @@ import os
 import pathlib
 import struct
 
-import eigenlstm as el
 import numpy as np
 import pytest
 import safetensors.numpy
+
+import eigenlstm as el
 from eigenlstm import files
 
 CASES = json.loads((pathlib.Path(__file__).parents[1] / "cases" / "safetensors_files.json").read_text())

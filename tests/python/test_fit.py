@@ -3,9 +3,10 @@
 import signal
 import threading
 
-import eigenlstm as el
 import numpy as np
 import pytest
+
+import eigenlstm as el
 from eigenlstm.batches import epoch_key
 from fit_case import LENGTHS, STEPS, X, Y, each, fit, fitted, last
 from layer_checks import same_bits

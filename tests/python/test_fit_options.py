@@ -1,8 +1,9 @@
 """The options of fit: weights, clipping, averages, truncated backpropagation, streams of batches, losses."""
 
-import eigenlstm as el
 import numpy as np
 import pytest
+
+import eigenlstm as el
 from fit_case import LENGTHS, RNG, STEPS, X, Y, each, fit, fitted, last
 from layer_checks import same_bits
 

@@ -1,8 +1,9 @@
 """The same training run here and in PyTorch: same data, initial weights, batches, optimiser."""
 
-import eigenlstm as el
 import numpy as np
 import pytest
+
+import eigenlstm as el
 from eigenlstm.batches import epoch_key
 
 torch = pytest.importorskip("torch", reason="the peer")

@@ -1,8 +1,9 @@
 """Pictures: what is drawn is what was given."""
 
-import eigenlstm as el
 import numpy as np
 import pytest
+
+import eigenlstm as el
 
 pytest.importorskip("matplotlib", reason="draws")
 

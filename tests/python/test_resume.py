@@ -11,9 +11,10 @@ import subprocess
 import sys
 import time
 
-import eigenlstm as el
 import numpy as np
 import pytest
+
+import eigenlstm as el
 from eigenlstm import files
 from layer_checks import same_bits
 

@@ -4,10 +4,11 @@ import json
 import subprocess
 import sys
 
-import eigenlstm as el
 import numpy as np
 import pytest
 import safetensors.numpy
+
+import eigenlstm as el
 from layer_checks import same_bits
 
 

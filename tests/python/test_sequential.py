@@ -5,9 +5,10 @@ import gc
 import pickle
 import warnings
 
-import eigenlstm as el
 import numpy as np
 import pytest
+
+import eigenlstm as el
 from eigenlstm.layer import Layer, mix_seed
 from layer_checks import assert_close, differences, same_bits
 
