@@ -30,8 +30,13 @@ struct PyTape {
   std::unique_ptr<Tape<Real>> tape;
   py::object x;
   bool time_major;
-  Index features;
+  LSTMOptions options;  // of the layer that made it
 };
+
+bool same(const LSTMOptions& a, const LSTMOptions& b) {
+  return a.input_size == b.input_size && a.hidden_size == b.hidden_size && a.num_layers == b.num_layers && a.bias == b.bias &&
+         a.bidirectional == b.bidirectional;
+}
 
 template <class Real>
 Sequence<Real> sequence(const py::array_t<std::remove_const_t<Real>>& a, bool time_major) {
@@ -88,7 +93,7 @@ py::tuple forward(const LSTM<Real>& lstm, const PyWeights<Real>& weights, py::ha
     lstm.forward(weights.packed, B, T, xs, length_data, initial, ys, final, training ? &tape : nullptr);
   }
   if (!training) return py::make_tuple(std::move(y), std::move(h), std::move(c));
-  return py::make_tuple(std::move(y), std::move(h), std::move(c), PyTape<Real>{std::move(tape), std::move(x), time_major, o.input_size});
+  return py::make_tuple(std::move(y), std::move(h), std::move(c), PyTape<Real>{std::move(tape), std::move(x), time_major, o});
 }
 
 template <class Real>
@@ -96,6 +101,7 @@ py::tuple backward(const LSTM<Real>& lstm, const PyTape<Real>& kept, py::handle 
                    bool need_dx) {
   const char* where = "LSTM.backward";
   const LSTMOptions& o = lstm.options();
+  if (!same(kept.options, o)) throw py::value_error("LSTM.backward: tape must come from this layer's forward, got one of a layer of other sizes");
   const Index B = kept.tape->batch_size(), T = kept.tape->steps(), D = lstm.directions();
   std::optional<py::array_t<Real>> dy;
   if (!dy_in.is_none()) {
@@ -142,7 +148,8 @@ struct PyStream {
     if (y.ndim() != x.ndim() || y.shape(y.ndim() - 1) != H || (row && y.shape(0) != B))
       shape_error(where, "out", row ? "(" + std::to_string(B) + ", " + std::to_string(H) + ")" : "(" + std::to_string(H) + ",)", y);
     if ((y.flags() & py::array::c_style) == 0 || y.ptr() != out.ptr()) throw py::value_error("Stream.step: out must be contiguous and aligned");
-    stream.step(x.data(), y.mutable_data());  // mutable_data refuses a read-only array
+    if (!y.writeable()) throw py::value_error("Stream.step: out must be writable, got a read-only array");
+    stream.step(x.data(), y.mutable_data());
     return y;
   }
 

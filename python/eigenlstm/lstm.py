@@ -10,6 +10,7 @@ from .layer import Layer
 from .parameters import admit
 
 _CORES = {"float32": _core.LSTMFloat32, "float64": _core.LSTMFloat64}
+_TAPES = {"float32": _core.TapeFloat32, "float64": _core.TapeFloat64}
 
 
 class LSTM(Layer):
@@ -63,6 +64,8 @@ class LSTM(Layer):
             raise ValueError(f"LSTM: init must be 'default' or 'torch', got {init!r}")
         if forget_bias is not None and not self.bias:
             raise ValueError("LSTM: forget_bias needs bias=True")
+        if not isinstance(forget_bias, (int, float, np.number, type(None))):
+            raise TypeError(f"LSTM: forget_bias must be a number, got {forget_bias!r}")
         self.init = init
         self.forget_bias = (1.0 if init == "default" else 0.0) if forget_bias is None else float(forget_bias)
         core = _CORES.get(str(np.dtype(dtype)) if dtype in ("float32", "float64") or isinstance(dtype, (type, np.dtype)) else None)
@@ -148,15 +151,14 @@ class LSTM(Layer):
         need_dx : bool
             False: dx is not computed, None in its place.
         """
-        if not isinstance(tape, type(self)._tape_types):
-            raise TypeError(f"LSTM.backward: tape must come from LSTM.forward with training=True, got {type(tape).__name__}")
+        if not isinstance(tape, _TAPES[self._dtype.name]):
+            raise TypeError(f"LSTM.backward: tape must come from forward of a {self._dtype} LSTM with training=True, "
+                            f"got {type(tape).__name__}")
         dh, dc = self._pair(dstate, "LSTM.backward", "dstate", "d")
         if dy is not None:
             dy = as_array(dy, self._dtype, "LSTM.backward", "dy")
         dx, dh0, dc0 = self._core.backward(tape, dy, dh, dc, self._flat_grads, need_dx)
         return dx, (dh0, dc0)
-
-    _tape_types = (_core.TapeFloat32, _core.TapeFloat64)
 
     def stream(self, batch_size=1):
         """A streaming session: ``s.step(x_t, out=None)`` takes (batch_size, I) and gives (batch_size, H), keeping its own state.
@@ -215,7 +217,7 @@ class LSTM(Layer):
         for name, shape in self._specs:
             pair = [name.replace("bias", f"bias_{source}") for source in ("ih", "hh")]
             if name.startswith("bias") and name not in state and all(
-                    p in state and state[p].shape == shape and state[p].dtype == self._dtype for p in pair):
+                    p in state and state[p].shape == shape and state[p].dtype.kind == "f" for p in pair):
                 ih, hh = state.pop(pair[0]), state.pop(pair[1])
                 state[name] = np.where(hh == 0, ih, ih + hh)  # what `state_dict` gave comes back to the bit, -0 too
         return state
