@@ -131,8 +131,8 @@ class LSTM(Layer):
     def forward(self, x, state=None, lengths=None, training=True, seed=None):
         """As a call, and the tape for `backward`: ``y, (h, c), tape``.
 
-        The tape refers to x, which must not be changed before `backward`; it keeps the weights as they are now, and may be used
-        any number of times. ``training=False`` gives None for it.
+        The tape keeps a copy of x and the weights as they are now: whatever is changed later, `backward` gives the gradient of this
+        forward, any number of times. ``training=False`` gives None for it.
         """
         if not training:
             return *self(x, state, lengths), None
@@ -171,6 +171,8 @@ class LSTM(Layer):
 
     def _run(self, x, state, lengths, training):
         x = as_array(x, self._dtype, "LSTM.forward")
+        if training:
+            x = np.array(x)  # the tape's own: next to the gates that it keeps, this costs little
         h0, c0 = (None, None) if state is None else self._pair(state, "LSTM.forward", "state", "")
         if lengths is not None:
             if x.ndim != 3:
