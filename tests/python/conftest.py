@@ -1,8 +1,13 @@
 """Shared by every test: each leaves the thread count as it was. (pyproject.toml puts `reference` on the path.)"""
 
+import os
 import sys
 
-import pytest
+# The oracle's small products gain nothing from BLAS threads, which only fight ours for the cores.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

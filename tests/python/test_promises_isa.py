@@ -34,8 +34,7 @@ WORKER = """
         error, at = test_activations.worst(function, np.linspace(-40, 40, 200001), np.longdouble)
         assert error <= test_activations.MAX_ULP, (function, at, error)
         checked += 2
-    run = Run(Case(5, 30, 7, 50))
-    print(json.dumps({"isa": isa, "checked": checked, "info": el.info()["isa"], "bits": hash(run.lstm(run.x)[0].tobytes())}))
+    print(json.dumps({"isa": isa, "checked": checked, "info": el.info()["isa"]}))
 """
 
 
@@ -59,7 +58,7 @@ def test_each_isa(isa):
     assert report["isa"] == report["info"] == isa and report["checked"] == 16
 
 
-@pytest.mark.parametrize("wrong", ["avx1024", "AVX2", "avx2 ", "neon" if isas()[0] != "neon" else "avx2"])
+@pytest.mark.parametrize("wrong", ["avx1024", "AVX2", "neon" if isas()[0] != "neon" else "avx2"])
 def test_an_unsupported_isa_is_an_error(wrong):
     result = python("import eigenlstm as el; print(el.isa())", EIGENLSTM_ISA=wrong)
     assert result.returncode != 0 and not result.stdout
@@ -87,5 +86,5 @@ def test_wrong_numbers_of_threads(wrong, error):
 
 def test_info_says_what_a_bug_report_needs():
     info = el.info()
-    assert info["isa"] == el.isa() and info["version"] == el.__version__
-    assert info["threads"] == el.get_num_threads() and info["eigen"].startswith("3.4")
+    assert info["isa"] == el.isa() and info["eigenlstm"] == el.__version__
+    assert info["num_threads"] == el.get_num_threads() and info["eigen"].startswith("3.4")

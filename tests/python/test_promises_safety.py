@@ -14,7 +14,7 @@ import pytest
 import eigenlstm as el
 from lstm_case import Case, Run, assert_all_same_bits, assert_same_bits
 
-HANG = 120        # seconds after which a test that hangs is ended
+HANG = 60         # seconds after which a test that hangs is ended
 BUSY = Case(40, 60, 8, 50, num_layers=2, bidirectional=True, ragged=True)      # work for several threads
 
 

@@ -15,11 +15,11 @@ from lstm_case import Case, Run, assert_all_same_bits, assert_same_bits
 SHAPES = [      # all but the first with work enough for five threads
     Case(1, 30, 5, 40, state=True),
     Case(1, 40, 20, 300),
-    Case(1, 250, 12, 100, num_layers=2),
+    Case(1, 140, 12, 130),
     Case(2, 20, 8, 260, state=True),
     Case(2, 30, 10, 140, bidirectional=True, state=True),
-    Case(5, 150, 7, 65, bidirectional=True, ragged=True, state=True),
-    Case(13, 60, 9, 44, num_layers=2, bidirectional=True),
+    Case(5, 80, 7, 65, bidirectional=True, ragged=True, state=True),
+    Case(13, 60, 9, 32, num_layers=2, bidirectional=True),
     Case(64, 25, 16, 48, ragged=True, state=True),
     Case(150, 12, 5, 31, num_layers=2),
     Case(40, 100, 1, 40),
@@ -123,7 +123,7 @@ def test_streams_step_as_sequences_do(case):
     expected = dict(zip("yhc", run.infer()))
     stream = run.lstm.stream(batch_size=case.B)
     if run.state:
-        stream.reset(run.state)
+        stream.state = run.state
     steps = [stream.step(run.x[:, t]).copy() for t in range(case.T)]
     assert_same_bits(np.stack(steps, axis=1), expected["y"], "y")
     for got, name in zip(stream.state, "hc"):
@@ -158,7 +158,7 @@ def test_a_training_run_at_any_number_of_threads(dtype):
         el.set_num_threads(threads)
         run = Run(Case(24, 15, 4, 19, 2, True, dtype=dtype, ragged=True, dstate=False))
         for _ in range(5):
-            y, _, tape = run.forward()
+            y, _, _, tape = run.forward()
             run.lstm.zero_grad()
             run.lstm.backward(tape, y - run.dy)
             run.lstm.flat_params[...] -= np.dtype(dtype).type(0.01) * run.lstm.flat_grads

@@ -49,11 +49,11 @@ def test_a_new_stream_starts_at_zero_and_so_does_a_reset_one():
     assert_same_bits(steps(stream, x), first)
 
 
-def test_reset_to_a_state():
+def test_the_state_can_be_set():
     lstm, x = layer_and_input()
     _, state = lstm(x)
     stream = lstm.stream(batch_size=2)
-    stream.reset(state)
+    stream.state = state
     assert_same_bits(steps(stream, x), lstm(x, state=state)[0])
 
 
@@ -112,14 +112,14 @@ def test_input_of_any_layout():
     assert_same_bits(stream.state[0], lstm(x[:, :4])[1][0])
 
 
-def test_changed_weights_are_used_from_the_next_step_on():
+def test_a_session_keeps_the_weights_of_its_start():
     lstm, x = layer_and_input()
+    expected = lstm(x)[0]
     stream = lstm.stream(batch_size=2)
-    stream.step(x[:, 0])
-    state = tuple(s.copy() for s in stream.state)
     lstm.params["bias_l1"][:] = 0.5
-    y = stream.step(x[:, 1])
-    assert_same_bits(y, lstm(x[:, 1:2], state=state)[0][:, 0])
+    assert_same_bits(steps(stream, x), expected)
+    assert_same_bits(steps(stream.fork(), x), steps(stream, x))
+    assert_same_bits(steps(lstm.stream(batch_size=2), x), lstm(x)[0])
 
 
 def test_nothing_is_allocated_per_step():
@@ -148,7 +148,9 @@ def test_nothing_is_allocated_per_step():
     (lambda s, x: s.step(x, out=np.empty((2, 18), np.float32)[:, ::2]), ValueError, r"step: out must .*contiguous"),
     (lambda s, x: s.step(x, out=np.broadcast_to(np.float32(0), (2, 9))), ValueError, r"step: out must "),
     (lambda s, x: s.step(x, out=[0.0] * 18), TypeError, r"step: out must "),
-    (lambda s, x: s.reset((x, x)), ValueError, r"reset: .*\(2, 2, 9\), got \(2, 3\)"),
+    (lambda s, x: setattr(s, "state", (x, x)), ValueError, r"Stream\.state: h must have shape \(2, 2, 9\), got \(2, 3\)"),
+    (lambda s, x: setattr(s, "state", (s.state[0],)), (TypeError, ValueError), r"Stream\.state: .*\(h, c\)"),
+    (lambda s, x: setattr(s, "state", (None, None)), (TypeError, ValueError), r"Stream\.state: "),
 ])
 def test_wrong_calls_name_what_is_wrong_and_change_nothing(call, error, message):
     lstm, x = layer_and_input()
