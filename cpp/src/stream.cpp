@@ -92,6 +92,7 @@ void Stream<Real>::step(const Real* x, Real* y) {
     step.h = layer.h(next);
     step.x_row = step.h_prev_row = step.h_row = layer.xh_row();
     step.c_prev_row = step.c_row = p.row;
+    step.backwards = s.now == 1;
     table.step_forward(step);
     input = step.h;
     input_row = layer.xh_row();

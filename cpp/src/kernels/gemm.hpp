@@ -19,7 +19,7 @@ namespace EIGENLSTM_ISA {
 
 constexpr int tile_rows = num_vector_registers == 32 ? 6 : 3;
 /// Panels that a single row takes at once, so that enough chains are in flight.
-constexpr int single_row_panels = num_vector_registers == 32 ? 4 : 3;
+constexpr int single_row_panels = num_vector_registers == 32 ? 3 : 3;
 /// Bytes of a panel that stay in L1 while all rows sweep over it.
 constexpr Index panel_block_bytes = num_vector_registers == 32 ? 65536 : 16384;
 

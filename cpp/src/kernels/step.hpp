@@ -12,7 +12,9 @@ void step_forward(const StepArgs<Real>& s) {
   using Args = GemmArgs<Real>;
   constexpr Index L = lanes<Real>;
   const Index group = s.rows == 1 ? single_row_panels : 1;
-  for (Index p = 0; p < s.panels; p += group) {
+  const Index groups = (s.panels + group - 1) / group;
+  for (Index i = 0; i < groups; ++i) {
+    const Index p = (s.backwards ? groups - 1 - i : i) * group;
     const Index n = s.panels - p < group ? s.panels - p : group;
     const Real* weights = s.weights + p * s.weights_panel;
     Real* z = s.z + p * s.z_panel;

@@ -56,6 +56,7 @@ struct StepArgs {
   Index c_row, h_row;
   Real* gates;          // [panel][row][4][L]: i f g o after activation, or null
   Index gates_panel;
+  bool backwards;       // the last panel first: taken in turn, each step finds in cache what the one before read last
 };
 
 /// The twin of StepArgs, backwards in time, for `panels` panels: from the recurrent part of dh,
