@@ -89,46 +89,64 @@ struct Tile {
   }
 };
 
-/// One row over `panels` full panels, several at a time. Returns the panels done.
+/// Part i of n items cut into `parts` as even as possible: 7 in 2 parts = 4 + 3.
+struct Part {
+  Index begin, size;
+};
+inline Part part_of(Index n, Index parts, Index i) {
+  const Index begin = n * i / parts;
+  return {begin, n * (i + 1) / parts - begin};
+}
+
+/// One row over full panels, several at a time.
 template <class Real>
-Index gemm_single_row(const GemmArgs<Real>& g, Index panels) {
-  constexpr int group = single_row_panels;
-  Index p = 0;
-  for (; p + group <= panels; p += group)
-    Tile<Real>::template run<1, 4 * group>(g, g.a, g.b + p * g.b_panel, g.c + p * g.c_panel, 0, g.K, g.start);
-  for (; p + 2 <= panels; p += 2)
-    Tile<Real>::template run<1, 8>(g, g.a, g.b + p * g.b_panel, g.c + p * g.c_panel, 0, g.K, g.start);
-  return p;
+void gemm_single_row(const GemmArgs<Real>& g, Index panels) {
+  static_assert(single_row_panels == 3, "one case each below");
+  const Index groups = (panels + 2) / 3;
+  for (Index i = 0; i < groups; ++i) {
+    const Part p = part_of(panels, groups, g.backwards ? groups - 1 - i : i);
+    const Real* b = g.b + p.begin * g.b_panel;
+    Real* c = g.c + p.begin * g.c_panel;
+    if (p.size == 3) Tile<Real>::template run<1, 12>(g, g.a, b, c, 0, g.K, g.start);
+    else if (p.size == 2) Tile<Real>::template run<1, 8>(g, g.a, b, c, 0, g.K, g.start);
+    else Tile<Real>::template run<1, 4>(g, g.a, b, c, 0, g.K, g.start);
+  }
+}
+
+/// All rows over one panel of 1 to 4 vectors.
+template <class Real>
+void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_block) {
+  using Args = GemmArgs<Real>;
+  const Index groups = (g.rows + tile_rows - 1) / tile_rows;
+  const Real* b = g.b + panel * g.b_panel;
+  Real* c = g.c + panel * g.c_panel;
+  Index k0 = 0;
+  do {  // once even where K = 0: C0 is then the result
+    const Index k1 = k0 + k_block < g.K ? k0 + k_block : g.K;
+    const auto start = k0 > 0 && g.start != Args::add ? Args::chain : g.start;
+    for (Index i = 0; i < groups; ++i) {
+      const Part r = part_of(g.rows, groups, i);
+      Tile<Real>::pick(r.size, vectors)(g, g.a + r.begin * g.a_row, b, c + r.begin * g.c_row, k0, k1, start);
+    }
+    k0 = k1;
+  } while (k0 < g.K);
 }
 
 template <class Real>
 void gemm(const GemmArgs<Real>& g) {
-  using Args = GemmArgs<Real>;
-  constexpr Index L = lanes<Real>;
-  const Index panels = (g.vectors + 3) / 4;
-  const Index groups = (g.rows + tile_rows - 1) / tile_rows;
+  constexpr Index panel_bytes = 4 * lanes<Real> * Index(sizeof(Real));
+  const Index whole = g.vectors / 4;
   Index k_block = g.K;
-  if (groups > 1 && g.K * 4 * L * Index(sizeof(Real)) > panel_block_bytes) {
-    k_block = panel_block_bytes / (4 * L * Index(sizeof(Real)));
-    const Index blocks = (g.K + k_block - 1) / k_block;
+  if (g.rows > tile_rows && g.K * panel_bytes > panel_block_bytes) {
+    const Index blocks = (g.K * panel_bytes + panel_block_bytes - 1) / panel_block_bytes;
     k_block = (g.K + blocks - 1) / blocks;
   }
-  for (Index p = g.rows == 1 ? gemm_single_row(g, g.vectors / 4) : 0; p < panels; ++p) {
-    const Index vectors = g.vectors - 4 * p < 4 ? g.vectors - 4 * p : 4;
-    const Real* b = g.b + p * g.b_panel;
-    Real* c = g.c + p * g.c_panel;
-    Index k0 = 0;
-    do {  // once even where K = 0: C0 is then the result
-      const Index k1 = k0 + k_block < g.K ? k0 + k_block : g.K;
-      const auto start = k0 > 0 && g.start != Args::add ? Args::chain : g.start;
-      for (Index i = 0, r = 0; i < groups; ++i) {
-        const Index rows = (g.rows - r + groups - i - 1) / (groups - i);  // as even as possible: 7 = 4 + 3
-        Tile<Real>::pick(rows, vectors)(g, g.a + r * g.a_row, b, c + r * g.c_row, k0, k1, start);
-        r += rows;
-      }
-      k0 = k1;
-    } while (k0 < g.K);
+  if (g.rows == 1) {
+    gemm_single_row(g, whole);
+  } else {
+    for (Index i = 0; i < whole; ++i) gemm_panel(g, g.backwards ? whole - 1 - i : i, 4, k_block);
   }
+  if (g.vectors % 4 != 0) gemm_panel(g, whole, g.vectors % 4, k_block);
 }
 
 }  // namespace EIGENLSTM_ISA

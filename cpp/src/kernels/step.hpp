@@ -11,11 +11,9 @@ template <class Real>
 void step_forward(const StepArgs<Real>& s) {
   using Args = GemmArgs<Real>;
   constexpr Index L = lanes<Real>;
-  const Index group = s.rows == 1 ? single_row_panels : 1;
-  const Index groups = (s.panels + group - 1) / group;
+  const Index groups = s.rows == 1 ? (s.panels + single_row_panels - 1) / single_row_panels : s.panels;
   for (Index i = 0; i < groups; ++i) {
-    const Index p = (s.backwards ? groups - 1 - i : i) * group;
-    const Index n = s.panels - p < group ? s.panels - p : group;
+    const auto [p, n] = part_of(s.panels, groups, s.backwards ? groups - 1 - i : i);
     const Real* weights = s.weights + p * s.weights_panel;
     Real* z = s.z + p * s.z_panel;
     Args product{s.rows, 4 * n, 0, nullptr, 0, 1, 0, 1, nullptr, s.weights_panel, z, s.z_panel, 4 * L, Args::chain};

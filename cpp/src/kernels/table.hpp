@@ -34,6 +34,7 @@ struct GemmArgs {
   Real* c;
   Index c_panel, c_row;
   Start start;
+  bool backwards = false;  // the last panel first: a caller that alternates finds in cache what its last call read last
 };
 
 /// One time step of one direction for `rows` rows and the panels [0, panels) of L units each:
@@ -56,7 +57,7 @@ struct StepArgs {
   Index c_row, h_row;
   Real* gates;          // [panel][row][4][L]: i f g o after activation, or null
   Index gates_panel;
-  bool backwards;       // the last panel first: taken in turn, each step finds in cache what the one before read last
+  bool backwards;       // the last panel first (see GemmArgs)
 };
 
 /// The twin of StepArgs, backwards in time, for `panels` panels: from the recurrent part of dh,
