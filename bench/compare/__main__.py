@@ -23,7 +23,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--peers", metavar="A,B", help=f"only these libraries beside eigenlstm (of {libraries})")
     parser.add_argument("--threads", type=int, help="only rows with this number of threads")
     parser.add_argument(
-        "--seconds", type=float, default=0.35, help="of timing for each contestant of each row (%(default)s)"
+        "--seconds", type=float, default=0.25, help="of timing for each contestant of each row (%(default)s)"
     )
     parser.add_argument("--rounds", type=int, default=7, help="turns that this is divided into (%(default)s)")
     parser.add_argument("--list", action="store_true", help="the names of the rows, and nothing else")

@@ -26,13 +26,15 @@ def draw(run: dict, file: Path, threads: int = 1) -> None:
         {"svg.fonttype": "none", "svg.hashsalt": "eigenlstm", "font.family": "sans-serif", "font.size": 9}
     )
     groups = [g for g in ("inference", "training") if any(r["group"] == g for r in run["rows"])]
+    if not groups:
+        raise SystemExit("plot: the run has no row of the grid")
     figure, axes = plt.subplots(len(groups), 1, figsize=(8, 2.9 * len(groups)), squeeze=False, layout="constrained")
     for axis, group in zip(axes[:, 0], groups):
         panel(axis, run, group, threads)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
-    processor = run["machine"]["processor"].split(",")[0]
-    figure.supxlabel(f"{processor}, {threads} thread{'s' * (threads > 1)}; dashed: FMA peak of the core", fontsize=8)
+    count = f"{threads} thread{'s' * (threads > 1)}"
+    figure.supxlabel(f"{run['machine']['processor']}, {count}; dashed: FMA peak of the core", fontsize=8)
     figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None, dpi=110)
     plt.close(figure)
 

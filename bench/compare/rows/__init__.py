@@ -24,9 +24,10 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Row:
-    """work: any dataclass with ``flops`` (or 0), ``dtype``, ``tolerance`` and ``small()``. All give the same answer.
+    """work: any dataclass with ``flops`` (or 0), ``dtype``, ``tolerance`` and ``small()``.
 
     measure: "seconds" of one call, or "bytes": the growth of resident memory in three calls of a fresh process.
+    same: contestants must give the same answer to be timed. False where the costs of different things are compared.
     """
 
     group: str
@@ -34,6 +35,7 @@ class Row:
     contestants: dict[str, Contestant]
     threads: int = 1
     measure: str = "seconds"
+    same: bool = True
 
     @property
     def name(self) -> str:
