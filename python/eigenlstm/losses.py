@@ -145,7 +145,7 @@ class BCE(Elementwise):
                              f"has, got {pred}")
 
     def _parameters(self, dtype):
-        return self.pos_weight.astype(dtype)
+        return None if (self.pos_weight == 1).all() else self.pos_weight.astype(dtype)
 
 
 class Quantile(Elementwise):

@@ -7,17 +7,20 @@
 namespace eigenlstm {
 namespace EIGENLSTM_ISA {
 
-/// Blocks first_block, first_block + 1, ... of four values each: 16 at a time, so that the compiler makes vectors.
+/// Values of blocks first_block, first_block + 1, ..., four of each. 16 blocks at a time, so that the compiler makes vectors.
 template <class Real>
 void dropout_mask(std::uint64_t seed, std::uint64_t stream, std::uint64_t first_block, Index n, double p, Real* mask) {
-  constexpr Index group = 16;
+  constexpr int group = 16;
   const Real kept = Real(1 / (1 - p));
   const float threshold = float(p);
+  std::uint32_t words[4][group];
+  Real values[4 * group];
   for (Index i = 0; i < n; i += 4 * group, first_block += group) {
-    std::uint32_t words[group][4];
-    for (Index block = 0; block < group; ++block) random_bits(seed, stream, first_block + block, words[block]);
+    random_blocks<group>(seed, stream, first_block, words);
+    for (int block = 0; block < group; ++block)
+      for (int w = 0; w < 4; ++w) values[4 * block + w] = uniform24(words[w][block]) < threshold ? Real(0) : kept;
     const Index count = n - i < 4 * group ? n - i : 4 * group;
-    for (Index j = 0; j < count; ++j) mask[i + j] = uniform24(words[j / 4][j % 4]) < threshold ? Real(0) : kept;
+    for (Index j = 0; j < count; ++j) mask[i + j] = values[j];
   }
 }
 
