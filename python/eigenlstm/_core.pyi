@@ -1,0 +1,179 @@
+"""The compiled core. The layers, losses and optimisers of eigenlstm are built on it, and are what to use.
+
+Nothing is cast: an array must have the dtype of its class or of its fellow arguments. TypeError says so, ValueError tells of a shape.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Generic, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+__version__: str
+
+_Real = TypeVar("_Real", np.float32, np.float64)
+_Optional: TypeAlias = NDArray[_Real] | None
+
+# -- what it runs on ----------------------------------------------------------------------------
+
+def isa() -> str:
+    """Name of the instruction set in use."""
+
+def available_isas() -> list[str]:
+    """Instruction sets that this build has and this CPU can run, worst first."""
+
+def eigen_version() -> str:
+    """Version of Eigen that the kernels were built with."""
+
+def get_num_threads() -> int:
+    """Threads that a call may use."""
+
+def set_num_threads(n: int) -> None:
+    """Set the threads that a call may use: 1 to 1024. Results do not depend on it."""
+
+def fma_peak(dtype_size: int = 4, seconds: float = 0.05) -> float:
+    """Multiply-adds a second that one core does at best, in GFLOP/s, measured for about `seconds`."""
+
+def sigmoid(x: NDArray[_Real]) -> NDArray[_Real]:
+    """sigmoid(x), as the cell computes it: at most 4 ULP."""
+
+def tanh(x: NDArray[_Real]) -> NDArray[_Real]:
+    """tanh(x), as the cell computes it: at most 4 ULP."""
+
+# -- LSTM ---------------------------------------------------------------------------------------
+
+class _Weights(Generic[_Real]):
+    """Packed weights: an immutable copy of the parameters."""
+
+class _Tape(Generic[_Real]):
+    """What LSTM.forward keeps for LSTM.backward. It keeps its own x."""
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the tape holds."""
+
+class _Stream(Generic[_Real]):
+    """A streaming session: see eigenlstm.LSTM.stream."""
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def state(self) -> tuple[NDArray[_Real], NDArray[_Real]]:
+        """(h, c), each (num_layers, B, H): copied out, copied in."""
+    @state.setter
+    def state(self, value: tuple[NDArray[_Real], NDArray[_Real]]) -> None: ...
+    def step(self, x: NDArray[_Real], out: _Optional[_Real] = None) -> NDArray[_Real]:
+        """One time step: x (B, I) -> y (B, H); for B = 1 also (I,) -> (H,). `out`: where to write y."""
+    def reset(self) -> None:
+        """Set the state to zero."""
+    def fork(self) -> _Stream[_Real]:
+        """An independent copy of the session, state included."""
+
+class _LSTM(Generic[_Real]):
+    """The core of eigenlstm.LSTM for one dtype."""
+    def __init__(self, **options: Any) -> None: ...
+    @property
+    def num_parameters(self) -> int:
+        """Length of the flat buffers."""
+    @property
+    def parameters(self) -> list[tuple[str, tuple[int, ...]]]:
+        """[(name, shape)] in the order of the flat buffer."""
+    def pack(self, params: NDArray[_Real], for_backward: bool) -> _Weights[_Real]:
+        """Pack the flat parameters."""
+    def forward(self, weights: _Weights[_Real], x: NDArray[_Real], h0: _Optional[_Real], c0: _Optional[_Real],
+                lengths: NDArray[np.int64] | None, time_major: bool, training: bool) -> tuple[Any, ...]:
+        """(y, h, c), and the tape where `training`."""
+    def backward(self, tape: _Tape[_Real], dy: _Optional[_Real], dh: _Optional[_Real], dc: _Optional[_Real], grads: NDArray[_Real],
+                 need_dx: bool) -> tuple[_Optional[_Real], NDArray[_Real], NDArray[_Real]]:
+        """(dx, dh0, dc0); adds to grads."""
+    def stream(self, weights: _Weights[_Real], batch_size: int) -> _Stream[_Real]: ...
+
+class WeightsFloat32(_Weights[np.float32]): ...
+class WeightsFloat64(_Weights[np.float64]): ...
+class TapeFloat32(_Tape[np.float32]): ...
+class TapeFloat64(_Tape[np.float64]): ...
+class StreamFloat32(_Stream[np.float32]): ...
+class StreamFloat64(_Stream[np.float64]): ...
+class LSTMFloat32(_LSTM[np.float32]): ...
+class LSTMFloat64(_LSTM[np.float64]): ...
+
+# -- layers -------------------------------------------------------------------------------------
+
+def linear_forward(x: NDArray[_Real], weight: NDArray[_Real], bias: _Optional[_Real]) -> NDArray[_Real]:
+    """y (N, O) = x (N, F) weight^T (O, F) + bias (O) or None."""
+
+def linear_backward(x: NDArray[_Real], weight: NDArray[_Real], dy: NDArray[_Real], dweight: NDArray[_Real],
+                    dbias: _Optional[_Real]) -> NDArray[_Real]:
+    """dx (N, F) = dy (N, O) weight; adds to dweight (O, F) and dbias (O) or None in place."""
+
+def embedding_forward(indices: NDArray[np.int64], weight: NDArray[_Real]) -> NDArray[_Real]:
+    """y (N, D) = weight (V, D)[indices (N)]."""
+
+def embedding_backward(indices: NDArray[np.int64], dy: NDArray[_Real], dweight: NDArray[_Real], padding_idx: int = -1) -> None:
+    """dweight[indices[r]] += dy[r] for r = 0, 1, ...; rows with index padding_idx are left out."""
+
+# -- random numbers -----------------------------------------------------------------------------
+
+def random_bits(seed: int, stream: int, start: int, n: int) -> NDArray[np.uint32]:
+    """n words of a stream of Philox4x32-10, from its block `start` on; four words a block."""
+
+def random_uniform(seed: int, stream: int, shape: Any, dtype: Any = "float64") -> NDArray[Any]:
+    """Uniform values in [0, 1) with 24 bits (float32) or 53 bits (float64); value i is a function of (seed, stream, i)."""
+
+def dropout_mask(seed: int, stream: int, shape: Any, p: float, dtype: Any) -> NDArray[Any]:
+    """0 with probability p, else 1 / (1 - p); value i (C order) is a function of (seed, stream, i)."""
+
+def fingerprint(array: NDArray[Any]) -> int:
+    """A 64-bit hash of the bytes of a contiguous array."""
+
+# -- losses: the value in float64, and the gradient with respect to the first argument -----------
+
+def mse(y_pred: NDArray[_Real], y_true: NDArray[_Real], weight: _Optional[_Real] = None, scale: float = 1.0,
+        parameters: _Optional[_Real] = None) -> tuple[float, NDArray[_Real]]: ...
+def mae(y_pred: NDArray[_Real], y_true: NDArray[_Real], weight: _Optional[_Real] = None, scale: float = 1.0,
+        parameters: _Optional[_Real] = None) -> tuple[float, NDArray[_Real]]: ...
+def huber(y_pred: NDArray[_Real], y_true: NDArray[_Real], weight: _Optional[_Real] = None, scale: float = 1.0,
+          parameters: _Optional[_Real] = None) -> tuple[float, NDArray[_Real]]: ...
+def bce(y_pred: NDArray[_Real], y_true: NDArray[_Real], weight: _Optional[_Real] = None, scale: float = 1.0,
+        parameters: _Optional[_Real] = None) -> tuple[float, NDArray[_Real]]: ...
+def quantile(y_pred: NDArray[_Real], y_true: NDArray[_Real], weight: _Optional[_Real] = None, scale: float = 1.0,
+             parameters: _Optional[_Real] = None) -> tuple[float, NDArray[_Real]]: ...
+def gaussian_nll(y_pred: NDArray[_Real], y_true: NDArray[_Real], weight: _Optional[_Real] = None, scale: float = 1.0,
+                 parameters: _Optional[_Real] = None) -> tuple[float, NDArray[_Real]]: ...
+def poisson_nll(y_pred: NDArray[_Real], y_true: NDArray[_Real], weight: _Optional[_Real] = None, scale: float = 1.0,
+                parameters: _Optional[_Real] = None) -> tuple[float, NDArray[_Real]]: ...
+
+def cross_entropy(logits: NDArray[_Real], labels: NDArray[np.int64], weight: _Optional[_Real] = None, class_weight: _Optional[_Real] = None,
+                  label_smoothing: float = 0.0, ignore_index: int = -100, mean: bool = True) -> tuple[Any, ...]:
+    """Softmax cross-entropy of logits (N, C) and labels (N), and its gradient."""
+
+def ctc(logits: NDArray[_Real], targets: NDArray[np.int64], input_lengths: NDArray[np.int64], target_lengths: NDArray[np.int64], blank: int,
+        scale: NDArray[Any]) -> tuple[Any, ...]:
+    """(losses (B), dlogits (B, T, C)) of logits (B, T, C) and targets (B, S); dlogits of row b is scaled by scale[b]."""
+
+def ctc_beam_search(logits: NDArray[Any], blank: int, width: int) -> list[Any]:
+    """[(labels, log probability), ...] of one row of logits (T, C), best first."""
+
+# -- optimisers: one step on flat arrays, in place -----------------------------------------------
+# weight_decay[i] holds for the parameters before ends[i].
+
+def sgd_step(params: NDArray[_Real], grads: NDArray[_Real], step: int, lr: float, ends: Sequence[int], weight_decay: Sequence[float],
+             momentum_buffer: _Optional[_Real], momentum: float, dampening: float, nesterov: bool) -> None:
+    """Stochastic gradient descent."""
+
+def adam_step(params: NDArray[_Real], grads: NDArray[_Real], step: int, lr: float, ends: Sequence[int], weight_decay: Sequence[float],
+              exp_avg: NDArray[_Real], exp_avg_sq: NDArray[_Real], beta1: float, beta2: float, eps: float, decoupled: bool) -> None:
+    """Adam, or AdamW where decoupled."""
+
+def rmsprop_step(params: NDArray[_Real], grads: NDArray[_Real], step: int, lr: float, ends: Sequence[int], weight_decay: Sequence[float],
+                 square_avg: NDArray[_Real], momentum_buffer: _Optional[_Real], grad_avg: _Optional[_Real], alpha: float, eps: float,
+                 momentum: float) -> None:
+    """RMSprop; centred where grad_avg is given."""
+
+def adagrad_step(params: NDArray[_Real], grads: NDArray[_Real], step: int, lr: float, ends: Sequence[int], weight_decay: Sequence[float],
+                 sum: NDArray[_Real], lr_decay: float, eps: float) -> None:
+    """Adagrad."""
+
+def ema(average: NDArray[_Real], params: NDArray[_Real], decay: float) -> None:
+    """average = decay average + (1 - decay) params, in place."""
+
+def norm(x: NDArray[Any]) -> float:
+    """The Euclidean norm of all values, summed in float64."""

@@ -1,0 +1,69 @@
+"""Every block of code in the README runs, or is what CI runs."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def blocks(language):
+    found = [text for kind, text in BLOCKS if kind == language]
+    assert found, f"the README has no {language} block"
+    return found
+
+
+def test_every_block_is_of_a_kind_that_is_tested_here():
+    assert {kind for kind, _ in BLOCKS} == {"sh", "python", "cpp", "cmake"}
+
+
+def test_the_python_runs_from_top_to_bottom(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "readme"}
+    for text in blocks("python"):
+        exec(compile(text, "README.md", "exec"), names)
+    assert (tmp_path / "model.safetensors").exists()
+    final = names["history"][-1]
+    assert final["val_loss"] < 0.1, "the model of the README learns nothing: the series' variance is 0.5"
+
+
+def test_the_first_commands_do_all_the_set_up():
+    first = next(text for kind, text in BLOCKS if kind == "sh").splitlines()
+    assert first == ['pip install ".[demo]" && python -m eigenlstm demo', 'pip install ".[test]" && python -m pytest']
+
+
+def test_the_forecast_of_a_csv_file(tmp_path):
+    pytest.importorskip("matplotlib", reason="the forecast draws with matplotlib (extra: demo)")
+    rng = np.random.default_rng(0)
+    times = np.arange("2025-01-01", "2025-02-11", dtype="datetime64[h]")
+    demand = 100 + 20 * np.sin(2 * np.pi * np.arange(len(times)) / 24) + rng.standard_normal(len(times))
+    (tmp_path / "demand.csv").write_text("time,demand\n" + "".join(f"{t},{d:.2f}\n" for t, d in zip(times, demand)))
+    command, = [line for text in blocks("sh") for line in text.splitlines() if "forecast" in line]
+    program, *arguments = shlex.split(command)
+    assert program == "python"
+    # one epoch: whether it learns is tested elsewhere
+    result = subprocess.run([sys.executable, *arguments, "--epochs", "1"], cwd=tmp_path, capture_output=True, text=True, timeout=300,
+                            env={**os.environ, "MPLBACKEND": "Agg"})
+    assert result.returncode == 0, result.stderr
+    assert {"forecast.csv", "forecast.png", "model.safetensors"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_the_cpp_is_the_program_that_ci_builds_and_runs():
+    assert blocks("cpp") == [(ROOT / "tests/install/main.cpp").read_text()]
+    assert blocks("cmake")[0] in (ROOT / "tests/install/CMakeLists.txt").read_text()
+
+
+def test_links_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#][^)]*)\)", README):
+        assert target.startswith("https://") or (ROOT / target).exists(), target
+    headings = {re.sub(r"[^\w -]", "", line.lstrip("# ")).lower().replace(" ", "-") for line in README.splitlines() if line.startswith("#")}
+    for anchor in re.findall(r"\]\(#([^)]+)\)", README):
+        assert anchor in headings, anchor
