@@ -114,7 +114,8 @@ void run_direction(const DirectionForward<Real>& d, const Assignment& a, const S
     for (Index s = s0; s < s1; ++s) {
       const Active act = active_rows(d.rows, a, s);
       const Index n = act.count();
-      if (n > 0) {
+      if (polls && s % poll_steps == 0) team.poll();
+      if (n > 0 && !team.stopped()) {  // members in lockstep go on meeting at the barrier, doing nothing
         if (chunk == 1) d.input.gather(s, act.begin, act.end, d.reverse, scratch.x);
         const Index row = act.begin * p.row, unit = a.panel_begin * p.L;
         StepArgs<Real> step{};
