@@ -45,6 +45,7 @@ def verdict(backtest):
         theirs = backtest.mae(name)
         ratio = ours.mean() / theirs.mean() if theirs.mean() > 0 else np.inf
         share = f"{abs(1 - ratio):.0%} " if np.isfinite(ratio) else ""
+        wins = int(np.sum(ours < theirs))
         how = "the same as" if share == "0% " else f"{share}{'lower' if ratio < 1 else 'higher'} than"
         lines.append(f"the LSTM's mean absolute error is {how} that of {name} "
                      f"(lower at {wins} of {len(ours)} steps)")
