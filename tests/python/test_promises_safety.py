@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -63,25 +65,29 @@ def test_concurrent_first_calls_after_a_change_of_the_weights():
 
 
 def test_the_gil_is_released():
-    """While a native call runs, Python code in another thread goes on."""
-    run = Run(Case(1, 1500, 8, 400))
-    import threading
-    started, finished, ticks = threading.Event(), threading.Event(), 0
+    """While a native call runs in one thread, another goes on: were the GIL held, it would wait the whole call."""
+    el.set_num_threads(1)
+    lstm = el.LSTM(8, 512, init="torch")
+    x = np.zeros((1, 1500, 8), np.float32)
+    lstm(x)
 
-    def call():
-        started.set()
-        run.lstm(run.x)
-        finished.set()
+    def longest_wait():
+        """As a share of the call."""
+        marks = []
 
-    interval = sys.getswitchinterval()
-    thread = threading.Thread(target=call)
-    thread.start()
-    started.wait()
-    while not finished.is_set():
-        ticks += 1
-    thread.join()
-    # a held GIL allows at most a few loops before the call takes it, and none until it returns
-    assert ticks > 1000, interval
+        def call():
+            marks.append(time.perf_counter())
+            lstm(x)
+            marks.append(time.perf_counter())
+
+        thread, last, longest = threading.Thread(target=call), time.perf_counter(), 0.0
+        thread.start()
+        while thread.is_alive():
+            now = time.perf_counter()
+            longest, last = max(longest, now - last), now
+        return longest / (marks[1] - marks[0])
+
+    assert min(longest_wait() for _ in range(3)) < 0.5
 
 
 def in_child(work):
@@ -151,18 +157,25 @@ INTERRUPTED = """
 
     what, threads, kind = sys.argv[1], int(sys.argv[2]), eval(sys.argv[3])
     el.set_num_threads(threads)
-    lstm = el.LSTM(8, 512, seed=0, **kind)
-    x = np.random.default_rng(0).standard_normal((1, 2000, 8)).astype(np.float32)
-    y, _, tape = lstm.forward(x)
-    dy = np.ones_like(y)
-    call = {"infer": lambda: lstm(x), "forward": lambda: lstm.forward(x), "backward": lambda: lstm.backward(tape, dy)}[what]
+    lstm = el.LSTM(8, 1024, init="torch", seed=0, **kind)
 
+    def prepare(T):
+        x = np.random.default_rng(0).standard_normal((1, T, 8)).astype(np.float32)
+        if what == "infer":
+            return lambda: lstm(x)[0]
+        if what == "forward":
+            return lambda: lstm.forward(x)[0]
+        y, _, tape = lstm.forward(x)
+        return lambda: lstm.backward(tape, y)[0]
+
+    short = prepare(50)
+    expected = short()
     begin = time.perf_counter()
-    call()
-    whole = time.perf_counter() - begin
-
-    for attempt in range(3):
-        threading.Timer(0.05 * whole * (1 + attempt), os.kill, (os.getpid(), signal.SIGINT)).start()
+    short()
+    whole = 3.0                                       # seconds that the long call would take if left alone
+    call = prepare(50 + int(50 * whole / (time.perf_counter() - begin)))
+    for attempt in range(4):
+        threading.Timer(0.05 * (1 + attempt), os.kill, (os.getpid(), signal.SIGINT)).start()
         begin = time.perf_counter()
         try:
             call()
@@ -170,9 +183,9 @@ INTERRUPTED = """
             part = time.perf_counter() - begin
         else:
             sys.exit("no KeyboardInterrupt")
-        if part > 0.15 * whole * (1 + attempt) + 0.4:
-            sys.exit(f"interrupted only after {part:.2f} s of {whole:.2f} s")
-        if not np.array_equal(lstm(x)[0], y):
+        if part > whole / 3:
+            sys.exit(f"interrupted only after {part:.2f} s")
+        if not np.array_equal(short(), expected):
             sys.exit("the model gives other values afterwards")
     print("done")
 """
@@ -190,7 +203,7 @@ def python(code, *arguments, **environment):
     ("backward", 1, {}), ("backward", 2, {"bidirectional": True}), ("backward", 4, {"bidirectional": True}),
 ], ids=str)
 def test_ctrl_c_stops_a_long_call_and_leaves_the_model_usable(what, threads, kind):
-    """Long before the end of the call: compared with the same call left alone, so that slow machines pass too."""
+    """Long before the end of the call, which is made as long as this machine needs for the test to tell."""
     result = python(INTERRUPTED, what, threads, kind)
     assert (result.returncode, result.stdout) == (0, "done\n"), result.stderr
 
