@@ -67,19 +67,22 @@ def _parser():
     forecast.add_argument("file", type=Path, metavar="FILE.csv", help="UTF-8 text with a header; one row a time step, oldest first")
     forecast.add_argument("--column", metavar="NAME", help="the column to forecast")
     forecast.add_argument("--horizon", type=_at_least(1), metavar="N", help="how many values to forecast")
-    forecast.add_argument("--time-column", metavar="NAME", help="times; they are checked for gaps, and give the model the time of day, "
-                          "week and year")
+    forecast.add_argument("--time-column", metavar="NAME", help="times; they are checked for gaps, and give the model the time "
+                          "of day, week and year")
     forecast.add_argument("--time-format", metavar="FORMAT", help="of the times, as of strptime; default: ISO 8601")
     forecast.add_argument("--covariate", action="append", default=[], metavar="NAME", help="a further column that the model reads; "
                           "may be given several times")
     forecast.add_argument("--fill", action="store_true", help="interpolate missing values and rows")
-    forecast.add_argument("--season", type=_at_least(1), metavar="N", help="steps in a season, 1 for none; default: found by autocorrelation")
-    forecast.add_argument("--window", type=_at_least(1), metavar="N", help="steps that the model reads; default: three seasons or two horizons")
+    forecast.add_argument("--season", type=_at_least(1), metavar="N", help="steps in a season, 1 for none; default: found by "
+                          "autocorrelation")
+    forecast.add_argument("--window", type=_at_least(1), metavar="N", help="steps that the model reads; default: three seasons "
+                          "or two horizons")
     forecast.add_argument("--hidden", type=_at_least(1), metavar="N", help="hidden units of the LSTM; default: 64")
     forecast.add_argument("--epochs", type=_at_least(1), metavar="N", help="at most; default: 10 to 30, by the number of rows")
     forecast.add_argument("--coverage", type=float, metavar="P", help="share of values that the range shall hold; default: 0.8")
     forecast.add_argument("--seed", type=int, metavar="N", help="default: 0")
-    forecast.add_argument("--load", type=Path, metavar="MODEL", help="a model.safetensors of an earlier run: forecast without training")
+    forecast.add_argument("--load", type=Path, metavar="MODEL", help="a model.safetensors of an earlier run: forecast without "
+                          "training")
     forecast.add_argument("--out", type=Path, default=Path("."), metavar="FOLDER", help="where to write; default: here")
     forecast.add_argument("--no-plot", action="store_true", help="do without forecast.png (and matplotlib)")
     forecast.set_defaults(command=_forecast)
@@ -120,10 +123,10 @@ def _forecast(options):
     if not options.no_plot:
         _need_matplotlib("forecast", " or give --no-plot")
     if options.load:
-        forecaster, about = Forecaster.load(_existing(options.load))
         for name in ("season", "window", "hidden", "epochs", "coverage", "seed"):
             if getattr(options, name) is not None:
                 raise CommandError(f"--{name} is for training and cannot go with --load; leave one of them out")
+        forecaster, about = Forecaster.load(_existing(options.load))
         series = _series_for(forecaster, about, options)
         _writable(options.out)
         print(f"{options.load}: a forecaster of {forecaster.horizon} values\n")
@@ -162,8 +165,8 @@ def _series_for(forecaster, about, options):
                       exog=about.get("covariates", []), fill=options.fill)
     step = str(series.step) if series.step else None
     if about.get("step") and step != about["step"]:
-        raise CommandError(f"{options.file} has steps of {step or 'unknown length'}, the model was trained on steps of {about['step']}; "
-                           "give times that fit (--time-column) or train another model")
+        raise CommandError(f"{options.file} has steps of {step or 'unknown length'}, the model was trained on steps of "
+                           f"{about['step']}; give times that fit (--time-column) or train another model")
     return series
 
 

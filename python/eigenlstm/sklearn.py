@@ -71,8 +71,9 @@ class _SequenceEstimator(BaseEstimator):
             LSTM(features, self.hidden_size, self.num_layers, bidirectional=self.bidirectional, seed=seeds[0]), pooling,
             Dropout(self.dropout), Linear(self.hidden_size * directions, outputs, seed=seeds[1])])
         more = {"validation_data": (_rows(X, valid), y[valid]), "callbacks": [early_stopping(self.patience)]} if held_out else {}
-        self.history_ = self.model_.fit(_rows(X, train), y[train], loss=loss, optimizer=Adam(self.learning_rate), epochs=self.epochs,
-                                        batch_size=self.batch_size, clip_norm=self.clip_norm, seed=seeds[2], verbose=self.verbose, **more)
+        self.history_ = self.model_.fit(_rows(X, train), y[train], loss=loss, optimizer=Adam(self.learning_rate),
+                                        epochs=self.epochs, batch_size=self.batch_size, clip_norm=self.clip_norm, seed=seeds[2],
+                                        verbose=self.verbose, **more)
         self.n_iter_ = len(self.history_)
         return self
 
@@ -244,8 +245,8 @@ class LSTMForecaster(BaseEstimator):
     from y's index where y is a pandas Series with a DatetimeIndex.
     """
 
-    def __init__(self, horizon=1, *, window=None, season=None, hidden_size=64, num_layers=1, dropout=0.2, epochs=None, patience=None,
-                 batch_size=64, learning_rate=4e-3, coverage=0.8, random_state=None, verbose=0):
+    def __init__(self, horizon=1, *, window=None, season=None, hidden_size=64, num_layers=1, dropout=0.2, epochs=None,
+                 patience=None, batch_size=64, learning_rate=4e-3, coverage=0.8, random_state=None, verbose=0):
         self.horizon = horizon
         self.window = window
         self.season = season

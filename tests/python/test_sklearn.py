@@ -1,0 +1,185 @@
+"""The estimators behave as scikit-learn's do: its own checks, searches, pipelines, pickles, and ragged sequences."""
+
+import os
+import pickle
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+
+from sklearn.base import clone  # noqa: E402
+from sklearn.model_selection import GridSearchCV, cross_val_score  # noqa: E402
+from sklearn.pipeline import make_pipeline  # noqa: E402
+from sklearn.preprocessing import StandardScaler  # noqa: E402
+from sklearn.utils.estimator_checks import check_estimator  # noqa: E402
+
+from eigenlstm.sklearn import LSTMClassifier, LSTMForecaster, LSTMRegressor  # noqa: E402
+
+
+def sequences(n=60, classes=2, seed=0):
+    """Ragged sequences of two features, whose class is that of the mean of the first."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(classes, size=n)
+    return [rng.normal(size=(rng.integers(3, 12), 2)) * 0.5 + [label, 0] for label in y], y
+
+
+@pytest.mark.parametrize("estimator", [LSTMRegressor(epochs=40), LSTMClassifier(epochs=40)], ids=["regressor", "classifier"])
+def test_scikit_learns_own_checks_pass(estimator):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        results = check_estimator(estimator, on_skip=None, on_fail=None)
+    assert len(results) > 40
+    failed = [(r["check_name"], r["exception"]) for r in results if r["status"] == "failed" or r["expected_to_fail"]]
+    assert failed == []
+    skipped = {r["check_name"] for r in results if r["status"] == "skipped"}
+    assert skipped <= {"check_array_api_input"}  # runs where SCIPY_ARRAY_API=1
+
+
+def test_ragged_sequences_are_learnt_and_classified():
+    x, y = sequences()
+    model = LSTMClassifier(hidden_size=8, epochs=30, random_state=0).fit(x[:40], y[:40])
+    assert model.score(x[40:], y[40:]) >= 0.9
+    proba = model.predict_proba(x[40:])
+    np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-12)
+    assert model.n_features_in_ == 2 and model.classes_.tolist() == [0, 1]
+    # a row does not depend on the rows beside it, to the bit; nor does it matter how ragged rows are given
+    assert np.array_equal(model.predict_proba(x[40:41]), proba[:1])
+    packed = np.empty(20, object)
+    packed[:] = x[40:]
+    assert np.array_equal(model.predict_proba(packed), proba)
+
+
+def test_labels_may_be_of_any_kind():
+    x, y = sequences(classes=3)
+    names = np.array(["ash", "oak", "elm"])[y]
+    model = LSTMClassifier(hidden_size=4, epochs=2, random_state=0).fit(x, names)
+    assert model.classes_.tolist() == ["ash", "elm", "oak"] and set(model.predict(x)) <= set(names)
+
+
+def test_a_2d_x_is_the_same_as_a_3d_one_with_one_feature():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(30, 8)), rng.normal(size=30)
+    flat, deep = (LSTMRegressor(hidden_size=4, epochs=3, random_state=0).fit(form, y) for form in (x, x[:, :, None]))
+    assert np.array_equal(flat.predict(x), deep.predict(x[:, :, None]))
+    assert (flat.n_features_in_, deep.n_features_in_) == (8, 1)
+    assert np.array_equal(deep.predict(x), deep.predict(x[:, :, None]))  # one feature: both forms
+    ragged = list(x[:, :, None])
+    assert np.array_equal(LSTMRegressor(hidden_size=4, epochs=3, random_state=0).fit(ragged, y).predict(ragged), flat.predict(x))
+
+
+def test_several_outputs_and_units_of_the_targets():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(80, 5, 3))
+    y = np.stack([1e4 + 1e3 * x[:, -1, 0], 1e-3 * x[:, :, 1].mean(axis=1)], axis=1)
+    model = LSTMRegressor(hidden_size=16, epochs=60, random_state=0).fit(x, y)
+    assert model.predict(x).shape == (80, 2) and model.score(x, y) > 0.95
+
+
+def test_pooling_bidirectional_and_validation():
+    x, y = sequences()
+    for pooling in ("last", "mean", "max"):
+        model = LSTMClassifier(hidden_size=6, epochs=25, pooling=pooling, bidirectional=True, dropout=0.1, validation_fraction=0.2,
+                               patience=3, random_state=0).fit(x, y)
+        assert model.score(x, y) > 0.85 and "val_loss" in model.history_[0]
+        assert model.n_iter_ == len(model.history_) <= 25
+
+
+def test_the_same_random_state_gives_the_same_model():
+    x, y = sequences()
+    one, same, other = (LSTMClassifier(hidden_size=4, epochs=2, random_state=s).fit(x, y).predict_proba(x) for s in (0, 0, 1))
+    assert np.array_equal(one, same) and not np.array_equal(one, other)
+
+
+def test_grid_search_clone_pipeline_and_pickle():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 6))
+    y = (x.sum(axis=1) > 0).astype(int)
+    search = GridSearchCV(LSTMClassifier(epochs=15, random_state=0), {"hidden_size": [2, 8]}, cv=3).fit(x, y)
+    assert search.best_score_ > 0.7 and search.best_params_["hidden_size"] in (2, 8)
+    copy = clone(search.best_estimator_)
+    assert copy.get_params() == search.best_estimator_.get_params() and not hasattr(copy, "model_")
+    pipeline = make_pipeline(StandardScaler(), LSTMRegressor(hidden_size=4, epochs=3, random_state=0)).fit(x, y)
+    again = pickle.loads(pickle.dumps(pipeline))
+    assert np.array_equal(again.predict(x), pipeline.predict(x))
+    sequences_, labels = sequences()
+    scores = cross_val_score(LSTMClassifier(hidden_size=8, epochs=20, random_state=0), sequences_, labels, cv=3)
+    assert scores.mean() > 0.8
+    search = GridSearchCV(LSTMClassifier(epochs=3, random_state=0), {"pooling": ["last", "mean"]}, cv=2).fit(sequences_, labels)
+    assert search.best_params_["pooling"] in ("last", "mean")
+
+
+@pytest.mark.parametrize("x, message", [
+    ([np.ones((3, 2)), np.ones((4, 3))], "same number of features"),
+    ([np.ones((3, 2)), np.full((4, 2), np.nan)], "NaN"),
+    ([np.ones((3, 2)), np.ones((0, 2))], "minimum of 1"),
+    (np.ones((2, 0, 3)), "at least one step"),
+    (np.ones((2, 3, 4, 5)), "dim"),
+    (np.full((2, 3, 1), np.inf), "infinity"),
+    (np.ones(5), "2D"),
+])
+def test_what_is_no_sequence_is_refused(x, message):
+    with pytest.raises(ValueError, match=message):
+        LSTMRegressor().fit(x, np.arange(len(x)))
+
+
+def test_wrong_features_and_parameters_are_refused():
+    x, y = sequences()
+    model = LSTMClassifier(hidden_size=2, epochs=1).fit(x, y)
+    with pytest.raises(ValueError, match="expecting 2 features"):
+        model.predict(np.ones((3, 4, 5)))
+    with pytest.raises(ValueError, match="univariate"):
+        model.predict(np.ones((3, 4)))
+    with pytest.raises(ValueError, match="inconsistent"):
+        LSTMClassifier().fit(x, y[:-1])
+    for wrong in ({"hidden_size": 0}, {"epochs": 1.5}, {"dropout": 1.0}, {"pooling": "sum"}, {"validation_fraction": -0.1}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            LSTMClassifier(**wrong).fit(x, y)
+
+
+def test_the_forecaster_takes_series_columns_and_quantiles():
+    t = np.arange(500)
+    y = 10 + 3 * np.sin(2 * np.pi * t / 12) + np.random.default_rng(0).normal(0, 0.1, 500)
+    model = LSTMForecaster(horizon=6, hidden_size=8, epochs=6, random_state=0).fit(y, X=np.cos(t)[:, None])
+    ahead = model.predict()
+    assert ahead.shape == (6,) and np.abs(ahead - (10 + 3 * np.sin(2 * np.pi * np.arange(500, 506) / 12))).max() < 0.6
+    lower, upper = model.predict_interval()
+    assert (lower < ahead).all() and (ahead < upper).all()
+    quantiles = model.predict_quantiles([0.1, 0.5, 0.9])
+    assert quantiles.shape == (3, 6) and (np.diff(quantiles, axis=0) > 0).all()
+    np.testing.assert_allclose(quantiles[[0, 2]], [lower, upper])
+    shorter = model.predict(y[:400], X=np.cos(t)[:400, None])
+    assert shorter.shape == (6,) and not np.array_equal(shorter, ahead)
+    assert np.array_equal(pickle.loads(pickle.dumps(model)).predict(), ahead)
+    assert clone(model).get_params() == model.get_params()
+    with pytest.raises(ValueError, match="exog"):
+        model.predict(y)
+    from sklearn.exceptions import NotFittedError
+    with pytest.raises(NotFittedError):
+        LSTMForecaster().predict()
+
+
+def test_the_index_of_a_pandas_series_gives_the_times():
+    pd = pytest.importorskip("pandas", reason="pandas is not installed")
+    y = pd.Series(np.random.default_rng(0).normal(size=300), index=pd.date_range("2020-01-01", periods=300, freq="h"))
+    model = LSTMForecaster(horizon=2, hidden_size=4, epochs=1, random_state=0).fit(y)
+    assert model.forecaster_.cycles == ["day"]
+    named = LSTMForecaster(horizon=2, hidden_size=4, epochs=1, random_state=0).fit(y.to_numpy(), times=y.index.to_numpy())
+    assert np.array_equal(model.predict(), named.predict())
+
+
+def test_scikit_learn_is_only_imported_by_its_own_module():
+    code = "import sys, eigenlstm, eigenlstm.forecasting, eigenlstm.cli; sys.exit('sklearn' in sys.modules or 'pandas' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], env=os.environ).returncode == 0
+
+
+def test_without_scikit_learn_the_extra_is_named():
+    code = ("import sys; sys.modules['sklearn'] = sys.modules['sklearn.base'] = None\n"
+            "import eigenlstm\n"
+            "try: eigenlstm.sklearn\n"
+            "except ImportError as error: sys.exit('eigenlstm[sklearn]' not in str(error))\n"
+            "sys.exit(2)")
+    assert subprocess.run([sys.executable, "-c", code], env=os.environ).returncode == 0
