@@ -117,15 +117,15 @@ void recurrence(const DirectionBackward<Real>& d, const Assignment& a, const Wor
     const Index at = d.rows.offset(s) + a.row_begin, start = a.row_begin * p.row + unit;
     Real* dz = w.dz + (at - chunk.first_row) * width;
     if (polls && s % 16 == 0) team.poll();
-    const bool works = n > 0 && !team.stopped();
-    if (works) {
+    if (n > 0) {
       stage_dy(d, a, s, row_end, w.dy);
       table.step_backward({n, panels, d.tape.gates.data() + (a.panel_begin * total + at) * width, total * width,
                            d.c_before(s) + start, d.tape.c.data() + at * p.row + unit, p.row, p.row,
                            w.dy + start, w.dh + start, p.row, p.row, w.dc + start, p.row, dz + a.panel_begin * dz_panel, dz_panel});
     }
-    if (panels < p.panels) barrier.wait();  // dh needs dz of all units
-    if (works) {
+    // dh needs dz of all units
+    if (panels < p.panels ? barrier.wait(team.stopped()) : team.stopped()) return;
+    if (n > 0) {
       // dh = dz R, for this member's units. Its wide panels are whole: by_units splits at multiples of 4 panels.
       table.gemm({n, panels, p.gates(), dz, width, 1, dz_panel, width, d.weights.backward_h.data() + a.panel_begin / 4 * p.wide_panel(),
                   p.wide_panel(), w.dh + start, width, p.row, GemmArgs<Real>::zero, s % 2 == 1});
@@ -244,12 +244,11 @@ void run_direction(const DirectionBackward<Real>& d, Arena& memory, Team& team) 
     for (Index s1 = d.rows.steps(); s1 > 0;) {
       const Chunk chunk = chunk_before(d.rows, s1);
       s1 = chunk.s0;
-      barrier.wait();  // the chunk before is done with w
+      if (barrier.wait(team.stopped())) return;  // the chunk before is done with w
       if (recurs) recurrence(d, a, w, chunk, team, m == 0, units_barrier);
       Real* own = staged + m * staged_size;
       stage_inputs(d, d.rows.split(m, team.size()), d.rows.split(m + 1, team.size()), w, chunk, own);
-      barrier.wait();
-      if (team.stopped()) continue;  // the members go on meeting at the barriers, doing nothing
+      if (barrier.wait(team.stopped())) return;
       if (d.dx) input_gradient(d, share(chunk.rows, m, team.size()), w, chunk, own, dx_rows);
       parameter_gradients(d, share(4 * p.panels, m, team.size()), w, chunk);
     }

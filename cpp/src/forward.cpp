@@ -103,11 +103,6 @@ void run_direction(const DirectionForward<Real>& d, const Assignment& a, const S
   const Index poll_steps = std::max<Index>(1, Index(1e6 / step_work));
   const bool lockstep = a.panel_end - a.panel_begin < p.panels;
   for (Index s0 = 0; s0 < d.rows.steps() && active_rows(d.rows, a, s0).count() > 0; s0 += chunk) {
-    if (s0 % std::max(chunk, poll_steps) < chunk) {
-      if (polls) team.poll();
-      // Members in lockstep must leave together, or those that stay wait for ever.
-      if (lockstep ? barrier.wait_or_stop(team.stopped()) : team.stopped()) return;
-    }
     const Index s1 = std::min(s0 + chunk, d.rows.steps());
     const Index projected = chunk > 1 ? project_chunk(d, a, scratch, s0, s1) : 0;
     Real* z = scratch.z;
@@ -115,7 +110,7 @@ void run_direction(const DirectionForward<Real>& d, const Assignment& a, const S
       const Active act = active_rows(d.rows, a, s);
       const Index n = act.count();
       if (polls && s % poll_steps == 0) team.poll();
-      if (n > 0 && !team.stopped()) {  // members in lockstep go on meeting at the barrier, doing nothing
+      if (n > 0) {
         if (chunk == 1) d.input.gather(s, act.begin, act.end, d.reverse, scratch.x);
         const Index row = act.begin * p.row, unit = a.panel_begin * p.L;
         StepArgs<Real> step{};
@@ -142,7 +137,7 @@ void run_direction(const DirectionForward<Real>& d, const Assignment& a, const S
         deliver(d, a, s);
         z += chunk > 1 ? n * width : 0;
       }
-      if (lockstep) barrier.wait();
+      if (lockstep ? barrier.wait(team.stopped()) : team.stopped()) return;
     }
   }
 }

@@ -170,15 +170,18 @@ void set_num_threads(int n) {
 
 void set_interrupt_check(bool (*check)()) { interrupt_check_.store(check); }
 
-void Barrier::wait() {
-  if (members_ == 1) return;
+bool Barrier::wait(bool leave) {
+  if (members_ == 1) return leave;
   const unsigned phase = phase_.load(std::memory_order_relaxed);
+  if (leave) asked_.store(true, std::memory_order_relaxed);
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == members_) {
+    answer_ = asked_.exchange(false, std::memory_order_relaxed);
     arrived_.store(0, std::memory_order_relaxed);
     phase_.store(phase + 1, std::memory_order_release);
   } else {
     spin_until([&] { return phase_.load(std::memory_order_acquire) != phase; });
   }
+  return answer_;
 }
 
 Team::Team(int wanted) : next_poll_(std::chrono::steady_clock::now() + poll_interval) {

@@ -10,25 +10,19 @@
 
 namespace eigenlstm {
 
-/// Sense-counting barrier for the members of a Team: spins, and yields when the wait is long.
+/// Barrier for the members of a Team: spins, and yields when the wait is long. Members also vote on whether to
+/// leave: each gets the same answer, true if any of them asked for it in this round.
 class Barrier {
  public:
   explicit Barrier(int members) : members_(members) {}
-  void wait();
-
-  /// Waits, and gives all members the same answer: whether one of them said `stop`. Another wait() must follow
-  /// before the next: a member that is late to read must not see the answer to it.
-  bool wait_or_stop(bool stop) {
-    if (stop) stop_.store(true, std::memory_order_relaxed);
-    wait();
-    return stop_.load(std::memory_order_relaxed);
-  }
+  bool wait(bool leave = false);
 
  private:
   const int members_;
-  std::atomic<bool> stop_{false};
   alignas(64) std::atomic<int> arrived_{0};
+  std::atomic<bool> asked_{false};
   alignas(64) std::atomic<unsigned> phase_{0};
+  bool answer_ = false;  // of the last round; written by its last member before phase_
 };
 
 class Team {
