@@ -301,23 +301,6 @@ void LSTM<Real>::backward(const Tape<Real>& tape_value, Sequence<const Real> dy,
   }
 }
 
-template <class Real>
-Tape<Real>::Tape(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-template <class Real>
-Tape<Real>::~Tape() = default;
-template <class Real>
-Index Tape<Real>::batch_size() const { return impl_->rows.batch_size(); }
-template <class Real>
-Index Tape<Real>::steps() const { return impl_->rows.time_steps(); }
-template <class Real>
-std::size_t Tape<Real>::bytes() const {
-  Index values = 0;
-  for (const DirectionTape<Real>& d : impl_->directions) values += d.gates.size() + d.c.size() + d.h.size() + d.c0.size() + d.h0.size();
-  return std::size_t(values) * sizeof(Real);
-}
-
-template class Tape<float>;
-template class Tape<double>;
 template void LSTM<float>::backward(const Tape<float>&, Sequence<const float>, State<const float>, Sequence<float>, State<float>, float*) const;
 template void LSTM<double>::backward(const Tape<double>&, Sequence<const double>, State<const double>, Sequence<double>, State<double>, double*) const;
 

@@ -126,6 +126,16 @@ py::tuple backward(const LSTM<Real>& lstm, const PyTape<Real>& kept, py::handle 
   return py::make_tuple(dx ? py::object(std::move(*dx)) : py::none(), std::move(dh0), std::move(dc0));
 }
 
+template <class Real>
+py::array_t<Real> trace(const PyTape<Real>& kept, Index direction, const std::string& name) {
+  const Index index = Index(std::string("ifgoch").find(name));
+  auto out = new_sequence<Real>(kept.tape->batch_size(), kept.tape->steps(), kept.options.hidden_size, kept.time_major);
+  const auto view = sequence<Real>(out, kept.time_major);
+  py::gil_scoped_release release;
+  kept.tape->trace(direction, eigenlstm::Traced(index), view);
+  return out;
+}
+
 /// A stream and where its arrays are checked against.
 template <class Real>
 struct PyStream {
@@ -175,7 +185,8 @@ void register_classes(py::module_& m, const std::string& suffix) {
   py::class_<PyWeights<Real>>(m, ("Weights" + suffix).c_str(), "Packed weights: an immutable copy of the parameters.");
 
   py::class_<PyTape<Real>>(m, ("Tape" + suffix).c_str(), "What LSTM.forward keeps for LSTM.backward. It refers to x, which must not be changed before.")
-      .def_property_readonly("nbytes", [](const PyTape<Real>& t) { return t.tape->bytes(); }, "Bytes that the tape holds.");
+      .def_property_readonly("nbytes", [](const PyTape<Real>& t) { return t.tape->bytes(); }, "Bytes that the tape holds.")
+      .def("trace", &trace<Real>, py::arg("direction"), py::arg("name"), "i, f, g, o, c or h of every step of one direction: (B, T, H).");
 
   py::class_<PyStream<Real>>(m, ("Stream" + suffix).c_str(), "A streaming session: see eigenlstm.LSTM.stream.")
       .def("step", &PyStream<Real>::step, py::arg("x"), py::arg("out") = py::none(),

@@ -8,6 +8,7 @@ from . import _core
 from .arrays import as_array, as_lengths, positive_int
 from .layer import Layer
 from .parameters import admit
+from .trace import VALUES, Trace
 
 _CORES = {"float32": _core.LSTMFloat32, "float64": _core.LSTMFloat64}
 _TAPES = {"float32": _core.TapeFloat32, "float64": _core.TapeFloat64}
@@ -109,7 +110,7 @@ class LSTM(Layer):
 
     # -- computation ----------------------------------------------------------------------------
 
-    def __call__(self, x, state=None, lengths=None):
+    def __call__(self, x, state=None, lengths=None, *, trace=False):
         """Inference: ``x (B, T, I) -> y (B, T, D*H), (h, c)``, h and c (num_layers*D, B, H).
 
         Parameters
@@ -120,13 +121,23 @@ class LSTM(Layer):
             Initial state, each (num_layers*D, B, H); None: zeros.
         lengths : integers (B,) or None
             Steps of each row, 0..T, in any order. Past its length a row gives zeros in y and keeps its state.
+        trace : bool
+            True: ``y, (h, c), trace``, with the gates and the cell of every step (`Trace`).
 
         Raises
         ------
         TypeError for a wrong dtype, ValueError for a wrong shape or length.
         """
+        if trace:
+            y, h, c, tape = self._run(x, state, lengths, True)
+            return y, (h, c), self._trace(tape, lengths)
         y, h, c = self._run(x, state, lengths, False)
         return y, (h, c)
+
+    def _trace(self, tape, lengths):
+        suffixes = [f"_l{layer}{way}" for layer in range(self.num_layers) for way in ("", "_reverse")[:self.num_directions]]
+        return Trace({name + suffix: tape.trace(index, name) for index, suffix in enumerate(suffixes) for name in VALUES},
+                     time_major=self.time_major, lengths=None if lengths is None else np.array(lengths))
 
     def forward(self, x, state=None, lengths=None, training=True, seed=None):
         """As a call, and the tape for `backward`: ``y, (h, c), tape``.

@@ -33,47 +33,43 @@ def history(history, *, path=None):
     return _finished(figure, path)
 
 
-def gates(trace, *, row=0, layer=0, path=None):
-    """Heat maps of gates and cell of one row over time.
+def gates(trace, *, row=0, layer=0, reverse=False, path=None):
+    """Heat maps of the gates, the cell and the output of one row over time: a line for each unit.
 
     Parameters
     ----------
-    trace : dict
-        Of an LSTM with ``trace=True``: arrays (B, T, H), or (layers, B, T, H), by the names i, f, g,
-        o, c.
+    trace : eigenlstm.trace.Trace
+        What ``lstm(x, trace=True)`` gives.
     row, layer : int
         Which row of the batch, which layer.
+    reverse : bool
+        The reverse direction of the layer.
     path : path
-        Where to write the picture, if anywhere.
+        Where to write the picture, if anywhere; the suffix says the format.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    panels = {name: _one_row(trace[name], row, layer) for name in "ifgoc" if name in trace}
-    if not panels:
-        raise ValueError(f"plot.gates: the trace has none of i, f, g, o, c, only {list(trace)}")
+    panels = trace.row(row, layer=layer, reverse=reverse)
     figure = _figure(len(panels), height=1.6)
-    titles = {"i": "input gate", "f": "forget gate", "g": "candidate", "o": "output gate",
-              "c": "cell"}
     for axes, (name, values) in zip(figure.axes, panels.items()):
-        gate = name in "ifo"
-        bound = 1 if gate or not values.size else max(1e-12, float(np.abs(values).max()))
-        image = axes.imshow(values.T, aspect="auto", interpolation="nearest",
-                            cmap="viridis" if gate else "RdBu_r", vmin=0 if gate else -bound,
-                            vmax=bound)
-        figure.colorbar(image, ax=axes)
-        axes.set_ylabel(f"{titles[name]}\nunit")
-    figure.axes[len(panels) - 1].set_xlabel("step")
+        title, bound = _PANELS[name]
+        bound = bound or max(1e-12, float(np.abs(values).max(initial=0)))
+        gate = name in "ifo"  # from 0 to 1; the others have a sign
+        image = axes.imshow(values.T, aspect="auto", interpolation="nearest", cmap="viridis" if gate else "RdBu_r",
+                            vmin=0 if gate else -bound, vmax=bound)
+        figure.colorbar(image, ax=axes, pad=0.01)
+        axes.set_title(title, loc="left", fontsize="medium")
+        axes.yaxis.get_major_locator().set_params(integer=True, nbins=4)
+        axes.set_ylabel("unit")
+    figure.axes[len(panels) - 1].xaxis.get_major_locator().set_params(integer=True)
+    figure.axes[len(panels) - 1].set_xlabel("time step")
     return _finished(figure, path)
 
 
-def _one_row(values, row, layer):
-    values = np.asarray(values)
-    if values.ndim not in (3, 4):
-        raise ValueError("plot.gates: arrays must have shape (B, T, H) or (layers, B, T, H), got "
-                         f"{values.shape}")
-    return values[layer, row] if values.ndim == 4 else values[row]
+_PANELS = {"i": ("input gate i", 1), "f": ("forget gate f", 1), "g": ("candidate g", 1), "o": ("output gate o", 1),
+           "c": ("cell c", None), "h": ("output h", None)}  # the largest absolute value; None: of the data
 
 
 def _figure(panels, height):

@@ -21,18 +21,20 @@ def test_the_curves_of_a_history(tmp_path):
 
 
 def test_the_gates_of_a_row(tmp_path):
-    rng = np.random.default_rng(0)
-    trace = {name: rng.random((2, 9, 4)) for name in "ifgoc"}
-    figure = el.plot.gates(trace, row=1, path=tmp_path / "g.svg")
-    images = [axes.images[0].get_array() for axes in figure.axes if axes.images]
-    assert len(images) == 5
-    for image, name in zip(images, "ifgoc"):
-        np.testing.assert_array_equal(image, trace[name][1].T)
+    lstm = el.LSTM(2, 4, num_layers=2, bidirectional=True, time_major=True, seed=0)
+    x = np.random.default_rng(0).standard_normal((9, 3, 2)).astype(np.float32)
+    _, _, trace = lstm(x, lengths=[9, 6, 9], trace=True)
+    figure = el.plot.gates(trace, row=1, layer=1, reverse=True, path=tmp_path / "g.svg")
+    images = [axes.images[0] for axes in figure.axes if axes.images]
+    assert len(images) == 6
+    for image, name in zip(images, "ifgoch"):
+        np.testing.assert_array_equal(image.get_array(), trace[f"{name}_l1_reverse"][:6, 1].T)
+        assert image.get_clim()[0] == (0 if name in "ifo" else -image.get_clim()[1])
     assert b"<svg" in (tmp_path / "g.svg").read_bytes()
-    stacked = el.plot.gates({name: values[None] for name, values in trace.items()})
-    np.testing.assert_array_equal(stacked.axes[0].images[0].get_array(), trace["i"][0].T)
-    with pytest.raises(ValueError, match="none of i, f, g, o, c"):
-        el.plot.gates({"h": np.zeros((1, 2, 3))})
+    with pytest.raises(ValueError, match="no layer 2 in the trace"):
+        el.plot.gates(trace, layer=2)
+    with pytest.raises(ValueError, match="row must be one of 3, got 3"):
+        el.plot.gates(trace, row=3)
 
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch):

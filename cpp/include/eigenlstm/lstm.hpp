@@ -46,6 +46,9 @@ struct State {
 template <class Real>
 class Weights;
 
+/// What a step computes: the gates after activation, the cell, the output.
+enum class Traced { i, f, g, o, c, h };
+
 /// What forward() keeps for backward(): a value that does not change. It refers to x, which must outlive it unchanged.
 template <class Real>
 class Tape;
@@ -114,6 +117,9 @@ class Tape {
   std::size_t bytes() const;
   Index batch_size() const;
   Index steps() const;
+  /// Copies one value of every step of direction `index` (layer * D + direction) to out (B, T, H), at the times of x;
+  /// zeros past a row's length.
+  void trace(Index index, Traced what, Sequence<Real> out) const;
 
   struct Impl;
   explicit Tape(std::unique_ptr<Impl> impl);

@@ -1,0 +1,45 @@
+#include "tape.hpp"
+
+namespace eigenlstm {
+
+template <class Real>
+Tape<Real>::Tape(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+template <class Real>
+Tape<Real>::~Tape() = default;
+template <class Real>
+Index Tape<Real>::batch_size() const { return impl_->rows.batch_size(); }
+template <class Real>
+Index Tape<Real>::steps() const { return impl_->rows.time_steps(); }
+template <class Real>
+std::size_t Tape<Real>::bytes() const {
+  Index values = 0;
+  for (const DirectionTape<Real>& d : impl_->directions) values += d.gates.size() + d.c.size() + d.h.size() + d.c0.size() + d.h0.size();
+  return std::size_t(values) * sizeof(Real);
+}
+
+template <class Real>
+void Tape<Real>::trace(Index index, Traced what, Sequence<Real> out) const {
+  const Impl& tape = *impl_;
+  const Rows& rows = tape.rows;
+  const Index D = tape.lstm.directions(), gate = Index(what);
+  const Padded<Real> p(direction_shape(tape.lstm.options(), index / D, index % D));
+  const DirectionTape<Real>& kept = tape.directions[index];
+  const Real* state = what == Traced::c ? kept.c.data() : what == Traced::h ? kept.h.data() : nullptr;
+  for (Index position = 0; position < rows.batch_size(); ++position) {
+    for (Index s = 0; s < rows.time_steps(); ++s) {
+      const bool active = s < rows.length(position);
+      const Index t = active ? rows.time(s, position, index % D == 1) : s;
+      Real* to = out.data + rows.batch_row(position) * out.batch_stride + t * out.time_stride;
+      const Index row = active ? rows.offset(s) + position : 0;
+      for (Index u = 0; u < p.H; ++u) {
+        const Real* from = state ? state + row * p.row + u : kept.gates.data() + ((u / p.L * rows.total() + row) * 4 + gate) * p.L + u % p.L;
+        to[u * out.feature_stride] = active ? *from : Real(0);
+      }
+    }
+  }
+}
+
+template class Tape<float>;
+template class Tape<double>;
+
+}  // namespace eigenlstm
