@@ -50,6 +50,8 @@ class _Tape(Generic[_Real]):
     @property
     def nbytes(self) -> int:
         """Bytes that the tape holds."""
+    def trace(self, direction: int, name: str) -> NDArray[_Real]:
+        """i, f, g, o, c or h of every step of one direction: (B, T, H)."""
 
 class _Stream(Generic[_Real]):
     """A streaming session: see eigenlstm.LSTM.stream."""
