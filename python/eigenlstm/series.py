@@ -73,9 +73,9 @@ class Series:
 
     name: str
     values: np.ndarray
-    times: np.ndarray = None
-    step: Step = None
-    exog: np.ndarray = None
+    times: np.ndarray | None
+    step: Step | None
+    exog: np.ndarray
     exog_names: list = field(default_factory=list)
     filled: int = 0
 

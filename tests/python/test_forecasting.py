@@ -2,10 +2,9 @@
 
 import json
 
+import eigenlstm as el
 import numpy as np
 import pytest
-
-import eigenlstm as el
 from eigenlstm import data, forecasting
 from eigenlstm.files import read_tensors, write_tensors
 from eigenlstm.forecasting import Forecaster, find_season, naive, targets, windows
@@ -20,7 +19,7 @@ def hours(n):
     return np.datetime64("2020-01-01T00", "s") + np.arange(n) * np.timedelta64(3600, "s")
 
 
-SMALL = dict(hidden_size=8, epochs=3, seed=1)
+SMALL = {"hidden_size": 8, "epochs": 3, "seed": 1}
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import datetime
 
 import numpy as np
 import pytest
-
 from eigenlstm.series import SeriesError, Step, read_csv
 
 

@@ -144,6 +144,7 @@ def train_in_torch(initial, lanes, held_out, rate, epochs, characters, patience)
     dropout, linear = nn.Dropout(DROPOUT), nn.Linear(HIDDEN, characters)
     layers = nn.ModuleList([embedding, lstm, dropout, linear])
     layers.load_state_dict({name: torch.from_numpy(value) for name, value in initial.items()})
+    lstm.bias_hh_l0.requires_grad_(False)  # stays zero: eigenlstm has one bias a gate, and two would learn twice as fast
     optimizer, loss = torch.optim.Adam(layers.parameters()), nn.CrossEntropyLoss()
 
     def run(x, y, state):
