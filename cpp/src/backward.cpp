@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <deque>
 
+#include "input.hpp"
 #include "schedule.hpp"
 #include "tape.hpp"
 
@@ -201,8 +202,9 @@ void input_gradient(const DirectionBackward<Real>& d, Range range, const Workspa
     for (Index j = 0; j < n; ++j) {
       while (d.rows.offset(s + 1) - chunk.first_row <= row + j) ++s;
       const Index position = chunk.first_row + row + j - d.rows.offset(s);
-      Real* to = d.dx.at(d.rows, position, d.rows.time(s, position, d.reverse));
-      const Real* from = staged + j * vectors * p.L;
+      const Index t = d.rows.time(s, position, d.reverse);
+      Real *to = d.dx.at(d.rows, position, t), *from = staged + j * vectors * p.L;
+      d.input.drop(position, t, from);
       if (d.dx_adds) for (Index i = 0; i < p.I; ++i) to[i * stride] += from[i];
       else if (stride == 1) std::copy_n(from, p.I, to);
       else for (Index i = 0; i < p.I; ++i) to[i * stride] = from[i];
@@ -285,6 +287,7 @@ void LSTM<Real>::backward(const Tape<Real>& tape_value, Sequence<const Real> dy,
       const DirectionTape<Real>* below = &tape.directions[(layer - 1) * D];
       input = LayerInput<Real>{&rows, {}, D * H, {below[0].h.data(), below[D - 1].h.data()}, D,
                                Padded<Real>(direction_shape(options_, layer - 1, 0)).row};
+      input.dropout = dropout_after(options_, layer - 1, tape.seed);
       between[layer % 2] = Buffer<Real>(rows.total() * D * H);
       lower = RowGradient<Real>{{}, between[layer % 2].data(), D * H};
     }

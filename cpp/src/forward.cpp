@@ -3,6 +3,7 @@
 #include <deque>
 #include <stdexcept>
 
+#include "input.hpp"
 #include "schedule.hpp"
 #include "tape.hpp"
 
@@ -198,7 +199,7 @@ void run_layer(std::vector<DirectionForward<Real>>& directions, Arena& memory, T
 
 template <class Real>
 void LSTM<Real>::forward(std::shared_ptr<const Weights<Real>> weights, Index B, Index T, Sequence<const Real> x, const Index* lengths,
-                         State<const Real> initial, Sequence<Real> y, State<Real> final, std::unique_ptr<Tape<Real>>* tape_out) const {
+                         State<const Real> initial, Sequence<Real> y, State<Real> final, std::unique_ptr<Tape<Real>>* tape_out, std::uint64_t seed) const {
   check_lengths(B, T, lengths);
   const Index D = directions(), H = options_.hidden_size;
   auto tape = std::make_unique<typename Tape<Real>::Impl>(*this, Rows(B, T, lengths));
@@ -238,17 +239,19 @@ void LSTM<Real>::forward(std::shared_ptr<const Weights<Real>> weights, Index B, 
     }
     if (rows.steps() > 0) run_layer(running, memory, team);
     input = LayerInput<Real>{&rows, {}, D * H, {running.front().h, running.back().h}, D, running.front().p.row};
+    if (training) input.dropout = dropout_after(options_, layer, seed);
   }
   if (training) {
     tape->x = x;
+    tape->seed = seed;
     tape->weights = std::move(weights);
     *tape_out = std::make_unique<Tape<Real>>(std::move(tape));
   }
 }
 
 template void LSTM<float>::forward(std::shared_ptr<const Weights<float>>, Index, Index, Sequence<const float>, const Index*, State<const float>,
-                                   Sequence<float>, State<float>, std::unique_ptr<Tape<float>>*) const;
+                                   Sequence<float>, State<float>, std::unique_ptr<Tape<float>>*, std::uint64_t) const;
 template void LSTM<double>::forward(std::shared_ptr<const Weights<double>>, Index, Index, Sequence<const double>, const Index*, State<const double>,
-                                    Sequence<double>, State<double>, std::unique_ptr<Tape<double>>*) const;
+                                    Sequence<double>, State<double>, std::unique_ptr<Tape<double>>*, std::uint64_t) const;
 
 }  // namespace eigenlstm

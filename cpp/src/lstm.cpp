@@ -14,6 +14,14 @@ LSTM<Real>::LSTM(const LSTMOptions& options) : options_(options) {
   at_least_one("input_size", options.input_size);
   at_least_one("hidden_size", options.hidden_size);
   at_least_one("num_layers", options.num_layers);
+  const std::vector<double>& dropout = options.dropout;
+  if (!dropout.empty() && Index(dropout.size()) != options.num_layers)
+    throw std::invalid_argument("LSTM: dropout must have one probability for each of the " + std::to_string(options.num_layers) + " layers, got " +
+                                std::to_string(dropout.size()));
+  for (const double p : dropout)
+    if (!(p >= 0 && p < 1)) throw std::invalid_argument("LSTM: dropout must be at least 0 and below 1, got " + std::to_string(p));
+  if (!dropout.empty() && dropout.back() > 0)
+    throw std::invalid_argument("LSTM: dropout lies between layers; that of the last layer must be 0, got " + std::to_string(dropout.back()));
   const Index H = options.hidden_size;
   for (Index layer = 0; layer < options.num_layers; ++layer) {
     for (Index d = 0; d < directions(); ++d) {

@@ -35,7 +35,7 @@ struct PyTape {
 
 bool same(const LSTMOptions& a, const LSTMOptions& b) {
   return a.input_size == b.input_size && a.hidden_size == b.hidden_size && a.num_layers == b.num_layers && a.bias == b.bias &&
-         a.bidirectional == b.bidirectional;
+         a.bidirectional == b.bidirectional && a.dropout == b.dropout;
 }
 
 template <class Real>
@@ -68,7 +68,7 @@ std::optional<py::array_t<Real, py::array::c_style>> state_array(py::handle valu
 
 template <class Real>
 py::tuple forward(const LSTM<Real>& lstm, const PyWeights<Real>& weights, py::handle x_in, py::handle h0, py::handle c0,
-                  py::handle lengths_in, bool time_major, bool training) {
+                  py::handle lengths_in, bool time_major, bool training, std::uint64_t seed) {
   const char* where = "LSTM.forward";
   const LSTMOptions& o = lstm.options();
   auto x = real_array<Real>(x_in, where, "x");
@@ -90,7 +90,7 @@ py::tuple forward(const LSTM<Real>& lstm, const PyWeights<Real>& weights, py::ha
     const auto ys = sequence<Real>(y, time_major);
     const Index* length_data = lengths ? reinterpret_cast<const Index*>(lengths->data()) : nullptr;
     py::gil_scoped_release release;
-    lstm.forward(weights.packed, B, T, xs, length_data, initial, ys, final, training ? &tape : nullptr);
+    lstm.forward(weights.packed, B, T, xs, length_data, initial, ys, final, training ? &tape : nullptr, seed);
   }
   if (!training) return py::make_tuple(std::move(y), std::move(h), std::move(c));
   return py::make_tuple(std::move(y), std::move(h), std::move(c), PyTape<Real>{std::move(tape), std::move(x), time_major, o});
@@ -197,10 +197,11 @@ void register_classes(py::module_& m, const std::string& suffix) {
       .def_property_readonly("batch_size", [](const PyStream<Real>& s) { return s.stream.batch_size(); }, "Rows of a step.");
 
   py::class_<Core>(m, ("LSTM" + suffix).c_str(), "The core of eigenlstm.LSTM for one dtype.")
-      .def(py::init([](Index input_size, Index hidden_size, Index num_layers, bool bias, bool bidirectional) {
-             return Core(LSTMOptions{input_size, hidden_size, num_layers, bias, bidirectional});
+      .def(py::init([](Index input_size, Index hidden_size, Index num_layers, bool bias, bool bidirectional, std::vector<double> dropout) {
+             return Core(LSTMOptions{input_size, hidden_size, num_layers, bias, bidirectional, std::move(dropout)});
            }),
-           py::kw_only(), py::arg("input_size"), py::arg("hidden_size"), py::arg("num_layers"), py::arg("bias"), py::arg("bidirectional"))
+           py::kw_only(), py::arg("input_size"), py::arg("hidden_size"), py::arg("num_layers"), py::arg("bias"), py::arg("bidirectional"),
+           py::arg("dropout"))
       .def_property_readonly("num_parameters", &Core::num_parameters)
       .def_property_readonly("parameters", [](const Core& lstm) {
              py::list specs;
@@ -214,7 +215,7 @@ void register_classes(py::module_& m, const std::string& suffix) {
              return PyWeights<Real>{lstm.pack(data, for_backward)};
            }, py::arg("params"), py::arg("for_backward"), "Pack the flat parameters.")
       .def("forward", &forward<Real>, py::arg("weights"), py::arg("x"), py::arg("h0"), py::arg("c0"), py::arg("lengths"), py::arg("time_major"),
-           py::arg("training"), "(y, h, c), and the tape where `training`.")
+           py::arg("training"), py::arg("seed"), "(y, h, c), and the tape where `training`.")
       .def("backward", &backward<Real>, py::arg("tape"), py::arg("dy"), py::arg("dh"), py::arg("dc"), py::arg("grads"), py::arg("need_dx"),
            "(dx, dh0, dc0); adds to grads.")
       .def("stream", [](const Core& lstm, const PyWeights<Real>& weights, Index batch_size) {

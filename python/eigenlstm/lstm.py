@@ -7,6 +7,7 @@ import numpy as np
 from . import _core
 from .arrays import as_array, as_lengths, positive_int
 from .layer import Layer
+from .options import between_layers
 from .parameters import admit
 from .trace import VALUES, Trace
 
@@ -30,6 +31,10 @@ class LSTM(Layer):
         Whether a bias is added.
     bidirectional : bool
         Run a second direction from each row's own end; y holds both, forward first: D = 2 directions.
+    dropout : float or list of floats
+        Probability with which, in training, each output of a layer is dropped on its way to the next, the others being scaled by
+        1 / (1 - p); a list has one for each layer, the last one 0. The mask of a row depends on the seed of the call and on its place in
+        the batch only.
     time_major : bool
         x and y are (T, B, ...) instead of (B, T, ...).
     dtype : "float32" or "float64"
@@ -54,13 +59,15 @@ class LSTM(Layer):
 
     recurrent = True
 
-    def __init__(self, input_size, hidden_size, num_layers=1, *, bias=True, bidirectional=False, time_major=False, dtype="float32",
-                 init="default", forget_bias=None, seed=None):
+    def __init__(self, input_size, hidden_size, num_layers=1, *, bias=True, bidirectional=False, dropout=0.0, time_major=False,
+                 dtype="float32", init="default", forget_bias=None, seed=None):
         self.input_size = positive_int(input_size, "LSTM: input_size")
         self.hidden_size = positive_int(hidden_size, "LSTM: hidden_size")
         self.num_layers = positive_int(num_layers, "LSTM: num_layers")
         self.bias, self.bidirectional, self.time_major = bool(bias), bool(bidirectional), bool(time_major)
         self.num_directions = 1 + self.bidirectional
+        self.dropout = between_layers(dropout, self.num_layers, "LSTM: dropout")
+        self.stochastic = any(self.dropout)
         if init not in ("default", "torch"):
             raise ValueError(f"LSTM: init must be 'default' or 'torch', got {init!r}")
         if forget_bias is not None and not self.bias:
@@ -74,7 +81,7 @@ class LSTM(Layer):
             raise TypeError(f"LSTM: dtype must be float32 or float64, got {dtype!r}")
         admit(4 * self.hidden_size * (self.input_size + self.num_layers * self.num_directions))
         self._core = core(input_size=self.input_size, hidden_size=self.hidden_size, num_layers=self.num_layers, bias=self.bias,
-                          bidirectional=self.bidirectional)
+                          bidirectional=self.bidirectional, dropout=self.dropout)
         self._packed = None  # (version of the parameters, for_backward, packed weights)
         self._build(self._core.parameters, dtype, seed)
 
@@ -96,8 +103,8 @@ class LSTM(Layer):
 
     def config(self):
         return {"input_size": self.input_size, "hidden_size": self.hidden_size, "num_layers": self.num_layers, "bias": self.bias,
-                "bidirectional": self.bidirectional, "time_major": self.time_major, "dtype": self._dtype.name, "init": self.init,
-                "forget_bias": self.forget_bias if self.bias else None, "seed": self._seed}
+                "bidirectional": self.bidirectional, "dropout": self.dropout, "time_major": self.time_major, "dtype": self._dtype.name,
+                "init": self.init, "forget_bias": self.forget_bias if self.bias else None, "seed": self._seed}
 
     def input_shape(self):
         return ("T", "B", self.input_size) if self.time_major else ("B", "T", self.input_size)
@@ -143,11 +150,14 @@ class LSTM(Layer):
         """As a call, and the tape for `backward`: ``y, (h, c), tape``.
 
         The tape keeps a copy of x and the weights as they are now: whatever is changed later, `backward` gives the gradient of this
-        forward, any number of times. ``training=False`` gives None for it.
+        forward, any number of times. ``training=False`` gives None for it. `seed` (64 bits) is the key of the random masks, where
+        there are any; None draws one from the layer's own.
         """
         if not training:
             return *self(x, state, lengths), None
-        y, h, c, tape = self._run(x, state, lengths, True)
+        if seed is None:
+            seed = self._next_seed() if self.stochastic else 0
+        y, h, c, tape = self._run(x, state, lengths, True, seed)
         return y, (h, c), tape
 
     def backward(self, tape, dy, dstate=None, *, need_dx=True):
@@ -180,7 +190,7 @@ class LSTM(Layer):
         """
         return self._core.stream(self._weights(False), positive_int(batch_size, "LSTM.stream: batch_size"))
 
-    def _run(self, x, state, lengths, training):
+    def _run(self, x, state, lengths, training, seed=0):
         x = as_array(x, self._dtype, "LSTM.forward")
         if training:
             x = np.array(x)  # the tape's own: next to the gates that it keeps, this costs little
@@ -189,7 +199,7 @@ class LSTM(Layer):
             if x.ndim != 3:
                 raise ValueError(f"LSTM.forward: x must have 3 axes, got shape {x.shape}")
             lengths = as_lengths(lengths, x.shape[self.time_major], x.shape[1 - self.time_major], "LSTM.forward")
-        return self._core.forward(self._weights(training), x, h0, c0, lengths, self.time_major, training)
+        return self._core.forward(self._weights(training), x, h0, c0, lengths, self.time_major, training, seed)
 
     def _pair(self, state, where, name, prefix):
         if state is None:

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,6 +20,7 @@ struct LSTMOptions {
   Index num_layers = 1;
   bool bias = true;
   bool bidirectional = false;
+  std::vector<double> dropout;  // in training, on the outputs of layer k: num_layers probabilities, the last one 0; empty: none
 };
 
 /// One parameter within the flat array of all parameters: row-major (rows, columns); columns = 0: a vector.
@@ -56,7 +58,7 @@ class Tape;
 template <class Real>
 class LSTM {
  public:
-  /// Throws std::invalid_argument unless all sizes are at least 1.
+  /// Throws std::invalid_argument for options that make no sense, with the reason.
   explicit LSTM(const LSTMOptions& options);
 
   const LSTMOptions& options() const { return options_; }
@@ -70,11 +72,12 @@ class LSTM {
 
   /// x (B, T, I) -> y (B, T, D * H) and the final state. `lengths`: T_b of each row, 0 <= T_b <= T, or null: all T.
   /// Rows past their length give zeros in y and keep their state; a reverse direction starts at each row's own end.
-  /// `tape`: null, or where to leave what backward() needs (the weights must then be packed for backward).
+  /// `tape`: null, or where to leave what backward() needs (the weights must then be packed for backward). Given one, the
+  /// call is training: random masks apply, all functions of `seed`.
   /// Throws std::invalid_argument for a bad length, Interrupted (threads.hpp), std::bad_alloc.
   void forward(std::shared_ptr<const Weights<Real>> weights, Index B, Index T, Sequence<const Real> x, const Index* lengths,
                State<const Real> initial, Sequence<Real> y, State<Real> final,
-               std::unique_ptr<Tape<Real>>* tape = nullptr) const;
+               std::unique_ptr<Tape<Real>>* tape = nullptr, std::uint64_t seed = 0) const;
 
   /// The gradients of a scalar with dy = d/dy and dfinal = d/d(final state): writes dx and dinitial (where not null)
   /// and adds the parameters' to `dparameters`. dy.data may be null: zeros.

@@ -24,5 +24,17 @@ void dropout_mask(std::uint64_t seed, std::uint64_t stream, std::uint64_t first_
   }
 }
 
+/// x[i] *= mask[i] of dropout_mask.
+template <class Real>
+void drop(std::uint64_t seed, std::uint64_t stream, std::uint64_t first_block, Index n, double p, Real* x) {
+  constexpr Index chunk = 256;
+  Real mask[chunk];
+  for (Index i = 0; i < n; i += chunk, first_block += chunk / 4) {
+    const Index count = n - i < chunk ? n - i : chunk;
+    dropout_mask(seed, stream, first_block, count, p, mask);
+    for (Index j = 0; j < count; ++j) x[i + j] *= mask[j];
+  }
+}
+
 }  // namespace EIGENLSTM_ISA
 }  // namespace eigenlstm

@@ -64,6 +64,7 @@ struct TrainingTable {
   void (*pack_transposed)(std::ptrdiff_t rows, std::ptrdiff_t K, const Real* w, Real* panel);
   void (*dropout_mask)(std::uint64_t seed, std::uint64_t stream, std::uint64_t first_block, std::ptrdiff_t n, double p,
                        Real* mask);
+  void (*drop)(std::uint64_t seed, std::uint64_t stream, std::uint64_t first_block, std::ptrdiff_t n, double p, Real* x);
 
   double (*sum_of_squares)(std::ptrdiff_t n, const Real* x);
   void (*sgd)(const Sgd&, bool first, const Update<Real>&);
