@@ -81,7 +81,7 @@ class _LSTM(Generic[_Real]):
     def pack(self, params: NDArray[_Real], for_backward: bool) -> _Weights[_Real]:
         """Pack the flat parameters."""
     def forward(self, weights: _Weights[_Real], x: NDArray[_Real], h0: _Optional[_Real], c0: _Optional[_Real],
-                lengths: NDArray[np.int64] | None, time_major: bool, training: bool) -> tuple[Any, ...]:
+                lengths: NDArray[np.int64] | None, time_major: bool, training: bool, seed: int) -> tuple[Any, ...]:
         """(y, h, c), and the tape where `training`."""
     def backward(self, tape: _Tape[_Real], dy: _Optional[_Real], dh: _Optional[_Real], dc: _Optional[_Real], grads: NDArray[_Real],
                  need_dx: bool) -> tuple[_Optional[_Real], NDArray[_Real], NDArray[_Real]]:
