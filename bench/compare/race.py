@@ -194,7 +194,7 @@ class Race:
             entry.result.update(
                 seconds=statistics.median(turns),
                 best=min(min(turn) for turn in samples[entry.label]),
-                turns=turns,
+                turns=[float(f"{seconds:.4g}") for seconds in turns],
                 calls=sum(map(len, samples[entry.label])),
                 cores=statistics.median(cores[entry.label]),
             )
