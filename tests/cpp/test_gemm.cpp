@@ -52,6 +52,7 @@ struct Problem {
     g.a = a.data();
     g.b = b.data() + width;
     g.c = c.data();
+    g.backwards = seed % 2 == 1;
   }
 
   /// What C must be: one chain for each output, k ascending. `add` may sum K in blocks, so it is compared in double.
