@@ -48,5 +48,5 @@ for loss, head, target in [("mse", 2, values(50, 2)), ("cross_entropy", 4, rng.i
 logits, labels = values(2, 12, 5), np.array([[1, 2, 2], [3, 1, -1]])
 loss, dlogits = el.losses.CTC()(logits, labels, lengths=[12, 7])
 assert np.isfinite(loss) and np.isfinite(dlogits).all()
-el.ctc.beam_search(logits, width=4)
+el.ctc.beam_search(logits, beam_width=4)
 print("ok")
