@@ -12,7 +12,7 @@ from eigenlstm import _core
 from lstm_case import assert_same_bits
 
 MAX_ULP = 4
-BLOCK = 1 << 22
+BLOCK = 1 << 18          # values at a time: they stay in cache
 
 
 def reference_sigmoid(x):
