@@ -5,7 +5,7 @@ import io
 import numpy as np
 
 from .files import write_atomically
-from .forecasting import naive
+from .timeseries import naive
 
 _COLOURS = {"LSTM": "#d1495b", "persistence": "#8d99ae", "seasonal naive": "#30638e"}
 

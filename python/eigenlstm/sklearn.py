@@ -28,12 +28,13 @@ except ImportError as error:
 
 from .callbacks import early_stopping
 from .dropout import Dropout
-from .forecasting import Forecaster, Scaler
+from .forecasting import Forecaster
 from .linear import Linear
 from .lstm import LSTM
 from .optimisers import Adam
 from .pooling import Last, MaxPool, MeanPool
 from .sequential import Sequential
+from .timeseries import Scaler
 
 __all__ = ["LSTMClassifier", "LSTMForecaster", "LSTMRegressor"]
 

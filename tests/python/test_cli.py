@@ -85,6 +85,19 @@ def test_the_errors_printed_are_those_of_the_held_out_part(here, capsys):
         assert float(row[-3]) == pytest.approx(np.abs(forecast - values[origins]).mean(), rel=1e-3)
 
 
+def test_nothing_is_learnt_from_the_held_out_part(here, capsys):
+    """Another end of the file gives other errors and other forecasts, and the same model to the bit."""
+    lines = Path("sales.csv").read_text().splitlines()
+    lines[-60:] = [line.replace(line.split(",")[1], str(100 + i * i % 17)) for i, line in enumerate(lines[-60:])]
+    Path("other.csv").write_text("\n".join(lines))
+    models = []
+    for name in ("sales", "other"):
+        assert main(["forecast", f"{name}.csv", "--column", "sales", "--horizon", "3", "--out", name, *FAST]) == 0
+        models.append(Path(name, "model.safetensors").read_bytes())  # parameters, scales and the range's quantiles
+    assert models[0] == models[1]
+    assert rows_of("sales/forecast.csv") != rows_of("other/forecast.csv")
+
+
 def test_fill_makes_a_series_with_holes_usable(here, capsys):
     lines = Path("sales.csv").read_text().splitlines()
     del lines[50:53]

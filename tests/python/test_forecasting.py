@@ -5,9 +5,18 @@ import json
 import eigenlstm as el
 import numpy as np
 import pytest
-from eigenlstm import data, forecasting
+from eigenlstm import data
 from eigenlstm.files import read_tensors, write_tensors
-from eigenlstm.forecasting import Forecaster, find_season, naive, targets, windows
+from eigenlstm.forecasting import Forecaster
+from eigenlstm.timeseries import (
+    autocorrelation,
+    calendar_cycles,
+    calendar_features,
+    find_season,
+    naive,
+    targets,
+    windows,
+)
 
 
 def wave(n=500, period=12, noise=0.1, trend=0.0, seed=0):
@@ -56,7 +65,7 @@ def test_autocorrelation_is_that_of_the_definition():
     values = np.random.default_rng(0).normal(size=50).cumsum()
     centred = values - values.mean()
     expected = [(centred[:50 - k] * centred[k:]).sum() / (centred**2).sum() for k in range(11)]
-    np.testing.assert_allclose(forecasting.autocorrelation(values, 10), expected, atol=1e-12)
+    np.testing.assert_allclose(autocorrelation(values, 10), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("values, season", [
@@ -76,11 +85,11 @@ def test_seasons_are_found_where_there_are_any(values, season):
 
 
 def test_calendar_cycles_are_those_that_the_data_can_show():
-    assert forecasting.calendar_cycles(hours(24 * 20)) == ["day", "week"]
-    assert forecasting.calendar_cycles(hours(30)) == []
+    assert calendar_cycles(hours(24 * 20)) == ["day", "week"]
+    assert calendar_cycles(hours(30)) == []
     days = np.datetime64("2010-01-01", "s") + np.arange(3000) * np.timedelta64(86_400, "s")
-    assert forecasting.calendar_cycles(days) == ["week", "year"]
-    features = forecasting.calendar_features(hours(48), ["day"])
+    assert calendar_cycles(days) == ["week", "year"]
+    features = calendar_features(hours(48), ["day"])
     np.testing.assert_allclose(features[:, 0], np.sin(2 * np.pi * np.arange(48) / 24), atol=1e-12)
     np.testing.assert_allclose(features[:, 1], np.cos(2 * np.pi * np.arange(48) / 24), atol=1e-12)
 

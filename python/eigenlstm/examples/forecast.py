@@ -12,9 +12,9 @@ import numpy as np
 import eigenlstm as el
 from eigenlstm import data
 from eigenlstm.examples._common import new_figure, options, tidy, write_figure
-from eigenlstm.forecasting import calendar_features, naive, targets, windows
 from eigenlstm.schedules import one_cycle
 from eigenlstm.series import read_csv
+from eigenlstm.timeseries import calendar_features, naive, targets, windows
 
 WINDOW, HORIZON, DAY = 72, 24, 24
 QUANTILES = (0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.95)
