@@ -129,7 +129,7 @@ void recurrence(const DirectionBackward<Real>& d, const Assignment& a, const Wor
     if (n > 0) {
       // dh = dz R, for this member's units. Its wide panels are whole: by_units splits at multiples of 4 panels.
       table.gemm({n, panels, p.gates(), dz, width, 1, dz_panel, width, d.weights.backward_h.data() + a.panel_begin / 4 * p.wide_panel(),
-                  p.wide_panel(), w.dh + start, width, p.row, GemmArgs<Real>::zero, s % 2 == 1});
+                  p.wide_panel(), w.dh + start, width, p.row, GemmArgs<Real>::zero, n <= table.tile_rows && s % 2 == 1});
     }
   }
 }

@@ -133,7 +133,7 @@ void run_direction(const DirectionForward<Real>& d, const Assignment& a, const S
         step.c_prev_row = step.c_row = step.h_row = p.row;
         step.gates = d.gates ? d.gates + (a.panel_begin * total + d.rows.offset(s) + act.begin) * width : nullptr;
         step.gates_panel = total * width;
-        step.backwards = s % 2 == 1;
+        step.backwards = n <= table.tile_rows && s % 2 == 1;
         table.step_forward(step);
         deliver(d, a, s);
         z += chunk > 1 ? n * width : 0;

@@ -20,7 +20,7 @@ namespace EIGENLSTM_ISA {
 constexpr int tile_rows = num_vector_registers == 32 ? 6 : 3;
 /// Panels that a single row takes at once, so that enough chains are in flight.
 constexpr int single_row_panels = num_vector_registers == 32 ? 3 : 3;
-/// Bytes of a panel that stay in L1 while all rows sweep over it.
+/// Bytes of a panel that stay in cache while all rows sweep over it: in L1, or (AVX-512) in L2 within reach of the prefetcher.
 constexpr Index panel_block_bytes = num_vector_registers == 32 ? 65536 : 16384;
 
 template <class Real>
@@ -28,10 +28,11 @@ struct Tile {
   using Args = GemmArgs<Real>;
   using V = Vec<Real>;
   static constexpr Index L = lanes<Real>;
+  static constexpr Index line = 64 / Index(sizeof(Real));  // values in a cache line
 
-  /// MR rows x NV vectors over k0 <= k < k1, all accumulators in registers.
+  /// MR rows x NV vectors over k0 <= k < k1, all accumulators in registers. Prefetches a cache line from `next` on at each k.
   template <int MR, int NV>
-  static void run(const Args& g, const Real* a, const Real* b, Real* c, Index k0, Index k1, typename Args::Start start) {
+  static void run(const Args& g, const Real* a, const Real* b, Real* c, Index k0, Index k1, typename Args::Start start, const Real* next) {
     V acc[NV][MR];
     const Index b_panel = g.b_panel, c_panel = g.c_panel, c_row = g.c_row, a_row = g.a_row, a_k = g.a_k;
     const auto c_at = [=](int v, int r) [[gnu::always_inline]] { return c + (v / 4) * c_panel + r * c_row + (v % 4) * L; };
@@ -49,7 +50,8 @@ struct Tile {
       const Index n = k1 - k < g.a_inner - inner ? k1 - k : g.a_inner - inner;
       const Real* ak = a + block * g.a_block + inner * a_k;
       k += n;
-      for (Index i = 0; i < n; ++i, ak += a_k, b += 4 * L) {
+      for (Index i = 0; i < n; ++i, ak += a_k, b += 4 * L, next += line) {
+        prefetch(next);
         V row[MR];
         unroll<MR>([&](auto r) [[gnu::always_inline]] { row[r] = splat(ak[r * a_row]); });
         unroll<NV>([&](auto v) [[gnu::always_inline]] {
@@ -67,7 +69,7 @@ struct Tile {
     unroll<NV>([&](auto v) [[gnu::always_inline]] { unroll<MR>([&](auto r) [[gnu::always_inline]] { store(c_at(v, r), acc[v][r]); }); });
   }
 
-  using Function = void (*)(const Args&, const Real*, const Real*, Real*, Index, Index, typename Args::Start);
+  using Function = void (*)(const Args&, const Real*, const Real*, Real*, Index, Index, typename Args::Start, const Real*);
   template <int MR>
   static Function with_vectors(Index vectors) {
     static constexpr Function by_vectors[] = {run<MR, 1>, run<MR, 2>, run<MR, 3>, run<MR, 4>};
@@ -107,9 +109,9 @@ void gemm_single_row(const GemmArgs<Real>& g, Index panels) {
     const Part p = part_of(panels, groups, g.backwards ? groups - 1 - i : i);
     const Real* b = g.b + p.begin * g.b_panel;
     Real* c = g.c + p.begin * g.c_panel;
-    if (p.size == 3) Tile<Real>::template run<1, 12>(g, g.a, b, c, 0, g.K, g.start);
-    else if (p.size == 2) Tile<Real>::template run<1, 8>(g, g.a, b, c, 0, g.K, g.start);
-    else Tile<Real>::template run<1, 4>(g, g.a, b, c, 0, g.K, g.start);
+    if (p.size == 3) Tile<Real>::template run<1, 12>(g, g.a, b, c, 0, g.K, g.start, b);
+    else if (p.size == 2) Tile<Real>::template run<1, 8>(g, g.a, b, c, 0, g.K, g.start, b);
+    else Tile<Real>::template run<1, 4>(g, g.a, b, c, 0, g.K, g.start, b);
   }
 }
 
@@ -117,6 +119,7 @@ void gemm_single_row(const GemmArgs<Real>& g, Index panels) {
 template <class Real>
 void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_block) {
   using Args = GemmArgs<Real>;
+  constexpr Index L = lanes<Real>, line = Tile<Real>::line;
   const Index groups = (g.rows + tile_rows - 1) / tile_rows;
   const Real* b = g.b + panel * g.b_panel;
   Real* c = g.c + panel * g.c_panel;
@@ -126,7 +129,9 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
     const auto start = k0 > 0 && g.start != Args::add ? Args::chain : g.start;
     for (Index i = 0; i < groups; ++i) {
       const Part r = part_of(g.rows, groups, i);
-      Tile<Real>::pick(r.size, vectors)(g, g.a + r.begin * g.a_row, b, c + r.begin * g.c_row, k0, k1, start);
+      // The first groups of rows ask, a line at each k, for what follows this block in memory: the next block or panel.
+      const Real* next = i * line < 4 * L ? b + k1 * 4 * L + i * (k1 - k0) * line : b;
+      Tile<Real>::pick(r.size, vectors)(g, g.a + r.begin * g.a_row, b, c + r.begin * g.c_row, k0, k1, start, next);
     }
     k0 = k1;
   } while (k0 < g.K);
