@@ -14,12 +14,12 @@ What has weight 0 is not looked at (it may be NaN) and gets a gradient of 0; whe
 value is 0.
 """
 
-import math
-
 import numpy as np
 
 from . import _core
-from .arrays import as_array, as_floats, as_lengths
+from .arrays import as_array, as_floats
+from .ctc import CTC
+from .reduction import Loss, finite, weights
 
 
 def get(loss):
@@ -33,30 +33,6 @@ def get(loss):
     if callable(loss):
         return loss
     raise TypeError(f"a loss must be a name, a loss or a function, got {loss!r}")
-
-
-class Loss:
-    """Base of all losses; `reduction` is "mean" or "sum"."""
-
-    def __init__(self, *, reduction="mean"):
-        if reduction not in ("mean", "sum"):
-            raise ValueError(f"{type(self).__name__}: reduction must be 'mean' or 'sum', "
-                             f"got {reduction!r}")
-        self.reduction = reduction
-
-    def __repr__(self):
-        options = ", ".join(f"{name}={value!r}" for name, value in vars(self).items()
-                            if not name.startswith("_"))
-        return f"{type(self).__name__}({options})"
-
-    def _arrays(self, y_pred, y_true):
-        """Both as arrays of one float dtype."""
-        where = type(self).__name__
-        y_pred = as_floats(y_pred, where, "y_pred")
-        return y_pred, as_array(y_true, y_pred.dtype, where, "y_true")
-
-    def _scale(self, total):
-        return 1.0 if self.reduction == "sum" else 1 / total if total else 0.0
 
 
 class Elementwise(Loss):
@@ -132,7 +108,7 @@ class BCE(Elementwise):
 
     def __init__(self, pos_weight=1.0, *, reduction="mean"):
         super().__init__(reduction=reduction)
-        self.pos_weight = _finite(pos_weight, "BCE: pos_weight", least=0)
+        self.pos_weight = finite(pos_weight, "BCE: pos_weight", least=0)
 
     def _arrays(self, y_pred, y_true):
         y_pred = as_floats(y_pred, "BCE", "y_pred")
@@ -218,8 +194,8 @@ class NSE(Elementwise):
 
     def __init__(self, std=None, eps=0.1, *, reduction="mean"):
         super().__init__(reduction=reduction)
-        self.std = None if std is None else _finite(std, "NSE: std", least=0)
-        self.eps = float(_finite(eps, "NSE: eps", least=0))
+        self.std = None if std is None else finite(std, "NSE: std", least=0)
+        self.eps = float(finite(eps, "NSE: eps", least=0))
 
     def __call__(self, y_pred, y_true, sample_weight=None, lengths=None, *, std=None):
         y_pred, y_true = self._arrays(y_pred, y_true)
@@ -227,7 +203,7 @@ class NSE(Elementwise):
         weight, targets = None, y_true.size
         if sample_weight is not None or lengths is not None:
             weight, targets = weights(sample_weight, lengths, y_true.shape, y_pred.dtype, "NSE")
-        std = self.std if std is None else _finite(std, "NSE: std", least=0)
+        std = self.std if std is None else finite(std, "NSE: std", least=0)
         spread = (_std(y_true, weight) if std is None else std) + self.eps
         if not np.all(spread > 0):
             raise ValueError("NSE: std + eps must be positive; y_true does not vary")
@@ -261,7 +237,7 @@ class CrossEntropy(Loss):
 
     def __init__(self, weight=None, label_smoothing=0.0, ignore_index=-100, *, reduction="mean"):
         super().__init__(reduction=reduction)
-        self.weight = None if weight is None else _finite(weight, "CrossEntropy: weight", least=0)
+        self.weight = None if weight is None else finite(weight, "CrossEntropy: weight", least=0)
         if self.weight is not None and self.weight.ndim != 1:
             raise ValueError(f"CrossEntropy: weight must have shape (C,), got {self.weight.shape}")
         if not 0 <= label_smoothing <= 1:
@@ -300,100 +276,9 @@ class CrossEntropy(Loss):
         return self._class_weight
 
 
-class CTC(Loss):
-    """Connectionist temporal classification: −log of the probability that the frames spell the labels.
-
-    ``y_pred`` (B, T, C) are logits (the softmax is taken inside), ``lengths`` the frames of each row, and
-    ``y_true`` (B, S) integer labels, of which each row has its ``target_lengths``; where those are not
-    given, a row ends before its first negative label. Labels are classes other than `blank`.
-
-    Parameters
-    ----------
-    blank : int
-        The class that stands for no label.
-    zero_infinity : bool
-        Rows that cannot be spelt (fewer frames than labels plus a blank between equal neighbours) count
-        as 0. Otherwise their loss is infinite; their gradient is 0 in either case. An empty target is
-        spelt by blanks only.
-    reduction : "mean" or "sum"
-        "mean": each row's loss over the length of its target (at least 1), then the mean over rows, as
-        in ``torch.nn.CTCLoss``.
-
-    `sample_weight` is (B,). Source: Graves, Fernández, Gomez, Schmidhuber 2006. Computed in float64
-    for either dtype. `eigenlstm.ctc` has the decoders.
-    """
-
-    def __init__(self, blank=0, zero_infinity=False, *, reduction="mean"):
-        super().__init__(reduction=reduction)
-        self.blank, self.zero_infinity = int(blank), bool(zero_infinity)
-
-    def __call__(self, y_pred, y_true, sample_weight=None, lengths=None, *, target_lengths=None):
-        y_pred = as_floats(y_pred, "CTC", "y_pred")
-        if y_pred.ndim != 3:
-            raise ValueError(f"CTC: y_pred must have shape (B, T, C), got {y_pred.shape}")
-        batch, time = y_pred.shape[:2]
-        y_true, counts = self._targets(y_true, batch, target_lengths)
-        frames = as_lengths(lengths, batch, time, "CTC")
-        frames = np.full(batch, time) if frames is None else frames
-        scale = np.ones(batch)
-        if sample_weight is not None:
-            scale, _ = weights(sample_weight, None, (batch,), np.float64, "CTC")
-        if self.reduction == "mean":
-            scale = scale * self._scale(float(scale.sum())) / np.maximum(counts, 1)
-        each, dy = _core.ctc(y_pred, y_true, frames, counts, self.blank, scale)
-        each = each[scale > 0] * scale[scale > 0]
-        return float(each[~np.isinf(each)].sum() if self.zero_infinity else each.sum()), dy
-
-    @staticmethod
-    def _targets(y_true, batch, target_lengths):
-        """Labels (B, S) and how many of each row count."""
-        y_true = np.asarray(y_true)
-        if y_true.dtype.kind not in "iu":
-            raise TypeError(f"CTC: y_true must be integers, got {y_true.dtype}")
-        if y_true.ndim != 2 or len(y_true) != batch:
-            raise ValueError(f"CTC: y_true must have shape ({batch}, S), got {y_true.shape}")
-        y_true = y_true.astype(np.int64, copy=False)
-        if target_lengths is not None:
-            return y_true, as_lengths(target_lengths, batch, y_true.shape[1], "CTC: target_lengths")
-        ended = np.cumsum(y_true < 0, axis=1) > 0
-        return y_true, np.count_nonzero(~ended, axis=1).astype(np.int64)
-
-
 _by_name = {"mse": MSE, "mae": MAE, "huber": Huber, "bce": BCE, "cross_entropy": CrossEntropy,
             "quantile": Quantile, "gaussian_nll": GaussianNLL, "poisson_nll": PoissonNLL, "nse": NSE,
             "ctc": CTC}
-
-
-def weights(sample_weight, lengths, shape, dtype, where):
-    """Weights of targets of `shape` as an array of the shape of their first axes, and their sum over all
-    targets."""
-    weight = np.ones(1)
-    if sample_weight is not None:
-        weight = _finite(sample_weight, f"{where}: sample_weight", least=0)
-        if weight.shape != shape[:weight.ndim] or weight.ndim == 0:
-            raise ValueError(f"{where}: sample_weight must have the shape {shape} of y_true or of its "
-                             f"first axes, got {weight.shape}")
-    if lengths is not None:
-        if len(shape) < 2:
-            raise ValueError(f"{where}: lengths need y_true of shape (B, T, ...), got {shape}")
-        valid = np.arange(shape[1]) < as_lengths(lengths, *shape[:2], where)[:, None]
-        if sample_weight is None or weight.ndim == 1:
-            weight = valid * weight.reshape(-1, 1)
-        else:
-            weight = weight * valid.reshape(*valid.shape, *[1] * (weight.ndim - 2))
-    per_weight = math.prod(shape) // max(weight.size, 1)
-    return weight.astype(dtype), float(weight.sum()) * per_weight
-
-
-def _finite(values, what, least):
-    """Real numbers as a float64 array, all finite and at least `least`."""
-    values = np.asarray(values)
-    if values.dtype.kind not in "biuf":
-        raise TypeError(f"{what} must be numbers, got {values.dtype}")
-    values = values.astype(np.float64)
-    if not (np.isfinite(values).all() and (values >= least).all()):
-        raise ValueError(f"{what} must be finite and at least {least}")
-    return values
 
 
 def _whole_or(y_true, dtype, where):

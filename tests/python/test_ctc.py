@@ -1,12 +1,11 @@
 """CTC: by its definition on tiny cases, PyTorch on large ones, hard ranges of probabilities; the decoders."""
 
+import eigenlstm as el
 import numpy as np
 import pytest
+from eigenlstm import _core, ctc, losses
 from reference import ctc as oracle
 from reference.gradcheck import central_differences, relative_error
-
-import eigenlstm as el
-from eigenlstm import _core, ctc, losses
 
 TINY = [  # frames, classes, labels
     (1, 3, [1]), (1, 3, []), (4, 3, []), (3, 3, [1, 2]), (4, 3, [1, 1]), (5, 3, [2, 1]), (6, 3, [1, 1, 2]), (5, 2, [1]), (6, 3, [2, 1, 2]),

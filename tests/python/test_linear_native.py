@@ -1,9 +1,8 @@
 """The native Linear and Embedding: values, and the same bits for any batch and number of threads."""
 
+import eigenlstm as el
 import numpy as np
 import pytest
-
-import eigenlstm as el
 from eigenlstm import _core
 
 SHAPES = [(1, 1, 1), (2, 1, 3), (7, 5, 1), (3, 17, 33), (129, 64, 64), (300, 31, 130), (5, 300, 7), (1000, 3, 70), (0, 4, 5)]

@@ -45,7 +45,7 @@ def softmax(x):
 
 def cross_entropy(x, labels, class_weight=None, smoothing=0.0):
     """(N, C), (N,) -> loss (N,) and weight of each row (N,)."""
-    N, C = x.shape
+    C = x.shape[1]
     w = np.ones(C) if class_weight is None else class_weight
     target = (1 - smoothing) * np.eye(C)[labels] + smoothing / C
     return -(target * w * np.log(softmax(x))).sum(axis=-1), w[labels]
