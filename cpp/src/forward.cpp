@@ -114,13 +114,8 @@ void run_direction(const DirectionForward<Real>& d, const Assignment& a, const S
       if (n > 0) {
         if (chunk == 1) d.input.gather(s, act.begin, act.end, d.reverse, scratch.x);
         const Index row = act.begin * p.row, unit = a.panel_begin * p.L;
-        StepArgs<Real> step{};
+        StepArgs<Real> step = step_args(p, d.weights, a.panel_begin, a.panel_end);
         step.rows = n;
-        step.panels = a.panel_end - a.panel_begin;
-        step.input_size = p.I;
-        step.hidden_size = p.H;
-        step.weights = d.weights + a.panel_begin * p.weights_panel();
-        step.weights_panel = p.weights_panel();
         step.x = chunk == 1 ? scratch.x : nullptr;
         step.x_row = p.I;
         step.h_prev = d.h_at(s - 1) + row;
@@ -199,12 +194,13 @@ void run_layer(std::vector<DirectionForward<Real>>& directions, Arena& memory, T
 
 template <class Real>
 void LSTM<Real>::forward(std::shared_ptr<const Weights<Real>> weights, Index B, Index T, Sequence<const Real> x, const Index* lengths,
-                         State<const Real> initial, Sequence<Real> y, State<Real> final, std::unique_ptr<Tape<Real>>* tape_out, std::uint64_t seed) const {
+                         State<const Real> initial, Sequence<Real> y, State<Real> final, std::unique_ptr<Tape<Real>>* tape_out,
+                         std::optional<std::uint64_t> seed, Memory kept_memory) const {
   check_lengths(B, T, lengths);
   const Index D = directions(), H = options_.hidden_size;
   auto tape = std::make_unique<typename Tape<Real>::Impl>(*this, Rows(B, T, lengths));
   const Rows& rows = tape->rows;
-  const bool training = tape_out != nullptr;
+  const bool recording = tape_out != nullptr;
   if (rows.ragged()) zero_padding(rows, y, D * H);
 
   Arena& memory = arena();
@@ -223,14 +219,14 @@ void LSTM<Real>::forward(std::shared_ptr<const Weights<Real>> weights, Index B, 
         buffer = Buffer<Real>(n);
         return buffer.data();
       };
-      const bool h_history = training || !last;
+      const bool h_history = recording || !last;
       DirectionForward<Real> run{p, weights->directions[index].forward.data(), input, rows, d == 1,
-                                 take(kept.h0, training, B * p.row),
-                                 take(kept.h, training, (h_history ? rows.total() : 2 * B) * p.row),
-                                 take(kept.c0, training, B * p.row),
-                                 training ? take(kept.c, true, rows.total() * p.row) : nullptr,
-                                 h_history, training,
-                                 training ? take(kept.gates, true, rows.total() * p.gates()) : nullptr,
+                                 take(kept.h0, recording, B * p.row),
+                                 take(kept.h, recording, (h_history ? rows.total() : 2 * B) * p.row),
+                                 take(kept.c0, recording, B * p.row),
+                                 recording ? take(kept.c, true, rows.total() * p.row) : nullptr,
+                                 h_history, recording,
+                                 recording && kept_memory == Memory::full ? take(kept.gates, true, rows.total() * p.gates()) : nullptr,
                                  Sequence<Real>{last ? y.data + d * H * y.feature_stride : nullptr, y.batch_stride, y.time_stride, y.feature_stride},
                                  State<Real>{final.h ? final.h + state : nullptr, final.c ? final.c + state : nullptr}};
       start_state(p, rows, initial.h ? initial.h + state : nullptr, run.h0, run.final.h);
@@ -239,9 +235,9 @@ void LSTM<Real>::forward(std::shared_ptr<const Weights<Real>> weights, Index B, 
     }
     if (rows.steps() > 0) run_layer(running, memory, team);
     input = LayerInput<Real>{&rows, {}, D * H, {running.front().h, running.back().h}, D, running.front().p.row};
-    if (training) input.dropout = dropout_after(options_, layer, seed);
+    input.dropout = dropout_after(options_, layer, seed);
   }
-  if (training) {
+  if (recording) {
     tape->x = x;
     tape->seed = seed;
     tape->weights = std::move(weights);
@@ -250,8 +246,8 @@ void LSTM<Real>::forward(std::shared_ptr<const Weights<Real>> weights, Index B, 
 }
 
 template void LSTM<float>::forward(std::shared_ptr<const Weights<float>>, Index, Index, Sequence<const float>, const Index*, State<const float>,
-                                   Sequence<float>, State<float>, std::unique_ptr<Tape<float>>*, std::uint64_t) const;
+                                   Sequence<float>, State<float>, std::unique_ptr<Tape<float>>*, std::optional<std::uint64_t>, Memory) const;
 template void LSTM<double>::forward(std::shared_ptr<const Weights<double>>, Index, Index, Sequence<const double>, const Index*, State<const double>,
-                                    Sequence<double>, State<double>, std::unique_ptr<Tape<double>>*, std::uint64_t) const;
+                                    Sequence<double>, State<double>, std::unique_ptr<Tape<double>>*, std::optional<std::uint64_t>, Memory) const;
 
 }  // namespace eigenlstm

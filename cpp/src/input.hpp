@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
 
 #include "eigenlstm/lstm.hpp"
 #include "masks.hpp"
@@ -15,8 +16,8 @@ struct Dropout {
   std::uint64_t seed = 0;
   Index layer = 0;
 };
-inline Dropout dropout_after(const LSTMOptions& options, Index layer, std::uint64_t seed) {
-  return {options.dropout.empty() ? 0 : options.dropout[layer], seed, layer};
+inline Dropout dropout_after(const LSTMOptions& options, Index layer, std::optional<std::uint64_t> seed) {
+  return {options.dropout.empty() || !seed ? 0 : options.dropout[layer], seed.value_or(0), layer};
 }
 
 /// The input of a layer: the caller's x, or the hidden states of the directions of the layer below.

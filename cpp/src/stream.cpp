@@ -77,13 +77,8 @@ void Stream<Real>::step(const Real* x, Real* y) {
     const Padded<Real>& p = layer.p;
     Real* xh = layer.xh[s.now].data();
     for (Index b = 0; b < s.B; ++b) std::copy_n(input + b * input_row, p.I, xh + b * layer.xh_row());
-    StepArgs<Real> step{};
+    StepArgs<Real> step = step_args(p, layer.weights, 0, p.panels);
     step.rows = s.B;
-    step.panels = p.panels;
-    step.input_size = p.I;
-    step.hidden_size = p.H;
-    step.weights = layer.weights;
-    step.weights_panel = p.weights_panel();
     step.x = xh;
     step.h_prev = xh + p.I;
     step.z = layer.z.data();

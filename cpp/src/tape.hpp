@@ -25,7 +25,7 @@ struct Tape<Real>::Impl {
   Rows rows;
   std::shared_ptr<const Weights<Real>> weights;
   Sequence<const Real> x{};
-  std::uint64_t seed = 0;  // of the random masks
+  std::optional<std::uint64_t> seed;  // of the random masks; none: no masks
   std::vector<DirectionTape<Real>> directions;  // layer * D + direction
 };
 

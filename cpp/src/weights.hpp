@@ -46,6 +46,18 @@ struct DirectionWeights {
   Buffer<Real> backward_x;   // [wide panel of I][4 * units][4 L]: W, likewise
 };
 
+/// The part of a step's arguments that are the same for all steps: sizes and weights of panels [begin, end).
+template <class Real>
+StepArgs<Real> step_args(const Padded<Real>& p, const Real* forward_weights, Index panel_begin, Index panel_end) {
+  StepArgs<Real> step{};
+  step.panels = panel_end - panel_begin;
+  step.input_size = p.I;
+  step.hidden_size = p.H;
+  step.weights = forward_weights + panel_begin * p.weights_panel();
+  step.weights_panel = p.weights_panel();
+  return step;
+}
+
 template <class Real>
 class Weights {
  public:

@@ -68,7 +68,7 @@ std::optional<py::array_t<Real, py::array::c_style>> state_array(py::handle valu
 
 template <class Real>
 py::tuple forward(const LSTM<Real>& lstm, const PyWeights<Real>& weights, py::handle x_in, py::handle h0, py::handle c0,
-                  py::handle lengths_in, bool time_major, bool training, std::uint64_t seed) {
+                  py::handle lengths_in, bool time_major, bool with_tape, std::optional<std::uint64_t> seed, bool light) {
   const char* where = "LSTM.forward";
   const LSTMOptions& o = lstm.options();
   auto x = real_array<Real>(x_in, where, "x");
@@ -90,15 +90,16 @@ py::tuple forward(const LSTM<Real>& lstm, const PyWeights<Real>& weights, py::ha
     const auto ys = sequence<Real>(y, time_major);
     const Index* length_data = lengths ? reinterpret_cast<const Index*>(lengths->data()) : nullptr;
     py::gil_scoped_release release;
-    lstm.forward(weights.packed, B, T, xs, length_data, initial, ys, final, training ? &tape : nullptr, seed);
+    lstm.forward(weights.packed, B, T, xs, length_data, initial, ys, final, with_tape ? &tape : nullptr, seed,
+                 light ? eigenlstm::Memory::light : eigenlstm::Memory::full);
   }
-  if (!training) return py::make_tuple(std::move(y), std::move(h), std::move(c));
+  if (!with_tape) return py::make_tuple(std::move(y), std::move(h), std::move(c));
   return py::make_tuple(std::move(y), std::move(h), std::move(c), PyTape<Real>{std::move(tape), std::move(x), time_major, o});
 }
 
 template <class Real>
 py::tuple backward(const LSTM<Real>& lstm, const PyTape<Real>& kept, py::handle dy_in, py::handle dh, py::handle dc, py::handle grads,
-                   bool need_dx) {
+                   bool need_dx, bool per_row) {
   const char* where = "LSTM.backward";
   const LSTMOptions& o = lstm.options();
   if (!same(kept.options, o)) throw py::value_error("LSTM.backward: tape must come from this layer's forward, got one of a layer of other sizes");
@@ -110,7 +111,15 @@ py::tuple backward(const LSTM<Real>& lstm, const PyTape<Real>& kept, py::handle 
       shape_error(where, "dy", sequence_shape(kept.time_major, std::to_string(B), std::to_string(T), D * o.hidden_size), *dy);
   }
   const auto dh_array = state_array<Real>(dh, lstm, B, where, "dh"), dc_array = state_array<Real>(dc, lstm, B, where, "dc");
-  Real* dparameters = flat_buffer<Real>(grads, lstm.num_parameters(), where, "grads");
+  Real* dparameters = nullptr;
+  std::optional<py::array_t<Real>> rows;
+  if (per_row) {
+    rows = py::array_t<Real>({B, lstm.num_parameters()});
+    dparameters = rows->mutable_data();
+    std::fill_n(dparameters, rows->size(), Real(0));
+  } else {
+    dparameters = flat_buffer<Real>(grads, lstm.num_parameters(), where, "grads");
+  }
   std::optional<py::array_t<Real>> dx;
   if (need_dx) dx = new_sequence<Real>(B, T, o.input_size, kept.time_major);
   const py::array::ShapeContainer state_shape{o.num_layers * D, B, o.hidden_size};
@@ -121,9 +130,10 @@ py::tuple backward(const LSTM<Real>& lstm, const PyTape<Real>& kept, py::handle 
     const State<const Real> dfinal{dh_array ? dh_array->data() : nullptr, dc_array ? dc_array->data() : nullptr};
     const State<Real> dinitial{dh0.mutable_data(), dc0.mutable_data()};
     py::gil_scoped_release release;
-    lstm.backward(*kept.tape, dys, dfinal, dxs, dinitial, dparameters);
+    lstm.backward(*kept.tape, dys, dfinal, dxs, dinitial, dparameters, per_row);
   }
-  return py::make_tuple(dx ? py::object(std::move(*dx)) : py::none(), std::move(dh0), std::move(dc0));
+  return py::make_tuple(dx ? py::object(std::move(*dx)) : py::none(), std::move(dh0), std::move(dc0),
+                        rows ? py::object(std::move(*rows)) : py::none());
 }
 
 template <class Real>
@@ -215,9 +225,10 @@ void register_classes(py::module_& m, const std::string& suffix) {
              return PyWeights<Real>{lstm.pack(data, for_backward)};
            }, py::arg("params"), py::arg("for_backward"), "Pack the flat parameters.")
       .def("forward", &forward<Real>, py::arg("weights"), py::arg("x"), py::arg("h0"), py::arg("c0"), py::arg("lengths"), py::arg("time_major"),
-           py::arg("training"), py::arg("seed"), "(y, h, c), and the tape where `training`.")
+           py::arg("tape"), py::arg("seed"), py::arg("light"),
+           "(y, h, c), and where `tape` one, light or full. `seed`: of the random masks, or None for none.")
       .def("backward", &backward<Real>, py::arg("tape"), py::arg("dy"), py::arg("dh"), py::arg("dc"), py::arg("grads"), py::arg("need_dx"),
-           "(dx, dh0, dc0); adds to grads.")
+           py::arg("per_row"), "(dx, dh0, dc0, None); adds to grads. `per_row`: each row's gradients (B, num_parameters) in place of None.")
       .def("stream", [](const Core& lstm, const PyWeights<Real>& weights, Index batch_size) {
              return std::make_unique<PyStream<Real>>(PyStream<Real>{lstm, Stream<Real>(lstm, weights.packed, batch_size)});
            }, py::arg("weights"), py::arg("batch_size"));

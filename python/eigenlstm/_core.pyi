@@ -81,11 +81,11 @@ class _LSTM(Generic[_Real]):
     def pack(self, params: NDArray[_Real], for_backward: bool) -> _Weights[_Real]:
         """Pack the flat parameters."""
     def forward(self, weights: _Weights[_Real], x: NDArray[_Real], h0: _Optional[_Real], c0: _Optional[_Real],
-                lengths: NDArray[np.int64] | None, time_major: bool, training: bool, seed: int) -> tuple[Any, ...]:
-        """(y, h, c), and the tape where `training`."""
+                lengths: NDArray[np.int64] | None, time_major: bool, tape: bool, seed: int | None, light: bool) -> tuple[Any, ...]:
+        """(y, h, c), and where `tape` one, light or full. `seed`: of the random masks, or None for none."""
     def backward(self, tape: _Tape[_Real], dy: _Optional[_Real], dh: _Optional[_Real], dc: _Optional[_Real], grads: NDArray[_Real],
-                 need_dx: bool) -> tuple[_Optional[_Real], NDArray[_Real], NDArray[_Real]]:
-        """(dx, dh0, dc0); adds to grads."""
+                 need_dx: bool, per_row: bool) -> tuple[_Optional[_Real], NDArray[_Real], NDArray[_Real], _Optional[_Real]]:
+        """(dx, dh0, dc0, None); adds to grads. `per_row`: each row's gradients (B, num_parameters) in place of None."""
     def stream(self, weights: _Weights[_Real], batch_size: int) -> _Stream[_Real]: ...
 
 class WeightsFloat32(_Weights[np.float32]): ...

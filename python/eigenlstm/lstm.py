@@ -146,21 +146,30 @@ class LSTM(Layer):
         return Trace({name + suffix: tape.trace(index, name) for index, suffix in enumerate(suffixes) for name in VALUES},
                      time_major=self.time_major, lengths=None if lengths is None else np.array(lengths))
 
-    def forward(self, x, state=None, lengths=None, training=True, seed=None):
+    def forward(self, x, state=None, lengths=None, training=True, seed=None, *, memory="full"):
         """As a call, and the tape for `backward`: ``y, (h, c), tape``.
 
         The tape keeps a copy of x and the weights as they are now: whatever is changed later, `backward` gives the gradient of this
-        forward, any number of times. ``training=False`` gives None for it. `seed` (64 bits) is the key of the random masks, where
-        there are any; None draws one from the layer's own.
+        forward, any number of times. ``training=False`` gives None for it.
+
+        Parameters
+        ----------
+        seed : int, 64 bits, or None
+            The key of the random masks, where there are any; None draws one from the layer's own.
+        memory : "full" or "light"
+            What the tape keeps of every step: "full": h, c and the gates, 6H values; "light": h and c, a third of it, and `backward`
+            computes the gates again. The gradients are the same to the bit. ``tape.nbytes`` counts what it keeps, x apart.
         """
+        if not (isinstance(memory, str) and memory in ("full", "light")):
+            raise ValueError(f"LSTM.forward: memory must be 'full' or 'light', got {memory!r}")
         if not training:
             return *self(x, state, lengths), None
-        if seed is None:
-            seed = self._next_seed() if self.stochastic else 0
-        y, h, c, tape = self._run(x, state, lengths, True, seed)
+        if seed is None and self.stochastic:
+            seed = self._next_seed()
+        y, h, c, tape = self._run(x, state, lengths, True, seed, memory == "light")
         return y, (h, c), tape
 
-    def backward(self, tape, dy, dstate=None, *, need_dx=True):
+    def backward(self, tape, dy, dstate=None, *, need_dx=True, per_row=False):
         """Gradients of a scalar from those with respect to y and the final state: ``dx, (dh0, dc0)``; adds to `grads`.
 
         Parameters
@@ -171,6 +180,10 @@ class LSTM(Layer):
             With respect to the final state, each (num_layers*D, B, H); either may be None for zeros.
         need_dx : bool
             False: dx is not computed, None in its place.
+        per_row : bool
+            True: ``dx, (dh0, dc0), grads`` with each row's own gradients, dict name -> (B, ...), as differential privacy and
+            influence functions need them; nothing is added to `grads`. Each is, to the bit, what that row alone
+            would give (random masks apart, which depend on the place in the batch).
         """
         if not isinstance(tape, _TAPES[self._dtype.name]):
             raise TypeError(f"LSTM.backward: tape must come from forward of a {self._dtype} LSTM with training=True, "
@@ -178,8 +191,11 @@ class LSTM(Layer):
         dh, dc = self._pair(dstate, "LSTM.backward", "dstate", "d")
         if dy is not None:
             dy = as_array(dy, self._dtype, "LSTM.backward", "dy")
-        dx, dh0, dc0 = self._core.backward(tape, dy, dh, dc, self._flat_grads, need_dx)
-        return dx, (dh0, dc0)
+        dx, dh0, dc0, rows = self._core.backward(tape, dy, dh, dc, self._flat_grads, need_dx, bool(per_row))
+        if not per_row:
+            return dx, (dh0, dc0)
+        shapes = dict(self._specs)
+        return dx, (dh0, dc0), {name: rows[:, part].reshape(-1, *shapes[name]) for name, part in self.param_slices().items()}
 
     def stream(self, batch_size=1):
         """A streaming session: ``s.step(x_t, out=None)`` takes (batch_size, I) and gives (batch_size, H), keeping its own state.
@@ -190,16 +206,16 @@ class LSTM(Layer):
         """
         return self._core.stream(self._weights(False), positive_int(batch_size, "LSTM.stream: batch_size"))
 
-    def _run(self, x, state, lengths, training, seed=0):
+    def _run(self, x, state, lengths, with_tape, seed=None, light=False):
         x = as_array(x, self._dtype, "LSTM.forward")
-        if training:
+        if with_tape:
             x = np.array(x)  # the tape's own: next to the gates that it keeps, this costs little
         h0, c0 = (None, None) if state is None else self._pair(state, "LSTM.forward", "state", "")
         if lengths is not None:
             if x.ndim != 3:
                 raise ValueError(f"LSTM.forward: x must have 3 axes, got shape {x.shape}")
             lengths = as_lengths(lengths, x.shape[self.time_major], x.shape[1 - self.time_major], "LSTM.forward")
-        return self._core.forward(self._weights(training), x, h0, c0, lengths, self.time_major, training, seed)
+        return self._core.forward(self._weights(with_tape), x, h0, c0, lengths, self.time_major, with_tape, seed, light)
 
     def _pair(self, state, where, name, prefix):
         if state is None:

@@ -82,3 +82,11 @@ def test_the_trace_is_the_same_for_any_batch_and_number_of_threads():
     _, _, one = run.lstm(run.x[5:6], trace=True)
     for name in whole:
         assert_same_bits(one[name], whole[name][5:6], name)
+
+
+def test_a_trace_is_of_inference_so_nothing_is_dropped():
+    lstm = el.LSTM(3, 5, num_layers=2, dropout=0.5, seed=0)
+    x = np.random.default_rng(0).standard_normal((4, 6, 3)).astype(np.float32)
+    y, _, trace = lstm(x, trace=True)
+    assert_same_bits(y, lstm(x)[0])
+    assert_same_bits(trace["h_l1"], y)

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -51,6 +52,10 @@ class Weights;
 /// What a step computes: the gates after activation, the cell, the output.
 enum class Traced { i, f, g, o, c, h };
 
+/// How much forward() keeps: `full`: h, c and gates of every step; `light`: h and c, a third of it, and backward() computes the
+/// gates again. The gradients are the same bits.
+enum class Memory { full, light };
+
 /// What forward() keeps for backward(): a value that does not change. It refers to x, which must outlive it unchanged.
 template <class Real>
 class Tape;
@@ -72,17 +77,18 @@ class LSTM {
 
   /// x (B, T, I) -> y (B, T, D * H) and the final state. `lengths`: T_b of each row, 0 <= T_b <= T, or null: all T.
   /// Rows past their length give zeros in y and keep their state; a reverse direction starts at each row's own end.
-  /// `tape`: null, or where to leave what backward() needs (the weights must then be packed for backward). Given one, the
-  /// call is training: random masks apply, all functions of `seed`.
+  /// `tape`: null, or where to leave what backward() needs (the weights must then be packed for backward).
+  /// `seed`: of the random masks of training; none: no masks.
   /// Throws std::invalid_argument for a bad length, Interrupted (threads.hpp), std::bad_alloc.
   void forward(std::shared_ptr<const Weights<Real>> weights, Index B, Index T, Sequence<const Real> x, const Index* lengths,
                State<const Real> initial, Sequence<Real> y, State<Real> final,
-               std::unique_ptr<Tape<Real>>* tape = nullptr, std::uint64_t seed = 0) const;
+               std::unique_ptr<Tape<Real>>* tape = nullptr, std::optional<std::uint64_t> seed = {}, Memory memory = Memory::full) const;
 
   /// The gradients of a scalar with dy = d/dy and dfinal = d/d(final state): writes dx and dinitial (where not null)
   /// and adds the parameters' to `dparameters`. dy.data may be null: zeros.
+  /// `per_row`: each row's gradients by itself, added to dparameters (B, num_parameters).
   void backward(const Tape<Real>& tape, Sequence<const Real> dy, State<const Real> dfinal, Sequence<Real> dx,
-                State<Real> dinitial, Real* dparameters) const;
+                State<Real> dinitial, Real* dparameters, bool per_row = false) const;
 
  private:
   LSTMOptions options_;

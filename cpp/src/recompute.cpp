@@ -1,0 +1,65 @@
+// Gates that the tape does not keep, computed again. All h of the steps before are known, so the steps of a chunk need
+// not wait for each other: they are the rows of one product.
+#include "backward.hpp"
+
+namespace eigenlstm {
+namespace {
+
+/// Rows that one call of the kernel takes.
+constexpr Index block_rows = 96;
+
+/// Rows from `row` on, up to `limit`, whose states before lie as far apart as the rows themselves: those of step s, and of the
+/// steps after it while no row ends.
+Index run_end(const Rows& rows, Index s, Index limit) {
+  Index end = rows.offset(s + 1);
+  for (Index next = s + 1; s > 0 && end < limit && rows.active(next - 1) == rows.active(s - 1); ++next) end = rows.offset(next + 1);
+  return std::min(end, limit);
+}
+
+}  // namespace
+
+template <class Real>
+Index recompute_scratch(const Padded<Real>& p) {
+  return block_rows * (p.I + 2 * p.row) + std::max(block_rows * 4 * p.L, p.gates());
+}
+
+template <class Real>
+void recompute_gates(const DirectionBackward<Real>& d, const Chunk& chunk, Range part, const Gates<Real>& gates, Real* scratch) {
+  const Padded<Real>& p = d.p;
+  Real *c = scratch, *h = c + block_rows * p.row, *z = h + block_rows * p.row, *x = z + std::max(block_rows * 4 * p.L, p.gates());
+  const Index end = chunk.first_row + part.end;
+  for (Index row = chunk.first_row + part.begin, s = chunk.s0; row < end;) {
+    while (d.rows.offset(s + 1) <= row) ++s;
+    const Index position = row - d.rows.offset(s);
+    const Index n = run_end(d.rows, s, std::min(end, row + block_rows)) - row;
+    for (Index r = row, step = s; r < row + n; ++step) {
+      const Index first = r - d.rows.offset(step), last = std::min(d.rows.active(step), row + n - d.rows.offset(step));
+      d.input.gather(step, first, last, d.reverse, x + (r - row) * p.I);
+      r += last - first;
+    }
+    StepArgs<Real> args = step_args(p, d.weights.forward.data(), 0, p.panels);
+    args.rows = n;
+    args.x = x;
+    args.x_row = p.I;
+    args.h_prev = d.h_before(s) + position * p.row;
+    args.c_prev = d.c_before(s) + position * p.row;
+    args.z = z;
+    args.z_panel = n == 1 ? 4 * p.L : 0;
+    args.c = c;
+    args.h = h;
+    args.h_prev_row = args.c_prev_row = args.c_row = args.h_row = p.row;
+    args.gates = gates.at(0, row, p.L);
+    args.gates_panel = gates.panel_stride(p.L);
+    kernels<Real>().step_forward(args);
+    row += n;
+  }
+}
+
+#define EIGENLSTM_INSTANTIATE(Real)                         \
+  template Index recompute_scratch(const Padded<Real>&);    \
+  template void recompute_gates(const DirectionBackward<Real>&, const Chunk&, Range, const Gates<Real>&, Real*);
+EIGENLSTM_INSTANTIATE(float)
+EIGENLSTM_INSTANTIATE(double)
+#undef EIGENLSTM_INSTANTIATE
+
+}  // namespace eigenlstm
