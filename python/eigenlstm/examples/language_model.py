@@ -47,7 +47,7 @@ def main(arguments=None):
         print("\nthe same in PyTorch …", flush=True)
         started = time.perf_counter()
         curves["LSTM, PyTorch"] = train_in_torch(initial, lanes, held_out, rate, given.epochs, len(alphabet),
-                                                 patience=4 * seconds["LSTM, eigenlstm"])
+                                                 patience=3 * seconds["LSTM, eigenlstm"])
         seconds["LSTM, PyTorch"] = time.perf_counter() - started
 
     ngrams = ngram_bits(train, test, 7, len(alphabet))
