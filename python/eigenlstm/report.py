@@ -111,15 +111,13 @@ def _draw_held_out(axes, series, forecaster, backtest, unit):
 
 
 def _draw_errors(axes, series, backtest, unit):
-    from matplotlib.ticker import ScalarFormatter
-
     for name in backtest.errors:
         mae = backtest.mae(name)
         axes.plot(np.arange(1, len(mae) + 1), mae, color=_COLOURS[name], lw=1.8, label=name)
     curves = np.concatenate([backtest.mae(name) for name in backtest.errors])
     if curves.min() > 0 and curves.max() > 8 * curves.min():
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(ScalarFormatter())
+        axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else "")
     else:
         axes.set_ylim(bottom=0)

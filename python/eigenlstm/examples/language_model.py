@@ -185,7 +185,7 @@ def draw(path, curves, baselines, passage, cost):
     figure = new_figure(13, 4.8)
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.35])
     for (name, curve), colour in zip(curves.items(), ("#d1495b", "#2b2d42")):
-        left.plot(np.arange(1, len(curve) + 1), curve, label=f"{name}: {curve[-1]:.3f}", color=colour, lw=2,
+        left.plot(np.arange(1, len(curve) + 1), curve, label=f"{name}: {curve[-1]:.3f} after {len(curve)}", color=colour, lw=2,
                   ls="-" if "eigen" in name else "--")
     name, value = list(baselines.items())[-1]
     left.axhline(value, color="#30638e", ls=":", label=f"{name}: {value:.3f}")
