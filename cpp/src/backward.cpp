@@ -7,6 +7,7 @@
 #include <deque>
 
 #include "backward.hpp"
+#include "pass.hpp"
 #include "schedule.hpp"
 
 namespace eigenlstm {
@@ -68,7 +69,7 @@ void recurrence(const DirectionBackward<Real>& d, const Assignment& a, const Rec
     if (n > 0) {
       stage_dy(d, a, s, row_end, w.dy);
       table.step_backward({n, panels, gates.at(a.panel_begin, at, p.L), gates.panel_stride(p.L),
-                           d.c_before(s) + start, d.tape.c.data() + at * p.row + unit, p.row, p.row,
+                           d.c_before(s) + start, d.c_at(s) + start, p.row, p.row,
                            w.dy + start, w.dh + start, p.row, p.row, w.dc + start, p.row, dz + a.panel_begin * dz_panel, dz_panel});
     }
     // dh needs dz of all units
@@ -97,7 +98,7 @@ void input_gradient(const DirectionBackward<Real>& d, Range range, const Real* d
       const Index t = d.rows.time(s, position, d.reverse);
       Real *to = d.dx.at(d.rows, position, t), *from = staged + j * vectors * p.L;
       d.input.drop(position, t, from);
-      if (d.dx_adds) for (Index i = 0; i < p.I; ++i) to[i * stride] += from[i];
+      if (d.rows.time(s, position, true) >= d.dx_adds_from) for (Index i = 0; i < p.I; ++i) to[i * stride] += from[i];
       else if (stride == 1) std::copy_n(from, p.I, to);
       else for (Index i = 0; i < p.I; ++i) to[i * stride] = from[i];
     }
@@ -113,7 +114,7 @@ void run_direction(const DirectionBackward<Real>& d, Arena& memory, Team& team) 
   const Index B = d.rows.batch_size();
   Schedule schedule = Schedule::choose(team.size(), p, 1, d.rows);
   if (schedule.by_units && p.panels / 4 < schedule.members) schedule = Schedule{};  // units split at wide panels
-  const std::vector<Chunk> all = chunks(d.rows, d.per_row);
+  const std::vector<Chunk> all = chunks_of(d.rows, d.steps, d.per_row);
   Index most_rows = 0;
   for (const Chunk& chunk : all) most_rows = std::max(most_rows, chunk.rows);
   const bool light = d.tape.gates.size() == 0;
@@ -122,7 +123,7 @@ void run_direction(const DirectionBackward<Real>& d, Arena& memory, Team& team) 
   Real* gates = light ? memory.take<Real>(most_rows * p.gates()) : d.tape.gates.data();
   std::vector<ChunkRows<Real>> inputs;  // of the batch, or for one row at a time of each member
   for (int m = 0; m < (d.per_row ? team.size() : 1); ++m)
-    inputs.push_back(ChunkRows<Real>::take(memory, p, d.per_row ? std::min(d.rows.steps(), max_chunk) : most_rows, d.per_row ? nullptr : dz));
+    inputs.push_back(ChunkRows<Real>::take(memory, p, d.per_row ? std::min(d.steps.end - d.steps.begin, max_chunk) : most_rows, d.per_row ? nullptr : dz));
   const Index staged_size = std::max({p.I, dx_rows * ceil_div(p.I, p.L) * p.L, light ? recompute_scratch(p) : 0});
   Real* staged = memory.take<Real>(staged_size * team.size());
   Barrier units_barrier(schedule.members), barrier(team.size());
@@ -140,7 +141,7 @@ void run_direction(const DirectionBackward<Real>& d, Arena& memory, Team& team) 
     Real* own = staged + m * staged_size;
     const Index row_begin = d.rows.split(m, team.size()), row_end = d.rows.split(m + 1, team.size());
     for (auto chunk = all.rbegin(); chunk != all.rend(); ++chunk) {
-      const Gates<Real> kept{gates, light ? chunk->first_row : 0, light ? chunk->rows : d.rows.total()};
+      const Gates<Real> kept{gates, light ? chunk->first_row : d.rows.offset(d.steps.begin), light ? chunk->rows : d.row(d.steps.end)};
       const Range part = share(chunk->rows, m, team.size());
       ChunkRows<Real> batch = inputs.front();
       batch.rows = chunk->rows;
@@ -161,6 +162,56 @@ void run_direction(const DirectionBackward<Real>& d, Arena& memory, Team& team) 
   team.throw_if_stopped();
 }
 
+/// A pass backwards, from the gradient of its last layer's output to that of its first layer's input.
+template <class Real>
+struct Gradients {
+  RowGradient<const Real> upper;
+  RowGradient<Real> lower;
+  State<const Real> dfinal;  // of all directions
+  State<Real> dinitial;
+  Real* dparameters;
+  bool per_row;
+  Index num_parameters;
+};
+
+/// `input`: of the first layer.
+template <class Real>
+void backward_layers(const Pass<Real>& pass, const LayerInput<Real>& first_input, const std::vector<DirectionTape<Real>>& tapes,
+                     const Gradients<Real>& g, Team& team) {
+  const Rows& rows = pass.rows;
+  const Index D = pass.directions(), H = pass.options.hidden_size, B = rows.batch_size();
+  const Index first_row = rows.offset(pass.steps.begin), n = rows.offset(pass.steps.end) - first_row;
+  Buffer<Real> between[2];  // gradients of the outputs of the layers below the last one
+  RowGradient<const Real> upper = g.upper;
+  for (Index layer = pass.layers.end - 1; layer >= pass.layers.begin; --layer) {
+    Arena& memory = arena();
+    const bool first = layer == pass.layers.begin;
+    const LayerInput<Real> input = first ? first_input : input_of(pass, layer, tapes, pass.steps.begin);
+    if (!first) between[layer % 2] = Buffer<Real>(n * D * H);
+    const RowGradient<Real> lower = first ? g.lower : RowGradient<Real>{{}, between[layer % 2].data(), D * H, first_row};
+    for (Index direction = 0; direction < D; ++direction) {
+      const Index index = layer * D + direction, state = index * B * H;
+      const auto at = [state](auto* p) { return p ? p + state : p; };
+      const DirectionShape shape = direction_shape(pass.options, layer, direction);
+      const Index done = D == 1 ? rows.time_steps() : direction == 0 ? pass.steps.end : pass.steps.begin;
+      const DirectionBackward<Real> run{Padded<Real>(shape), shape, pass.weights.directions[index], tapes[index], input, rows, pass.steps,
+                                        direction == 1, upper, direction * H, lower, done,
+                                        {at(g.dfinal.h), at(g.dfinal.c)}, {at(g.dinitial.h), at(g.dinitial.c)}, g.dparameters, g.per_row,
+                                        g.num_parameters};
+      run_direction(run, memory, team);
+    }
+    upper = RowGradient<const Real>{{}, lower.packed, lower.features, lower.first_row};
+  }
+}
+
+template <class Real>
+void zero_padding(const Rows& rows, Sequence<Real> dx, Index features) {
+  for (Index position = 0; position < rows.batch_size(); ++position)
+    for (Index t = rows.length(position); t < rows.time_steps(); ++t)
+      for (Index i = 0; i < features; ++i)
+        dx.data[rows.batch_row(position) * dx.batch_stride + t * dx.time_stride + i * dx.feature_stride] = Real(0);
+}
+
 }  // namespace
 
 template <class Real>
@@ -168,36 +219,31 @@ void LSTM<Real>::backward(const Tape<Real>& tape_value, Sequence<const Real> dy,
                           State<Real> dinitial, Real* dparameters, bool per_row) const {
   const auto& tape = tape_value.impl();
   const Rows& rows = tape.rows;
-  const Index D = directions(), H = options_.hidden_size, B = rows.batch_size();
-  if (dx.data)
-    for (Index position = 0; position < B; ++position)
-      for (Index t = rows.length(position); t < rows.time_steps(); ++t)
-        for (Index i = 0; i < options_.input_size; ++i)
-          dx.data[rows.batch_row(position) * dx.batch_stride + t * dx.time_stride + i * dx.feature_stride] = Real(0);
-
+  const Index D = directions(), H = options_.hidden_size;
+  if (dx.data) zero_padding(rows, dx, options_.input_size);
   Team team(useful_threads(2 * layer_work(direction_shape(options_, options_.num_layers - 1, 0), D, rows)));
-  Buffer<Real> between[2];  // gradients of the outputs of the layers below the top one
+
+  const std::vector<Layers> groups = layer_groups(options_, tape.plan);
+  const std::vector<Steps>& segments = tape.plan.segments;
+  States<Real> carried(segments.empty() ? 0 : options_.num_layers * D * rows.batch_size() * H);
+  Buffer<Real> between[2];
   RowGradient<const Real> upper{dy, nullptr, D * H};
-  for (Index layer = options_.num_layers - 1; layer >= 0; --layer) {
-    Arena& memory = arena();
-    LayerInput<Real> input{&rows, tape.x, options_.input_size};
+  for (auto group = groups.rbegin(); group != groups.rend(); ++group) {
     RowGradient<Real> lower{dx, nullptr, options_.input_size};
-    if (layer > 0) {
-      const DirectionTape<Real>* below = &tape.directions[(layer - 1) * D];
-      input = LayerInput<Real>{&rows, {}, D * H, {below[0].h.data(), below[D - 1].h.data()}, D,
-                               Padded<Real>(direction_shape(options_, layer - 1, 0)).row};
-      input.dropout = dropout_after(options_, layer - 1, tape.seed);
-      between[layer % 2] = Buffer<Real>(rows.total() * D * H);
-      lower = RowGradient<Real>{{}, between[layer % 2].data(), D * H};
+    if (group->begin > 0) {
+      between[group->begin % 2] = Buffer<Real>(rows.total() * D * H);
+      lower = RowGradient<Real>{{}, between[group->begin % 2].data(), D * H};
     }
-    for (Index direction = 0; direction < D; ++direction) {
-      const Index index = layer * D + direction, state = index * B * H;
-      const auto at = [state](auto* p) { return p ? p + state : p; };
-      const DirectionShape shape = direction_shape(options_, layer, direction);
-      const DirectionBackward<Real> run{Padded<Real>(shape), shape, tape.weights->directions[index], tape.directions[index], input, rows,
-                                        direction == 1, upper, direction * H, lower, direction > 0,
-                                        {at(dfinal.h), at(dfinal.c)}, {at(dinitial.h), at(dinitial.c)}, dparameters, per_row, num_parameters_};
-      run_direction(run, memory, team);
+    Pass<Real> pass{options_, *tape.weights, rows, tape.x, tape.seed, *group, {0, rows.steps()}};
+    const LayerInput<Real> input = input_of(pass, group->begin, tape.directions, 0);
+    if (segments.empty()) backward_layers(pass, input, tape.directions, {upper, lower, dfinal, dinitial, dparameters, per_row, num_parameters_}, team);
+    for (Index i = Index(segments.size()) - 1; i >= 0; --i) {
+      pass.steps = segments[i];
+      std::vector<DirectionTape<Real>> again(tape.directions.size());
+      forward_layers(pass, input, tape.states[i].template view<const Real>(), {}, {}, again, tape.plan.segment_gates ? Keep::gates : Keep::states, team);
+      const State<const Real> after = i + 1 == Index(segments.size()) ? dfinal : carried.template view<const Real>();
+      const State<Real> before = i == 0 ? dinitial : carried.template view<Real>();
+      backward_layers(pass, input, again, {upper, lower, after, before, dparameters, per_row, num_parameters_}, team);
     }
     upper = RowGradient<const Real>{{}, lower.packed, lower.features};
   }

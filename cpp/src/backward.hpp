@@ -16,9 +16,10 @@ struct RowGradient {
   Sequence<Real> strided{};  // used where packed is null
   Real* packed = nullptr;    // [total rows][features], row offset(t) + position
   Index features = 0;
+  Index first_row = 0;       // that packed starts with
 
   Real* at(const Rows& rows, Index position, Index t) const {
-    return packed ? packed + (rows.offset(t) + position) * features
+    return packed ? packed + (rows.offset(t) + position - first_row) * features
                   : strided.data + rows.batch_row(position) * strided.batch_stride + t * strided.time_stride;
   }
   Index stride() const { return packed ? 1 : strided.feature_stride; }
@@ -33,19 +34,23 @@ struct DirectionBackward {
   const DirectionTape<Real>& tape;
   const LayerInput<Real>& input;
   const Rows& rows;
+  Steps steps;
   bool reverse;
   RowGradient<const Real> dy;  // of the layer's output; this direction's columns start at dy_column
   Index dy_column;
   RowGradient<Real> dx;
-  bool dx_adds;                // another direction has written dx
+  Index dx_adds_from;          // the steps of the other direction from this one on have written dx
   State<const Real> dfinal;    // (B, H) of this direction
   State<Real> dinitial;
   Real* dparameters;           // of the model; where `per_row`, of each row
   bool per_row;
   Index num_parameters;        // of the model
 
-  const Real* h_before(Index s) const { return s == 0 ? tape.h0.data() : tape.h.data() + rows.offset(s - 1) * p.row; }
-  const Real* c_before(Index s) const { return s == 0 ? tape.c0.data() : tape.c.data() + rows.offset(s - 1) * p.row; }
+  const Real* h_before(Index s) const { return s == steps.begin ? tape.h0.data() : tape.h.data() + row(s - 1) * p.row; }
+  const Real* c_before(Index s) const { return s == steps.begin ? tape.c0.data() : c_at(s - 1); }
+  const Real* c_at(Index s) const { return tape.c.data() + row(s) * p.row; }
+  /// Where the rows of step s start among those of `steps`.
+  Index row(Index s) const { return rows.offset(s) - rows.offset(steps.begin); }
 };
 
 /// Rows of dz, and their inputs for dW and dR.
@@ -76,21 +81,12 @@ struct Chunk {
   Index s0, s1, first_row, rows;
 };
 
-/// Rows of a chunk, or steps where each row has its own gradient.
-constexpr Index max_chunk = 256;
-
-/// The chunks of a pass: each of as many steps as have max_chunk rows in all (one at least), or of max_chunk steps where every
-/// row has its own gradient: a single row has the same chunks either way, so its gradient alone has the same bits.
-inline std::vector<Chunk> chunks(const Rows& rows, bool per_row) {
+inline std::vector<Chunk> chunks_of(const Rows& rows, Steps steps, bool per_row) {
   std::vector<Chunk> all;
-  for (Index s0 = 0; s0 < rows.steps();) {
-    Index s1 = s0 + 1;
-    while (s1 < rows.steps() && (per_row ? s1 - s0 < max_chunk : rows.offset(s1 + 1) - rows.offset(s0) <= max_chunk)) ++s1;
-    all.push_back({s0, s1, rows.offset(s0), rows.offset(s1) - rows.offset(s0)});
-    s0 = s1;
-  }
+  for (Steps s : chunk_steps(rows, steps, per_row)) all.push_back({s.begin, s.end, rows.offset(s.begin), rows.offset(s.end) - rows.offset(s.begin)});
   return all;
 }
+
 /// The gates of part of a chunk's rows from the c and h that a light tape keeps, by the forward pass's own kernel: the same bits.
 /// `scratch`: recompute_scratch() values.
 template <class Real>

@@ -27,7 +27,7 @@ struct LayerInput {
   Sequence<const Real> x;      // used where below is empty
   Index size;                  // I
   const Real* below[2] = {};   // h of every step of each direction below, [total rows]
-  Index below_directions = 0, below_row = 0;
+  Index below_directions = 0, below_row = 0, below_first = 0;  // below[0] is h of packed row `below_first`
   Dropout dropout = {};        // of the outputs below
 
   /// Writes the inputs of step s of a direction for positions [begin, end) to out [row][I].
@@ -42,7 +42,7 @@ struct LayerInput {
         const Index H = size / below_directions;
         for (Index d = 0; d < below_directions; ++d) {
           const Index step = rows->time(t, position, d == 1);  // the reverse direction was at t in its step length - 1 - t
-          std::copy_n(below[d] + (rows->offset(step) + position) * below_row, H, out + d * H);
+          std::copy_n(below[d] + (rows->offset(step) + position - below_first) * below_row, H, out + d * H);
         }
         drop(position, t, out);
       }

@@ -10,9 +10,9 @@ constexpr Index block_rows = 96;
 
 /// Rows from `row` on, up to `limit`, whose states before lie as far apart as the rows themselves: those of step s, and of the
 /// steps after it while no row ends.
-Index run_end(const Rows& rows, Index s, Index limit) {
+Index run_end(const Rows& rows, Index first_step, Index s, Index limit) {
   Index end = rows.offset(s + 1);
-  for (Index next = s + 1; s > 0 && end < limit && rows.active(next - 1) == rows.active(s - 1); ++next) end = rows.offset(next + 1);
+  for (Index next = s + 1; s > first_step && end < limit && rows.active(next - 1) == rows.active(s - 1); ++next) end = rows.offset(next + 1);
   return std::min(end, limit);
 }
 
@@ -31,7 +31,7 @@ void recompute_gates(const DirectionBackward<Real>& d, const Chunk& chunk, Range
   for (Index row = chunk.first_row + part.begin, s = chunk.s0; row < end;) {
     while (d.rows.offset(s + 1) <= row) ++s;
     const Index position = row - d.rows.offset(s);
-    const Index n = run_end(d.rows, s, std::min(end, row + block_rows)) - row;
+    const Index n = run_end(d.rows, d.steps.begin, s, std::min(end, row + block_rows)) - row;
     for (Index r = row, step = s; r < row + n; ++step) {
       const Index first = r - d.rows.offset(step), last = std::min(d.rows.active(step), row + n - d.rows.offset(step));
       d.input.gather(step, first, last, d.reverse, x + (r - row) * p.I);

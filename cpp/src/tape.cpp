@@ -1,5 +1,7 @@
 #include "tape.hpp"
 
+#include <stdexcept>
+
 namespace eigenlstm {
 
 template <class Real>
@@ -12,9 +14,7 @@ template <class Real>
 Index Tape<Real>::steps() const { return impl_->rows.time_steps(); }
 template <class Real>
 std::size_t Tape<Real>::bytes() const {
-  Index values = 0;
-  for (const DirectionTape<Real>& d : impl_->directions) values += d.gates.size() + d.c.size() + d.h.size() + d.c0.size() + d.h0.size();
-  return std::size_t(values) * sizeof(Real);
+  return impl_->plan.bytes;
 }
 
 template <class Real>
@@ -24,6 +24,7 @@ void Tape<Real>::trace(Index index, Traced what, Sequence<Real> out) const {
   const Index D = tape.lstm.directions(), gate = Index(what);
   const Padded<Real> p(direction_shape(tape.lstm.options(), index / D, index % D));
   const DirectionTape<Real>& kept = tape.directions[index];
+  if (tape.plan.kind != Memory::full) throw std::logic_error("Tape::trace: the tape must be full");
   const Real* state = what == Traced::c ? kept.c.data() : what == Traced::h ? kept.h.data() : nullptr;
   for (Index position = 0; position < rows.batch_size(); ++position) {
     for (Index s = 0; s < rows.time_steps(); ++s) {

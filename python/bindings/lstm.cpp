@@ -13,6 +13,7 @@ namespace {
 
 using eigenlstm::LSTM;
 using eigenlstm::LSTMOptions;
+using eigenlstm::Memory;
 using eigenlstm::Sequence;
 using eigenlstm::State;
 using eigenlstm::Stream;
@@ -66,9 +67,14 @@ std::optional<py::array_t<Real, py::array::c_style>> state_array(py::handle valu
   return py::array_t<Real, py::array::c_style>(array);
 }
 
+Memory memory_of(py::handle value) {
+  if (py::isinstance<py::str>(value)) return {value.cast<std::string>() == "light" ? Memory::light : Memory::full};
+  return {Memory::limited, value.cast<std::size_t>()};
+}
+
 template <class Real>
 py::tuple forward(const LSTM<Real>& lstm, const PyWeights<Real>& weights, py::handle x_in, py::handle h0, py::handle c0,
-                  py::handle lengths_in, bool time_major, bool with_tape, std::optional<std::uint64_t> seed, bool light) {
+                  py::handle lengths_in, bool time_major, bool with_tape, std::optional<std::uint64_t> seed, py::handle memory_in) {
   const char* where = "LSTM.forward";
   const LSTMOptions& o = lstm.options();
   auto x = real_array<Real>(x_in, where, "x");
@@ -79,6 +85,7 @@ py::tuple forward(const LSTM<Real>& lstm, const PyWeights<Real>& weights, py::ha
   if (!lengths_in.is_none()) lengths.emplace(py::reinterpret_borrow<py::object>(lengths_in));
   if (lengths && (lengths->ndim() != 1 || lengths->shape(0) != B)) shape_error(where, "lengths", "(" + std::to_string(B) + ",)", *lengths);
 
+  const Memory memory = memory_of(memory_in);
   auto y = new_sequence<Real>(B, T, D * o.hidden_size, time_major);
   const py::array::ShapeContainer state_shape{o.num_layers * D, B, o.hidden_size};
   py::array_t<Real> h(state_shape), c(state_shape);
@@ -91,7 +98,7 @@ py::tuple forward(const LSTM<Real>& lstm, const PyWeights<Real>& weights, py::ha
     const Index* length_data = lengths ? reinterpret_cast<const Index*>(lengths->data()) : nullptr;
     py::gil_scoped_release release;
     lstm.forward(weights.packed, B, T, xs, length_data, initial, ys, final, with_tape ? &tape : nullptr, seed,
-                 light ? eigenlstm::Memory::light : eigenlstm::Memory::full);
+                 memory);
   }
   if (!with_tape) return py::make_tuple(std::move(y), std::move(h), std::move(c));
   return py::make_tuple(std::move(y), std::move(h), std::move(c), PyTape<Real>{std::move(tape), std::move(x), time_major, o});
@@ -195,7 +202,7 @@ void register_classes(py::module_& m, const std::string& suffix) {
   py::class_<PyWeights<Real>>(m, ("Weights" + suffix).c_str(), "Packed weights: an immutable copy of the parameters.");
 
   py::class_<PyTape<Real>>(m, ("Tape" + suffix).c_str(), "What LSTM.forward keeps for LSTM.backward. It refers to x, which must not be changed before.")
-      .def_property_readonly("nbytes", [](const PyTape<Real>& t) { return t.tape->bytes(); }, "Bytes that the tape holds.")
+      .def_property_readonly("nbytes", [](const PyTape<Real>& t) { return t.tape->bytes(); }, "Bytes that the tape holds, with what backward computes again at a time; without x.")
       .def("trace", &trace<Real>, py::arg("direction"), py::arg("name"), "i, f, g, o, c or h of every step of one direction: (B, T, H).");
 
   py::class_<PyStream<Real>>(m, ("Stream" + suffix).c_str(), "A streaming session: see eigenlstm.LSTM.stream.")
@@ -225,8 +232,8 @@ void register_classes(py::module_& m, const std::string& suffix) {
              return PyWeights<Real>{lstm.pack(data, for_backward)};
            }, py::arg("params"), py::arg("for_backward"), "Pack the flat parameters.")
       .def("forward", &forward<Real>, py::arg("weights"), py::arg("x"), py::arg("h0"), py::arg("c0"), py::arg("lengths"), py::arg("time_major"),
-           py::arg("tape"), py::arg("seed"), py::arg("light"),
-           "(y, h, c), and where `tape` one, light or full. `seed`: of the random masks, or None for none.")
+           py::arg("tape"), py::arg("seed"), py::arg("memory"),
+           "(y, h, c), and where `tape` one that keeps `memory`: \"full\", \"light\" or a number of bytes. `seed`: of the random masks, or None for none.")
       .def("backward", &backward<Real>, py::arg("tape"), py::arg("dy"), py::arg("dh"), py::arg("dc"), py::arg("grads"), py::arg("need_dx"),
            py::arg("per_row"), "(dx, dh0, dc0, None); adds to grads. `per_row`: each row's gradients (B, num_parameters) in place of None.")
       .def("stream", [](const Core& lstm, const PyWeights<Real>& weights, Index batch_size) {

@@ -49,7 +49,7 @@ class _Tape(Generic[_Real]):
     """What LSTM.forward keeps for LSTM.backward. It keeps its own x."""
     @property
     def nbytes(self) -> int:
-        """Bytes that the tape holds."""
+        """Bytes that the tape holds, with what backward computes again at a time; without x."""
     def trace(self, direction: int, name: str) -> NDArray[_Real]:
         """i, f, g, o, c or h of every step of one direction: (B, T, H)."""
 
@@ -81,8 +81,8 @@ class _LSTM(Generic[_Real]):
     def pack(self, params: NDArray[_Real], for_backward: bool) -> _Weights[_Real]:
         """Pack the flat parameters."""
     def forward(self, weights: _Weights[_Real], x: NDArray[_Real], h0: _Optional[_Real], c0: _Optional[_Real],
-                lengths: NDArray[np.int64] | None, time_major: bool, tape: bool, seed: int | None, light: bool) -> tuple[Any, ...]:
-        """(y, h, c), and where `tape` one, light or full. `seed`: of the random masks, or None for none."""
+                lengths: NDArray[np.int64] | None, time_major: bool, tape: bool, seed: int | None, memory: str | int) -> tuple[Any, ...]:
+        """(y, h, c), and where `tape` one that keeps `memory`: "full", "light" or a number of bytes. `seed`: of the random masks, or None for none."""
     def backward(self, tape: _Tape[_Real], dy: _Optional[_Real], dh: _Optional[_Real], dc: _Optional[_Real], grads: NDArray[_Real],
                  need_dx: bool, per_row: bool) -> tuple[_Optional[_Real], NDArray[_Real], NDArray[_Real], _Optional[_Real]]:
         """(dx, dh0, dc0, None); adds to grads. `per_row`: each row's gradients (B, num_parameters) in place of None."""

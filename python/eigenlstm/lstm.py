@@ -54,6 +54,8 @@ class LSTM(Layer):
     -----
     Results are bitwise the same for any number of threads, any batch that a row is in, any order of the rows, any chunking of time
     with carried state, and step by step through `stream`; inference gives the bits of `forward`.
+    Truncated backpropagation through k steps (Williams, Peng 1990): call `forward` on chunks of k steps, each with the state that the
+    one before gave, and `backward` on each chunk's tape without `dstate`; handing ``(dh0, dc0)`` back as `dstate` truncates nothing.
     NaN in x makes NaN of that row from that step on, and of no other.
     """
 
@@ -156,17 +158,20 @@ class LSTM(Layer):
         ----------
         seed : int, 64 bits, or None
             The key of the random masks, where there are any; None draws one from the layer's own.
-        memory : "full" or "light"
+        memory : "full", "light" or int
             What the tape keeps of every step: "full": h, c and the gates, 6H values; "light": h and c, a third of it, and `backward`
-            computes the gates again. The gradients are the same to the bit. ``tape.nbytes`` counts what it keeps, x apart.
+            computes the gates again. A number of bytes is a bound on ``tape.nbytes``, for any T: full or light where they fit, else the
+            states at some steps, between which `backward` runs forward again, a segment at a time. The gradients are the same to the
+            bit. ``tape.nbytes`` counts what the tape keeps and the segment that `backward` computes again, but not x.
         """
-        if not (isinstance(memory, str) and memory in ("full", "light")):
-            raise ValueError(f"LSTM.forward: memory must be 'full' or 'light', got {memory!r}")
+        if not (memory in ("full", "light") if isinstance(memory, str) else isinstance(memory, (int, np.integer)) and 0 <= memory < 2**63
+                and not isinstance(memory, bool)):
+            raise ValueError(f"LSTM.forward: memory must be 'full', 'light' or a number of bytes, got {memory!r}")
         if not training:
             return *self(x, state, lengths), None
         if seed is None and self.stochastic:
             seed = self._next_seed()
-        y, h, c, tape = self._run(x, state, lengths, True, seed, memory == "light")
+        y, h, c, tape = self._run(x, state, lengths, True, seed, memory)
         return y, (h, c), tape
 
     def backward(self, tape, dy, dstate=None, *, need_dx=True, per_row=False):
@@ -183,7 +188,8 @@ class LSTM(Layer):
         per_row : bool
             True: ``dx, (dh0, dc0), grads`` with each row's own gradients, dict name -> (B, ...), as differential privacy and
             influence functions need them; nothing is added to `grads`. Each is, to the bit, what that row alone
-            would give (random masks apart, which depend on the place in the batch).
+            would give (random masks apart, which depend on the place in the batch; to rounding where `memory` cut time into
+            segments).
         """
         if not isinstance(tape, _TAPES[self._dtype.name]):
             raise TypeError(f"LSTM.backward: tape must come from forward of a {self._dtype} LSTM with training=True, "
@@ -206,7 +212,7 @@ class LSTM(Layer):
         """
         return self._core.stream(self._weights(False), positive_int(batch_size, "LSTM.stream: batch_size"))
 
-    def _run(self, x, state, lengths, with_tape, seed=None, light=False):
+    def _run(self, x, state, lengths, with_tape, seed=None, memory="full"):
         x = as_array(x, self._dtype, "LSTM.forward")
         if with_tape:
             x = np.array(x)  # the tape's own: next to the gates that it keeps, this costs little
@@ -215,7 +221,7 @@ class LSTM(Layer):
             if x.ndim != 3:
                 raise ValueError(f"LSTM.forward: x must have 3 axes, got shape {x.shape}")
             lengths = as_lengths(lengths, x.shape[self.time_major], x.shape[1 - self.time_major], "LSTM.forward")
-        return self._core.forward(self._weights(with_tape), x, h0, c0, lengths, self.time_major, with_tape, seed, light)
+        return self._core.forward(self._weights(with_tape), x, h0, c0, lengths, self.time_major, with_tape, seed, memory)
 
     def _pair(self, state, where, name, prefix):
         if state is None:

@@ -42,7 +42,7 @@ def check_rows(case):
     assert set(rows) == set(run.lstm.grads)
     for name, value in rows.items():
         assert value.shape == (case.B, *whole[name].shape) and value.dtype == case.dtype
-        assert relative_error(value.sum(0), whole[name].astype(np.float64)) < 4 * TOLERANCE[case.dtype][1], name
+        assert relative_error(value.sum(0), whole[name].astype(np.float64)) < 10 * TOLERANCE[case.dtype][1], name
     for b in range(case.B):
         alone = one_row(run, b)
         *_, tape = alone.forward()

@@ -40,7 +40,7 @@ def check_trace(case):
     for name, values in expected.items():
         got = run.layout(trace[name])
         assert got.dtype == case.dtype and got.shape == values.shape, name
-        assert relative_error(got, values) < 2 * TOLERANCE[case.dtype][0], name
+        assert relative_error(got, values) < 10 * TOLERANCE[case.dtype][0], name
         for b, length in enumerate(run.lengths if case.ragged else []):
             assert not got[b, length:].any(), name
 

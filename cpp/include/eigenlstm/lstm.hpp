@@ -52,9 +52,16 @@ class Weights;
 /// What a step computes: the gates after activation, the cell, the output.
 enum class Traced { i, f, g, o, c, h };
 
-/// How much forward() keeps: `full`: h, c and gates of every step; `light`: h and c, a third of it, and backward() computes the
-/// gates again. The gradients are the same bits.
-enum class Memory { full, light };
+/// How much forward() keeps. The gradients are the same bits.
+struct Memory {
+  enum Kind {
+    full,    // h, c and gates of every step
+    light,   // h and c, a third of it: backward() computes the gates again
+    limited  // what fits in `bytes`: full, light, or the states at some steps, between which backward() runs forward again
+  };
+  Kind kind = full;
+  std::size_t bytes = 0;
+};
 
 /// What forward() keeps for backward(): a value that does not change. It refers to x, which must outlive it unchanged.
 template <class Real>
@@ -79,10 +86,10 @@ class LSTM {
   /// Rows past their length give zeros in y and keep their state; a reverse direction starts at each row's own end.
   /// `tape`: null, or where to leave what backward() needs (the weights must then be packed for backward).
   /// `seed`: of the random masks of training; none: no masks.
-  /// Throws std::invalid_argument for a bad length, Interrupted (threads.hpp), std::bad_alloc.
+  /// Throws std::invalid_argument for a bad length or too few bytes of memory, Interrupted (threads.hpp), std::bad_alloc.
   void forward(std::shared_ptr<const Weights<Real>> weights, Index B, Index T, Sequence<const Real> x, const Index* lengths,
                State<const Real> initial, Sequence<Real> y, State<Real> final,
-               std::unique_ptr<Tape<Real>>* tape = nullptr, std::optional<std::uint64_t> seed = {}, Memory memory = Memory::full) const;
+               std::unique_ptr<Tape<Real>>* tape = nullptr, std::optional<std::uint64_t> seed = {}, Memory memory = {}) const;
 
   /// The gradients of a scalar with dy = d/dy and dfinal = d/d(final state): writes dx and dinitial (where not null)
   /// and adds the parameters' to `dparameters`. dy.data may be null: zeros.
@@ -123,6 +130,7 @@ template <class Real>
 class Tape {
  public:
   ~Tape();
+  /// What it holds, with what backward() computes again at a time; without x.
   std::size_t bytes() const;
   Index batch_size() const;
   Index steps() const;

@@ -1,0 +1,96 @@
+#include "checkpoints.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <stdexcept>
+#include <string>
+
+#include "weights.hpp"
+
+namespace eigenlstm {
+namespace {
+
+/// Values in a row of all directions of some layers: of h and of c, and of the gates.
+struct RowSize {
+  Index state = 0, gates = 0;
+};
+
+template <class Real>
+RowSize row_size(const LSTMOptions& options, Layers layers) {
+  RowSize size;
+  for (Index layer = layers.begin; layer < layers.end; ++layer) {
+    const Padded<Real> p(direction_shape(options, layer, 0));
+    const Index D = options.bidirectional ? 2 : 1;
+    size.state += D * p.row;
+    size.gates += D * p.gates();
+  }
+  return size;
+}
+
+/// Values of a tape of `n` rows, with the states before them.
+Index tape_values(RowSize size, Index n, Index B, bool gates) { return 2 * (n + B) * size.state + (gates ? n * size.gates : 0); }
+
+/// Segments of n chunks each.
+std::vector<Steps> cut(const std::vector<Steps>& chunks, Index n) {
+  std::vector<Steps> segments;
+  for (std::size_t i = 0; i < chunks.size(); i += n)
+    segments.push_back({chunks[i].begin, chunks[std::min(i + n, chunks.size()) - 1].end});
+  return segments;
+}
+
+template <class Real>
+std::size_t bytes_of(const LSTMOptions& options, const Rows& rows, const Checkpoints& plan) {
+  const Index B = rows.batch_size(), D = options.bidirectional ? 2 : 1;
+  Index states = Index(plan.segments.size()) * 2 * B * options.num_layers * D * options.hidden_size, segment = 0, rows_in_segment = 0;
+  for (Steps s : plan.segments) rows_in_segment = std::max(rows_in_segment, rows.offset(s.end) - rows.offset(s.begin));
+  for (Layers group : layer_groups(options, plan)) {
+    const RowSize size = row_size<Real>(options, group);
+    segment = std::max(segment, tape_values(size, rows_in_segment, B, plan.segment_gates));
+    if (group.end < options.num_layers) states += rows.total() * size.state;  // h for the layer above
+  }
+  return std::size_t(states + segment) * sizeof(Real);
+}
+
+}  // namespace
+
+std::vector<Steps> chunk_steps(const Rows& rows, Steps steps, bool per_row) {
+  std::vector<Steps> all;
+  for (Index s0 = steps.begin; s0 < steps.end;) {
+    Index s1 = s0 + 1;
+    while (s1 < steps.end && (per_row ? s1 - s0 < max_chunk : rows.offset(s1 + 1) - rows.offset(s0) <= max_chunk)) ++s1;
+    all.push_back({s0, s1});
+    s0 = s1;
+  }
+  return all;
+}
+
+template <class Real>
+Checkpoints plan_tape(const LSTMOptions& options, const Rows& rows, Memory memory) {
+  const RowSize all = row_size<Real>(options, {0, options.num_layers});
+  Checkpoints plan;
+  std::size_t least = std::numeric_limits<std::size_t>::max();
+  for (Memory::Kind kind : {Memory::full, Memory::light}) {
+    plan.kind = kind;
+    plan.bytes = std::size_t(tape_values(all, rows.total(), rows.batch_size(), kind == Memory::full)) * sizeof(Real);
+    if (memory.kind == Memory::limited ? plan.bytes <= memory.bytes : memory.kind == kind) return plan;
+    least = plan.bytes;
+  }
+  plan.kind = Memory::limited;
+  const std::vector<Steps> chunks = chunk_steps(rows, {0, rows.steps()}, false);
+  for (bool gates : {true, false}) {
+    plan.segment_gates = gates;
+    for (Index n = Index(chunks.size()); n > 0; --n) {
+      plan.segments = cut(chunks, n);
+      plan.bytes = bytes_of<Real>(options, rows, plan);
+      if (plan.bytes <= memory.bytes) return plan;
+      least = std::min(least, plan.bytes);
+    }
+  }
+  throw std::invalid_argument("LSTM.forward: memory must be at least " + std::to_string(least) + " bytes for this batch, got " +
+                              std::to_string(memory.bytes));
+}
+
+template Checkpoints plan_tape<float>(const LSTMOptions&, const Rows&, Memory);
+template Checkpoints plan_tape<double>(const LSTMOptions&, const Rows&, Memory);
+
+}  // namespace eigenlstm

@@ -1,0 +1,53 @@
+// Tapes that fit in a number of bytes.
+//
+// Time is cut into segments. forward() keeps the states before each; backward() takes the segments from the last to the first, runs
+// each forward again with a tape of its own, full or light, and then backward. Segments are whole chunks of the backward pass, so that
+// its sums, and with them the gradients, are the same bits.
+//
+// A unidirectional stack runs all layers of a segment together. Of two directions each runs through the whole sequence before the
+// layer above can start: there every layer is cut by itself, and h of the layers below the last one is kept.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "eigenlstm/lstm.hpp"
+#include "rows.hpp"
+
+namespace eigenlstm {
+
+/// Steps [begin, end) of all rows.
+struct Steps {
+  Index begin, end;
+};
+
+/// Layers [begin, end), cut together.
+struct Layers {
+  Index begin, end;
+};
+
+struct Checkpoints {
+  Memory::Kind kind = Memory::full;  // full and light keep all steps: no segments
+  std::vector<Steps> segments;
+  bool segment_gates = false;        // whether the tape of a segment is full
+  std::size_t bytes = 0;             // of the tape, with that of the largest segment
+};
+
+/// What keeps most among what fits in memory.bytes; throws std::invalid_argument where nothing does.
+template <class Real>
+Checkpoints plan_tape(const LSTMOptions& options, const Rows& rows, Memory memory);
+
+/// The layers that are cut together, from the first to the last.
+inline std::vector<Layers> layer_groups(const LSTMOptions& options, const Checkpoints& plan) {
+  if (plan.segments.empty() || !options.bidirectional) return {{0, options.num_layers}};
+  std::vector<Layers> groups;
+  for (Index layer = 0; layer < options.num_layers; ++layer) groups.push_back({layer, layer + 1});
+  return groups;
+}
+
+/// Steps that a chunk of the backward pass has, as many as have max_chunk rows in all (one at least); or max_chunk steps where each
+/// row has its own gradient: a single row has the same chunks either way, so its gradient alone has the same bits.
+constexpr Index max_chunk = 256;
+std::vector<Steps> chunk_steps(const Rows& rows, Steps steps, bool per_row);
+
+}  // namespace eigenlstm
