@@ -121,6 +121,13 @@ def test_bce_is_exact_far_out():
         assert each[5][0] == pytest.approx(np.log(2), rel=1e-6)
 
 
+def test_slopes_at_the_kink_are_zero():
+    y = np.array([1.0, -2.0], np.float32)
+    for loss in (losses.MAE(), losses.Quantile([0.9])):
+        value, dy = loss(y, y)
+        assert value == 0 and not dy.any()
+
+
 def test_nse_of_a_call_is_one_minus_the_efficiency():
     rng = np.random.default_rng(0)
     y_true, y_pred = rng.gamma(2, size=(30, 9)), rng.gamma(2, size=(30, 9))
