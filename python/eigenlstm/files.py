@@ -56,7 +56,10 @@ def write_atomically(path, data):
     """Replace the file `path` by `data`: a kill at any moment leaves the old file or the new one."""
     path = os.path.realpath(os.fspath(path))
     temporary = f"{path}.{os.urandom(6).hex()}.tmp"
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    except OSError as error:  # the caller knows nothing of the temporary file
+        raise OSError(error.errno, error.strerror, path) from None
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

@@ -283,7 +283,7 @@ class Forecaster:
             raise ValueError(f"{where}: times are needed, the forecaster was trained with them")
         if fitted and len(values) < self.window + self.season:
             raise ValueError(f"{where}: {len(values)} values are too few, a forecast needs the last "
-                             f"{self.window + self.season}")
+                             f"{self.window + self.season}; give more")
         return values, times, exog
 
     # -- files ----------------------------------------------------------------------------------

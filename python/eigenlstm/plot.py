@@ -29,6 +29,7 @@ def history(history, *, path=None):
                 axes.plot(epochs, [logs[key] for logs in history], label=label)
         axes.set_ylabel(name)
         axes.legend()
+    figure.axes[-1].xaxis.get_major_locator().set_params(integer=True)
     figure.axes[-1].set_xlabel("epoch")
     return _finished(figure, path)
 

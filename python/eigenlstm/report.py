@@ -130,7 +130,7 @@ def _finish(axes, title, unit, series=None):
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#e5e5e5", lw=0.6)
     axes.set_axisbelow(True)
-    axes.legend(frameon=False, fontsize=9)
+    axes.legend(fontsize=9, framealpha=0.85, edgecolor="none")  # legible where no place is free of curves
     axes.set_ylabel(unit)
     if series is not None:
         if series.times is None:

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -50,6 +51,7 @@ class Run:
     def __init__(self, model, loss, optimizer, *, metrics, callbacks, clip_norm, clip_value, tbptt,
                  stateful, ema, seed, settings):
         self.model, self.optimizer = model, optimisers.get(optimizer)
+        callbacks = _checked_callbacks(callbacks)
         self.epoch, self.epochs, self.step, self.seed = 0, None, 0, seed
         self.logs, self.history = {}, History()
         self._settings = settings
@@ -248,6 +250,17 @@ class Run:
         differing = [f"{name} was {was!r}, is {now!r}" for name, was, now in pairs if was != now]
         if differing:
             raise ValueError("; ".join(differing))
+
+
+def _checked_callbacks(callbacks):
+    """`callbacks` as a list, found to be functions before the first step rather than after the first epoch."""
+    if not isinstance(callbacks, Iterable):
+        raise TypeError(f"fit: callbacks must be a list of functions f(run), got {callbacks!r}")
+    callbacks = list(callbacks)
+    for callback in callbacks:
+        if not callable(callback):
+            raise TypeError(f"fit: callbacks must be a list of functions f(run), got one that is {callback!r}")
+    return callbacks
 
 
 def loss_share(keeps_time, x, lengths, weight):

@@ -32,14 +32,17 @@ class Group(Layer):
         for layer in self.layers:
             layer._parent = where
 
+    def forward(self, *_, **__):
+        raise TypeError(f"{type(self).__name__} has no forward: call its layers, the wiring between them is the caller's")
+
     def _check_member(self, layer, where):
         if not isinstance(layer, Layer):
             raise TypeError(f"{where} must be a layer, got {type(layer).__name__}")
         if layer._parent is not None:
-            raise ValueError(f"{where}, a {type(layer).__name__}, is part of a {layer._parent} "
+            raise ValueError(f"{where} ({type(layer).__name__}) is part of a {layer._parent} "
                              "already; a layer has one home (copy.deepcopy makes another)")
         if sum(layer is other for other in self.layers) > 1:
-            raise ValueError(f"{where}, a {type(layer).__name__}, is given twice")
+            raise ValueError(f"{where} ({type(layer).__name__}) is given twice")
 
     def _bind(self, store, offset):
         """Takes the values along: the layers move into `store` one after the other."""
@@ -155,7 +158,7 @@ class Sequential(Group):
         if isinstance(layer, Group) and not isinstance(layer, Sequential):
             raise TypeError(f"{where} is a Group, which has no forward")
         if getattr(layer, "time_major", False):
-            raise ValueError(f"{where}, a {type(layer).__name__}, has time_major=True; "
+            raise ValueError(f"{where} ({type(layer).__name__}) has time_major=True; "
                              "a Sequential is batch-major")
 
     @property

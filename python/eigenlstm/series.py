@@ -1,6 +1,7 @@
 """A series from a CSV file: its values, its times, and the step between them."""
 
 import csv
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -9,6 +10,7 @@ import numpy as np
 
 _MISSING = {"", "na", "n/a", "nan", "null", "none", "-", "?"}
 _DELIMITERS = ",;\t|"
+_YEAR_MONTH = re.compile(r"\d{4}-\d{2}")
 
 
 class SeriesError(ValueError):
@@ -100,7 +102,7 @@ def read_csv(path, column, *, time_column=None, time_format=None, exog=(), fill=
     path : path of UTF-8 text with a header row, cells divided by comma, semicolon, tab or bar
     column : str
     time_column : str, optional
-        ISO 8601 times, or times in `time_format` (as of ``datetime.strptime``), ascending and
+        ISO 8601 times (a month may be 2017-01), or times in `time_format` (as of ``datetime.strptime``), ascending and
         evenly spaced; calendar months, quarters and years count as even. Times with an offset are
         turned into UTC.
     exog : names of further columns of numbers
@@ -217,6 +219,8 @@ def _times(cells, name, rows, time_format):
         try:
             if time_format is not None:
                 moment = datetime.strptime(cell, time_format)
+            elif _YEAR_MONTH.fullmatch(cell):
+                moment = datetime.fromisoformat(f"{cell}-01")
             else:  # before Python 3.11 fromisoformat did not take a Z
                 moment = datetime.fromisoformat(cell[:-1] + "+00:00" if cell.endswith("Z") else cell)
         except ValueError:
@@ -225,7 +229,12 @@ def _times(cells, name, rows, time_format):
                 "for example --time-format '%d.%m.%Y %H:%M'"
             raise SeriesError(f"line {rows[i][0]}: column {name!r} has {_short(cell)}, which is not "
                               f"{expected}") from None
-        if moment.tzinfo is not None:
+        has_offset = moment.tzinfo is not None
+        if i and has_offset != times_have_offsets:
+            raise SeriesError(f"line {rows[i][0]}: column {name!r} has {_short(cell)}, with{'' if has_offset else 'out'} "
+                              "a UTC offset, unlike the rows before; write all times with it or none")
+        times_have_offsets = has_offset
+        if has_offset:
             moment = moment.astimezone(timezone.utc).replace(tzinfo=None)
         times[i] = np.datetime64(moment.replace(microsecond=0), "s")
     return times

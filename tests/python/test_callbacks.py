@@ -162,6 +162,8 @@ def test_hooks_are_called_in_their_order():
     (lambda: el.plateau(factor=1), ValueError, "plateau: factor must lie between 0 and 1"),
     (lambda: fit(model(), [el.early_stopping(monitor="val_loss")]), ValueError,
      "early_stopping: there is no 'val_loss' in the logs, only epoch, loss, lr, seconds"),
+    (lambda: fit(model(), [print, 5]), TypeError, r"fit: callbacks must be a list of functions f\(run\), got one that is 5"),
+    (lambda: fit(model(), 5), TypeError, r"fit: callbacks must be a list of functions f\(run\), got 5"),
 ])
 def test_wrong_calls(call, error, message):
     with pytest.raises(error, match=message):

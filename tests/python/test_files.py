@@ -206,5 +206,6 @@ def test_a_new_file_has_the_permissions_of_any_other_and_links_stay(tmp_path):
 def test_a_missing_file_is_an_ordinary_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         el.load(tmp_path / "none")
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError) as caught:
         files.write_atomically(tmp_path / "no folder" / "file", b"")
+    assert caught.value.filename == str(tmp_path / "no folder" / "file")  # and not the temporary one

@@ -15,6 +15,7 @@ def test_the_curves_of_a_history(tmp_path):
     assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "mae"]
     lines = [line.get_ydata().tolist() for line in figure.axes[0].lines]
     assert lines == [[1, 1 / 2, 1 / 3], [3, 3 / 2, 1]]
+    assert all(tick == int(tick) for tick in figure.axes[1].get_xticks())
     assert (tmp_path / "h.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(ValueError, match="empty"):
         el.plot.history([])

@@ -35,6 +35,7 @@ def test_quoted_cells_may_hold_the_delimiter(tmp_path):
 
 @pytest.mark.parametrize("times, step, following", [
     (["2020-01-31", "2020-02-29", "2020-03-31", "2020-04-30"], "1 month", "2020-05-31"),
+    (["2020-01", "2020-02", "2020-03", "2020-04"], "1 month", "2020-05-01"),
     (["2020-01-15", "2020-04-15", "2020-07-15", "2020-10-15"], "3 months", "2021-01-15"),
     (["2019-03-01", "2020-03-01", "2021-03-01", "2022-03-01"], "1 year", "2023-03-01"),
     (["2020-02-03", "2020-02-10", "2020-02-17", "2020-02-24"], "1 week", "2020-03-02"),
@@ -98,6 +99,7 @@ def test_bad_files_are_refused_in_one_line(tmp_path, text, message):
     (["2020-01-01", "2020-01-02", "2020-01-03", "2020-01-03T05:00"], "not evenly spaced"),
     (["2020-01-01", "tomorrow", "2020-01-03"], "line 3: column 't' has 'tomorrow'.*--time-format"),
     (["2020-01-01", "2020-01-02"], "too few"),
+    (["2020-01-01T00:00", "2020-01-02T00:00Z"], "line 3: column 't' has .*, with a UTC offset, unlike the rows before"),
     (["2020-01-01", "2020-01-02", "2021-01-03"], "missing"),
 ])
 def test_bad_times_are_refused(tmp_path, times, message):
