@@ -82,7 +82,10 @@ class _LSTM(Generic[_Real]):
         """Pack the flat parameters."""
     def forward(self, weights: _Weights[_Real], x: NDArray[_Real], h0: _Optional[_Real], c0: _Optional[_Real],
                 lengths: NDArray[np.int64] | None, time_major: bool, tape: bool, seed: int | None, memory: str | int) -> tuple[Any, ...]:
-        """(y, h, c), and where `tape` one that keeps `memory`: "full", "light" or a number of bytes. `seed`: of the random masks, or None for none."""
+        """(y, h, c), and where `tape` one that keeps `memory`: "full", "light" or a number of bytes.
+
+        `seed`: of the random masks, or None for none.
+        """
     def backward(self, tape: _Tape[_Real], dy: _Optional[_Real], dh: _Optional[_Real], dc: _Optional[_Real], grads: NDArray[_Real],
                  need_dx: bool, per_row: bool) -> tuple[_Optional[_Real], NDArray[_Real], NDArray[_Real], _Optional[_Real]]:
         """(dx, dh0, dc0, None); adds to grads. `per_row`: each row's gradients (B, num_parameters) in place of None."""
