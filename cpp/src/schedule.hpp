@@ -14,7 +14,7 @@ inline double layer_work(const DirectionShape& shape, Index directions, const Ro
 }
 
 /// Below this many multiply-adds a second thread costs more than it gives.
-constexpr double min_work_per_member = 4e6;
+constexpr double min_work_per_member = 1.2e7;
 
 /// Threads worth having for `work` multiply-adds.
 inline int useful_threads(double work) {
