@@ -16,7 +16,7 @@ constexpr double value_work = 16;  // a value of a step costs, by its memory tra
 template <class F>
 void by_chunks(Index n, F f) {
   const Index tasks = (n + chunk - 1) / chunk;
-  for_tasks(tasks, task_threads(tasks, value_work * double(n)), [=](Index task, int) {
+  for_tasks<true>(tasks, task_threads(tasks, value_work * double(n)), [=](Index task, int) {
     const Index begin = task * chunk;
     f(begin, std::min(chunk, n - begin));
   });

@@ -18,15 +18,16 @@ inline int task_threads(std::ptrdiff_t tasks, double work) {
 }
 
 /// Calls f(task, thread) for every task, on up to `threads` threads; `thread` counts from 0. f must not throw.
-/// Stops early, and throws Interrupted, when the interrupt check says so.
-template <class F>
+/// Stops early, and throws Interrupted, when the interrupt check says so; unless `to_the_end`, for work in place that
+/// may not be left half done.
+template <bool to_the_end = false, class F>
 void for_tasks(std::ptrdiff_t tasks, int threads, F&& f) {
   Team team(threads);
   team.run([&](int member) {
     const Range mine = share(tasks, member, team.size());
     for (std::ptrdiff_t task = mine.begin; task < mine.end && !team.stopped(); ++task) {
       f(task, member);
-      if (member == 0) team.poll();
+      if (!to_the_end && member == 0) team.poll();
     }
   });
   team.throw_if_stopped();

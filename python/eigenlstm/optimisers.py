@@ -68,8 +68,10 @@ class Optimiser:
         if layer is not self._layer:
             self._attach(layer)
         self.steps += 1
-        self._update(layer._flat_params, layer._flat_grads, self._ends, self._decay)
-        layer.touch()
+        try:
+            self._update(layer._flat_params, layer._flat_grads, self._ends, self._decay)
+        finally:  # Ctrl-C may come between the two
+            layer.touch()
 
     def _attach(self, layer):
         where = f"{type(self).__name__}.step"
