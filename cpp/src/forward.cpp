@@ -187,9 +187,11 @@ void run_layer(std::vector<DirectionForward<Real>>& directions, Arena& memory, T
   for (int g = 0; g < schedule.groups; ++g) barriers.emplace_back(schedule.members);
   for (int m = 0; m < schedule.team(); ++m) {
     const Assignment a = assign(schedule, m, rows, p.panels);
-    const Index n = active_rows(rows, a, first.steps.begin).count(), staged = n * projected_steps<Real>(n, first.steps);
-    const Index z_panels = n == staged && n != 1 ? 1 : a.panel_end - a.panel_begin;
-    scratch.push_back({memory.take<Real>(staged * p.I), memory.take<Real>(staged * z_panels * 4 * p.L)});
+    const Index n = active_rows(rows, a, first.steps.begin).count(), chunk = projected_steps<Real>(n, first.steps);
+    const Index panels = a.panel_end - a.panel_begin;
+    // z of all panels: of a chunk, or of a single row, as the last one of a ragged batch; else one tile.
+    const Index z_tiles = chunk > 1 ? n * chunk * panels : std::max(n, panels);
+    scratch.push_back({memory.take<Real>(n * chunk * p.I), memory.take<Real>(z_tiles * 4 * p.L)});
   }
   team.run([&](int m) {
     if (m >= schedule.team()) return;

@@ -1,5 +1,7 @@
 #include "memory.hpp"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -13,6 +15,13 @@
 
 namespace eigenlstm {
 namespace {
+
+/// Under AddressSanitizer every piece of an arena is an allocation of its own, and nothing is kept: it sees what runs over.
+#ifdef __SANITIZE_ADDRESS__
+constexpr bool watched = true;
+#else
+constexpr bool watched = false;
+#endif
 
 constexpr std::size_t alignment = 64, huge_page = std::size_t(2) << 20;
 
@@ -47,7 +56,7 @@ class Cache {
         return (a.data ? a.bytes : 0) < (b.data ? b.bytes : 0);
       });
       const std::size_t freed = slot.data ? slot.bytes : 0;
-      if (freed < bytes && held_ - freed + bytes <= max_held) {
+      if (!watched && freed < bytes && held_ - freed + bytes <= max_held) {
         held_ += bytes - freed;
         std::swap(slot.data, data);
         slot.bytes = bytes;
@@ -55,6 +64,9 @@ class Cache {
     }
     std::free(data);
   }
+
+  void lock() { mutex_.lock(); }
+  void unlock() { mutex_.unlock(); }
 
  private:
   struct Entry {
@@ -69,7 +81,11 @@ class Cache {
 
 // Never destroyed: blocks may be freed by destructors that run at exit.
 Cache& cache() {
-  static Cache* const c = new Cache;
+  static Cache* const c = [] {
+    // A child forked while another thread is in here would find the lock taken for ever.
+    pthread_atfork([] { cache().lock(); }, [] { cache().unlock(); }, [] { cache().unlock(); });
+    return new Cache;
+  }();
   return *c;
 }
 
@@ -97,6 +113,7 @@ void Block::release() noexcept {
 }
 
 void Arena::reset() {
+  if (watched) blocks_.clear();
   if (blocks_.size() > 1) {  // one block next time
     std::size_t total = 0;
     for (const Block& block : blocks_) total += block.bytes();
@@ -108,8 +125,8 @@ void Arena::reset() {
 
 void* Arena::take_bytes(std::size_t bytes) {
   bytes = round_up(std::max<std::size_t>(bytes, 1), alignment);
-  if (blocks_.empty() || used_ + bytes > blocks_.back().bytes()) {
-    blocks_.emplace_back(std::max<std::size_t>(bytes, 1 << 16));
+  if (watched || blocks_.empty() || used_ + bytes > blocks_.back().bytes()) {
+    blocks_.emplace_back(watched ? bytes : std::max<std::size_t>(bytes, 1 << 16));
     used_ = 0;
   }
   void* p = static_cast<char*>(blocks_.back().data()) + used_;
@@ -117,10 +134,19 @@ void* Arena::take_bytes(std::size_t bytes) {
   return p;
 }
 
-Arena& arena() {
-  thread_local Arena local;
-  local.reset();
-  return local;
+namespace {
+Arena& own_arena() {
+  thread_local Arena arena;
+  return arena;
 }
+}  // namespace
+
+Arena& arena() {
+  own_arena().reset();
+  return own_arena();
+}
+
+ArenaAside::ArenaAside() { std::swap(saved_, own_arena()); }
+ArenaAside::~ArenaAside() { std::swap(saved_, own_arena()); }
 
 }  // namespace eigenlstm

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <new>
 #include <vector>
 
 namespace eigenlstm {
@@ -25,12 +26,19 @@ class Block {
   std::size_t bytes_ = 0;
 };
 
+/// Bytes of n values; std::bad_alloc where there is no such number.
+template <class Real>
+std::size_t bytes_of(std::ptrdiff_t n) {
+  if (n < 0 || std::size_t(n) > (std::size_t(1) << 62) / sizeof(Real)) throw std::bad_alloc();
+  return std::size_t(n) * sizeof(Real);
+}
+
 /// An array of Real in a Block.
 template <class Real>
 class Buffer {
  public:
   Buffer() = default;
-  explicit Buffer(std::ptrdiff_t n) : block_(std::size_t(n) * sizeof(Real)), size_(n) {}
+  explicit Buffer(std::ptrdiff_t n) : block_(bytes_of<Real>(n)), size_(n) {}
   Real* data() const { return static_cast<Real*>(block_.data()); }
   std::ptrdiff_t size() const { return size_; }
 
@@ -44,7 +52,7 @@ class Buffer {
 class Arena {
  public:
   template <class Real>
-  Real* take(std::ptrdiff_t n) { return static_cast<Real*>(take_bytes(std::size_t(n) * sizeof(Real))); }
+  Real* take(std::ptrdiff_t n) { return static_cast<Real*>(take_bytes(bytes_of<Real>(n))); }
   void reset();
 
  private:
@@ -53,7 +61,19 @@ class Arena {
   std::size_t used_ = 0;       // of the last one
 };
 
-/// The calling thread's arena, reset. Calls do not nest.
+/// The calling thread's arena, reset. Calls do not nest, but for those within an ArenaAside.
 Arena& arena();
+
+/// For its lifetime the calling thread has another arena: a call may begin here while one is under way.
+class ArenaAside {
+ public:
+  ArenaAside();
+  ~ArenaAside();
+  ArenaAside(const ArenaAside&) = delete;
+  ArenaAside& operator=(const ArenaAside&) = delete;
+
+ private:
+  Arena saved_;
+};
 
 }  // namespace eigenlstm

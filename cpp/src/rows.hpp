@@ -52,13 +52,14 @@ class Rows {
   /// The time that step s of a direction is at, for one row.
   Index time(Index s, Index position, bool reverse) const { return reverse ? length(position) - 1 - s : s; }
 
-  /// Where part m of n starts when positions are split into contiguous parts of about equal total length.
+  /// Where part m of n starts when positions are split into contiguous parts of about equal total length. No part is empty
+  /// while there are rows enough: member 0 must have work to watch for an interrupt as long as the others work.
   Index split(Index m, Index n) const {
     if (!ragged()) return B_ * m / n;
     const Index target = total_ * m / n;
     Index position = 0, sum = 0;
     while (position < B_ && sum + lengths_[position] / 2 < target) sum += lengths_[position++];
-    return m == n ? B_ : position;
+    return m == n ? B_ : std::max(position, std::min(m, B_));
   }
 
  private:

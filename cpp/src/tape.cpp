@@ -24,7 +24,7 @@ void Tape<Real>::trace(Index index, Traced what, Sequence<Real> out) const {
   const Index D = tape.lstm.directions(), gate = Index(what);
   const Padded<Real> p(direction_shape(tape.lstm.options(), index / D, index % D));
   const DirectionTape<Real>& kept = tape.directions[index];
-  if (tape.plan.kind != Memory::full) throw std::logic_error("Tape::trace: the tape must be full");
+  if (tape.plan.kind != Memory::full) throw std::invalid_argument("Tape.trace: the tape must be full: of forward with memory='full'");
   const Real* state = what == Traced::c ? kept.c.data() : what == Traced::h ? kept.h.data() : nullptr;
   for (Index position = 0; position < rows.batch_size(); ++position) {
     for (Index s = 0; s < rows.time_steps(); ++s) {

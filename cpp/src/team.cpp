@@ -9,11 +9,11 @@
 #include <mutex>
 #include <stdexcept>
 #include <string>
-#include <system_error>
 #include <thread>
 #include <vector>
 
 #include "eigenlstm/threads.hpp"
+#include "memory.hpp"
 
 #if defined(__x86_64__) || defined(__i386__)
 #include <immintrin.h>
@@ -61,7 +61,7 @@ class Pool {
   int grow(int members) {
     try {
       while (int(workers_.size()) < members - 1) workers_.emplace_back(&Pool::work, this, int(workers_.size()) + 1);
-    } catch (const std::system_error&) {  // no more threads to be had: go on with those there are
+    } catch (const std::exception&) {  // no more threads, or no memory for them: go on with those there are
     }
     return int(workers_.size()) + 1 < members ? int(workers_.size()) + 1 : members;
   }
@@ -207,6 +207,7 @@ void Team::poll() {
   const auto now = std::chrono::steady_clock::now();
   if (now < next_poll_) return;
   next_poll_ = now + poll_interval;
+  ArenaAside aside;  // the check runs Python's signal handlers, and they whatever they like
   if (check()) stopped_.store(true);
 }
 

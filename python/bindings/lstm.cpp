@@ -145,7 +145,12 @@ py::tuple backward(const LSTM<Real>& lstm, const PyTape<Real>& kept, py::handle 
 
 template <class Real>
 py::array_t<Real> trace(const PyTape<Real>& kept, Index direction, const std::string& name) {
-  const Index index = Index(std::string("ifgoch").find(name));
+  const LSTMOptions& o = kept.options;
+  const std::string names = "ifgoch";
+  const Index index = name.size() == 1 ? Index(names.find(name)) : -1, directions = o.num_layers * (o.bidirectional ? 2 : 1);
+  if (direction < 0 || direction >= directions)
+    throw py::value_error("Tape.trace: direction must be from 0 to " + std::to_string(directions - 1) + ", got " + std::to_string(direction));
+  if (index < 0) throw py::value_error("Tape.trace: name must be one of i, f, g, o, c and h, got " + name);
   auto out = new_sequence<Real>(kept.tape->batch_size(), kept.tape->steps(), kept.options.hidden_size, kept.time_major);
   const auto view = sequence<Real>(out, kept.time_major);
   py::gil_scoped_release release;

@@ -1,6 +1,7 @@
 """One flat buffer of parameters and one of gradients, shared by the layers of a model."""
 
 import math
+import os
 import sys
 import threading
 from contextlib import contextmanager
@@ -13,6 +14,12 @@ from . import _core
 _ALIGNMENT = 64  # bytes: one cache line, one AVX-512 vector
 
 _blank_limit = ContextVar("blank_limit", default=None)
+
+# Of the versions of all stores. One for all, so that a fork can wait for it: a child forked while another thread holds it
+# would find it taken for ever. Re-entrant, as a signal handler may use the model that it interrupts.
+_version_lock = threading.RLock()
+os.register_at_fork(before=_version_lock.acquire, after_in_parent=_version_lock.release,
+                    after_in_child=_version_lock.release)
 
 
 @contextmanager
@@ -96,7 +103,6 @@ class ParameterStore:
         self._version = 1
         self._fingerprint = None
         self._handed_out = self._settled = 0
-        self._lock = threading.Lock()
         self._unshared = sys.getrefcount(self._public)
 
     def public(self, start, stop):
@@ -111,7 +117,7 @@ class ParameterStore:
 
     def touch(self):
         """Say that the parameters have changed."""
-        with self._lock:
+        with _version_lock:
             self._version += 1
             self._fingerprint = None  # of the values before: must not match them again
 
@@ -122,7 +128,7 @@ class ParameterStore:
         return self._version
 
     def _look(self):
-        with self._lock:
+        with _version_lock:
             handed_out = self._handed_out  # before counting: a view taken meanwhile makes it differ
             held = self.held()
             fingerprint = _core.fingerprint(self.params)

@@ -135,6 +135,48 @@ def test_a_fork_during_another_threads_call():
             assert_same_bits(future.result(), expected_long)
 
 
+@needs_fork
+def test_a_fork_while_another_thread_looks_at_the_parameters():
+    """The child must not find the lock of the version taken: a view is held, so every look reads all parameters."""
+    lstm, x = el.LSTM(8, 700, init="torch", seed=0), np.ones((1, 1, 8), np.float32)
+    views, expected = lstm.params, lstm(x)[0]
+    stop = threading.Event()
+
+    def look():
+        while not stop.is_set():
+            lstm(x)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        assert all(in_child(lambda: np.array_equal(lstm(x)[0], expected)) for _ in range(10))
+    finally:
+        stop.set()
+        thread.join()
+    assert views
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs signal.setitimer")
+def test_a_signal_handler_may_use_the_layer_that_it_interrupts():
+    el.set_num_threads(1)
+    long, other = Run(Case(4, 4000, 8, 100)), Run(BUSY)
+    expected, expected_other, seen = long.lstm(long.x)[0], other.lstm(other.x)[0], []
+    before = signal.signal(signal.SIGALRM, lambda *_: seen.append((other.lstm(other.x)[0], long.lstm(long.x[:1, :500])[0])))
+    try:
+        for _ in range(50):
+            signal.setitimer(signal.ITIMER_REAL, 0.01)
+            assert_same_bits(long.lstm(long.x)[0], expected)
+            if len(seen) > 2:
+                break
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert seen
+    for y, part in seen:
+        assert_same_bits(y, expected_other)
+        assert_same_bits(part, expected[:1, :500])
+
+
 def infer_seed(seed):
     run = Run(Case(20, 30, 5, 40, seed=seed))
     return run.lstm(run.x)[0]

@@ -90,3 +90,15 @@ def test_a_trace_is_of_inference_so_nothing_is_dropped():
     y, _, trace = lstm(x, trace=True)
     assert_same_bits(y, lstm(x)[0])
     assert_same_bits(trace["h_l1"], y)
+
+
+def test_a_tape_refuses_what_it_does_not_keep():
+    lstm = el.LSTM(3, 5, num_layers=2, bidirectional=True, seed=0)
+    x = np.zeros((2, 4, 3), np.float32)
+    full, light = (lstm.forward(x, memory=memory)[2] for memory in ("full", "light"))
+    assert full.trace(3, "h").shape == (2, 4, 5)
+    for tape, arguments, message in [(full, (4, "i"), "direction must be from 0 to 3, got 4"), (full, (-1, "i"), "got -1"),
+                                     (full, (0, "if"), "one of i, f, g, o, c and h, got if"), (full, (0, ""), "name must be"),
+                                     (light, (0, "o"), "the tape must be full")]:
+        with pytest.raises(ValueError, match=message):
+            tape.trace(*arguments)
