@@ -1,6 +1,7 @@
 """Shared by every test: each leaves the thread count as it was. (pyproject.toml puts `reference` on the path.)"""
 
 import os
+import signal
 import sys
 
 # The oracle's small products gain nothing from BLAS threads, which only fight ours for the cores.
@@ -8,6 +9,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest  # noqa: E402
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts jobs in the background; tests of Ctrl-C need it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
