@@ -10,7 +10,7 @@ namespace eigenlstm {
 namespace {
 
 constexpr Index chunk = 4096;      // predictions of a chunk
-constexpr double value_work = 32;  // a value costs about as much as these multiply-adds
+constexpr double value_work = 60;  // a value costs about as much as these multiply-adds
 
 template <class Real>
 typename TrainingTable<Real>::ElementLoss kernel(ElementLoss loss) {

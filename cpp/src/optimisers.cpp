@@ -11,7 +11,7 @@ namespace eigenlstm {
 namespace {
 
 constexpr Index chunk = 1 << 14;
-constexpr double value_work = 16;  // a value of a step costs, by its memory traffic, about as much as these multiply-adds
+constexpr double value_work = 30;  // a value of a step costs, by its memory traffic, about as much as these multiply-adds
 
 template <class F>
 void by_chunks(Index n, F f) {

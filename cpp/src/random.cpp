@@ -28,7 +28,7 @@ void random_uniform(std::uint64_t seed, std::uint64_t stream, std::uint64_t star
 template <class Real>
 void dropout_mask(std::uint64_t seed, std::uint64_t stream, std::ptrdiff_t n, double p, Real* mask) {
   constexpr std::ptrdiff_t chunk = 1 << 14;
-  constexpr double value_work = 32;
+  constexpr double value_work = 50;
   const std::ptrdiff_t tasks = (n + chunk - 1) / chunk;
   for_tasks(tasks, task_threads(tasks, value_work * double(n)), [=](std::ptrdiff_t task, int) {
     const std::ptrdiff_t begin = task * chunk;

@@ -5,16 +5,14 @@
 #include <algorithm>
 #include <cstddef>
 
-#include "eigenlstm/threads.hpp"
+#include "schedule.hpp"
 #include "team.hpp"
 
 namespace eigenlstm {
 
-/// Threads worth having for `tasks` tasks of `work` in all, counted in multiply-adds; one below 2 million for each.
+/// Threads worth having for `tasks` tasks of `work` multiply-adds in all.
 inline int task_threads(std::ptrdiff_t tasks, double work) {
-  constexpr double min_work_per_thread = 2e6;
-  const double most = std::min(double(num_threads()), double(tasks));
-  return std::max(1, int(std::min(most, work / min_work_per_thread)));
+  return int(std::max<std::ptrdiff_t>(1, std::min<std::ptrdiff_t>(useful_threads(work), tasks)));
 }
 
 /// Calls f(task, thread) for every task, on up to `threads` threads; `thread` counts from 0. f must not throw.

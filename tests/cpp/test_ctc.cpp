@@ -82,7 +82,7 @@ TEST_CASE("CTC sums over the paths that spell the labels") {
 }
 
 TEST_CASE("CTC gives the same bits on any number of threads, in probabilities and in logarithms") {
-  const Index B = 7, T = 80, C = 12, S = 15;
+  const Index B = 16, T = 600, C = 12, S = 15;
   auto logits = values<double>(B * T * C, 2);
   for (Index i = 0; i < B / 2 * T * C; i += C) logits[i] += 200;  // rows whose labels cost e^-200 each
   Labels targets(B * S);

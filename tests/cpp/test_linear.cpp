@@ -60,12 +60,12 @@ TEST_CASE_TEMPLATE("Linear and its gradients match plain loops", Real, float, do
 }
 
 TEST_CASE_TEMPLATE("Linear gives the same bits on any number of threads", Real, float, double) {
-  const Problem<Real> problem{700, 90, 110};
+  const Problem<Real> problem{1500, 200, 210};
   CHECK(same_for_any_threads([&] { return problem.solve(); }));
 }
 
 TEST_CASE_TEMPLATE("an embedding gathers rows and adds gradients to them", Real, float, double) {
-  const Index N = 3000, V = 5, D = 150;
+  const Index N = 30000, V = 5, D = 520;
   const auto weight = values<Real>(V * D, 1), dy = values<Real>(N * D, 2);
   std::vector<std::int64_t> indices(N);
   for (Index r = 0; r < N; ++r) indices[r] = r * r % V;

@@ -68,7 +68,7 @@ TEST_CASE_TEMPLATE("optimisers follow their formulas", Real, float, double) {
 }
 
 TEST_CASE_TEMPLATE("steps, norms and averages give the same bits on any number of threads", Real, float, double) {
-  const Index n = 300'001;
+  const Index n = 2'100'001;
   CHECK(same_for_any_threads([] { return three_steps<Real>(Adam{}, n, 0.1); }));
   const auto x = values<Real>(n, 5);
   CHECK(same_for_any_threads([&] { return norm(n, x.data()); }));

@@ -25,7 +25,7 @@ TEST_CASE("a uniform value depends on its index only") {
 }
 
 TEST_CASE_TEMPLATE("a dropout mask is the uniform values against p, on any number of threads", Real, float, double) {
-  const Index n = 200'003;
+  const Index n = 1'300'003;
   CHECK(same_for_any_threads([=] {
     std::vector<Real> mask(n);
     eigenlstm::dropout_mask(7, 3, n, 0.25, mask.data());

@@ -159,7 +159,7 @@ def test_steps_are_seen_by_the_layer():
 
 def test_large_buffers_give_the_same_bits_for_any_number_of_threads():
     rng = np.random.default_rng(0)
-    n = 1_000_003
+    n = 2_100_003
     params, grads = rng.standard_normal(n, np.float32), rng.standard_normal(n, np.float32)
     answers = []
     for threads in (1, 2, 5):

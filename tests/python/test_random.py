@@ -56,7 +56,7 @@ def test_dropout_mask_same_bits_for_any_number_of_threads():
     masks = []
     for threads in (1, 2, 3, 5):
         el.set_num_threads(threads)
-        masks.append(_core.dropout_mask(1, 0, 700_001, 0.5, "float32"))
+        masks.append(_core.dropout_mask(1, 0, 1_300_001, 0.5, "float32"))
     assert all(np.array_equal(mask, masks[0]) for mask in masks)
 
 
