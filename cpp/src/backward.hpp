@@ -1,30 +1,16 @@
-// What the parts of the backward pass share: backward.cpp (recurrence, dx) and parameter_gradients.cpp (dW, dR, db).
+// What the parts of the backward pass share: backward.cpp (dx, the layers), recurrence.hpp (dz), parameter_gradients.cpp.
 #pragma once
 
 #include <algorithm>
 #include <vector>
 
+#include "cell_step.hpp"
 #include "input.hpp"
+#include "row_array.hpp"
 #include "tape.hpp"
 #include "team.hpp"
 
 namespace eigenlstm {
-
-/// A gradient with respect to a layer's input or output: the caller's array, or packed rows (t, position) between layers.
-template <class Real>
-struct RowGradient {
-  Sequence<Real> strided{};  // used where packed is null
-  Real* packed = nullptr;    // [total rows][features], row offset(t) + position
-  Index features = 0;
-  Index first_row = 0;       // that packed starts with
-
-  Real* at(const Rows& rows, Index position, Index t) const {
-    return packed ? packed + (rows.offset(t) + position - first_row) * features
-                  : strided.data + rows.batch_row(position) * strided.batch_stride + t * strided.time_stride;
-  }
-  Index stride() const { return packed ? 1 : strided.feature_stride; }
-  explicit operator bool() const { return packed != nullptr || strided.data != nullptr; }
-};
 
 template <class Real>
 struct DirectionBackward {
@@ -32,48 +18,63 @@ struct DirectionBackward {
   DirectionShape shape;
   const DirectionWeights<Real>& weights;
   const DirectionTape<Real>& tape;
+  const Real* recurrent;       // [B] rows: the mask on h_prev, or null
   const LayerInput<Real>& input;
   const Rows& rows;
   Steps steps;
   bool reverse;
-  RowGradient<const Real> dy;  // of the layer's output; this direction's columns start at dy_column
+  RowArray<const Real> dy;     // of the layer's output; this direction's columns start at dy_column
   Index dy_column;
-  RowGradient<Real> dx;
+  Merge merge;                 // how this direction came into the output
+  const Real* other_h;         // Merge::mul: h of the other direction
+  bool residual;               // dy goes to dx, too
+  RowArray<Real> dx;
   Index dx_adds_from;          // the steps of the other direction from this one on have written dx
-  State<const Real> dfinal;    // (B, H) of this direction
+  State<const Real> dfinal;    // (B, P) and (B, H) of this direction
   State<Real> dinitial;
   Real* dparameters;           // of the model; where `per_row`, of each row
+  Real* dmasked;               // likewise, for dR: there, or where its mask is still to be applied
   bool per_row;
   Index num_parameters;        // of the model
+  Index index;                 // layer * D + direction
+  std::optional<std::uint64_t> seed;
+  const CellOptions& cell;
 
-  const Real* h_before(Index s) const { return s == steps.begin ? tape.h0.data() : tape.h.data() + row(s - 1) * p.row; }
+  const Real* h_before(Index s) const { return s == steps.begin ? tape.h0.data() : tape.h.data() + row(s - 1) * p.h_row; }
   const Real* c_before(Index s) const { return s == steps.begin ? tape.c0.data() : c_at(s - 1); }
   const Real* c_at(Index s) const { return tape.c.data() + row(s) * p.row; }
   /// Where the rows of step s start among those of `steps`.
   Index row(Index s) const { return rows.offset(s) - rows.offset(steps.begin); }
+  /// Whether the plain kernel does; a projection needs m, which only the other one gives.
+  bool plain() const { return weights.plain && !shape.projected(); }
 };
 
-/// Rows of dz, and their inputs for dW and dR.
+/// Rows of dz, what they multiply for dW and dR, and what else gives gradients of parameters.
 template <class Real>
 struct ChunkRows {
-  Real* dz;      // [panel][row][4][L]
-  Real *x, *h;   // [wide panel][row][4 L]
+  Real* dz;        // [panel][row][4][L]
+  Real *x, *h;     // [wide panel][row][4 L]
+  Real* terms;     // [panel][row][terms][L]: gradients of single units' parameters (variant_table.hpp); or null
+  Real *dh_new, *m;  // [row][h_row], [wide panel][row][4 L]: of a projection h_new = W_hr m; or null
   Index rows;
 
-  /// For n rows; dz null: its own.
-  static ChunkRows take(Arena& memory, const Padded<Real>& p, Index n, Real* dz) {
-    const Index width = 4 * p.L;
-    return {dz ? dz : memory.take<Real>(n * p.gates()), memory.take<Real>(n * p.wide_panels(p.I) * width), memory.take<Real>(n * p.wide_panels(p.H) * width), n};
+  /// Those of dz and terms and of a projection, for n rows.
+  static ChunkRows take(Arena& memory, const DirectionBackward<Real>& d, Index n) {
+    const Padded<Real>& p = d.p;
+    ChunkRows chunk{};
+    chunk.dz = memory.take<Real>(n * p.gates());
+    if (!d.plain() && d.weights.cell.terms > 0) chunk.terms = memory.take<Real>(n * p.units * d.weights.cell.terms);
+    if (d.shape.projected()) {
+      chunk.dh_new = memory.take<Real>(n * p.h_row);
+      chunk.m = memory.take<Real>(n * p.wide_panels(p.H) * 4 * p.L);
+    }
+    chunk.rows = n;
+    return chunk;
   }
-};
-
-/// The gates of consecutive rows, those of the whole tape or of a chunk: [panel][row][4][L].
-template <class Real>
-struct Gates {
-  Real* data;
-  Index first_row, rows;
-  Index panel_stride(Index L) const { return rows * 4 * L; }
-  Real* at(Index panel, Index row, Index L) const { return data + (panel * rows + row - first_row) * 4 * L; }
+  void take_inputs(Arena& memory, const Padded<Real>& p) {
+    x = memory.take<Real>(rows * p.wide_panels(p.I) * 4 * p.L);
+    h = memory.take<Real>(rows * p.wide_panels(p.P) * 4 * p.L);
+  }
 };
 
 /// Steps [s0, s1) whose rows lie together.
@@ -87,25 +88,25 @@ inline std::vector<Chunk> chunks_of(const Rows& rows, Steps steps, bool per_row)
   return all;
 }
 
-/// The gates of part of a chunk's rows from the c and h that a light tape keeps, by the forward pass's own kernel: the same bits.
+/// The gate values of part of a chunk's rows from the c and h that a light tape keeps, by the forward pass's own kernel: the same bits.
 /// `scratch`: recompute_scratch() values.
 template <class Real>
-void recompute_gates(const DirectionBackward<Real>& d, const Chunk& chunk, Range part, const Gates<Real>& gates, Real* scratch);
+void recompute_gates(const DirectionBackward<Real>& d, const Chunk& chunk, Range part, const GateValues<Real>& values, Real* scratch);
 template <class Real>
 Index recompute_scratch(const Padded<Real>& p);
 
-/// Writes the inputs of the chunk at positions [row_begin, row_limit) to `rows`. `staged`: I values of scratch.
+/// Writes the inputs of the chunk at positions [row_begin, row_limit) to `rows`. `staged`: max(I, P) values of scratch.
 template <class Real>
 void stage_inputs(const DirectionBackward<Real>& d, Index row_begin, Index row_limit, const Chunk& chunk, const ChunkRows<Real>& rows, Real* staged);
 
-/// Adds dW = dz^T x, dR = dz^T h_prev and db to dparameters, for these of the 4 * panels gates of panels.
+/// Adds to dparameters (dR: to dmasked) the gradients of all parameters of the direction. The work has 4 * panels items; these are done.
 template <class Real>
-void parameter_gradients(const DirectionBackward<Real>& d, Range items, const ChunkRows<Real>& chunk, Real* dparameters);
+void parameter_gradients(const DirectionBackward<Real>& d, Range items, const ChunkRows<Real>& chunk, Real* dparameters, Real* dmasked);
 
-/// The same for each row at positions [row_begin, row_end) by itself, added to d.dparameters + row * d.num_parameters.
-/// dz: of the whole chunk; `own`: scratch for one row of it.
+/// The same for each row at positions [row_begin, row_end) by itself, added to its row of d.dparameters.
+/// `batch`: of the whole chunk; `own`: scratch for one row of it.
 template <class Real>
-void row_gradients(const DirectionBackward<Real>& d, Index row_begin, Index row_end, const Chunk& chunk, const Real* dz, const ChunkRows<Real>& own,
-                   Real* staged);
+void row_gradients(const DirectionBackward<Real>& d, Index row_begin, Index row_end, const Chunk& chunk, const ChunkRows<Real>& batch,
+                   const ChunkRows<Real>& own, Real* staged);
 
 }  // namespace eigenlstm

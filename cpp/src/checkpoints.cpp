@@ -10,9 +10,9 @@
 namespace eigenlstm {
 namespace {
 
-/// Values in a row of all directions of some layers: of h and of c, and of the gates.
+/// Values in a row of all directions of some layers: of h, of c, and of what a full tape keeps of the gates.
 struct RowSize {
-  Index state = 0, gates = 0;
+  Index h = 0, c = 0, gates = 0;
 };
 
 template <class Real>
@@ -20,15 +20,16 @@ RowSize row_size(const LSTMOptions& options, Layers layers) {
   RowSize size;
   for (Index layer = layers.begin; layer < layers.end; ++layer) {
     const Padded<Real> p(direction_shape(options, layer, 0));
-    const Index D = options.bidirectional ? 2 : 1;
-    size.state += D * p.row;
-    size.gates += D * p.gates();
+    const Index D = options.directions();
+    size.h += D * p.h_row;
+    size.c += D * p.row;
+    size.gates += D * (p.gates() * (1 + (keeps_z(options.cell) ? 1 : 0) + (options.cell.layer_norm ? 1 : 0)) + (options.cell.layer_norm ? 4 : 0));
   }
   return size;
 }
 
 /// Values of a tape of `n` rows, with the states before them.
-Index tape_values(RowSize size, Index n, Index B, bool gates) { return 2 * (n + B) * size.state + (gates ? n * size.gates : 0); }
+Index tape_values(RowSize size, Index n, Index B, bool gates) { return (n + B) * (size.h + size.c) + (gates ? n * size.gates : 0); }
 
 /// Segments of n chunks each.
 std::vector<Steps> cut(const std::vector<Steps>& chunks, Index n) {
@@ -40,13 +41,15 @@ std::vector<Steps> cut(const std::vector<Steps>& chunks, Index n) {
 
 template <class Real>
 std::size_t bytes_of(const LSTMOptions& options, const Rows& rows, const Checkpoints& plan) {
-  const Index B = rows.batch_size(), D = options.bidirectional ? 2 : 1;
-  Index states = Index(plan.segments.size()) * 2 * B * options.num_layers * D * options.hidden_size, segment = 0, rows_in_segment = 0;
+  const Index B = rows.batch_size();
+  const DirectionShape top = direction_shape(options, options.num_layers - 1, options.directions() - 1);
+  const Index state = top.h_before + top.output_size + top.c_before + top.hidden_size;
+  Index states = Index(plan.segments.size()) * B * state, segment = 0, rows_in_segment = 0;
   for (Steps s : plan.segments) rows_in_segment = std::max(rows_in_segment, rows.offset(s.end) - rows.offset(s.begin));
   for (Layers group : layer_groups(options, plan)) {
     const RowSize size = row_size<Real>(options, group);
     segment = std::max(segment, tape_values(size, rows_in_segment, B, plan.segment_gates));
-    if (group.end < options.num_layers) states += rows.total() * size.state;  // h for the layer above
+    if (keeps_history(options, group)) states += rows.total() * size.h;
   }
   return std::size_t(states + segment) * sizeof(Real);
 }

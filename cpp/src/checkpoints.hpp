@@ -45,6 +45,12 @@ inline std::vector<Layers> layer_groups(const LSTMOptions& options, const Checkp
   return groups;
 }
 
+/// Whether a limited tape keeps h of all steps of layers that are cut together: for the layer above, or for the other direction, of which
+/// the gradient of a product of directions needs it.
+inline bool keeps_history(const LSTMOptions& options, Layers group) {
+  return group.end < options.num_layers || (options.bidirectional && options.merge == Merge::mul);
+}
+
 /// Steps that a chunk of the backward pass has, as many as have max_chunk rows in all (one at least); or max_chunk steps where each
 /// row has its own gradient: a single row has the same chunks either way, so its gradient alone has the same bits.
 constexpr Index max_chunk = 256;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "eigenlstm/lstm.hpp"
@@ -20,38 +21,92 @@ inline Dropout dropout_after(const LSTMOptions& options, Index layer, std::optio
   return {options.dropout.empty() || !seed ? 0 : options.dropout[layer], seed.value_or(0), layer};
 }
 
-/// The input of a layer: the caller's x, or the hidden states of the directions of the layer below.
+/// The input of a layer: the caller's x; or what the layer below makes of the hidden states of its directions.
 template <class Real>
 struct LayerInput {
   const Rows* rows;
-  Sequence<const Real> x;      // used where below is empty
   Index size;                  // I
-  const Real* below[2] = {};   // h of every step of each direction below, [total rows]
-  Index below_directions = 0, below_row = 0, below_first = 0;  // below[0] is h of packed row `below_first`
-  Dropout dropout = {};        // of the outputs below
+  // Layer 0.
+  Sequence<const Real> x{};
+  bool indicates = false;      // Missing::mask: NaN in x becomes 0, and the second half of the inputs says where
+  const Real* filled = nullptr;  // Missing::forward_fill: [total rows][I], row offset(t) + position, in place of x
+  // The others.
+  const Real* below[2] = {};   // h of every step of each direction below, from packed row `below_first` on
+  Index below_directions = 0, below_row = 0, below_first = 0;
+  Merge merge = Merge::concat;
+  const LayerInput* residual = nullptr;  // what the layer below adds to that: its own input
+  Dropout dropout{};
+  const Real* mask = nullptr;  // [B][I] in the order of positions: variational dropout
 
   /// Writes the inputs of step s of a direction for positions [begin, end) to out [row][I].
   void gather(Index s, Index begin, Index end, bool reverse, Real* out) const {
     for (Index position = begin; position < end; ++position, out += size) {
       const Index t = rows->time(s, position, reverse);
-      if (below_directions == 0) {
-        const Real* in = x.data + rows->batch_row(position) * x.batch_stride + t * x.time_stride;
-        if (x.feature_stride == 1) std::copy_n(in, size, out);
-        else for (Index i = 0; i < size; ++i) out[i] = in[i * x.feature_stride];
-      } else {
-        const Index H = size / below_directions;
-        for (Index d = 0; d < below_directions; ++d) {
-          const Index step = rows->time(t, position, d == 1);  // the reverse direction was at t in its step length - 1 - t
-          std::copy_n(below[d] + (rows->offset(step) + position - below_first) * below_row, H, out + d * H);
-        }
-        drop(position, t, out);
-      }
+      copy(position, t, out);
+      drop(position, t, out);
     }
   }
 
-  /// The dropout mask on `row`: the input of one row and time, or the gradient with respect to it.
+  /// The input of one row and time, before dropout.
+  void copy(Index position, Index t, Real* out) const {
+    if (below_directions > 0) {
+      if (residual != nullptr) residual->copy(position, t, out);
+      if (residual != nullptr) add_states(position, t, out, [](Real h, Real before) { return h + before; });
+      else add_states(position, t, out, [](Real h, Real) { return h; });
+    } else if (filled != nullptr) {
+      std::copy_n(filled + (rows->offset(t) + position) * size, size, out);
+    } else {
+      const Real* in = at(position, t);
+      if (indicates) indicate(in, out);
+      else if (x.feature_stride == 1) std::copy_n(in, size, out);
+      else for (Index i = 0; i < size; ++i) out[i] = in[i * x.feature_stride];
+    }
+  }
+
+  /// The masks of dropout on `row`: the input of one row and time, or the gradient with respect to it.
   void drop(Index position, Index t, Real* row) const {
     if (dropout.p > 0) eigenlstm::drop(dropout.seed, mask_stream(Mask::dropout, dropout.layer, rows->batch_row(position)), t, size, dropout.p, row);
+    if (mask != nullptr)
+      for (Index i = 0; i < size; ++i) row[i] *= mask[position * size + i];
+  }
+
+  /// Where `row` is a gradient with respect to (x, indicators): 0 where x is missing.
+  void drop_missing(Index position, Index t, Real* row) const {
+    const Real* in = at(position, t);
+    for (Index i = 0; i < size / 2; ++i)
+      if (std::isnan(in[i * x.feature_stride])) row[i] = Real(0);
+  }
+
+ private:
+  const Real* at(Index position, Index t) const { return x.data + rows->batch_row(position) * x.batch_stride + t * x.time_stride; }
+  /// h of direction d below at time t: the reverse direction was there in its step length - 1 - t.
+  const Real* state(Index d, Index position, Index t) const {
+    return below[d] + (rows->offset(rows->time(t, position, d == 1)) + position - below_first) * below_row;
+  }
+  /// out = add(what the states below make at time t, out).
+  template <class Add>
+  void add_states(Index position, Index t, Real* out, Add add) const {
+    const Real* a = state(0, position, t);
+    const Real* b = below_directions == 2 ? state(1, position, t) : nullptr;
+    const Index n = merge == Merge::concat ? size / below_directions : size;
+    if (merge == Merge::concat) {
+      for (Index i = 0; i < n; ++i) out[i] = add(a[i], out[i]);
+      for (Index i = 0; b != nullptr && i < n; ++i) out[n + i] = add(b[i], out[n + i]);
+    } else if (merge == Merge::sum) {
+      for (Index i = 0; i < n; ++i) out[i] = add(a[i] + b[i], out[i]);
+    } else if (merge == Merge::mean) {
+      for (Index i = 0; i < n; ++i) out[i] = add((a[i] + b[i]) * Real(0.5), out[i]);
+    } else {
+      for (Index i = 0; i < n; ++i) out[i] = add(a[i] * b[i], out[i]);
+    }
+  }
+  void indicate(const Real* in, Real* out) const {
+    const Index n = size / 2;
+    for (Index i = 0; i < n; ++i) {
+      const bool missing = std::isnan(in[i * x.feature_stride]);
+      out[i] = missing ? Real(0) : in[i * x.feature_stride];
+      out[n + i] = missing ? Real(1) : Real(0);
+    }
   }
 };
 

@@ -10,7 +10,15 @@ namespace eigenlstm {
 
 /// Multiply-adds of one layer's forward pass (all directions).
 inline double layer_work(const DirectionShape& shape, Index directions, const Rows& rows) {
-  return double(directions) * 4.0 * double(shape.hidden_size) * double(shape.input_size + shape.hidden_size) * double(rows.total());
+  return double(directions) * 4.0 * double(shape.hidden_size) * double(shape.input_size + shape.output_size) * double(rows.total());
+}
+
+/// That of the layer that has most.
+inline double largest_layer_work(const LSTMOptions& options, const Rows& rows) {
+  double most = 0;
+  for (Index layer = 0; layer < options.num_layers; ++layer)
+    most = std::max(most, layer_work(direction_shape(options, layer, 0), options.directions(), rows));
+  return most;
 }
 
 /// Below this many multiply-adds a second thread costs more than it gives.

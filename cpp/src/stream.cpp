@@ -1,37 +1,109 @@
 // Streaming: one step at a time, all memory taken at construction.
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
+#include "cell_step.hpp"
 #include "team.hpp"
-#include "weights.hpp"
 
 namespace eigenlstm {
+namespace {
+
+template <class Real>
+Buffer<Real> zeros(Index n) {
+  Buffer<Real> buffer(n);
+  std::fill_n(buffer.data(), n, Real(0));
+  return buffer;
+}
+
+template <class Real>
+Buffer<Real> copied(const Buffer<Real>& from) {
+  Buffer<Real> copy(from.size());
+  std::copy_n(from.data(), from.size(), copy.data());
+  return copy;
+}
+
+}  // namespace
 
 template <class Real>
 struct Stream<Real>::Impl {
   struct Layer {
     Padded<Real> p;
-    const Real* weights;
+    const DirectionWeights<Real>* weights;
     Buffer<Real> xh[2];  // rows [x | h] of this step and the next, in turn
     Buffer<Real> c, z;
-    Index xh_row() const { return p.I + p.row; }
+    Buffer<Real> m;      // with a projection
+    Buffer<Real> y;      // h + x of a residual layer
+    Index xh_row() const { return p.I + p.h_row; }
     Real* h(int which) const { return xh[which].data() + p.I; }
   };
 
-  Impl(std::shared_ptr<const Weights<Real>> packed, const LSTMOptions& options, Index batch) : weights(std::move(packed)), B(batch) {
+  Impl(std::shared_ptr<const Weights<Real>> packed, const LSTMOptions& model, Index batch)
+      : weights(std::move(packed)), options(model), B(batch), filled(zeros<Real>(model.missing == Missing::forward_fill ? B * model.input_size : 0)) {
     for (Index layer = 0; layer < options.num_layers; ++layer) {
-      const Padded<Real> p(direction_shape(options, layer, 0));
-      layers.push_back({p, weights->directions[layer].forward.data(), {Buffer<Real>(B * (p.I + p.row)), Buffer<Real>(B * (p.I + p.row))},
-                        Buffer<Real>(B * p.row), Buffer<Real>(B * p.gates())});
-      for (Buffer<Real>* buffer : {&layers.back().xh[0], &layers.back().xh[1], &layers.back().c})
-        std::fill_n(buffer->data(), buffer->size(), Real(0));
+      const DirectionShape shape = direction_shape(options, layer, 0);
+      const Padded<Real> p(shape);
+      const Index xh = B * (p.I + p.h_row);
+      layers.push_back({p, &weights->directions[layer], {zeros<Real>(xh), zeros<Real>(xh)}, zeros<Real>(B * p.row), Buffer<Real>(B * p.gates()),
+                        Buffer<Real>(shape.projected() ? B * p.row : 0), Buffer<Real>(options.residual && layer > 0 ? B * p.P : 0)});
     }
   }
 
+  Impl(const Impl& from) : weights(from.weights), options(from.options), B(from.B), now(from.now), filled(copied(from.filled)) {
+    for (const Layer& layer : from.layers)
+      layers.push_back({layer.p, layer.weights, {copied(layer.xh[0]), copied(layer.xh[1])}, copied(layer.c), Buffer<Real>(layer.z.size()),
+                        Buffer<Real>(layer.m.size()), Buffer<Real>(layer.y.size())});
+  }
+
+  /// x to the rows of the first layer, missing values as the options say.
+  void read(const Real* x) {
+    const Index I = options.input_size, row = layers.front().xh_row();
+    Real* out = layers.front().xh[now].data();
+    for (Index b = 0; b < B; ++b, x += I, out += row) {
+      std::copy_n(x, I, out);
+      for (Index i = 0; options.missing == Missing::forward_fill && i < I; ++i) {
+        Real& last = filled.data()[b * I + i];
+        if (!std::isnan(x[i])) last = x[i];
+        out[i] = last;
+      }
+      for (Index i = 0; options.missing == Missing::mask && i < I; ++i) {
+        out[I + i] = std::isnan(x[i]) ? Real(1) : Real(0);
+        if (std::isnan(x[i])) out[i] = Real(0);
+      }
+    }
+  }
+
+  /// One layer, its input being in its rows.
+  void run(Layer& layer) {
+    const Padded<Real>& p = layer.p;
+    const DirectionWeights<Real>& w = *layer.weights;
+    Real* xh = layer.xh[now].data();
+    StepArgs<Real> step = step_args(p, w.forward.data(), 0, p.panels);
+    step.rows = B;
+    step.x = xh;
+    step.h_prev = xh + p.I;
+    step.z = layer.z.data();
+    step.z_panel = B == 1 || w.normalises() ? B * 4 * p.L : 0;
+    step.c_prev = step.c = layer.c.data();
+    step.h = layer.h(1 - now);
+    step.x_row = step.h_prev_row = step.h_row = layer.xh_row();
+    step.c_prev_row = step.c_row = p.row;
+    step.backwards = now == 1;
+    StepVariant<Real> variant{};
+    variant.cell = &w.cell;
+    variant.zone_c = w.zone_c.data();
+    AroundCell<Real> around{};
+    around.zone_h = w.zone_h.data();
+    around.m = layer.m.data();
+    run_step(p, w, step, variant, around);
+  }
+
   std::shared_ptr<const Weights<Real>> weights;
+  LSTMOptions options;
   Index B;
   int now = 0;  // which h holds the state
   std::vector<Layer> layers;
+  Buffer<Real> filled;  // [B][I]: Missing::forward_fill's last values
 };
 
 template <class Real>
@@ -40,24 +112,11 @@ Stream<Real>::Stream(const LSTM<Real>& lstm, std::shared_ptr<const Weights<Real>
     throw std::invalid_argument("LSTM.stream: a bidirectional LSTM needs the end of the sequence before its first output; it cannot stream");
   if (B < 1) throw std::invalid_argument("LSTM.stream: batch_size must be at least 1, got " + std::to_string(B));
   impl_ = std::make_unique<Impl>(std::move(weights), lstm.options(), B);
+  reset();
 }
 
 template <class Real>
-Stream<Real>::Stream(const Stream& other) {
-  const Impl& from = *other.impl_;
-  auto copy = std::make_unique<Impl>(from.weights, LSTMOptions{}, 0);
-  copy->layers.clear();
-  copy->B = from.B;
-  copy->now = from.now;
-  for (const auto& layer : from.layers) {
-    const Index n = layer.c.size(), m = layer.xh[0].size();
-    copy->layers.push_back({layer.p, layer.weights, {Buffer<Real>(m), Buffer<Real>(m)}, Buffer<Real>(n), Buffer<Real>(layer.z.size())});
-    auto& to = copy->layers.back();
-    for (int i = 0; i < 2; ++i) std::copy_n(layer.xh[i].data(), m, to.xh[i].data());
-    std::copy_n(layer.c.data(), n, to.c.data());
-  }
-  impl_ = std::move(copy);
-}
+Stream<Real>::Stream(const Stream& other) : impl_(std::make_unique<Impl>(*other.impl_)) {}
 
 template <class Real>
 Stream<Real>::~Stream() = default;
@@ -69,40 +128,38 @@ template <class Real>
 void Stream<Real>::step(const Real* x, Real* y) {
   FlushDenormals flush;
   Impl& s = *impl_;
-  const auto& table = kernels<Real>();
-  const int next = 1 - s.now;
-  const Real* input = x;
-  Index input_row = s.layers.front().p.I;
+  const Index I = s.options.input_size;
+  if (s.options.missing == Missing::error)
+    for (Index j = 0; j < s.B * I; ++j)
+      if (std::isnan(x[j]))
+        throw std::invalid_argument("Stream.step: x must not have NaN with missing=\"error\", got one in row " + std::to_string(j / I) + ", feature " +
+                                    std::to_string(j % I));
+  s.read(x);
+  const Real* input = nullptr;
+  Index input_row = 0;
   for (auto& layer : s.layers) {
     const Padded<Real>& p = layer.p;
-    Real* xh = layer.xh[s.now].data();
-    for (Index b = 0; b < s.B; ++b) std::copy_n(input + b * input_row, p.I, xh + b * layer.xh_row());
-    StepArgs<Real> step = step_args(p, layer.weights, 0, p.panels);
-    step.rows = s.B;
-    step.x = xh;
-    step.h_prev = xh + p.I;
-    step.z = layer.z.data();
-    step.z_panel = s.B == 1 ? 4 * p.L : 0;
-    step.c_prev = step.c = layer.c.data();
-    step.h = layer.h(next);
-    step.x_row = step.h_prev_row = step.h_row = layer.xh_row();
-    step.c_prev_row = step.c_row = p.row;
-    step.backwards = s.now == 1;
-    table.step_forward(step);
-    input = step.h;
+    for (Index b = 0; input != nullptr && b < s.B; ++b) std::copy_n(input + b * input_row, p.I, layer.xh[s.now].data() + b * layer.xh_row());
+    s.run(layer);
+    input = layer.h(1 - s.now);
     input_row = layer.xh_row();
+    if (layer.y.size() == 0) continue;
+    for (Index b = 0; b < s.B; ++b)
+      for (Index j = 0; j < p.P; ++j) layer.y.data()[b * p.P + j] = input[b * input_row + j] + layer.xh[s.now].data()[b * input_row + j];
+    input = layer.y.data();
+    input_row = p.P;
   }
-  const Index H = s.layers.back().p.H;
-  for (Index b = 0; b < s.B; ++b) std::copy_n(input + b * input_row, H, y + b * H);
-  s.now = next;
+  const Index P = s.layers.back().p.P;
+  for (Index b = 0; b < s.B; ++b) std::copy_n(input + b * input_row, P, y + b * P);
+  s.now = 1 - s.now;
 }
 
 template <class Real>
 void Stream<Real>::get_state(State<Real> state) const {
   for (const auto& layer : impl_->layers) {
     const Padded<Real>& p = layer.p;
-    for (Index b = 0; b < impl_->B; ++b, state.h += p.H, state.c += p.H) {
-      std::copy_n(layer.h(impl_->now) + b * layer.xh_row(), p.H, state.h);
+    for (Index b = 0; b < impl_->B; ++b, state.h += p.P, state.c += p.H) {
+      std::copy_n(layer.h(impl_->now) + b * layer.xh_row(), p.P, state.h);
       std::copy_n(layer.c.data() + b * p.row, p.H, state.c);
     }
   }
@@ -112,8 +169,8 @@ template <class Real>
 void Stream<Real>::set_state(State<const Real> state) {
   for (auto& layer : impl_->layers) {
     const Padded<Real>& p = layer.p;
-    for (Index b = 0; b < impl_->B; ++b, state.h += p.H, state.c += p.H) {
-      std::copy_n(state.h, p.H, layer.h(impl_->now) + b * layer.xh_row());
+    for (Index b = 0; b < impl_->B; ++b, state.h += p.P, state.c += p.H) {
+      std::copy_n(state.h, p.P, layer.h(impl_->now) + b * layer.xh_row());
       std::copy_n(state.c, p.H, layer.c.data() + b * p.row);
     }
   }
@@ -121,8 +178,15 @@ void Stream<Real>::set_state(State<const Real> state) {
 
 template <class Real>
 void Stream<Real>::reset() {
-  for (auto& layer : impl_->layers)
+  std::fill_n(impl_->filled.data(), impl_->filled.size(), Real(0));
+  for (auto& layer : impl_->layers) {
+    const Padded<Real>& p = layer.p;
     for (Buffer<Real>* buffer : {&layer.xh[0], &layer.xh[1], &layer.c}) std::fill_n(buffer->data(), buffer->size(), Real(0));
+    for (Index b = 0; b < impl_->B; ++b) {
+      std::copy_n(layer.weights->h0.data(), layer.weights->h0.size(), layer.h(impl_->now) + b * layer.xh_row());
+      std::copy_n(layer.weights->c0.data(), layer.weights->c0.size(), layer.c.data() + b * p.row);
+    }
+  }
 }
 
 template class Stream<float>;

@@ -32,8 +32,8 @@ void Tape<Real>::trace(Index index, Traced what, Sequence<Real> out) const {
       const Index t = active ? rows.time(s, position, index % D == 1) : s;
       Real* to = out.data + rows.batch_row(position) * out.batch_stride + t * out.time_stride;
       const Index row = active ? rows.offset(s) + position : 0;
-      for (Index u = 0; u < p.H; ++u) {
-        const Real* from = state ? state + row * p.row + u : kept.gates.data() + ((u / p.L * rows.total() + row) * 4 + gate) * p.L + u % p.L;
+      for (Index u = 0; u < (what == Traced::h ? p.P : p.H); ++u) {
+        const Real* from = state ? state + row * (what == Traced::h ? p.h_row : p.row) + u : kept.gates.data() + ((u / p.L * rows.total() + row) * 4 + gate) * p.L + u % p.L;
         to[u * out.feature_stride] = active ? *from : Real(0);
       }
     }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "masks.hpp"
+
 namespace eigenlstm {
 namespace {
 
@@ -24,21 +26,39 @@ Buffer<Real> pack_backward(const Padded<Real>& p, Index n, const Real* w) {
   return packed;
 }
 
+/// R, multiplied by the mask of weight drop where there is a seed: then a copy in `dropped`.
 template <class Real>
-DirectionWeights<Real> pack_direction(const DirectionShape& shape, const Real* parameters, bool for_backward) {
+const Real* recurrent_weights(const DirectionShape& shape, const Real* weight_hh, Index index, double p, std::optional<std::uint64_t> drop_seed,
+                              Buffer<Real>& dropped) {
+  if (!drop_seed) return weight_hh;
+  const Index rows = 4 * shape.hidden_size, n = shape.output_size;
+  dropped = Buffer<Real>(rows * n);
+  std::copy_n(weight_hh, rows * n, dropped.data());
+  for (Index r = 0; r < rows; ++r) drop(*drop_seed, mask_stream(Mask::weight, index, r), 0, n, p, dropped.data() + r * n);
+  return dropped.data();
+}
+
+template <class Real>
+DirectionWeights<Real> pack_direction(const LSTMOptions& options, Index layer, Index direction, const Real* parameters, bool for_backward,
+                                      std::optional<std::uint64_t> drop_seed) {
+  const DirectionShape shape = direction_shape(options, layer, direction);
   const Padded<Real> p(shape);
+  Buffer<Real> dropped;
+  const Real* weight_hh = recurrent_weights(shape, parameters + shape.weight_hh, layer * options.directions() + direction, options.weight_drop,
+                                            drop_seed, dropped);
   DirectionWeights<Real> packed;
   packed.forward = Buffer<Real>(p.panels * p.weights_panel());
   Real* out = packed.forward.data();
-  if (shape.bias >= 0) {
+  if (shape.bias >= 0 && !shape.normalised()) {  // normalised: the bias comes after
     kernels<Real>().pack_gates(p.H, 1, parameters + shape.bias, out, p.weights_panel());
   } else {
     for (Index panel = 0; panel < p.panels; ++panel) std::fill_n(out + panel * p.weights_panel(), 4 * p.L, Real(0));
   }
   kernels<Real>().pack_gates(p.H, p.I, parameters + shape.weight_ih, out + 4 * p.L, p.weights_panel());
-  kernels<Real>().pack_gates(p.H, p.H, parameters + shape.weight_hh, out + (1 + p.I) * 4 * p.L, p.weights_panel());
+  kernels<Real>().pack_gates(p.H, p.P, weight_hh, out + (1 + p.I) * 4 * p.L, p.weights_panel());
+  pack_variant(options, shape, parameters, packed);
   if (for_backward) {
-    packed.backward_h = pack_backward(p, p.H, parameters + shape.weight_hh);
+    packed.backward_h = pack_backward(p, p.P, weight_hh);
     packed.backward_x = pack_backward(p, p.I, parameters + shape.weight_ih);
   }
   return packed;
@@ -47,23 +67,45 @@ DirectionWeights<Real> pack_direction(const DirectionShape& shape, const Real* p
 }  // namespace
 
 DirectionShape direction_shape(const LSTMOptions& o, Index layer, Index direction) {
-  const Index D = o.bidirectional ? 2 : 1, H = o.hidden_size;
-  const auto size = [&](Index input) { return 4 * H * (input + H + (o.bias ? 1 : 0)); };
-  const Index input = layer == 0 ? o.input_size : D * H;
-  const Index start = (layer == 0 ? 0 : D * size(o.input_size) + (layer - 1) * D * size(D * H)) + direction * size(input);
-  return {input, H, start, start + 4 * H * input, o.bias ? start + 4 * H * (input + H) : -1};
+  DirectionShape shape{};
+  Index offset = 0, h_before = 0, c_before = 0;
+  for (Index k = 0; k <= layer; ++k) {
+    const Index H = o.hidden(k), P = o.output(k), I = k == 0 ? o.read_size() : o.features(k - 1);
+    for (Index d = 0; d < (k < layer ? o.directions() : direction + 1); ++d) {
+      const auto take = [&](bool used, Index n) {
+        const Index at = used ? offset : -1;
+        offset += used ? n : 0;
+        return at;
+      };
+      shape.input_size = I, shape.hidden_size = H, shape.output_size = P;
+      shape.h_before = h_before, shape.c_before = c_before;
+      shape.weight_ih = take(true, 4 * H * I);
+      shape.weight_hh = take(true, 4 * H * P);
+      shape.bias = take(o.bias, 4 * H);
+      shape.weight_hr = take(o.proj_size > 0, P * H);
+      shape.peephole = take(o.cell.peephole, 3 * H);
+      shape.norm_weight = take(o.cell.layer_norm, 4 * H);
+      shape.norm_cell_weight = take(o.cell.layer_norm, H);
+      shape.norm_cell_bias = take(o.cell.layer_norm, H);
+      shape.h0 = take(o.learned_state, P);
+      shape.c0 = take(o.learned_state, H);
+      h_before += P, c_before += H;
+    }
+  }
+  return shape;
 }
 
 template <class Real>
-std::shared_ptr<const Weights<Real>> LSTM<Real>::pack(const Real* parameters, bool for_backward) const {
+std::shared_ptr<const Weights<Real>> LSTM<Real>::pack(const Real* parameters, bool for_backward, std::optional<std::uint64_t> seed) const {
   auto weights = std::make_shared<Weights<Real>>();
+  if (options_.weight_drop > 0) weights->drop_seed = seed;
   for (Index layer = 0; layer < options_.num_layers; ++layer)
     for (Index d = 0; d < directions(); ++d)
-      weights->directions.push_back(pack_direction(direction_shape(options_, layer, d), parameters, for_backward));
+      weights->directions.push_back(pack_direction(options_, layer, d, parameters, for_backward, weights->drop_seed));
   return weights;
 }
 
-template std::shared_ptr<const Weights<float>> LSTM<float>::pack(const float*, bool) const;
-template std::shared_ptr<const Weights<double>> LSTM<double>::pack(const double*, bool) const;
+template std::shared_ptr<const Weights<float>> LSTM<float>::pack(const float*, bool, std::optional<std::uint64_t>) const;
+template std::shared_ptr<const Weights<double>> LSTM<double>::pack(const double*, bool, std::optional<std::uint64_t>) const;
 
 }  // namespace eigenlstm

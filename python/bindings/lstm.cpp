@@ -6,6 +6,8 @@
 #include <optional>
 
 #include "arrays.hpp"
+#include "lstm_options.hpp"
+#include "lstm_state.hpp"
 #include "register.hpp"
 
 namespace eigenlstm_python {
@@ -34,11 +36,6 @@ struct PyTape {
   LSTMOptions options;  // of the layer that made it
 };
 
-bool same(const LSTMOptions& a, const LSTMOptions& b) {
-  return a.input_size == b.input_size && a.hidden_size == b.hidden_size && a.num_layers == b.num_layers && a.bias == b.bias &&
-         a.bidirectional == b.bidirectional && a.dropout == b.dropout;
-}
-
 template <class Real>
 Sequence<Real> sequence(const py::array_t<std::remove_const_t<Real>>& a, bool time_major) {
   constexpr Index size = sizeof(Real);
@@ -55,18 +52,6 @@ py::array_t<Real> new_sequence(Index B, Index T, Index features, bool time_major
   return py::array_t<Real>({time_major ? T : B, time_major ? B : T, features});
 }
 
-/// One array of a state (num_layers * D, B, H), contiguous; null where None.
-template <class Real>
-std::optional<py::array_t<Real, py::array::c_style>> state_array(py::handle value, const LSTM<Real>& lstm, Index B, const char* where,
-                                                                 const char* name) {
-  if (value.is_none()) return std::nullopt;
-  auto array = real_array<Real>(value, where, name);
-  const Index layers = lstm.options().num_layers * lstm.directions(), H = lstm.options().hidden_size;
-  if (array.ndim() != 3 || array.shape(0) != layers || array.shape(1) != B || array.shape(2) != H)
-    shape_error(where, name, "(" + std::to_string(layers) + ", " + std::to_string(B) + ", " + std::to_string(H) + ")", array);
-  return py::array_t<Real, py::array::c_style>(array);
-}
-
 Memory memory_of(py::handle value) {
   if (py::isinstance<py::str>(value)) return {value.cast<std::string>() == "light" ? Memory::light : Memory::full};
   return {Memory::limited, value.cast<std::size_t>()};
@@ -79,16 +64,16 @@ py::tuple forward(const LSTM<Real>& lstm, const PyWeights<Real>& weights, py::ha
   const LSTMOptions& o = lstm.options();
   auto x = real_array<Real>(x_in, where, "x");
   if (x.ndim() != 3 || x.shape(2) != o.input_size) shape_error(where, "x", sequence_shape(time_major, "B", "T", o.input_size), x);
-  const Index B = x.shape(time_major ? 1 : 0), T = x.shape(time_major ? 0 : 1), D = lstm.directions();
-  const auto h0_array = state_array<Real>(h0, lstm, B, where, "h0"), c0_array = state_array<Real>(c0, lstm, B, where, "c0");
+  const Index B = x.shape(time_major ? 1 : 0), T = x.shape(time_major ? 0 : 1);
+  const StateSizes h_sizes(o, StateSizes::h), c_sizes(o, StateSizes::c);
+  const auto h0_array = h_sizes.read<Real>(h0, B, where, "h0"), c0_array = c_sizes.read<Real>(c0, B, where, "c0");
   std::optional<py::array_t<std::int64_t, py::array::c_style>> lengths;
   if (!lengths_in.is_none()) lengths.emplace(py::reinterpret_borrow<py::object>(lengths_in));
   if (lengths && (lengths->ndim() != 1 || lengths->shape(0) != B)) shape_error(where, "lengths", "(" + std::to_string(B) + ",)", *lengths);
 
   const Memory memory = memory_of(memory_in);
-  auto y = new_sequence<Real>(B, T, D * o.hidden_size, time_major);
-  const py::array::ShapeContainer state_shape{o.num_layers * D, B, o.hidden_size};
-  py::array_t<Real> h(state_shape), c(state_shape);
+  auto y = new_sequence<Real>(B, T, o.features(o.num_layers - 1), time_major);
+  auto h = h_sizes.make<Real>(B), c = c_sizes.make<Real>(B);
   std::unique_ptr<Tape<Real>> tape;
   {
     const State<const Real> initial{h0_array ? h0_array->data() : nullptr, c0_array ? c0_array->data() : nullptr};
@@ -100,8 +85,9 @@ py::tuple forward(const LSTM<Real>& lstm, const PyWeights<Real>& weights, py::ha
     lstm.forward(weights.packed, B, T, xs, length_data, initial, ys, final, with_tape ? &tape : nullptr, seed,
                  memory);
   }
-  if (!with_tape) return py::make_tuple(std::move(y), std::move(h), std::move(c));
-  return py::make_tuple(std::move(y), std::move(h), std::move(c), PyTape<Real>{std::move(tape), std::move(x), time_major, o});
+  auto results = py::make_tuple(std::move(y), h_sizes.present(h, B), c_sizes.present(c, B));
+  if (!with_tape) return results;
+  return results + py::make_tuple(PyTape<Real>{std::move(tape), std::move(x), time_major, o});
 }
 
 template <class Real>
@@ -110,14 +96,15 @@ py::tuple backward(const LSTM<Real>& lstm, const PyTape<Real>& kept, py::handle 
   const char* where = "LSTM.backward";
   const LSTMOptions& o = lstm.options();
   if (!same(kept.options, o)) throw py::value_error("LSTM.backward: tape must come from this layer's forward, got one of a layer of other sizes");
-  const Index B = kept.tape->batch_size(), T = kept.tape->steps(), D = lstm.directions();
+  const Index B = kept.tape->batch_size(), T = kept.tape->steps(), features = o.features(o.num_layers - 1);
   std::optional<py::array_t<Real>> dy;
   if (!dy_in.is_none()) {
     dy = real_array<Real>(dy_in, where, "dy");
-    if (dy->ndim() != 3 || dy->shape(kept.time_major ? 1 : 0) != B || dy->shape(kept.time_major ? 0 : 1) != T || dy->shape(2) != D * o.hidden_size)
-      shape_error(where, "dy", sequence_shape(kept.time_major, std::to_string(B), std::to_string(T), D * o.hidden_size), *dy);
+    if (dy->ndim() != 3 || dy->shape(kept.time_major ? 1 : 0) != B || dy->shape(kept.time_major ? 0 : 1) != T || dy->shape(2) != features)
+      shape_error(where, "dy", sequence_shape(kept.time_major, std::to_string(B), std::to_string(T), features), *dy);
   }
-  const auto dh_array = state_array<Real>(dh, lstm, B, where, "dh"), dc_array = state_array<Real>(dc, lstm, B, where, "dc");
+  const StateSizes h_sizes(o, StateSizes::h), c_sizes(o, StateSizes::c);
+  const auto dh_array = h_sizes.read<Real>(dh, B, where, "dh"), dc_array = c_sizes.read<Real>(dc, B, where, "dc");
   Real* dparameters = nullptr;
   std::optional<py::array_t<Real>> rows;
   if (per_row) {
@@ -129,8 +116,7 @@ py::tuple backward(const LSTM<Real>& lstm, const PyTape<Real>& kept, py::handle 
   }
   std::optional<py::array_t<Real>> dx;
   if (need_dx) dx = new_sequence<Real>(B, T, o.input_size, kept.time_major);
-  const py::array::ShapeContainer state_shape{o.num_layers * D, B, o.hidden_size};
-  py::array_t<Real> dh0(state_shape), dc0(state_shape);
+  auto dh0 = h_sizes.make<Real>(B), dc0 = c_sizes.make<Real>(B);
   {
     const auto dys = dy ? sequence<const Real>(*dy, kept.time_major) : Sequence<const Real>{};
     const auto dxs = dx ? sequence<Real>(*dx, kept.time_major) : Sequence<Real>{};
@@ -139,7 +125,7 @@ py::tuple backward(const LSTM<Real>& lstm, const PyTape<Real>& kept, py::handle 
     py::gil_scoped_release release;
     lstm.backward(*kept.tape, dys, dfinal, dxs, dinitial, dparameters, per_row);
   }
-  return py::make_tuple(dx ? py::object(std::move(*dx)) : py::none(), std::move(dh0), std::move(dc0),
+  return py::make_tuple(dx ? py::object(std::move(*dx)) : py::none(), h_sizes.present(dh0, B), c_sizes.present(dc0, B),
                         rows ? py::object(std::move(*rows)) : py::none());
 }
 
@@ -147,11 +133,12 @@ template <class Real>
 py::array_t<Real> trace(const PyTape<Real>& kept, Index direction, const std::string& name) {
   const LSTMOptions& o = kept.options;
   const std::string names = "ifgoch";
-  const Index index = name.size() == 1 ? Index(names.find(name)) : -1, directions = o.num_layers * (o.bidirectional ? 2 : 1);
+  const Index index = name.size() == 1 ? Index(names.find(name)) : -1, directions = o.num_layers * o.directions();
   if (direction < 0 || direction >= directions)
     throw py::value_error("Tape.trace: direction must be from 0 to " + std::to_string(directions - 1) + ", got " + std::to_string(direction));
   if (index < 0) throw py::value_error("Tape.trace: name must be one of i, f, g, o, c and h, got " + name);
-  auto out = new_sequence<Real>(kept.tape->batch_size(), kept.tape->steps(), kept.options.hidden_size, kept.time_major);
+  const Index layer = direction / o.directions(), size = name == "h" ? o.output(layer) : o.hidden(layer);
+  auto out = new_sequence<Real>(kept.tape->batch_size(), kept.tape->steps(), size, kept.time_major);
   const auto view = sequence<Real>(out, kept.time_major);
   py::gil_scoped_release release;
   kept.tape->trace(direction, eigenlstm::Traced(index), view);
@@ -166,7 +153,7 @@ struct PyStream {
 
   py::array_t<Real> step(py::handle x_in, py::handle out) {
     const char* where = "Stream.step";
-    const Index B = stream.batch_size(), I = lstm.options().input_size, H = lstm.options().hidden_size;
+    const Index B = stream.batch_size(), I = lstm.options().input_size, H = lstm.options().features(lstm.options().num_layers - 1);
     py::array_t<Real, py::array::c_style> x(real_array<Real>(x_in, where, "x"));
     const bool row = x.ndim() == 2 && x.shape(0) == B && x.shape(1) == I;
     if (!row && !(B == 1 && x.ndim() == 1 && x.shape(0) == I))
@@ -186,16 +173,18 @@ struct PyStream {
   }
 
   py::tuple get_state() const {
-    const py::array::ShapeContainer shape{lstm.options().num_layers, stream.batch_size(), lstm.options().hidden_size};
-    py::array_t<Real> h(shape), c(shape);
+    const Index B = stream.batch_size();
+    const StateSizes h_sizes(lstm.options(), StateSizes::h), c_sizes(lstm.options(), StateSizes::c);
+    auto h = h_sizes.make<Real>(B), c = c_sizes.make<Real>(B);
     stream.get_state({h.mutable_data(), c.mutable_data()});
-    return py::make_tuple(std::move(h), std::move(c));
+    return py::make_tuple(h_sizes.present(h, B), c_sizes.present(c, B));
   }
 
   void set_state(const py::tuple& state) {
     if (state.size() != 2) throw py::value_error("Stream.state: must be a pair (h, c), got " + std::to_string(state.size()) + " values");
     const Index B = stream.batch_size();
-    const auto h = state_array<Real>(state[0], lstm, B, "Stream.state", "h"), c = state_array<Real>(state[1], lstm, B, "Stream.state", "c");
+    const auto h = StateSizes(lstm.options(), StateSizes::h).read<Real>(state[0], B, "Stream.state", "h");
+    const auto c = StateSizes(lstm.options(), StateSizes::c).read<Real>(state[1], B, "Stream.state", "c");
     if (!h || !c) throw py::value_error("Stream.state: h and c must be arrays, got None");
     stream.set_state({h->data(), c->data()});
   }
@@ -208,7 +197,7 @@ void register_classes(py::module_& m, const std::string& suffix) {
 
   py::class_<PyTape<Real>>(m, ("Tape" + suffix).c_str(), "What LSTM.forward keeps for LSTM.backward. It refers to x, which must not be changed before.")
       .def_property_readonly("nbytes", [](const PyTape<Real>& t) { return t.tape->bytes(); }, "Bytes that the tape holds, with what backward computes again at a time; without x.")
-      .def("trace", &trace<Real>, py::arg("direction"), py::arg("name"), "i, f, g, o, c or h of every step of one direction: (B, T, H).");
+      .def("trace", &trace<Real>, py::arg("direction"), py::arg("name"), "i, f, g, o, c or h of every step of one direction: (B, T, H), h (B, T, P).");
 
   py::class_<PyStream<Real>>(m, ("Stream" + suffix).c_str(), "A streaming session: see eigenlstm.LSTM.stream.")
       .def("step", &PyStream<Real>::step, py::arg("x"), py::arg("out") = py::none(),
@@ -219,11 +208,7 @@ void register_classes(py::module_& m, const std::string& suffix) {
       .def_property_readonly("batch_size", [](const PyStream<Real>& s) { return s.stream.batch_size(); }, "Rows of a step.");
 
   py::class_<Core>(m, ("LSTM" + suffix).c_str(), "The core of eigenlstm.LSTM for one dtype.")
-      .def(py::init([](Index input_size, Index hidden_size, Index num_layers, bool bias, bool bidirectional, std::vector<double> dropout) {
-             return Core(LSTMOptions{input_size, hidden_size, num_layers, bias, bidirectional, std::move(dropout)});
-           }),
-           py::kw_only(), py::arg("input_size"), py::arg("hidden_size"), py::arg("num_layers"), py::arg("bias"), py::arg("bidirectional"),
-           py::arg("dropout"))
+      .def(py::init([](const py::kwargs& options) { return Core(lstm_options(options)); }), "Options as el.LSTM has them.")
       .def_property_readonly("num_parameters", &Core::num_parameters)
       .def_property_readonly("parameters", [](const Core& lstm) {
              py::list specs;
@@ -231,11 +216,11 @@ void register_classes(py::module_& m, const std::string& suffix) {
                specs.append(py::make_tuple(p.name, p.columns > 0 ? py::tuple(py::make_tuple(p.rows, p.columns)) : py::tuple(py::make_tuple(p.rows))));
              return specs;
            }, "[(name, shape)] in the order of the flat buffer.")
-      .def("pack", [](const Core& lstm, py::handle params, bool for_backward) {
+      .def("pack", [](const Core& lstm, py::handle params, bool for_backward, std::optional<std::uint64_t> seed) {
              const Real* data = flat_buffer<Real>(params, lstm.num_parameters(), "LSTM.pack", "params");
              py::gil_scoped_release release;
-             return PyWeights<Real>{lstm.pack(data, for_backward)};
-           }, py::arg("params"), py::arg("for_backward"), "Pack the flat parameters.")
+             return PyWeights<Real>{lstm.pack(data, for_backward, seed)};
+           }, py::arg("params"), py::arg("for_backward"), py::arg("seed") = py::none(), "Pack the flat parameters. `seed`: of the mask of weight drop.")
       .def("forward", &forward<Real>, py::arg("weights"), py::arg("x"), py::arg("h0"), py::arg("c0"), py::arg("lengths"), py::arg("time_major"),
            py::arg("tape"), py::arg("seed"), py::arg("memory"),
            "(y, h, c), and where `tape` one that keeps `memory`: \"full\", \"light\" or a number of bytes. `seed`: of the random masks, or None for none.")

@@ -78,8 +78,8 @@ class _LSTM(Generic[_Real]):
     @property
     def parameters(self) -> list[tuple[str, tuple[int, ...]]]:
         """[(name, shape)] in the order of the flat buffer."""
-    def pack(self, params: NDArray[_Real], for_backward: bool) -> _Weights[_Real]:
-        """Pack the flat parameters."""
+    def pack(self, params: NDArray[_Real], for_backward: bool, seed: int | None = None) -> _Weights[_Real]:
+        """Pack the flat parameters. `seed`: of the mask of weight drop."""
     def forward(self, weights: _Weights[_Real], x: NDArray[_Real], h0: _Optional[_Real], c0: _Optional[_Real],
                 lengths: NDArray[np.int64] | None, time_major: bool, tape: bool, seed: int | None, memory: str | int) -> tuple[Any, ...]:
         """(y, h, c), and where `tape` one that keeps `memory`: "full", "light" or a number of bytes.

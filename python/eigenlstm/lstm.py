@@ -4,10 +4,9 @@ import math
 
 import numpy as np
 
-from . import _core
+from . import _core, options
 from .arrays import as_array, as_lengths, positive_int
 from .layer import Layer
-from .options import between_layers
 from .parameters import admit
 from .trace import VALUES, Trace
 
@@ -61,52 +60,68 @@ class LSTM(Layer):
 
     recurrent = True
 
-    def __init__(self, input_size, hidden_size, num_layers=1, *, bias=True, bidirectional=False, dropout=0.0, time_major=False,
-                 dtype="float32", init="default", forget_bias=None, seed=None):
+    def __init__(self, input_size, hidden_size, num_layers=1, *, bias=True, bidirectional=False, dropout=0.0, proj_size=0,
+                 time_major=False, dtype="float32", init="default", forget_bias=None, seed=None,
+                 peephole=False, coupled_input_forget=False, layer_norm=False, activations=("sigmoid", "tanh", "tanh"), gate_clip=None,
+                 cell_clip=None, merge="concat", residual=False, learned_state=False,
+                 input_dropout=0.0, recurrent_dropout=0.0, zoneout=0.0, weight_drop=0.0, missing="propagate"):
         self.input_size = positive_int(input_size, "LSTM: input_size")
-        self.hidden_size = positive_int(hidden_size, "LSTM: hidden_size")
-        self.num_layers = positive_int(num_layers, "LSTM: num_layers")
+        self._widths = options.widths(hidden_size, num_layers)
+        self.num_layers = len(self._widths)
+        self.hidden_size = self._widths[0] if len(set(self._widths)) == 1 else self._widths
         self.bias, self.bidirectional, self.time_major = bool(bias), bool(bidirectional), bool(time_major)
         self.num_directions = 1 + self.bidirectional
-        self.dropout = between_layers(dropout, self.num_layers, "LSTM: dropout")
-        self.stochastic = any(self.dropout)
+        self.dropout = options.between_layers(dropout, self.num_layers, "LSTM: dropout")
+        self._variants = options.variants(
+            proj_size=proj_size, peephole=peephole, coupled_input_forget=coupled_input_forget, layer_norm=layer_norm, activations=activations,
+            gate_clip=gate_clip, cell_clip=cell_clip, merge=merge, residual=residual, learned_state=learned_state, input_dropout=input_dropout,
+            recurrent_dropout=recurrent_dropout, zoneout=zoneout, weight_drop=weight_drop, missing=missing)
+        self.proj_size = self._variants["proj_size"]
+        self.stochastic = any(self.dropout) or options.is_random(self._variants)
         if init not in ("default", "torch"):
             raise ValueError(f"LSTM: init must be 'default' or 'torch', got {init!r}")
         if forget_bias is not None and not self.bias:
             raise ValueError("LSTM: forget_bias needs bias=True")
-        if not isinstance(forget_bias, (int, float, np.number, type(None))):
-            raise TypeError(f"LSTM: forget_bias must be a number, got {forget_bias!r}")
         self.init = init
-        self.forget_bias = (1.0 if init == "default" else 0.0) if forget_bias is None else float(forget_bias)
+        self.forget_bias = float(init == "default") if forget_bias is None else options.number(forget_bias, "LSTM: forget_bias")
         core = _CORES.get(str(np.dtype(dtype)) if dtype in ("float32", "float64") or isinstance(dtype, (type, np.dtype)) else None)
         if core is None:
             raise TypeError(f"LSTM: dtype must be float32 or float64, got {dtype!r}")
-        admit(4 * self.hidden_size * (self.input_size + self.num_layers * self.num_directions))
-        self._core = core(input_size=self.input_size, hidden_size=self.hidden_size, num_layers=self.num_layers, bias=self.bias,
-                          bidirectional=self.bidirectional, dropout=self.dropout)
+        admit(4 * max(self._widths) * (self.input_size + self.num_layers * self.num_directions))
+        different = {} if isinstance(self.hidden_size, int) else {"hidden_sizes": self._widths}
+        self._core = core(input_size=self.input_size, hidden_size=max(self._widths), num_layers=self.num_layers, bias=self.bias,
+                          bidirectional=self.bidirectional, dropout=self.dropout, **different,
+                          **{name: value for name, value in self._variants.items() if value is not None})
         self._packed = None  # (version of the parameters, for_backward, packed weights)
         self._build(self._core.parameters, dtype, seed)
 
     def _initialise(self, rng):
-        H = self.hidden_size
         for name, view in self._param_views.items():
-            if self.init == "torch":
-                view[...] = rng.uniform(-1 / math.sqrt(H), 1 / math.sqrt(H), view.shape)
-            elif name.startswith("weight_ih"):
-                limit = math.sqrt(6 / sum(view.shape))
-                view[...] = rng.uniform(-limit, limit, view.shape)
-            elif name.startswith("weight_hh"):
-                q, r = np.linalg.qr(rng.standard_normal(view.shape))
-                view[...] = q * np.sign(np.diagonal(r))  # the sign makes the draw uniform (Mezzadri 2007)
-            else:
-                view[...] = 0
-            if name.startswith("bias"):
-                view[H:2 * H] += self.forget_bias
+            kind = name.rsplit("_l", 1)[0]
+            if kind in ("weight_ih", "weight_hh", "weight_hr", "bias"):
+                H = view.shape[1] if kind == "weight_hr" else view.shape[0] // 4
+                view[...] = self._initial(kind, view.shape, H, rng)
+                if kind == "bias":
+                    view[H:2 * H] += self.forget_bias
+            else:  # as if the variant were not there
+                view[...] = kind in ("norm_weight", "norm_cell_weight")
+
+    def _initial(self, kind, shape, H, rng):
+        if self.init == "torch":
+            return rng.uniform(-1 / math.sqrt(H), 1 / math.sqrt(H), shape)
+        if kind == "bias":
+            return 0
+        if kind == "weight_hh":
+            q, r = np.linalg.qr(rng.standard_normal(shape))
+            return q * np.sign(np.diagonal(r))  # the sign makes the draw uniform (Mezzadri 2007)
+        limit = math.sqrt(6 / sum(shape))
+        return rng.uniform(-limit, limit, shape)
 
     def config(self):
         return {"input_size": self.input_size, "hidden_size": self.hidden_size, "num_layers": self.num_layers, "bias": self.bias,
                 "bidirectional": self.bidirectional, "dropout": self.dropout, "time_major": self.time_major, "dtype": self._dtype.name,
-                "init": self.init, "forget_bias": self.forget_bias if self.bias else None, "seed": self._seed}
+                "init": self.init, "forget_bias": self.forget_bias if self.bias else None, "seed": self._seed,
+                **options.chosen(self._variants)}
 
     def input_shape(self):
         return ("T", "B", self.input_size) if self.time_major else ("B", "T", self.input_size)
@@ -115,7 +130,8 @@ class LSTM(Layer):
         if len(shape) != 3:
             raise ValueError(f"LSTM takes 3 axes {self.input_shape()}, got {len(shape)}")
         self._expect_features(shape, self.input_size)
-        return (*shape[:-1], self.num_directions * self.hidden_size)
+        width = self.proj_size or self._widths[-1]
+        return (*shape[:-1], width * (self.num_directions if self._variants["merge"] == "concat" else 1))
 
     # -- computation ----------------------------------------------------------------------------
 
@@ -221,17 +237,27 @@ class LSTM(Layer):
             if x.ndim != 3:
                 raise ValueError(f"LSTM.forward: x must have 3 axes, got shape {x.shape}")
             lengths = as_lengths(lengths, x.shape[self.time_major], x.shape[1 - self.time_major], "LSTM.forward")
-        return self._core.forward(self._weights(with_tape), x, h0, c0, lengths, self.time_major, with_tape, seed, memory)
+        return self._core.forward(self._weights(with_tape, seed), x, h0, c0, lengths, self.time_major, with_tape, seed, memory)
 
     def _pair(self, state, where, name, prefix):
         if state is None:
             return None, None
         if not isinstance(state, (tuple, list)) or len(state) != 2:
             raise ValueError(f"{where}: {name} must be a pair ({prefix}h, {prefix}c), got {type(state).__name__}")
-        return tuple(None if part is None else as_array(part, self._dtype, where, prefix + letter) for part, letter in zip(state, "hc"))
+        return tuple(None if part is None else self._part(part, where, prefix + letter) for part, letter in zip(state, "hc"))
 
-    def _weights(self, for_backward):
-        """The packed weights of the parameters as they are now."""
+    def _part(self, part, where, name):
+        """h or c: one array, or where the layers' widths differ one for each."""
+        if isinstance(self.hidden_size, int):
+            return as_array(part, self._dtype, where, name)
+        if not isinstance(part, (list, tuple)):
+            raise ValueError(f"{where}: {name} must be a list of arrays (the layers' widths differ), got {type(part).__name__}")
+        return [as_array(entry, self._dtype, where, f"{name}[{i}]") for i, entry in enumerate(part)]
+
+    def _weights(self, for_backward, seed=None):
+        """The packed weights of the parameters as they are now; with weight drop, training has its own each time."""
+        if seed is not None and self._variants["weight_drop"] > 0:
+            return self._core.pack(self._flat_params, for_backward, seed)
         version = self._store.version()
         packed = self._packed
         if packed is None or packed[0] != version or (for_backward and not packed[1]):

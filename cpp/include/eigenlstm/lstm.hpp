@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "eigenlstm/variants.hpp"
+
 namespace eigenlstm {
 
 using Index = std::ptrdiff_t;
@@ -22,10 +24,32 @@ struct LSTMOptions {
   bool bias = true;
   bool bidirectional = false;
   std::vector<double> dropout;  // in training, on the outputs of layer k: num_layers probabilities, the last one 0; empty: none
+
+  // Variants (variants.hpp), of all layers and directions.
+  CellOptions cell;
+  Index proj_size = 0;               // P: h = W_hr m has P values (Sak et al. 2014); 0: h = m
+  std::vector<Index> hidden_sizes;   // of each layer, where they differ; empty: hidden_size
+  Merge merge = Merge::concat;       // of two directions
+  bool residual = false;             // from the second layer on, y = lstm(x) + x
+  bool learned_state = false;        // the initial state is a parameter, used where none is given
+  double input_dropout = 0;          // variational dropout (Gal & Ghahramani 2016): one mask for all steps of a row, on what each
+  double recurrent_dropout = 0;      // layer reads, and on the h_prev that R multiplies
+  double weight_drop = 0;            // DropConnect on R (Merity et al. 2018), one mask for a call
+  Missing missing = Missing::propagate;
+
+  Index hidden(Index layer) const { return hidden_sizes.empty() ? hidden_size : hidden_sizes[layer]; }
+  /// P: the size of h.
+  Index output(Index layer) const { return proj_size > 0 ? proj_size : hidden(layer); }
+  Index directions() const { return bidirectional ? 2 : 1; }
+  /// What the input of layer 0 has for each step: I, or 2 I with indicators of missing values.
+  Index read_size() const { return missing == Missing::mask ? 2 * input_size : input_size; }
+  /// What layer `layer` gives for each step.
+  Index features(Index layer) const { return output(layer) * (merge == Merge::concat ? directions() : 1); }
 };
 
 /// One parameter within the flat array of all parameters: row-major (rows, columns); columns = 0: a vector.
-/// Named as PyTorch names them: weight_ih_l0 (4H, I), weight_hh_l0 (4H, H), bias_l0 (4H), ..._reverse.
+/// Named as PyTorch names them: weight_ih_l0 (4H, I), weight_hh_l0 (4H, P), bias_l0 (4H), weight_hr_l0 (P, H), ..._reverse; where used,
+/// peephole_l0 (3H) as i f o, norm_weight_l0 (4H), norm_cell_weight_l0 (H), norm_cell_bias_l0 (H), h0_l0 (P), c0_l0 (H).
 struct Parameter {
   std::string name;
   Index offset, rows, columns;
@@ -38,7 +62,8 @@ struct Sequence {
   Index batch_stride, time_stride, feature_stride;
 };
 
-/// h and c of all layers and directions, each contiguous (num_layers * D, B, H); null: zeros (in) or unwanted (out).
+/// h and c of all layers and directions, contiguous: (B, P) and (B, H) of layer 0, its reverse direction, layer 1, ...
+/// Null: zeros or the learned state (in), unwanted (out).
 template <class Real>
 struct State {
   Real* h = nullptr;
@@ -74,19 +99,24 @@ class LSTM {
   explicit LSTM(const LSTMOptions& options);
 
   const LSTMOptions& options() const { return options_; }
-  Index directions() const { return options_.bidirectional ? 2 : 1; }
+  Index directions() const { return options_.directions(); }
   const std::vector<Parameter>& parameters() const { return parameters_; }
   /// Length of the flat arrays of parameters and of gradients.
   Index num_parameters() const { return num_parameters_; }
 
-  /// Packs the parameters. `for_backward`: also what backward() needs.
-  std::shared_ptr<const Weights<Real>> pack(const Real* parameters, bool for_backward) const;
+  /// Values of h and of c of one row, over all layers and directions.
+  Index state_h_size() const;
+  Index state_c_size() const;
 
-  /// x (B, T, I) -> y (B, T, D * H) and the final state. `lengths`: T_b of each row, 0 <= T_b <= T, or null: all T.
+  /// Packs the parameters. `for_backward`: also what backward() needs. `seed`: of the mask of weight drop; none: no mask.
+  std::shared_ptr<const Weights<Real>> pack(const Real* parameters, bool for_backward, std::optional<std::uint64_t> seed = {}) const;
+
+  /// x (B, T, I) -> y (B, T, features of the last layer) and the final state. `lengths`: T_b of each row, 0 <= T_b <= T, or null: all T.
   /// Rows past their length give zeros in y and keep their state; a reverse direction starts at each row's own end.
   /// `tape`: null, or where to leave what backward() needs (the weights must then be packed for backward).
   /// `seed`: of the random masks of training; none: no masks.
-  /// Throws std::invalid_argument for a bad length or too few bytes of memory, Interrupted (threads.hpp), std::bad_alloc.
+  /// Throws std::invalid_argument for a bad length, too few bytes of memory and, with Missing::error, NaN in x; Interrupted (threads.hpp),
+  /// std::bad_alloc.
   void forward(std::shared_ptr<const Weights<Real>> weights, Index B, Index T, Sequence<const Real> x, const Index* lengths,
                State<const Real> initial, Sequence<Real> y, State<Real> final,
                std::unique_ptr<Tape<Real>>* tape = nullptr, std::optional<std::uint64_t> seed = {}, Memory memory = {}) const;
@@ -114,9 +144,10 @@ class Stream {
   ~Stream();
 
   Index batch_size() const;
-  /// x (B, I) -> y (B, H), both contiguous. The bits of forward() over the whole sequence.
+  /// x (B, I) -> y (B, features of the last layer), both contiguous. The bits of forward() over the whole sequence.
+  /// With Missing::error, throws std::invalid_argument for NaN in x and changes nothing.
   void step(const Real* x, Real* y);
-  /// The state, contiguous (num_layers, B, H), copied out or in; reset() makes it zero.
+  /// The state (see State), copied out or in; reset() makes it as it was at the start, and forgets the values that fill gaps.
   void get_state(State<Real> state) const;
   void set_state(State<const Real> state);
   void reset();

@@ -4,12 +4,17 @@
 #include "kernels/pack.hpp"
 #include "kernels/step.hpp"
 #include "kernels/training.hpp"
+#include "kernels/variants.hpp"
 
 #define EIGENLSTM_STRING_(x) #x
 #define EIGENLSTM_STRING(x) EIGENLSTM_STRING_(x)
 
 namespace eigenlstm {
 namespace EIGENLSTM_ISA {
+
+template void gemm(const GemmArgs<float>&);
+template void gemm(const GemmArgs<double>&);
+
 namespace {
 
 /// y = function(x) over any n: the tail goes through a padded vector, so that every value takes the same path.
@@ -58,8 +63,8 @@ Real fma_peak(Index iterations) {
 
 template <class Real>
 constexpr KernelTable<Real> make_table() {
-  return {lanes<Real>,       tile_rows,  gemm<Real>,     step_forward<Real>, step_backward<Real>, map_sigmoid<Real>,
-          map_tanh<Real>,    sum_rows<Real>, pack_gates<Real>, fma_peak<Real>, training_table<Real>()};
+  return {lanes<Real>,       tile_rows,  gemm<Real>,     step_forward<Real>, step_backward<Real>,
+          step_forward_variant<Real>, step_backward_variant<Real>, map_sigmoid<Real>, map_tanh<Real>,    sum_rows<Real>, pack_gates<Real>, fma_peak<Real>, training_table<Real>()};
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "kernels/training_table.hpp"
+#include "kernels/variant_table.hpp"
 
 namespace eigenlstm {
 
@@ -39,10 +40,11 @@ struct GemmArgs {
 
 /// One time step of one direction for `rows` rows and the panels [0, panels) of L units each:
 ///   z = b + W x + R h_prev ; i f g o = act(z) ; c = f c_prev + i g ; h = o tanh(c)
+/// or what `variant` makes of it.
 /// All arrays are packed and padded to whole vectors: no tails here.
 template <class Real>
 struct StepArgs {
-  Index rows, panels, input_size, hidden_size;
+  Index rows, panels, input_size, hidden_size;  // hidden_size: of h_prev (with a projection, P)
   const Real* weights;  // [panel][1 + I + H][4][L]: bias, W, R
   Index weights_panel;
   const Real* x;        // [row][I], or null: z already holds b + W x. Rows [x | h_prev] in one piece take one product instead of two.
@@ -58,6 +60,7 @@ struct StepArgs {
   Real* gates;          // [panel][row][4][L]: i f g o after activation, or null
   Index gates_panel;
   bool backwards;       // the last panel first (see GemmArgs)
+  const StepVariant<Real>* variant;  // null: the plain cell
 };
 
 /// The twin of StepArgs, backwards in time, for `panels` panels: from the recurrent part of dh,
@@ -75,6 +78,7 @@ struct StepBackwardArgs {
   Index dc_row;
   Real* dz;             // [panel][row][4][L]
   Index dz_panel;
+  const StepBackwardVariant<Real>* variant;  // null: the plain cell
 };
 
 template <class Real>
@@ -84,6 +88,8 @@ struct KernelTable {
   void (*gemm)(const GemmArgs<Real>&);
   void (*step_forward)(const StepArgs<Real>&);
   void (*step_backward)(const StepBackwardArgs<Real>&);
+  void (*step_forward_variant)(const StepArgs<Real>&);  // where args.variant is not null
+  void (*step_backward_variant)(const StepBackwardArgs<Real>&);
   void (*sigmoid)(const Real* x, Real* y, Index n);
   void (*tanh)(const Real* x, Real* y, Index n);
   // sum[n] += the sum over r of x[r][n], r ascending

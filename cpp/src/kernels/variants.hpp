@@ -1,0 +1,15 @@
+// The kernels of variants.cpp.
+#pragma once
+
+#include "kernels/table.hpp"
+
+namespace eigenlstm {
+namespace EIGENLSTM_ISA {
+
+template <class Real>
+void step_forward_variant(const StepArgs<Real>& step);
+template <class Real>
+void step_backward_variant(const StepBackwardArgs<Real>& step);
+
+}  // namespace EIGENLSTM_ISA
+}  // namespace eigenlstm

@@ -1,0 +1,102 @@
+#include "lstm_options.hpp"
+
+#include <pybind11/stl.h>
+
+#include <cmath>
+#include <tuple>
+
+namespace eigenlstm_python {
+namespace {
+
+namespace py = pybind11;
+using namespace eigenlstm;
+
+template <class T>
+void take(const py::dict& keywords, const char* name, T& option) {
+  if (keywords.contains(name)) option = py::cast<T>(keywords[name]);
+}
+
+/// One of `names`, by its place.
+template <class Enum>
+void take_name(const py::dict& keywords, const char* name, std::initializer_list<const char*> names, Enum& option) {
+  if (!keywords.contains(name)) return;
+  const auto value = py::cast<std::string>(keywords[name]);
+  int place = 0;
+  std::string all;
+  for (const char* known : names) {
+    if (value == known) {
+      option = Enum(place);
+      return;
+    }
+    all += (place++ > 0 ? ", '" : "'") + std::string(known) + "'";
+  }
+  throw py::value_error("LSTM: " + std::string(name) + " must be one of " + all + ", got '" + value + "'");
+}
+
+/// "name", or (name, alpha), or (name, alpha, beta).
+Activation take_activation(const py::handle& value) {
+  if (py::isinstance<py::str>(value)) return activation(py::cast<std::string>(value));
+  const auto parts = py::cast<py::sequence>(value);
+  Activation a = activation(py::cast<std::string>(parts[0]));
+  if (parts.size() > 1) a.alpha = py::cast<double>(parts[1]);
+  if (parts.size() > 2) a.beta = py::cast<double>(parts[2]);
+  if (!std::isfinite(a.alpha) || !std::isfinite(a.beta)) throw py::value_error("LSTM: the parameters of activations must be finite");
+  return a;
+}
+
+bool equal(const Activation& a, const Activation& b) { return std::tie(a.kind, a.alpha, a.beta) == std::tie(b.kind, b.alpha, b.beta); }
+
+bool equal(const CellOptions& a, const CellOptions& b) {
+  const auto values = [](const CellOptions& o) {
+    return std::tie(o.peephole, o.coupled_input_forget, o.layer_norm, o.gate_clip, o.cell_clip, o.zoneout_h, o.zoneout_c);
+  };
+  return equal(a.gate, b.gate) && equal(a.candidate, b.candidate) && equal(a.output, b.output) && values(a) == values(b);
+}
+
+}  // namespace
+
+LSTMOptions lstm_options(const py::dict& keywords) {
+  LSTMOptions o;
+  take(keywords, "input_size", o.input_size);
+  take(keywords, "hidden_size", o.hidden_size);
+  take(keywords, "hidden_sizes", o.hidden_sizes);
+  take(keywords, "num_layers", o.num_layers);
+  take(keywords, "bias", o.bias);
+  take(keywords, "bidirectional", o.bidirectional);
+  take(keywords, "dropout", o.dropout);
+  take(keywords, "proj_size", o.proj_size);
+  take(keywords, "residual", o.residual);
+  take(keywords, "learned_state", o.learned_state);
+  take(keywords, "input_dropout", o.input_dropout);
+  take(keywords, "recurrent_dropout", o.recurrent_dropout);
+  take(keywords, "weight_drop", o.weight_drop);
+  take(keywords, "peephole", o.cell.peephole);
+  take(keywords, "coupled_input_forget", o.cell.coupled_input_forget);
+  take(keywords, "layer_norm", o.cell.layer_norm);
+  take(keywords, "gate_clip", o.cell.gate_clip);
+  take(keywords, "cell_clip", o.cell.cell_clip);
+  take_name(keywords, "merge", {"concat", "sum", "mean", "mul"}, o.merge);
+  take_name(keywords, "missing", {"propagate", "error", "forward_fill", "mask"}, o.missing);
+  if (keywords.contains("zoneout")) {
+    const auto [h, c] = py::cast<std::pair<double, double>>(keywords["zoneout"]);
+    o.cell.zoneout_h = h;
+    o.cell.zoneout_c = c;
+  }
+  if (keywords.contains("activations")) {
+    const auto three = py::cast<py::sequence>(keywords["activations"]);
+    o.cell.gate = take_activation(three[0]);
+    o.cell.candidate = take_activation(three[1]);
+    o.cell.output = take_activation(three[2]);
+  }
+  return o;
+}
+
+bool same(const LSTMOptions& a, const LSTMOptions& b) {
+  const auto values = [](const LSTMOptions& o) {
+    return std::tie(o.input_size, o.hidden_size, o.num_layers, o.bias, o.bidirectional, o.dropout, o.proj_size, o.hidden_sizes, o.merge, o.residual,
+                    o.learned_state, o.input_dropout, o.recurrent_dropout, o.weight_drop, o.missing);
+  };
+  return values(a) == values(b) && equal(a.cell, b.cell);
+}
+
+}  // namespace eigenlstm_python
