@@ -33,13 +33,13 @@ void input_gradient(const DirectionBackward<Real>& d, Range range, const Real* d
       d.input.drop(position, t, from);
       if (d.input.indicates) d.input.drop_missing(position, t, from);
       const bool adds = d.rows.time(s, position, true) >= d.dx_adds_from;
-      if (d.residual && !adds) {
-        const Real* dy = d.dy.at(d.rows, position, t);
-        for (Index i = 0; i < features; ++i) from[i] += dy[i * d.dy.stride()];
-      }
       if (adds) for (Index i = 0; i < features; ++i) to[i * stride] += from[i];
       else if (stride == 1) std::copy_n(from, features, to);
       else for (Index i = 0; i < features; ++i) to[i * stride] = from[i];
+      if (d.residual && (adds || d.input.below_directions == 1)) {  // last, in whatever order the directions came
+        const Real* dy = d.dy.at(d.rows, position, t);
+        for (Index i = 0; i < features; ++i) to[i * stride] += dy[i * d.dy.stride()];
+      }
     }
   }
 }

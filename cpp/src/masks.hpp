@@ -22,11 +22,12 @@ void drop(std::uint64_t seed, std::uint64_t stream, Index t, Index n, double p, 
   kernels<Real>().training.drop(seed, stream, std::uint64_t(t) * std::uint64_t((n + 3) / 4), n, p, x);
 }
 
-/// The mask of time t that says which of n values keep their old state: 1 with probability p, else 0.
+/// The mask of time t that says which of n values keep their old state: 1 with probability p, else 0. Writes values [begin, end),
+/// begin a multiple of 4.
 template <class Real>
-void draw_zoneout(std::uint64_t seed, std::uint64_t stream, Index t, Index n, double p, Real* mask) {
-  kernels<Real>().training.dropout_mask(seed, stream, std::uint64_t(t) * std::uint64_t((n + 3) / 4), n, p, mask);
-  for (Index j = 0; j < n; ++j) mask[j] = mask[j] == Real(0) ? Real(1) : Real(0);
+void draw_zoneout(std::uint64_t seed, std::uint64_t stream, Index t, Index n, Index begin, Index end, double p, Real* mask) {
+  kernels<Real>().training.dropout_mask(seed, stream, std::uint64_t(t * ((n + 3) / 4) + begin / 4), end - begin, p, mask + begin);
+  for (Index j = begin; j < end; ++j) mask[j] = mask[j] == Real(0) ? Real(1) : Real(0);
 }
 
 }  // namespace eigenlstm

@@ -14,7 +14,7 @@ struct Recurrent {
   Real *zone_h, *zone_c;  // the masks of the step at hand
   Real* dm;               // gradient of what the projection multiplies
   Real* zeros;            // one row
-  Real* tile;             // [panel, or one for all][4][L] and, with normalisation, a value more: scratch of the cell
+  Real* tile;             // [panel][4][L] and a value more: scratch of the cell
 
   static Recurrent take(Arena& memory, const DirectionBackward<Real>& d) {
     const Padded<Real>& p = d.p;
@@ -29,7 +29,7 @@ struct Recurrent {
     return {memory.take<Real>(B * p.h_row), memory.take<Real>(B * p.row), memory.take<Real>(B * p.h_row),
             rows(zone_h, B, p.h_row), rows(zone_h, B, p.h_row), rows(d.cell.zoneout_c > 0, B, p.row), rows(projected, B, p.row),
             rows(zone_h || projected, 1, std::max(p.units, p.outputs)),
-            d.plain() ? nullptr : memory.take<Real>(B * (d.shape.normalised() ? p.gates() + 1 : 4 * p.L))};
+            d.plain() ? nullptr : memory.take<Real>(B * (p.gates() + 1))};
   }
 };
 
@@ -80,13 +80,16 @@ void stage_dy(const DirectionBackward<Real>& d, const Assignment& a, Index s, In
   }
 }
 
-/// The zoneout masks of step s, n values for each row of `a`: drawn as in forward(), or where there is no seed, the expectation.
+/// The zoneout masks of step s, these of n values for each row of `a`: drawn as in forward(), or where there is no seed, the expectation.
 template <class Real>
-void stage_zoneout(const DirectionBackward<Real>& d, const Assignment& a, Index s, Index row_end, Mask mask, Index n, double p, Real* out, Index row) {
+void stage_zoneout(const DirectionBackward<Real>& d, const Assignment& a, Index s, Index row_end, Mask mask, Range columns, Index n, double p,
+                   Real* out, Index row) {
+  const Index end = std::max(columns.begin, std::min(columns.end, n));
   for (Index position = a.row_begin; position < row_end; ++position) {
     Real* to = out + position * row;
-    if (d.seed) draw_zoneout(*d.seed, mask_stream(mask, d.index, d.rows.batch_row(position)), d.rows.time(s, position, d.reverse), n, p, to);
-    else std::fill_n(to, n, Real(p));
+    const auto stream = mask_stream(mask, d.index, d.rows.batch_row(position));
+    if (d.seed) draw_zoneout(*d.seed, stream, d.rows.time(s, position, d.reverse), n, columns.begin, end, p, to);
+    else std::fill(to + columns.begin, to + end, Real(p));
   }
 }
 
@@ -95,7 +98,7 @@ template <class Real>
 void split_zoneout(const DirectionBackward<Real>& d, const Assignment& a, Index s, Index row_end, const Recurrent<Real>& w) {
   const Padded<Real>& p = d.p;
   const auto [u0, u1] = h_columns(p, a);
-  stage_zoneout(d, a, s, row_end, Mask::zoneout_h, p.P, d.cell.zoneout_h, w.zone_h, p.h_row);
+  stage_zoneout(d, a, s, row_end, Mask::zoneout_h, {u0, u1}, p.P, d.cell.zoneout_h, w.zone_h, p.h_row);
   for (Index position = a.row_begin; position < row_end; ++position) {
     const Index at = position * p.h_row;
     for (Index u = u0; u < u1; ++u) {
@@ -142,7 +145,7 @@ void step_back(const DirectionBackward<Real>& d, const Assignment& a, Index s, I
   variant.cell = &cell;
   variant.first_panel = a.panel_begin;
   if (w.zone_c != nullptr) {
-    stage_zoneout(d, a, s, a.row_begin + n, Mask::zoneout_c, p.H, d.cell.zoneout_c, w.zone_c, p.row);
+    stage_zoneout(d, a, s, a.row_begin + n, Mask::zoneout_c, {unit, a.panel_end * p.L}, p.H, d.cell.zoneout_c, w.zone_c, p.row);
     variant.zone_c = w.zone_c + start;
     variant.zone_c_row = p.row;
   }
@@ -152,7 +155,7 @@ void step_back(const DirectionBackward<Real>& d, const Assignment& a, Index s, I
     variant.deviation = values.deviation + (at - values.first_row) * 4;
   }
   variant.tile_panel = d.shape.normalised() ? n * width : 0;
-  variant.tile = w.tile + (d.shape.normalised() ? a.row_begin * (p.gates() + 1) : a.row_begin * width);
+  variant.tile = w.tile + (d.shape.normalised() ? a.row_begin * (p.gates() + 1) : (a.panel_begin * d.rows.batch_size() + a.row_begin) * width);
   variant.terms_panel = chunk.rows * cell.terms * p.L;
   if (out.terms != nullptr) variant.terms = out.terms + a.panel_begin * variant.terms_panel + row * cell.terms * p.L;
   variant.m_panel = dz_panel;

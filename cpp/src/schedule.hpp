@@ -46,7 +46,7 @@ struct Schedule {
     const Index B = rows.active(0);
     if (s.members > 1) {
       const bool few_rows = B < s.members * 2 || (B < s.members * kernels<Real>().tile_rows / 2 && recurrent_bytes > (1 << 19));
-      s.by_units = few_rows && recurrent_bytes >= (1 << 17) && p.panels >= s.members;
+      s.by_units = few_rows && !p.whole_rows && recurrent_bytes >= (1 << 17) && p.panels >= s.members;
       if (few_rows && !s.by_units) s.members = int(std::max<Index>(1, std::min<Index>(s.members, B / 2)));
     }
     return s;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <stdexcept>
 #include <utility>
 
@@ -124,13 +125,13 @@ Buffer<Real> filled(Index n, double value) {
 
 }  // namespace
 
-Activation activation(const std::string& name) {
+Activation activation(const char* name) {
   std::string names;
   for (const Named& known : activations) {
-    if (name == known.name) return known.activation;
+    if (std::strcmp(name, known.name) == 0) return known.activation;
     names += (names.empty() ? "" : ", ") + std::string(known.name);
   }
-  throw std::invalid_argument("LSTM: activations must be of " + names + "; got " + name);
+  throw std::invalid_argument("LSTM: activations must be of " + names + "; got " + std::string(name));
 }
 
 bool keeps_z(const CellOptions& cell) { return slope_from_input(cell.gate) || slope_from_input(cell.candidate); }

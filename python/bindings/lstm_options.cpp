@@ -35,9 +35,9 @@ void take_name(const py::dict& keywords, const char* name, std::initializer_list
 
 /// "name", or (name, alpha), or (name, alpha, beta).
 Activation take_activation(const py::handle& value) {
-  if (py::isinstance<py::str>(value)) return activation(py::cast<std::string>(value));
+  if (py::isinstance<py::str>(value)) return activation(py::cast<std::string>(value).c_str());
   const auto parts = py::cast<py::sequence>(value);
-  Activation a = activation(py::cast<std::string>(parts[0]));
+  Activation a = activation(py::cast<std::string>(parts[0]).c_str());
   if (parts.size() > 1) a.alpha = py::cast<double>(parts[1]);
   if (parts.size() > 2) a.beta = py::cast<double>(parts[2]);
   if (!std::isfinite(a.alpha) || !std::isfinite(a.beta)) throw py::value_error("LSTM: the parameters of activations must be finite");

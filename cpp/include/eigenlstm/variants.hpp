@@ -8,7 +8,6 @@
 #pragma once
 
 #include <limits>
-#include <string>
 
 namespace eigenlstm {
 
@@ -36,7 +35,7 @@ struct Activation {
 
 /// The activation of a name with its default parameters. "hard_sigmoid" is ONNX's, "hard_sigmoid_keras3" has Keras 3's slope.
 /// Throws std::invalid_argument, which lists the names, for another one.
-Activation activation(const std::string& name);
+Activation activation(const char* name);
 
 /// How the outputs of two directions become one: side by side, or unit by unit.
 enum class Merge { concat, sum, mean, mul };
