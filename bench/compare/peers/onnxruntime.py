@@ -86,6 +86,7 @@ def step(work: Lstm, run: ort.InferenceSession) -> Timed:
             x.update_inplace(np.ascontiguousarray(x_t[None]))
             call()
             ys.append(y.numpy()[0].copy())
-        return {"y": np.stack(ys, axis=1), "h": states[at][0].numpy(), "c": states[at][1].numpy()}
+        h, c = (v.numpy().copy() for v in states[at])  # numpy() looks at memory that the next calls write to
+        return {"y": np.stack(ys, axis=1), "h": h, "c": c}
 
     return Timed(call, answer, "bound")
