@@ -1,4 +1,4 @@
-"""Parity with torch.nn.LSTM: values, gradients, packed sequences, state dicts."""
+"""Parity with torch.nn.LSTM, projections included: values, gradients, packed sequences, state dicts."""
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ FORWARD = {"float32": 1e-5, "float64": 1e-10}
 GRADIENT = {"float32": 1e-4, "float64": 1e-10}
 OPTIONS = [
     dict(), dict(num_layers=2), dict(bidirectional=True), dict(num_layers=3, bidirectional=True),
+    dict(proj_size=3), dict(proj_size=7, num_layers=2), dict(proj_size=2, num_layers=2, bidirectional=True, bias=False),
     dict(bias=False, num_layers=2), dict(time_major=True, bidirectional=True),
 ]
 
@@ -43,11 +44,12 @@ def test_values_and_gradients(kind, dtype, ragged):
     ours, theirs = pair(I, H, dtype, **kind)
     time_major = kind.get("time_major", False)
     D = 2 if kind.get("bidirectional") else 1
-    states = (kind.get("num_layers", 1) * D, B, H)
+    P = kind.get("proj_size", H)
+    hs, cs = ((kind.get("num_layers", 1) * D, B, size) for size in (P, H))
     rng = np.random.default_rng(1)
     lead = (T, B) if time_major else (B, T)
     x, dy, h0, c0, dh, dc = (rng.standard_normal(shape).astype(dtype)
-                             for shape in [(*lead, I), (*lead, D * H), states, states, states, states])
+                             for shape in [(*lead, I), (*lead, D * P), hs, cs, hs, cs])
     lengths = np.array([3, 9, 1, 5, 9, 2]) if ragged else None
 
     y, (h, c), tape = ours.forward(x, state=(h0, c0), lengths=lengths)
@@ -75,7 +77,7 @@ def test_values_and_gradients(kind, dtype, ragged):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("kind", OPTIONS[:-1], ids=str)
 def test_state_dict_round_trip(kind, dtype):
-    ours, theirs = pair(3, 5, dtype, **kind)
+    ours, theirs = pair(3, 8, dtype, **kind)
     state = ours.state_dict()
     expected = theirs.state_dict()
     assert set(state) == set(expected)
@@ -90,7 +92,7 @@ def test_state_dict_round_trip(kind, dtype):
     x = np.random.default_rng(0).standard_normal((2, 4, 3)).astype(dtype)
     with torch.no_grad():
         assert relative_error(ours(x)[0], theirs(torch.from_numpy(x))[0].numpy()) < FORWARD[dtype]
-    again = el.LSTM(3, 5, dtype=dtype, seed=5, **kind)
+    again = el.LSTM(3, 8, dtype=dtype, seed=5, **kind)
     again.load_state_dict(state)
     assert_same_bits(again.flat_params, ours.flat_params)
 

@@ -1,11 +1,9 @@
 """The oracle's variants: central differences for each, and known values where a peer defines the variant."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 
+from onnx_case import CASES, stored_case
 from reference.activations import FUNCTIONS, activate, derivative
 from reference.lstm import lstm_forward, options
 from reference.onnx_lstm import onnx_lstm
@@ -101,25 +99,9 @@ def test_layer_norm_ignores_shift_and_scale_of_the_weights_of_a_gate():
     np.testing.assert_allclose(lstm_forward(x, params)[0], y, rtol=1e-4, atol=1e-5)
 
 
-CASES = json.loads((Path(__file__).parents[1] / "cases" / "onnxruntime_lstm.json").read_text())["cases"]
-
-
-def onnx_arguments(case):
-    """The arrays and attributes of one stored case, in the shapes of the operator."""
-    T, N, I, H, D = case["T"], case["N"], case["I"], case["H"], 2 if case["direction"] == "bidirectional" else 1
-    shapes = {"X": (T, N, I), "W": (D, 4 * H, I), "R": (D, 4 * H, H), "B": (D, 8 * H), "P": (D, 3 * H),
-              "initial_h": (D, N, H), "initial_c": (D, N, H)}
-    arrays = {name: np.array(case[name], np.float64).reshape(shape) for name, shape in shapes.items()
-              if case[name] is not None}
-    attributes = {name: case[name] for name in ("direction", "activations", "clip", "input_forget", "sequence_lens")}
-    expected = {"Y": (T, D, N, H), "Y_h": (D, N, H), "Y_c": (D, N, H)}
-    return {**arrays, **attributes}, {name: np.array(case[name]).reshape(shape) for name, shape in expected.items()
-                                      if case[name] is not None}
-
-
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
 def test_onnx_runtimes_cases(case):
-    arguments, expected = onnx_arguments(case)
+    arguments, expected = stored_case(case)
     got = dict(zip(("Y", "Y_h", "Y_c"), onnx_lstm(**arguments)))
     assert expected
     for name, values in expected.items():
