@@ -114,20 +114,20 @@ class Race:
             "dtype": row.work.dtype,
             "measure": row.measure,
         }
-        if row.measure == "bytes":
-            return record | {"results": self.memory(row)}
+        if row.measure != "seconds":
+            return record | {"results": self.bytes_of(row)}
         self.ours = self.all = 0.0
         results = self.times(row)
         return record | {"results": results, "cpu": self.ours, "cpu of others": max(0.0, self.all - self.ours)}
 
-    def memory(self, row: Row) -> dict:
-        results = {}
+    def bytes_of(self, row: Row) -> dict:
+        request, results = {"bytes": "memory", "tape": "tape"}[row.measure], {}
         for label, contestant in row.contestants.items():
             if not self.process(contestant.library, row.threads):
                 continue
             process = self.start(contestant.library, row.threads)  # a fresh one: an old one has memory to spare
             try:
-                results[label] = process.ask("memory", contestant.builder, row.work, contestant.options)
+                results[label] = process.ask(request, contestant.builder, row.work, contestant.options)
             except Absent:
                 pass
             except Failed as error:

@@ -17,7 +17,7 @@ pip install '.[peers]' openvino jax tensorflow-cpu matplotlib
 python -m bench.compare --json bench/results.json --page bench/RESULTS.md --plot bench/results.svg
 ```"""
 
-UNITS = {"seconds": "seconds", "bytes": "growth"}
+UNITS = {"seconds": "seconds", "bytes": "growth", "tape": "tape"}
 
 
 def value(record: dict, label: str) -> float | None:
@@ -58,7 +58,7 @@ def amount(record: dict, label: str) -> str:
     if "error" in result:
         return "failed"
     number = value(record, label)
-    if record["measure"] == "bytes":
+    if record["measure"] != "seconds":
         return f"{number / 2**20:.1f} MB"
     return f"{number * 1e6:.2f} µs" if number < 1e-4 else f"{number * 1e3:.3f} ms"
 

@@ -17,6 +17,7 @@ class Timed(NamedTuple):
     run: Callable[[], object]
     answer: Callable[[], Answer]
     setting: str = ""  # which of the library's own ways this is; the fastest one races
+    tape: Callable[[], int] | None = None  # bytes that its tape keeps, where that is measured
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Lstm:
 
     def small(self) -> Lstm:
         """The same in kind, at a size that takes no time."""
-        return replace(self, T=min(self.T, 6), B=min(self.B, 4), I=min(self.I, 16), H=min(self.H, 18))
+        return replace(self, T=min(self.T, 6), B=min(self.B, 4), I=min(self.I, 16), H=min(self.H, 18), P=min(self.P, 8))
 
     @property
     def directions(self) -> int:

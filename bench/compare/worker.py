@@ -124,6 +124,10 @@ class Desk:
             timed.run()
         return {"growth": status("VmHWM") - before, "peak": status("VmHWM")}
 
+    def tape(self, build: str, work, options: dict) -> dict[str, int]:
+        """Bytes that the tape of one forward pass says it keeps."""
+        return {"tape": choices_of(build, work, options)[0].tape()}
+
     def drop(self) -> None:
         self.works.clear()
         gc.collect()

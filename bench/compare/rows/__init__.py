@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 
-FILES = ("engine", "training", "ctc")
+FILES = ("engine", "cliffs", "variants", "training", "ctc")
 OURS = "eigenlstm"
 
 
@@ -26,7 +26,8 @@ class Contestant:
 class Row:
     """work: any dataclass with ``flops`` (or 0), ``dtype``, ``tolerance`` and ``small()``.
 
-    measure: "seconds" of one call, or "bytes": the growth of resident memory in three calls of a fresh process.
+    measure: "seconds" of one call; "bytes": the growth of resident memory in three calls of a fresh process; or "tape":
+    the bytes that a tape says it keeps.
     same: contestants must give the same answer to be timed. False where the costs of different things are compared.
     """
 
@@ -46,14 +47,16 @@ class Row:
 class Target:
     """`ours` is `each` times as fast as `against` at every row of the groups, and `mean` times in the geometric mean.
 
-    against: a contestant's name, or "best": the fastest peer of the row. "At most 1.15 times the cost" is each=1/1.15.
+    against: a contestant's name, or "best": the fastest peer of the row. With `cost` in place of `each`, `ours` takes at most
+    `cost` times what `against` takes.
     """
 
     text: str
     groups: tuple[str, ...]
     against: str
-    each: float
+    each: float = 0.0
     mean: float | None = None
+    cost: float | None = None
     ours: str = OURS
 
 
