@@ -1,4 +1,4 @@
-"""``python -m bench.compare``: the table, and with --json, --page and --plot the files of a run."""
+"""``python -m bench.compare``: the table, and with --json, --page, --plot and --readme the files of a run."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import re
 import sys
 from pathlib import Path
 
+from .judge import errors
 from .race import compare
-from .report import errors, headline, page, progress, summary
+from .report import headline, page, progress, readme_section, summary, with_section
 from .rows import OURS, load, small
 
 
@@ -31,6 +32,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write the results page, in Markdown")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw GFLOP/s by shape (.svg or .png)")
+    parser.add_argument("--readme", type=Path, metavar="FILE", help="write ratios between this file's results marks")
     return parser.parse_args(argv)
 
 
@@ -58,6 +60,8 @@ def main(argv: list[str] | None = None) -> int:
         from .plot import draw
 
         draw(run, options.plot)
+    if options.readme:
+        options.readme.write_text(with_section(options.readme.read_text(), readme_section(run)))
     wrong = errors(run)
     for line in wrong:
         print(line, file=sys.stderr)

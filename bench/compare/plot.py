@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .report import gflops
+from .judge import gflops
 
-COLOURS = {
-    "eigenlstm": "#c0392b",
-    "PyTorch": "#2c3e50",
-    "ONNX Runtime": "#2980b9",
-    "OpenVINO": "#8e44ad",
-    "JAX": "#16a085",
-    "Keras": "#d68910",
+STYLES = {  # colour, marker, and where beside the middle of its shape, so that none hides another
+    "eigenlstm": ("#c0392b", "o", 0.0),
+    "PyTorch": ("#2c3e50", "s", -0.16),
+    "ONNX Runtime": ("#2980b9", "^", -0.08),
+    "OpenVINO": ("#8e44ad", "v", 0.08),
+    "JAX": ("#16a085", "D", 0.16),
+    "Keras": ("#d68910", "P", 0.24),
 }
 
 
@@ -34,30 +34,34 @@ def draw(run: dict, file: Path, threads: int = 1) -> None:
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
     count = f"{threads} thread{'s' * (threads > 1)}"
-    figure.supxlabel(f"{run['machine']['processor']}, {count}; dashed: FMA peak of the core", fontsize=8)
+    figure.supxlabel(f"{run['machine']['processor']}, {count}, float32", fontsize=8)
     figure.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else None, dpi=110)
     plt.close(figure)
 
 
 def panel(axis, run: dict, group: str, threads: int) -> None:
     records = [r for r in run["rows"] if r["group"] == group and r["threads"] == threads]
-    places = range(len(records))
-    for label, colour in COLOURS.items():
+    for label, (colour, marker, beside) in STYLES.items():
         speeds = [gflops(record, label) for record in records]
         if any(speeds):
             ours = label == "eigenlstm"
-            axis.plot(
-                places,
-                [s or float("nan") for s in speeds],
-                "o",
-                color=colour,
-                label=label,
-                ms=7 if ours else 5,
-                zorder=3 if ours else 2,
-            )
-    axis.axhline(run["peak"]["float32"] * threads, color="grey", lw=0.8, ls="--")
+            places = [i + beside for i in range(len(records))]
+            known = [s or float("nan") for s in speeds]
+            axis.plot(places, known, marker, color=colour, label=label, ms=8 if ours else 5, zorder=3 if ours else 2)
+    peak = run["peak"]["float32"] * threads
+    axis.axhline(peak, color="grey", lw=0.8, ls="--")
+    axis.annotate(
+        "FMA peak",
+        (0, peak),
+        xytext=(0, -2),
+        xycoords=("axes fraction", "data"),
+        textcoords="offset points",
+        va="top",
+        fontsize=7,
+        color="grey",
+    )
     axis.set_xticks(
-        places,
+        range(len(records)),
         [r["work"].replace(" B", "\nB", 1).replace(" I", "\nI").replace(" H", "\nH") for r in records],
         fontsize=7,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import platform
@@ -69,7 +70,6 @@ class Race:
         self.libraries, self.seconds, self.rounds, self.quick, self.say = libraries, seconds, rounds, quick, say
         self.processes: dict[tuple[str, int], Process | None] = {}
         self.versions: dict[str, str] = {}
-        self.ours = self.all = 0.0  # processor seconds in the turns of a row: of the contestants, of the whole machine
 
     def __enter__(self):
         return self
@@ -116,9 +116,7 @@ class Race:
         }
         if row.measure != "seconds":
             return record | {"results": self.bytes_of(row)}
-        self.ours = self.all = 0.0
-        results = self.times(row)
-        return record | {"results": results, "cpu": self.ours, "cpu of others": max(0.0, self.all - self.ours)}
+        return record | {"results": self.times(row)}
 
     def bytes_of(self, row: Row) -> dict:
         request, results = {"bytes": "memory", "tape": "tape"}[row.measure], {}
@@ -173,30 +171,26 @@ class Race:
 
     def rounds_of(self, entries: list[Entry]) -> None:
         """Round robin, each round beginning with another contestant; the slow ones leave when their time is up."""
-        samples = {entry.label: [] for entry in entries}
-        cores = {entry.label: [] for entry in entries}
-        spent = dict.fromkeys(samples, 0.0)
+        turns = {entry.label: [] for entry in entries}
+        spent = dict.fromkeys(turns, 0.0)
         least = 1 if self.quick else 5
         for i in range(self.rounds):
             for entry in entries[i % len(entries) :] + entries[: i % len(entries)] if entries else []:
                 if i >= least and spent[entry.label] >= self.seconds:
                     continue
-                busy = machine_cpu_seconds()
                 turn = entry.process.ask("turn", entry.label, 0.0 if self.quick else self.seconds / self.rounds)
-                self.all += machine_cpu_seconds() - busy
-                self.ours += turn["cpu"]
-                samples[entry.label].append(turn["samples"])
-                cores[entry.label].append(turn["cpu"] / turn["wall"])
+                turns[entry.label].append(turn)
                 spent[entry.label] += turn["wall"]
         for entry in entries:
             # each turn counts once: a turn that others disturbed is one of the rounds, however many samples it took
-            turns = [statistics.median(turn) for turn in samples[entry.label]]
+            medians = [statistics.median(turn["samples"]) for turn in turns[entry.label]]
             entry.result.update(
-                seconds=statistics.median(turns),
-                best=min(min(turn) for turn in samples[entry.label]),
-                turns=[float(f"{seconds:.4g}") for seconds in turns],
-                calls=sum(map(len, samples[entry.label])),
-                cores=statistics.median(cores[entry.label]),
+                seconds=statistics.median(medians),
+                best=min(min(turn["samples"]) for turn in turns[entry.label]),
+                turns=[float(f"{seconds:.4g}") for seconds in medians],
+                calls=sum(len(turn["samples"]) for turn in turns[entry.label]),
+                cores=statistics.median(turn["cpu"] / turn["wall"] for turn in turns[entry.label]),
+                lost=lost(turns[entry.label]),
             )
 
     def peak(self) -> dict:
@@ -208,14 +202,14 @@ class Race:
             process.end()
 
 
-def machine_cpu_seconds() -> float:
-    """What all processors of the machine have been busy for; 0 where that is not to be had."""
-    try:
-        with open("/proc/stat") as f:
-            user, nice, system, _, _, irq, softirq, steal, *_ = map(int, f.readline().split()[1:])
-    except OSError:
-        return 0.0
-    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+def lost(turns: list[dict]) -> float | None:
+    """The share of the processor time it wanted that a contestant did not get, because others had it; None if not known.
+
+    What its threads waited, but no more than what the machine did beside them: its threads may wait for each other too.
+    """
+    cpu, waited, machine = (sum(turn[what] for turn in turns) for what in ("cpu", "waited", "machine"))
+    missed = min(waited, max(machine - cpu, 0.0))
+    return None if math.isnan(waited) else missed / max(missed + cpu, 1e-9)
 
 
 def machine() -> dict[str, str]:
@@ -232,7 +226,7 @@ def machine() -> dict[str, str]:
     return {
         "processor": model.rstrip(", "),
         "cores": str(os.cpu_count()),
-        "system": f"{platform.system()} {platform.release()}",
+        "system": f"{platform.system()} {platform.release().split('-')[0]}",
         "Python": platform.python_version(),
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
     }

@@ -1,54 +1,30 @@
-"""The words of a run: progress lines, the table, the targets, the results page."""
+"""The words of a run: progress lines, the summary, the results page, and what the README says of it."""
 
 from __future__ import annotations
 
-import math
+from .judge import best_peer, errors, geometric_mean, gflops, is_peer, own_rival, ratio, ratios, value, verdicts
+from .rows import Target
 
-from .rows import OURS, Target
+FILES = "--json bench/results.json --page bench/RESULTS.md --plot bench/results.svg --readme README.md"
 
 NOTE = """\
 Times are medians of one call. Ratios say how many times as fast eigenlstm is (1.5: it takes two thirds of the time), or
-how many times less memory it takes. `eigenlstm` takes and gives batch-major arrays; the peers have the layout that
-suits them. GFLOP/s count the matrix products alone."""
+how many times less memory it takes; a target with ≤ is a cost instead: how many times as much it takes. `eigenlstm` takes and gives
+batch-major arrays; the peers have the layout that suits them. GFLOP/s count the matrix products alone."""
 
-REPEAT = """\
-```
+REPEAT = f"""\
+From the root of a checkout:
+
+```sh
 pip install '.[peers]' openvino jax tensorflow-cpu matplotlib
-python -m bench.compare --json bench/results.json --page bench/RESULTS.md --plot bench/results.svg
+python -m bench.compare {FILES}
 ```"""
 
-UNITS = {"seconds": "seconds", "bytes": "growth", "tape": "tape"}
+ELSEWHERE = """\
+[bench/RESULTS.md](bench/RESULTS.md) has every row of that run, other dtypes, ragged batches and variants among them, and says how to
+repeat it; [bench/compare](bench/compare/README.md) says how it is measured."""
 
-
-def value(record: dict, label: str) -> float | None:
-    """Seconds or bytes; None if the contestant was not there or gave a wrong answer."""
-    result = record["results"].get(label, {})
-    return None if "error" in result else result.get(UNITS[record["measure"]])
-
-
-def is_peer(label: str) -> bool:
-    return not label.startswith(OURS)
-
-
-def best_peer(record: dict) -> tuple[str, float] | None:
-    found = [(label, value(record, label)) for label in record["results"] if is_peer(label) and value(record, label)]
-    return min(found, key=lambda pair: pair[1]) if found else None
-
-
-def ratio(record: dict, against: str, ours: str = OURS) -> float | None:
-    """How many times as fast (or as small) `ours` is."""
-    mine = value(record, ours)
-    theirs = best_peer(record) if against == "best" else (against, value(record, against))
-    return theirs[1] / mine if mine and theirs and theirs[1] else None
-
-
-def gflops(record: dict, label: str = OURS) -> float | None:
-    seconds = value(record, label)
-    return record["flops"] / seconds / 1e9 if seconds and record["flops"] and record["measure"] == "seconds" else None
-
-
-def geometric_mean(values: list[float]) -> float:
-    return math.exp(sum(map(math.log, values)) / len(values))
+BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 
 
 def amount(record: dict, label: str) -> str:
@@ -77,9 +53,9 @@ def progress(record: dict, peak: dict | None) -> str:
     speed = gflops(record)
     if speed:
         parts.append(f"{speed:.1f} GFLOP/s, {100 * speed / peak[record['dtype']] / record['threads']:.0f}% of peak")
-    faster = ratio(record, "best")
-    if faster:
-        parts.append(f"{faster:.2f} x {best_peer(record)[0]}")
+    rival = best_peer(record)[0] if best_peer(record) else own_rival(record)
+    if rival and ratio(record, rival):
+        parts.append(f"{ratio(record, rival):.2f} x {rival}")
     return f"{record['name']}: " + " | ".join(parts)
 
 
@@ -98,98 +74,20 @@ def headline(run: dict) -> str:
 
 def quietness(run: dict) -> str:
     """Whether anything else ran: a peer that spins at barriers suffers out of all proportion from that."""
-    timed = [record for record in run["rows"] if record.get("cpu")]
-    if not timed:
-        return "Nothing was timed."
-    shares = [record["cpu of others"] / (record["cpu"] + record["cpu of others"]) for record in timed]
-    disturbed = [record["name"] for record, share in zip(timed, shares) if share > 0.1]
+    lost = [
+        (result["lost"], f"{label} at {record['name']}")
+        for record in run["rows"]
+        for label, result in record["results"].items()
+        if result.get("lost") is not None
+    ]
+    if not lost:
+        return "Whether the machine was quiet was not measured."
+    most, where = max(lost)
+    disturbed = sum(share > 0.1 for share, _ in lost)
+    worst = f"{100 * most:.0f}% of the processor time it wanted, {where}"
     if not disturbed:
-        most = 100 * max(shares)
-        return f"The machine was quiet: others had {most:.0f}% of the processor time at most in any row's turns."
-    of = f"{len(disturbed)} of {len(timed)}"
-    return f"THE MACHINE WAS NOT QUIET: others had more than 10% of the processor time in the turns of {of} rows."
-
-
-def errors(run: dict) -> list[str]:
-    """What failed or gave another answer: each message once, with the rows it came from."""
-    found = {} if OURS in run["versions"] else {(OURS, "did not run"): ["all rows"]}
-    for record in run["rows"]:
-        for label, result in record["results"].items():
-            if "error" in result:
-                found.setdefault((label, result["error"]), []).append(record["name"])
-    return [
-        f"{label}: {error} ({names[0]}{f' and {len(names) - 1} more' if names[1:] else ''})"
-        for (label, error), names in found.items()
-    ]
-
-
-def judged(run: dict, target: Target) -> tuple[float, str, float] | None:
-    """The worst ratio, the row it is of, and the geometric mean; None if no row was run."""
-    records = [record for record in run["rows"] if record["group"] in target.groups]
-    ratios = [(ratio(record, target.against, target.ours), record["name"]) for record in records]
-    ratios = [pair for pair in ratios if pair[0]]
-    return (*min(ratios), geometric_mean([r for r, _ in ratios])) if ratios else None
-
-
-def scaling(run: dict, group: str) -> list[tuple[float, dict]]:
-    """How many times as fast two threads are as one, with the record of the two."""
-    one = {r["work"]: value(r, OURS) for r in run["rows"] if r["group"] == group and r["threads"] == 1}
-    two = [
-        r for r in run["rows"] if r["group"] == group and r["threads"] == 2 and value(r, OURS) and one.get(r["work"])
-    ]
-    return [(one[r["work"]] / value(r, OURS), r) for r in two]
-
-
-def target_rows(run: dict, targets: list[Target]) -> list[list[str]]:
-    """Target, wanted, worst, where, mean, met or not."""
-    rows = []
-    for target in targets:
-        found = judged(run, target)
-        if not found:
-            continue
-        worst, where, mean = found
-        met = worst >= target.each and (target.mean is None or mean >= target.mean)
-        wanted = f"≥ {target.each:.3g}" + (f", mean ≥ {target.mean:.3g}" if target.mean else "")
-        rows.append([target.text, wanted, times(worst), where, times(mean), "met" if met else "missed"])
-    return rows + engine_rows(run)
-
-
-def engine_rows(run: dict) -> list[list[str]]:
-    """The targets that compare eigenlstm with the processor and with itself."""
-    rows = []
-    for group, share in (("inference", 0.88), ("training", 0.85)):
-        for record in run["rows"]:
-            if (
-                record["group"] == group
-                and record["work"] == "T100 B64 I256 H256"
-                and record["threads"] == 1
-                and gflops(record)
-            ):
-                found = gflops(record) / run["peak"]["float32"]
-                met = "met" if found >= share else "missed"
-                rows.append([f"{group}, share of the FMA peak", f"≥ {share}", times(found), record["name"], "", met])
-    for group in ("inference", "training"):
-        found = scaling(run, group) + scaling(run, f"{group}, T = 1")
-        wide = [(s, r["name"]) for s, r in found if int(r["work"].split()[1][1:]) >= 32]
-        if wide:
-            worst, where = min(wide)
-            mean = times(geometric_mean([s for s, _ in wide]))
-            met = "met" if worst >= 1.85 else "missed"
-            rows.append([f"{group}, two threads to one at B ≥ 32", "≥ 1.85", times(worst), where, mean, met])
-        if found:
-            worst, record = min(found, key=lambda pair: pair[0])
-            met = "met" if worst >= 0.97 else "missed"  # less than 1 by no more than the noise
-            rows.append(
-                [
-                    f"{group}, two threads to one at any shape",
-                    "≥ 1 (0.97: noise)",
-                    times(worst),
-                    record["name"],
-                    "",
-                    met,
-                ]
-            )
-    return rows
+        return f"The machine was quiet: the contestant that had to wait most lost {worst}."
+    return f"THE MACHINE WAS NOT QUIET: {disturbed} of {len(lost)} times lost more than 10% to others; at most {worst}."
 
 
 def in_columns(rows: list[list[str]]) -> str:
@@ -197,53 +95,122 @@ def in_columns(rows: list[list[str]]) -> str:
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
 
 
-def summary(run: dict, targets: list[Target]) -> str:
-    rows = target_rows(run, targets)
-    if run["quick"] or not rows:
-        return f"{len(run['rows'])} rows ran."
-    return in_columns([["target", "wanted", "worst", "where", "mean", ""], *rows])
-
-
-def markdown(rows: list[list[str]]) -> str:
+def markdown(rows: list[list[str]], text: tuple[int, ...] = (0,)) -> str:
+    """text: the columns that are words, aligned to the left."""
     head, *body = rows
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *body]
+    lines = [head, ["---" if i in text else "---:" for i in range(len(head))], *body]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def group_table(run: dict, group: str) -> str:
+def target_rows(run: dict, targets: list[Target]) -> list[list[str]]:
+    return [["target", "wanted", "worst", "geometric mean", "result", "the worst is"]] + [
+        [v.text, v.wanted, v.worst, times(v.mean), "met" if v.met else "MISSED", v.where]
+        for v in verdicts(run, targets)
+    ]
+
+
+def summary(run: dict, targets: list[Target]) -> str:
+    rows = target_rows(run, targets)
+    return f"{len(run['rows'])} rows ran." if run["quick"] or not rows[1:] else in_columns(rows)
+
+
+def sections(run: dict) -> dict[str, list[dict]]:
+    """Title -> records: a group each, but all that eigenlstm is held against the same other way of its own in one."""
+    found = {}
+    for record in run["rows"]:
+        rival, group = own_rival(record), record["group"]
+        title = f"Against {rival}" if rival else group[0].upper() + group[1:]
+        found.setdefault(title, []).append(record)
+    return found
+
+
+def section_table(run: dict, records: list[dict]) -> str:
     """A line a row: every contestant's median, then our GFLOP/s, share of peak and ratios."""
-    records = [record for record in run["rows"] if record["group"] == group]
     labels = list(dict.fromkeys(label for record in records for label in record["results"]))
-    fast = any(gflops(record) for record in records)
-    head = ["work", "threads", *labels] + ["GFLOP/s", "of peak"] * fast + ["to the best", "to PyTorch"]
-    rows = [head]
+    fast, rival = any(gflops(record) for record in records), own_rival(records[0])
+    groups = len({record["group"] for record in records}) > 1
+    head = ["what"] * groups + ["work", "threads", *labels] + ["GFLOP/s", "of peak"] * fast
+    rows = [[*head, "ratio"] if rival else [*head, "to the best", "to PyTorch"]]
     for record in records:
-        speed = gflops(record)
-        best = best_peer(record)
-        cells = [record["work"], str(record["threads"]), *(amount(record, label) for label in labels)]
+        cells = [record["group"]] * groups + [record["work"], str(record["threads"])]
+        cells += [amount(record, label) for label in labels]
         if fast:
+            speed = gflops(record)
             share = speed and speed / run["peak"][record["dtype"]] / record["threads"]
             cells += [f"{speed:.1f}", f"{100 * share:.0f}%"] if speed else ["", ""]
-        to_best = ratio(record, "best")
-        cells += [f"{to_best:.2f} ({best[0]})" if to_best else "", times(ratio(record, "PyTorch"))]
+        if rival:
+            cells.append(times(ratio(record, rival)))
+        else:
+            best = ratio(record, "best")
+            cells += [f"{best:.2f} ({best_peer(record)[0]})" if best else "", times(ratio(record, "PyTorch"))]
         rows.append(cells)
-    return markdown(rows)
+    return markdown(rows, text=(0, 1) if groups else (0,))
 
 
 def page(run: dict, targets: list[Target]) -> str:
     """The results page."""
-    groups = list(dict.fromkeys(record["group"] for record in run["rows"]))
+    table, failed = target_rows(run, targets), errors(run)
+    met = sum(row[4] == "met" for row in table[1:])
     parts = [
         "# eigenlstm and its peers",
         "Made by `python -m bench.compare`. [compare/README.md](compare/README.md) says how it is measured.",
         headline(run).replace("\n", "\n\n"),
         NOTE,
         "## Targets",
-        markdown([["target", "wanted", "worst row", "which", "geometric mean", "result"], *target_rows(run, targets)]),
+        f"{met} of {len(table) - 1} met.",
+        markdown(table, text=(0, 5)),
         "## Repeat it",
         REPEAT,
         f"The run took {run['minutes']:.0f} minutes. Nothing else should run on the machine meanwhile.",
     ]
-    for group in groups:
-        parts += [f"## {group[0].upper()}{group[1:]}", group_table(run, group)]
+    if failed:
+        parts += ["## Failed", "Not timed, and in no ratio:", "\n".join(f"- {line}" for line in failed)]
+    for title, records in sections(run).items():
+        parts += [f"## {title}", section_table(run, records)]
     return "\n\n".join(parts) + "\n"
+
+
+def readme_section(run: dict) -> str:
+    """Between the README's marks: mean and least ratio to each peer, the picture, and where a peer is faster."""
+    peers = dict.fromkeys(label for record in run["rows"] for label in record["results"] if is_peer(label))
+    rows = [["times as fast as", *peers]]
+    for group, name in (("inference", "inference"), ("training", "training"), ("step", "one step of a stream")):
+        for threads in (1, 2):
+            part = {**run, "rows": [record for record in run["rows"] if record["threads"] == threads]}
+            cells = [mean_and_least(part, group, peer) for peer in peers]
+            if any(cells):
+                rows.append([f"{name}, {threads} thread{'s' * (threads > 1)}", *cells])
+    machine, date = run["machine"]["processor"], run["machine"]["date"].split()[0]
+    return "\n\n".join(
+        [
+            f"Geometric means over the shapes of the grid, in brackets the least, in float32 on {machine}, {date}:",
+            markdown(rows),
+            where_slower(run),
+            "![GFLOP/s by shape in eigenlstm and its peers](bench/results.svg)",
+            ELSEWHERE,
+        ]
+    )
+
+
+def where_slower(run: dict) -> str:
+    """Of all rows that measure time, those of other dtypes, ragged batches and so on too."""
+    timed = [record for record in run["rows"] if record["measure"] == "seconds" and ratio(record, "best")]
+    slower = [(faster, record) for record in timed if (faster := ratio(record, "best")) < 1]
+    if not slower:
+        return f"In none of the {len(timed)} rows with a peer is one faster."
+    lines = [f"- {record['name']}: {faster:.2f} times as fast as {best_peer(record)[0]}" for faster, record in slower]
+    return f"Where a peer is faster ({len(slower)} of {len(timed)} rows):\n\n" + "\n".join(lines)
+
+
+def mean_and_least(run: dict, group: str, peer: str) -> str:
+    found = [faster for faster, _ in ratios(run, (group,), peer)]
+    return f"{geometric_mean(found):.2f} ({min(found):.2f})" if found else ""
+
+
+def with_section(readme: str, section: str) -> str:
+    """The README with `section` between its marks."""
+    before, begin, rest = readme.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"the README must have the lines {BEGIN} and {END}")
+    return f"{before}{BEGIN}\n{section}\n{END}{after}"

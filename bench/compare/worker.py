@@ -9,12 +9,15 @@ from __future__ import annotations
 import ctypes
 import gc
 import importlib
+import math
 import os
 import resource
 import signal
 import sys
 import time
 import traceback
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -95,8 +98,8 @@ class Desk:
             run()
             while clock() < warm:
                 run()
-        samples, used, start = [], cpu_seconds(), clock()
-        end = start + seconds
+        samples, before = [], Processor.now()
+        end = clock() + seconds
         while True:
             t0 = clock()
             for _ in range(together):
@@ -105,9 +108,9 @@ class Desk:
             samples.append((t1 - t0) / together)
             if t1 >= end:
                 break
-        used, wall = cpu_seconds() - used, t1 - start
+        used = Processor(*(now - then for now, then in zip(Processor.now(), before)))
         gc.enable()
-        return {"samples": samples, "cpu": used, "wall": wall}
+        return {"samples": samples} | used._asdict()
 
     def memory(self, build: str, work, options: dict) -> dict[str, int]:
         """Bytes of resident memory that three calls added at their peak to what stood before, and the peak itself.
@@ -154,9 +157,27 @@ def one_call(run, seconds: float) -> float:
             return best
 
 
-def cpu_seconds() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
+class Processor(NamedTuple):
+    """Seconds since some point: by the clock; of processor time that this process used; that its threads waited for, or a
+    hypervisor took; and that all processors of the machine were busy. NaN where the system does not tell."""
+
+    wall: float
+    cpu: float
+    waited: float
+    machine: float
+
+    @classmethod
+    def now(cls) -> Processor:
+        wall, usage = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
+        cpu = usage.ru_utime + usage.ru_stime
+        try:
+            threads = [Path(task, "schedstat").read_text() for task in Path("/proc/self/task").iterdir()]
+            user, nice, system, _, _, irq, softirq, stolen = map(int, Path("/proc/stat").read_text().split()[1:9])
+        except (OSError, ValueError):
+            return cls(wall, cpu, math.nan, math.nan)
+        tick = os.sysconf("SC_CLK_TCK")
+        waited = sum(int(thread.split()[1]) for thread in threads) * 1e-9 + stolen / tick
+        return cls(wall, cpu, waited, (user + nice + system + irq + softirq + stolen) / tick)
 
 
 def status(field: str) -> int:

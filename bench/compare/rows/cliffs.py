@@ -69,10 +69,10 @@ ROWS += [Row(f"H = 65, {mode}", Lstm(100, 32, 65, 65, mode), WIDTHS, same=False)
 
 TARGETS = [
     Target(
-        "denormals, time to that of ordinary numbers",
+        "denormals, time against ordinary numbers",
         tuple(f"denormal {p}, {m}" for p in PLACES for m in MODES),
         ORDINARY,
         cost=1.1,
     ),
-    Target("H = 65, time to H = 72", tuple(f"H = 65, {m}" for m in MODES), WIDER, cost=1.15),
+    Target("H = 65, time against H = 72", tuple(f"H = 65, {m}" for m in MODES), WIDER, cost=1.15),
 ]

@@ -143,5 +143,5 @@ ROWS = [
 
 TARGETS = [
     Target("an epoch of fit, to PyTorch", ("training epoch",), "PyTorch", each=1.8),
-    Target("an epoch of fit, time to the same by hand", ("training epoch",), "eigenlstm by hand", cost=1.03),
+    Target("an epoch of fit, time against the same by hand", ("training epoch",), "eigenlstm by hand", cost=1.03),
 ]

@@ -120,11 +120,11 @@ def groups(variants: dict, modes: tuple[str, ...] = MODES) -> tuple[str, ...]:
 
 
 TARGETS = [
-    Target("variants local to a unit, time to the plain cell's", groups(LOCAL), PLAIN, cost=1.15),
-    Target("layer normalisation, time to the plain cell's", groups(NORM), PLAIN, cost=1.4),
+    Target("variants local to a unit, time against the plain cell", groups(LOCAL), PLAIN, cost=1.15),
+    Target("layer normalisation, time against the plain cell", groups(NORM), PLAIN, cost=1.4),
     Target("projection in inference, to PyTorch", ("projection, inference",), "PyTorch", each=2),
     Target("projection in training, to PyTorch", ("projection, training",), "PyTorch", each=2.7),
-    Target("training with light memory, time to full's", ("light memory, seconds",), FULL, cost=1.35),
-    Target("tape of light memory, size to full's", ("light memory, tape",), FULL, cost=0.34),
+    Target("training with light memory, time against full", ("light memory, seconds",), FULL, cost=1.35),
+    Target("tape of light memory, size against full", ("light memory, tape",), FULL, cost=0.34),
     Target("gradients by row, to B calls", ("gradients by row",), CALLS, each=5),
 ]

@@ -1,0 +1,104 @@
+"""The words of bench/compare: targets judged as they are worded, and the README and the results page that agree with the results."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "bench/results.json"
+
+
+@pytest.fixture
+def compare(monkeypatch):
+    """judge, report and rows of bench.compare, which is no installed package."""
+    monkeypatch.syspath_prepend(str(ROOT))
+    from bench.compare import judge, report, rows
+    yield judge, report, rows
+    for name in [name for name in sys.modules if name == "bench" or name.startswith("bench.")]:
+        del sys.modules[name]
+
+
+def record(group, work="T100 B32 I8 H8", threads=1, measure="seconds", **results):
+    results = {label.replace("_", " "): result if isinstance(result, dict) else {"seconds": result} for label, result in results.items()}
+    return {"name": f"{group}: {work}", "group": group, "work": work, "threads": threads, "flops": 1e9, "dtype": "float32",
+            "measure": measure, "results": results}
+
+
+def run_of(*records):
+    return {"rows": list(records), "quick": False, "minutes": 1.0, "versions": {"eigenlstm": "1", "PyTorch": "2"},
+            "machine": {"processor": "P", "cores": "2", "system": "S", "Python": "3", "date": "2026-01-02 03:04 UTC"},
+            "peak": {"float32": 100.0, "float64": 50.0, "how": "h"}}
+
+
+def test_a_target_is_met_by_its_worst_row_and_its_mean(compare):
+    judge, _, rows = compare
+    run = run_of(record("g", "slow", eigenlstm=1.0, PyTorch=1.5, JAX=1.25), record("g", "fast", eigenlstm=1.0, PyTorch=6.0))
+
+    def verdict(**wanted):
+        found, = judge.verdicts(run, [rows.Target("t", ("g",), **wanted)])
+        return found
+
+    best = verdict(against="best", each=1.2)
+    assert (best.met, best.worst, best.where) == (True, "1.25", "g: slow")
+    assert best.mean == pytest.approx((1.25 * 6) ** 0.5)
+    assert not verdict(against="best", each=1.3).met
+    assert verdict(against="PyTorch", each=1.5, mean=2.9).met
+    assert not verdict(against="PyTorch", each=1.5, mean=3.1).met
+
+
+def test_a_cost_is_judged_by_the_row_that_costs_most(compare):
+    judge, _, rows = compare
+    run = run_of(record("g", "dear", eigenlstm=1.2, eigenlstm_plain=1.0), record("g", "cheap", eigenlstm=0.9, eigenlstm_plain=1.0))
+    for cost, met in ((1.25, True), (1.15, False)):
+        verdict, = judge.verdicts(run, [rows.Target("t", ("g",), "eigenlstm plain", cost=cost)])
+        assert (verdict.met, verdict.worst, verdict.where) == (met, "1.20", "g: dear")
+        assert verdict.mean == pytest.approx((1.2 * 0.9) ** 0.5)
+
+
+def test_two_threads_are_held_against_one(compare):
+    judge, _, _ = compare
+    run = run_of(record("training", eigenlstm=2.0), record("training", threads=2, eigenlstm=1.0))
+    wide, every = judge.verdicts(run, [])
+    assert wide.met and wide.worst == every.worst == "2.00"
+
+
+def test_what_failed_is_in_no_ratio_and_on_the_page(compare):
+    judge, report, _ = compare
+    run = run_of(record("inference", eigenlstm=1.0, PyTorch={"error": "differs", "seconds": 0.1}))
+    assert judge.ratio(run["rows"][0], "PyTorch") is None
+    assert "- PyTorch: differs (inference: T100 B32 I8 H8)" in report.page(run, [])
+
+
+def test_the_page_has_a_line_for_every_row(compare):
+    _, report, rows = compare
+    run = run_of(record("inference", eigenlstm=1.0, PyTorch={"seconds": 2.0, "lost": 0.3}), record("a, inference", eigenlstm=1.0, eigenlstm_plain=1.5),
+                 record("b, inference", eigenlstm=1.0, eigenlstm_plain=0.5), record("tape", measure="tape", eigenlstm={"tape": 2**20}))
+    text = report.page(run, [rows.Target("t", ("inference",), "best", each=1.5)])
+    for line in ("| t | ≥ 1.5 | 2.00 | 2.00 | met | inference: T100 B32 I8 H8 |", "1 of 1 met.", "## Against eigenlstm plain",
+                 "| a, inference | T100 B32 I8 H8 | 1 | 1000.000 ms | 1500.000 ms | 1.0 | 1% | 1.50 |", "| T100 B32 I8 H8 | 1 | 1.0 MB |",
+                 "THE MACHINE WAS NOT QUIET: 1 of 1 times lost more than 10% to others; at most 30% of the processor time it wanted, PyTorch"):
+        assert line in text, line
+
+
+def test_the_readme_is_told_what_a_peer_does_faster(compare):
+    _, report, _ = compare
+    rows = [record("inference", "a", eigenlstm=1.0, PyTorch=2.0), record("inference", "b", eigenlstm=1.0, PyTorch=0.5, JAX=3.0)]
+    section = report.readme_section(run_of(*rows))
+    assert "| inference, 1 thread | 1.00 (0.50) | 3.00 (3.00) |" in section
+    assert "- inference: b: 0.50 times as fast as PyTorch" in section
+    readme = f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n"
+    once = report.with_section(readme, section)
+    assert once == f"before\n{report.BEGIN}\n{section}\n{report.END}\nafter\n" == report.with_section(once, section)
+    with pytest.raises(ValueError, match="results:begin"):
+        report.with_section("no marks", section)
+
+
+@pytest.mark.skipif(not RESULTS.exists(), reason="no results of a run are in this checkout")
+def test_the_readme_and_the_page_are_of_the_results(compare):
+    _, report, rows = compare
+    run, readme = json.loads(RESULTS.read_text()), (ROOT / "README.md").read_text()
+    assert not run["quick"] and (ROOT / "bench/results.svg").exists()
+    assert report.with_section(readme, report.readme_section(run)) == readme
+    assert (ROOT / "bench/RESULTS.md").read_text() == report.page(run, rows.load()[1])
