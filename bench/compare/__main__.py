@@ -36,6 +36,12 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
+def as_json(run: dict) -> str:
+    """With a line for each row, so that two runs can be compared as text."""
+    rows = ",\n  ".join(json.dumps(row) for row in run["rows"])
+    return json.dumps(run | {"rows": []}, indent=1).replace('"rows": []', f'"rows": [\n  {rows}\n ]') + "\n"
+
+
 def main(argv: list[str] | None = None) -> int:
     options = arguments(argv)
     rows, targets = load()
@@ -53,7 +59,7 @@ def main(argv: list[str] | None = None) -> int:
         run = compare(rows, libraries, seconds, rounds, options.quick, lambda *row: print(progress(*row), flush=True))
     print(headline(run), summary(run, targets), sep="\n\n")
     if options.json:
-        options.json.write_text(json.dumps(run, indent=1) + "\n")
+        options.json.write_text(as_json(run))
     if options.page:
         options.page.write_text(page(run, targets))
     if options.plot:

@@ -1,6 +1,7 @@
 """The words of bench/compare: targets judged as they are worded, and the README and the results page that agree with the results."""
 
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -93,6 +94,25 @@ def test_the_readme_is_told_what_a_peer_does_faster(compare):
     assert once == f"before\n{report.BEGIN}\n{section}\n{report.END}\nafter\n" == report.with_section(once, section)
     with pytest.raises(ValueError, match="results:begin"):
         report.with_section("no marks", section)
+
+
+def test_lost_is_what_others_had_while_a_contestant_waited(compare):
+    from bench.compare.race import lost
+
+    def turn(cpu, waited, machine):
+        return {"cpu": cpu, "waited": waited, "machine": machine}
+
+    assert lost([turn(1.0, 0.5, 1.0)]) == 0, "its threads waited for each other: nobody else ran"
+    assert lost([turn(1.0, 0.0, 2.0)]) == 0, "others ran on another core"
+    assert lost([turn(0.5, 0.5, 1.0), turn(0.5, 0.5, 2.0)]) == 0.5
+    assert lost([turn(1.0, math.nan, math.nan)]) is None
+
+
+def test_the_results_are_read_back_as_they_were_written(compare):
+    from bench.compare.__main__ import as_json
+
+    run = run_of(record("g", eigenlstm=1.0), record("g", threads=2, eigenlstm=0.5))
+    assert json.loads(as_json(run)) == run and as_json(run).count('\n  {"name"') == 2
 
 
 @pytest.mark.skipif(not RESULTS.exists(), reason="no results of a run are in this checkout")
