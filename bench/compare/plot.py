@@ -53,7 +53,7 @@ def panel(axis, run: dict, group: str, threads: int) -> None:
     axis.annotate(
         "FMA peak",
         (0, peak),
-        xytext=(0, -2),
+        xytext=(4, -2),
         xycoords=("axes fraction", "data"),
         textcoords="offset points",
         va="top",

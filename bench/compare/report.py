@@ -128,11 +128,10 @@ def section_table(run: dict, records: list[dict]) -> str:
     """A line a row: every contestant's median, then our GFLOP/s, share of peak and ratios."""
     labels = list(dict.fromkeys(label for record in records for label in record["results"]))
     fast, rival = any(gflops(record) for record in records), own_rival(records[0])
-    groups = len({record["group"] for record in records}) > 1
-    head = ["what"] * groups + ["work", "threads", *labels] + ["GFLOP/s", "of peak"] * fast
+    head = ["what"] * bool(rival) + ["work", "threads", *labels] + ["GFLOP/s", "of peak"] * fast
     rows = [[*head, "ratio"] if rival else [*head, "to the best", "to PyTorch"]]
     for record in records:
-        cells = [record["group"]] * groups + [record["work"], str(record["threads"])]
+        cells = [record["group"]] * bool(rival) + [record["work"], str(record["threads"])]
         cells += [amount(record, label) for label in labels]
         if fast:
             speed = gflops(record)
@@ -144,7 +143,7 @@ def section_table(run: dict, records: list[dict]) -> str:
             best = ratio(record, "best")
             cells += [f"{best:.2f} ({best_peer(record)[0]})" if best else "", times(ratio(record, "PyTorch"))]
         rows.append(cells)
-    return markdown(rows, text=(0, 1) if groups else (0,))
+    return markdown(rows, text=(0, 1) if rival else (0,))
 
 
 def page(run: dict, targets: list[Target]) -> str:
