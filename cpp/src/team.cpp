@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdint>
 #include <cstdlib>
@@ -12,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "cpu_quota.hpp"
 #include "eigenlstm/threads.hpp"
 #include "memory.hpp"
 
@@ -134,6 +136,15 @@ Pool& pool() {
   return *current;
 }
 
+int usable_cpus() {
+#ifdef __linux__
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+#endif
+  const unsigned n = std::thread::hardware_concurrency();
+  return n > 0 ? int(n) : 1;
+}
+
 int default_threads() {
   if (const char* text = std::getenv("EIGENLSTM_NUM_THREADS"); text != nullptr && *text != '\0') {
     char* end = nullptr;
@@ -142,12 +153,8 @@ int default_threads() {
       throw std::runtime_error(std::string("EIGENLSTM_NUM_THREADS must be a whole number from 1 to 1024, got ") + text);
     return int(n);
   }
-#ifdef __linux__
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
-#endif
-  const unsigned n = std::thread::hardware_concurrency();
-  return n > 0 ? int(n) : 1;
+  const int cpus = usable_cpus(), quota = cpu_quota();
+  return quota > 0 ? std::min(cpus, quota) : cpus;
 }
 
 std::atomic<int> threads_{0};  // 0: not yet asked for
