@@ -1,5 +1,6 @@
 #include "eigenlstm/ctc.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "contiguous.hpp"
@@ -67,7 +68,10 @@ py::list ctc_beam_search(const py::array& logits, std::int64_t blank, Index widt
     const auto logits_ = input<Real>(logits, {T, C}, where, "logits");
     const Real* const data = logits_.data();
     for (Index i = 0; i < T * C; ++i)
-      if (!(data[i] < std::numeric_limits<Real>::infinity())) throw py::value_error("ctc_beam_search: logits must not be NaN or infinite");
+      if (!(data[i] < std::numeric_limits<Real>::infinity())) throw py::value_error("ctc_beam_search: logits must not be NaN or +inf");
+    for (Index t = 0; t < T; ++t)
+      if (*std::max_element(data + t * C, data + (t + 1) * C) == -std::numeric_limits<Real>::infinity())
+        throw py::value_error("ctc_beam_search: logits must leave some class possible in each frame, all of frame " + std::to_string(t) + " are -inf");
     std::vector<eigenlstm::CtcHypothesis> found;
     {
       py::gil_scoped_release release;
