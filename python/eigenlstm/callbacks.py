@@ -88,9 +88,7 @@ class Monitor:
     def improves(self, logs):
         """Take the logs of an epoch in."""
         name = self.name or ("val_loss" if "val_loss" in logs else "loss")
-        if name not in logs:
-            raise ValueError(f"{self._where}: there is no {name!r} in the logs, only "
-                             f"{', '.join(logs)}")
+        self._require(name, logs)
         value = logs[name]
         high = name.removeprefix("val_") in _BETTER_HIGH if self._mode is None \
             else self._mode == "max"
@@ -102,6 +100,16 @@ class Monitor:
         self.waited += 1
         return False
 
+    def check(self, run):
+        """Refuse before the first step a name that no epoch will log."""
+        if self.name is not None and run.log_names is not None:
+            self._require(self.name, run.log_names)
+
+    def _require(self, name, logs):
+        if name not in logs:
+            raise ValueError(f"{self._where}: there is no {name!r} in the logs, only "
+                             f"{', '.join(logs)}")
+
     def state_dict(self):
         return {"best": self.best, "waited": self.waited}
 
@@ -112,6 +120,8 @@ class Monitor:
 class EarlyStopping:
     """See `early_stopping`. Attributes after a run: `best` and `best_epoch`."""
 
+    adds_logs = False
+
     def __init__(self, patience, monitor, min_delta, mode, restore_best):
         self._patience, self._restore = _natural(patience, "early_stopping: patience"), restore_best
         self._monitor = Monitor(monitor, mode, min_delta, "early_stopping")
@@ -120,6 +130,9 @@ class EarlyStopping:
     @property
     def best(self):
         return self._monitor.best
+
+    def check(self, run):
+        self._monitor.check(run)
 
     def begin(self, run):
         if run.epoch == 0:
@@ -149,6 +162,7 @@ class EarlyStopping:
 class Checkpoint:
     """See `checkpoint`."""
 
+    adds_logs = False
     late = True  # what the other callbacks have noted goes into the file
 
     def __init__(self, path, every):
@@ -161,6 +175,8 @@ class Checkpoint:
 
 class Schedule:
     """See `schedule`."""
+
+    adds_logs = False
 
     def __init__(self, rate, each):
         if each not in ("step", "epoch"):
@@ -179,12 +195,17 @@ class Schedule:
 class Plateau:
     """See `plateau`."""
 
+    adds_logs = False
+
     def __init__(self, factor, patience, monitor, mode, min_delta, min_rate):
         if not 0 < factor < 1:
             raise ValueError(f"plateau: factor must lie between 0 and 1, got {factor!r}")
         self._factor, self._min_rate = factor, min_rate
         self._patience = _natural(patience, "plateau: patience")
         self._monitor = Monitor(monitor, mode, min_delta, "plateau")
+
+    def check(self, run):
+        self._monitor.check(run)
 
     def begin(self, run):
         if run.epoch == 0:
@@ -204,6 +225,8 @@ class Plateau:
 
 class Log:
     """See `log`."""
+
+    adds_logs = False
 
     def __init__(self, path):
         self._path = os.fspath(path)

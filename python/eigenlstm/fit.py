@@ -8,7 +8,7 @@ import numpy as np
 
 from . import losses
 from . import metrics as metric_module
-from .arrays import positive_int
+from .arrays import as_seed, positive_int
 from .batches import Rows, batches
 from .layer import system_seed
 from .run import Run, loss_share
@@ -94,9 +94,11 @@ def fit(model, x, y=None, *, loss, optimizer, epochs=1, batch_size=32, lengths=N
                 "stateful": stateful, "clip_norm": clip_norm, "clip_value": clip_value, "ema": ema}
     run = Run(model, loss, optimizer, metrics=metrics, callbacks=callbacks, clip_norm=clip_norm,
               clip_value=clip_value, tbptt=tbptt, stateful=stateful, ema=ema,
-              seed=system_seed() if seed is None else _checked_seed(seed), settings=settings)
+              seed=system_seed() if seed is None else as_seed(seed, "fit"), settings=settings)
     validate = _validation(model, validation_data, loss, metrics, batch_size, stateful)
     model._evaluation = (loss, metrics)
+    if resume is not None and not isinstance(resume, (str, bytes, os.PathLike)):
+        raise TypeError(f"fit: resume must be a path, got {resume!r}")
     if resume is not None and os.path.exists(resume):
         run.resume(resume, seed)
     return run.train(source, validate, epochs, verbose)
@@ -143,6 +145,7 @@ def _evaluation(model, x, y=None, *, loss, metrics, lengths=None, sample_weight=
         return {"loss": total / count if count else math.nan,
                 **{metric.name: metric.result() for metric in metrics}}
 
+    evaluated.names = ["loss", *(metric.name for metric in metrics)]
     return evaluated
 
 
@@ -241,8 +244,3 @@ def _reads_backwards(layer):
     return getattr(layer, "bidirectional", False) and layer.recurrent \
         or any(_reads_backwards(part) for part in getattr(layer, "layers", ()))
 
-
-def _checked_seed(seed):
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
-        raise ValueError(f"fit: seed must be an integer in 0..2**64-1, got {seed!r}")
-    return int(seed)

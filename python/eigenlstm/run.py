@@ -86,7 +86,9 @@ class Run:
 
     def train(self, source, validate, epochs, verbose):
         """Run epochs until there are `epochs` in all, a callback stops, or Ctrl-C comes."""
-        self.epochs = epochs
+        self.epochs, self.log_names = epochs, self._log_names(validate)
+        for check in self._hooks("check"):
+            check(self)
         progress = Progress(verbose, epochs, len(source), self.epoch)
         try:
             for begin in self._hooks("begin"):
@@ -182,6 +184,13 @@ class Run:
             if left is not None and not left.any():
                 return
             yield x[:, part], y[:, part], left, weight[:, part] if per_step else weight
+
+    def _log_names(self, validate):
+        """What each epoch will log; None where callbacks may add to it."""
+        if any(getattr(callback, "adds_logs", True) for callback in self._callbacks):
+            return None
+        validated = () if validate is None else (f"val_{name}" for name in validate.names)
+        return ["epoch", "loss", *(metric.name for metric in self._metrics), *validated, "lr", "seconds"]
 
     def _hooks(self, name):
         return [getattr(callback, name) for callback in self._callbacks if hasattr(callback, name)]

@@ -98,6 +98,22 @@ def test_a_schedule_sets_the_rate_of_every_step():
     assert [logs["lr"] for logs in history] == [0.01, 0.005]
 
 
+@pytest.mark.parametrize("callback", [el.early_stopping(monitor="val_loss"), el.plateau(monitor="val_accuracy")])
+def test_a_monitor_of_what_is_never_logged_is_refused_before_the_first_step(callback, tmp_path):
+    log, trained = tmp_path / "log", model()
+    before = trained.flat_params.copy()
+    with pytest.raises(ValueError, match="there is no 'val_.*' in the logs, only epoch, loss, lr, seconds"):
+        fit(trained, [el.log(log), callback])
+    assert same_bits(trained.flat_params, before) and not log.exists()
+
+
+def test_a_monitor_may_watch_validation_metrics_and_what_callbacks_log():
+    data = X[:4], Y[:4]
+    for options in (dict(validation_data=data, metrics=["mae"]), dict(validation_data={"x": data[0], "y": data[1], "metrics": ["mae"]})):
+        assert "val_mae" in fit(model(), [el.early_stopping(monitor="val_mae")], **options)[-1]
+    fit(model(), [scripted([1, 2], "custom"), el.early_stopping(monitor="custom")], epochs=2)
+
+
 def test_a_plateau_lowers_the_rate_as_torch_does():
     values = [5, 4, 4, 4, 4, 3, 3, 3, 3, 3, 3, 3]
     history = fit(model(), [scripted(values), el.plateau(factor=0.5, patience=2, min_rate=0.02)], epochs=12)

@@ -116,6 +116,13 @@ def test_another_architecture_and_plain_models_are_refused(tmp_path):
     train(tmp_path / "seeds", 2, model_seed=5)  # the seed of the initial weights does not matter any more
 
 
+@pytest.mark.parametrize("path", [True, 1, 2**70])
+def test_a_path_that_is_none_is_refused(path):
+    """A number would be taken for an open file: 1 for what is printed to, and closed."""
+    with pytest.raises(TypeError, match="fit: resume must be a path, got "):
+        el.Sequential([el.Linear(2, 1)]).fit(X, Y, loss="mse", optimizer="adam", epochs=1, resume=path, verbose=0)
+
+
 def test_a_broken_run_is_refused(tmp_path):
     path = tmp_path / "run.safetensors"
     train(path, 1)
