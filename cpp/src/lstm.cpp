@@ -1,5 +1,6 @@
 #include "eigenlstm/lstm.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include "weights.hpp"
@@ -31,6 +32,20 @@ void check_dropout(const LSTMOptions& o) {
   probability("zoneout of c", o.cell.zoneout_c);
 }
 
+/// Sizes that no array holds, before anything is computed from them that could overflow.
+void check_sizes(const LSTMOptions& o) {
+  double values = 0;  // of W and R
+  Index widest = 0;
+  for (Index layer = 0; layer < o.num_layers; ++layer) {
+    const double below = layer == 0 ? double(o.input_size) : double(o.hidden(layer - 1));
+    values += double(o.directions()) * 4 * double(o.hidden(layer)) * (2 * below + double(o.hidden(layer)));  // 2: directions below, indicators
+    widest = std::max(widest, o.hidden(layer));
+  }
+  if (values > 0x1p48)
+    throw std::length_error("LSTM: input_size " + std::to_string(o.input_size) + " and hidden_size " + std::to_string(widest) +
+                            " make more parameters than fit in any memory");
+}
+
 /// Layers whose sizes do not fit each other.
 void check_stack(const LSTMOptions& o) {
   if (!o.hidden_sizes.empty() && Index(o.hidden_sizes.size()) != o.num_layers)
@@ -40,6 +55,7 @@ void check_stack(const LSTMOptions& o) {
     if (o.proj_size >= o.hidden(layer))
       refuse("proj_size must be smaller than hidden_size " + std::to_string(o.hidden(layer)) + ", got " + std::to_string(o.proj_size));
   }
+  check_sizes(o);
   if (o.proj_size < 0) refuse("proj_size must be at least 0, got " + std::to_string(o.proj_size));
   if (o.merge != Merge::concat && !o.bidirectional) refuse("merge joins two directions; it needs bidirectional=True");
   if (!o.residual) return;
@@ -62,6 +78,8 @@ LSTM<Real>::LSTM(const LSTMOptions& options) : options_(options) {
   at_least_one("input_size", options.input_size);
   at_least_one("hidden_size", options.hidden_size);
   at_least_one("num_layers", options.num_layers);
+  if (options.num_layers > max_layers)
+    refuse("num_layers must be at most " + std::to_string(max_layers) + ", got " + std::to_string(options.num_layers));
   check_dropout(options);
   check_stack(options);
   check_cell(options.cell);

@@ -27,6 +27,16 @@ inline std::string shape_text(const py::array& a) {
 template <class Real>
 constexpr const char* dtype_name = sizeof(Real) == 4 ? "float32" : "float64";
 
+/// An array of Real as it is; a misaligned one is copied.
+template <class Real>
+py::array_t<Real> aligned(py::handle value) {
+  auto array = py::reinterpret_borrow<py::array>(value);
+  bool whole_strides = (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
+  for (py::ssize_t i = 0; i < array.ndim(); ++i) whole_strides = whole_strides && array.strides(i) % py::ssize_t(sizeof(Real)) == 0;
+  if (!whole_strides) return py::array_t<Real>(py::array_t<Real, py::array::c_style | py::array::forcecast>::ensure(array.attr("copy")()));
+  return py::reinterpret_borrow<py::array_t<Real>>(value);
+}
+
 /// `value` as an array of Real, as it is: TypeError for another dtype. A misaligned one is copied.
 template <class Real>
 py::array_t<Real> real_array(py::handle value, const char* where, const char* name) {
@@ -35,11 +45,7 @@ py::array_t<Real> real_array(py::handle value, const char* where, const char* na
                                                              : std::string(Py_TYPE(value.ptr())->tp_name);
     throw py::type_error(std::string(where) + ": " + name + " must have dtype " + dtype_name<Real> + ", got " + got);
   }
-  auto array = py::reinterpret_borrow<py::array>(value);
-  bool whole_strides = (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
-  for (py::ssize_t i = 0; i < array.ndim(); ++i) whole_strides = whole_strides && array.strides(i) % py::ssize_t(sizeof(Real)) == 0;
-  if (!whole_strides) return py::array_t<Real>(py::array_t<Real, py::array::c_style | py::array::forcecast>::ensure(array.attr("copy")()));
-  return py::reinterpret_borrow<py::array_t<Real>>(value);
+  return aligned<Real>(value);
 }
 
 /// A writable contiguous 1-D array of exactly n values: the flat buffers.

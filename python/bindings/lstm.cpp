@@ -150,11 +150,13 @@ template <class Real>
 struct PyStream {
   LSTM<Real> lstm;
   Stream<Real> stream;
+  py::object as_array, as_state;  // functions that make an array of another x, a pair (h, c) of arrays of a state, or raise
 
   py::array_t<Real> step(py::handle x_in, py::handle out) {
     const char* where = "Stream.step";
     const Index B = stream.batch_size(), I = lstm.options().input_size, H = lstm.options().features(lstm.options().num_layers - 1);
-    py::array_t<Real, py::array::c_style> x(real_array<Real>(x_in, where, "x"));
+    const bool is_array = py::isinstance<py::array_t<Real>>(x_in);
+    py::array_t<Real, py::array::c_style> x(is_array ? aligned<Real>(x_in) : real_array<Real>(as_array(x_in), where, "x"));
     const bool row = x.ndim() == 2 && x.shape(0) == B && x.shape(1) == I;
     if (!row && !(B == 1 && x.ndim() == 1 && x.shape(0) == I))
       shape_error(where, "x", "(" + std::to_string(B) + ", " + std::to_string(I) + ")", x);
@@ -180,8 +182,8 @@ struct PyStream {
     return py::make_tuple(h_sizes.present(h, B), c_sizes.present(c, B));
   }
 
-  void set_state(const py::tuple& state) {
-    if (state.size() != 2) throw py::value_error("Stream.state: must be a pair (h, c), got " + std::to_string(state.size()) + " values");
+  void set_state(py::handle value) {
+    const auto state = py::cast<py::tuple>(as_state(value));
     const Index B = stream.batch_size();
     const auto h = StateSizes(lstm.options(), StateSizes::h).read<Real>(state[0], B, "Stream.state", "h");
     const auto c = StateSizes(lstm.options(), StateSizes::c).read<Real>(state[1], B, "Stream.state", "c");
@@ -195,7 +197,7 @@ void register_classes(py::module_& m, const std::string& suffix) {
   using Core = LSTM<Real>;
   py::class_<PyWeights<Real>>(m, ("Weights" + suffix).c_str(), "Packed weights: an immutable copy of the parameters.");
 
-  py::class_<PyTape<Real>>(m, ("Tape" + suffix).c_str(), "What LSTM.forward keeps for LSTM.backward. It refers to x, which must not be changed before.")
+  py::class_<PyTape<Real>>(m, ("Tape" + suffix).c_str(), "What LSTM.forward keeps for LSTM.backward. It refers to the x that it was given (el.LSTM gives it a copy).")
       .def_property_readonly("nbytes", [](const PyTape<Real>& t) { return t.tape->bytes(); }, "Bytes that the tape holds, with what backward computes again at a time; without x.")
       .def("trace", &trace<Real>, py::arg("direction"), py::arg("name"), "i, f, g, o, c or h of every step of one direction: (B, T, H), h (B, T, P).");
 
@@ -226,14 +228,17 @@ void register_classes(py::module_& m, const std::string& suffix) {
            "(y, h, c), and where `tape` one that keeps `memory`: \"full\", \"light\" or a number of bytes. `seed`: of the random masks, or None for none.")
       .def("backward", &backward<Real>, py::arg("tape"), py::arg("dy"), py::arg("dh"), py::arg("dc"), py::arg("grads"), py::arg("need_dx"),
            py::arg("per_row"), "(dx, dh0, dc0, None); adds to grads. `per_row`: each row's gradients (B, num_parameters) in place of None.")
-      .def("stream", [](const Core& lstm, const PyWeights<Real>& weights, Index batch_size) {
-             return std::make_unique<PyStream<Real>>(PyStream<Real>{lstm, Stream<Real>(lstm, weights.packed, batch_size)});
-           }, py::arg("weights"), py::arg("batch_size"));
+      .def("stream", [](const Core& lstm, const PyWeights<Real>& weights, Index batch_size, py::object as_array, py::object as_state) {
+             return std::make_unique<PyStream<Real>>(
+                 PyStream<Real>{lstm, Stream<Real>(lstm, weights.packed, batch_size), std::move(as_array), std::move(as_state)});
+           }, py::arg("weights"), py::arg("batch_size"), py::arg("as_array"), py::arg("as_state"),
+           "`as_array`, `as_state`: make arrays of what step gets for x, and a pair (h, c) of them of what becomes the state, or raise.");
 }
 
 }  // namespace
 
 void register_lstm(py::module_& m) {
+  m.attr("MAX_LAYERS") = eigenlstm::max_layers;
   register_classes<float>(m, "Float32");
   register_classes<double>(m, "Float64");
 }

@@ -2,7 +2,6 @@
 
 #include <pybind11/stl.h>
 
-#include <cmath>
 #include <tuple>
 
 namespace eigenlstm_python {
@@ -37,11 +36,9 @@ void take_name(const py::dict& keywords, const char* name, std::initializer_list
 Activation take_activation(const py::handle& value) {
   if (py::isinstance<py::str>(value)) return activation(py::cast<std::string>(value).c_str());
   const auto parts = py::cast<py::sequence>(value);
-  Activation a = activation(py::cast<std::string>(parts[0]).c_str());
-  if (parts.size() > 1) a.alpha = py::cast<double>(parts[1]);
-  if (parts.size() > 2) a.beta = py::cast<double>(parts[2]);
-  if (!std::isfinite(a.alpha) || !std::isfinite(a.beta)) throw py::value_error("LSTM: the parameters of activations must be finite");
-  return a;
+  std::vector<double> parameters;
+  for (std::size_t i = 1; i < parts.size(); ++i) parameters.push_back(py::cast<double>(parts[i]));
+  return activation(py::cast<std::string>(parts[0]).c_str(), parameters.data(), int(parameters.size()));
 }
 
 bool equal(const Activation& a, const Activation& b) { return std::tie(a.kind, a.alpha, a.beta) == std::tie(b.kind, b.alpha, b.beta); }

@@ -2,6 +2,8 @@
 // arrays (B, size).
 #pragma once
 
+#include <limits>
+#include <new>
 #include <optional>
 #include <vector>
 
@@ -52,7 +54,10 @@ class StateSizes {
   }
 
   template <class Real>
-  py::array_t<Real> make(Index B) const { return py::array_t<Real>(B * total_); }
+  py::array_t<Real> make(Index B) const {
+    if (B > std::numeric_limits<Index>::max() / Index(sizeof(Real)) / total_) throw std::bad_alloc();
+    return py::array_t<Real>(B * total_);
+  }
 
   /// What `make` gave, now filled, as Python sees it.
   template <class Real>

@@ -3,7 +3,7 @@
 Nothing is cast: an array must have the dtype of its class or of its fellow arguments. TypeError says so, ValueError tells of a shape.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
@@ -42,6 +42,8 @@ def tanh(x: NDArray[_Real]) -> NDArray[_Real]:
 
 # -- LSTM ---------------------------------------------------------------------------------------
 
+MAX_LAYERS: int
+
 class _Weights(Generic[_Real]):
     """Packed weights: an immutable copy of the parameters."""
 
@@ -61,8 +63,8 @@ class _Stream(Generic[_Real]):
     def state(self) -> tuple[NDArray[_Real], NDArray[_Real]]:
         """(h, c), each (num_layers, B, H): copied out, copied in."""
     @state.setter
-    def state(self, value: tuple[NDArray[_Real], NDArray[_Real]]) -> None: ...
-    def step(self, x: NDArray[_Real], out: _Optional[_Real] = None) -> NDArray[_Real]:
+    def state(self, value: Any) -> None: ...
+    def step(self, x: Any, out: _Optional[_Real] = None) -> NDArray[_Real]:
         """One time step: x (B, I) -> y (B, H); for B = 1 also (I,) -> (H,). `out`: where to write y."""
     def reset(self) -> None:
         """Set the state to zero."""
@@ -89,7 +91,9 @@ class _LSTM(Generic[_Real]):
     def backward(self, tape: _Tape[_Real], dy: _Optional[_Real], dh: _Optional[_Real], dc: _Optional[_Real], grads: NDArray[_Real],
                  need_dx: bool, per_row: bool) -> tuple[_Optional[_Real], NDArray[_Real], NDArray[_Real], _Optional[_Real]]:
         """(dx, dh0, dc0, None); adds to grads. `per_row`: each row's gradients (B, num_parameters) in place of None."""
-    def stream(self, weights: _Weights[_Real], batch_size: int) -> _Stream[_Real]: ...
+    def stream(self, weights: _Weights[_Real], batch_size: int, as_array: Callable[[Any], NDArray[_Real]],
+               as_state: Callable[[Any], tuple[Any, Any]]) -> _Stream[_Real]:
+        """`as_array`, `as_state`: make arrays of what step gets for x, and a pair (h, c) of them of what becomes the state, or raise."""
 
 class WeightsFloat32(_Weights[np.float32]): ...
 class WeightsFloat64(_Weights[np.float64]): ...

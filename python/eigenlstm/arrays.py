@@ -68,6 +68,13 @@ def positive_int(value, what):
     """`value` as an int of at least 1; `what` names the caller and the argument."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{what} must be an integer, got {value!r}")
-    if value < 1:
-        raise ValueError(f"{what} must be at least 1, got {value}")
+    if not 1 <= value < 2**48:
+        raise ValueError(f"{what} must be at least 1{' and below 2**48' * (value > 0)}, got {value}")
+    return int(value)
+
+
+def as_seed(value, what):
+    """`value` as a 64-bit key; `what` names the caller."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or not 0 <= value < 2**64:
+        raise ValueError(f"{what}: seed must be an integer in 0..2**64-1, got {value!r}")
     return int(value)

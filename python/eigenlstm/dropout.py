@@ -1,6 +1,7 @@
 """Dropout: random zeros in training, nothing in inference."""
 
 from . import _core
+from .arrays import as_seed
 from .layer import Layer
 
 
@@ -37,7 +38,7 @@ class Dropout(Layer):
             return x, None
         if self.p == 0:
             return x, (None, x.shape, x.dtype)
-        seed = self._next_seed() if seed is None else seed
+        seed = self._next_seed() if seed is None else as_seed(seed, self._forward_name)
         mask = _core.dropout_mask(seed, 0, x.shape, self.p, x.dtype)
         return x * mask, (mask, x.shape, x.dtype)
 

@@ -5,10 +5,11 @@ import itertools
 import math
 import os
 import warnings
+from collections.abc import Mapping
 
 import numpy as np
 
-from .arrays import as_array, as_floats, float_dtype
+from .arrays import as_array, as_floats, as_seed, float_dtype
 from .parameters import ParameterStore, admitted, blank_parameters, initialising
 
 _registry = {}
@@ -100,9 +101,7 @@ class Layer:
         """
         where = type(self).__name__
         self._dtype = None if dtype is _EITHER else float_dtype(dtype, where)
-        if seed is not None and not (isinstance(seed, (int, np.integer)) and 0 <= seed <= _MASK64):
-            raise ValueError(f"{where}: seed must be None or an integer in 0..2**64-1, got {seed!r}")
-        self._seed = None if seed is None else int(seed)
+        self._seed = None if seed is None else as_seed(seed, where)
         self._draws = itertools.count()
         store = ParameterStore(admitted(specs), self._dtype or np.float32)
         self._specs = store.specs
@@ -219,8 +218,10 @@ class Layer:
     def _checked_state(self, state):
         """`state` as arrays under the usual names, or the error that says what does not fit."""
         where = f"{type(self).__name__}.load_state_dict"
-        state = self._canonical_state({name: np.asarray(value) for name, value in state.items()})
-        expected = self._state_specs()
+        if not isinstance(state, Mapping):
+            raise TypeError(f"{where}: state must be a dict of arrays, got {type(state).__name__}")
+        state = {name: np.asarray(value) for name, value in state.items()}
+        expected = self._state_specs(state)
         shapes = [f"  missing     {name} {shape}" for name, shape in expected.items()
                   if name not in state]
         shapes += [f"  unexpected  {name} {value.shape}" for name, value in state.items()
@@ -235,15 +236,15 @@ class Layer:
             error = ValueError if shapes else TypeError
             raise error("\n".join([f"{where}: nothing was loaded, the state does not fit:",
                                    *shapes, *dtypes]))
-        return state
+        return self._canonical_state(state)
+
+    def _state_specs(self, state):
+        """dict name -> shape of what `state` must hold, under the accepted names that it uses."""
+        return dict(self._specs)
 
     def _canonical_state(self, state):
-        """`state` (name -> ndarray) with the other accepted spellings turned into the usual one."""
+        """`state` (name -> ndarray, checked) under the usual names."""
         return state
-
-    def _state_specs(self):
-        """dict name -> shape of what `state_dict` gives."""
-        return dict(self._specs)
 
     def _write_state(self, state):
         """Copy a checked `state` into the parameters."""

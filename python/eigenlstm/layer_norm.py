@@ -4,6 +4,7 @@ import numpy as np
 
 from .arrays import positive_int
 from .layer import Layer
+from .options import number
 
 
 class LayerNorm(Layer):
@@ -24,9 +25,9 @@ class LayerNorm(Layer):
 
     def __init__(self, features, *, eps=1e-5, dtype="float32"):
         self.features = positive_int(features, "LayerNorm: features")
-        if not eps > 0:
+        self.eps = number(eps, "LayerNorm: eps")
+        if not self.eps > 0:
             raise ValueError(f"LayerNorm: eps must be positive, got {eps!r}")
-        self.eps = float(eps)
         self._build([("weight", (self.features,)), ("bias", (self.features,))], dtype)
 
     def _initialise(self, rng):

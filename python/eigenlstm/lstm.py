@@ -1,11 +1,12 @@
 """The LSTM layer and its streaming session."""
 
 import math
+from functools import partial
 
 import numpy as np
 
 from . import _core, options
-from .arrays import as_array, as_lengths, positive_int
+from .arrays import as_array, as_lengths, as_seed, positive_int
 from .layer import Layer
 from .parameters import admit
 from .trace import VALUES, Trace
@@ -119,7 +120,7 @@ class LSTM(Layer):
 
     def config(self):
         return {"input_size": self.input_size, "hidden_size": self.hidden_size, "num_layers": self.num_layers, "bias": self.bias,
-                "bidirectional": self.bidirectional, "dropout": self.dropout, "time_major": self.time_major, "dtype": self._dtype.name,
+                "bidirectional": self.bidirectional, "dropout": options.together(self.dropout), "time_major": self.time_major, "dtype": self._dtype.name,
                 "init": self.init, "forget_bias": self.forget_bias if self.bias else None, "seed": self._seed,
                 **options.chosen(self._variants)}
 
@@ -154,7 +155,7 @@ class LSTM(Layer):
         TypeError for a wrong dtype, ValueError for a wrong shape or length.
         """
         if trace:
-            y, h, c, tape = self._run(x, state, lengths, True)
+            y, h, c, tape = self._run(x, state, lengths, True, for_backward=False)
             return y, (h, c), self._trace(tape, lengths)
         y, h, c = self._run(x, state, lengths, False)
         return y, (h, c)
@@ -185,7 +186,9 @@ class LSTM(Layer):
             raise ValueError(f"LSTM.forward: memory must be 'full', 'light' or a number of bytes, got {memory!r}")
         if not training:
             return *self(x, state, lengths), None
-        if seed is None and self.stochastic:
+        if seed is not None:
+            seed = as_seed(seed, "LSTM.forward")
+        elif self.stochastic:
             seed = self._next_seed()
         y, h, c, tape = self._run(x, state, lengths, True, seed, memory)
         return y, (h, c), tape
@@ -210,10 +213,10 @@ class LSTM(Layer):
         if not isinstance(tape, _TAPES[self._dtype.name]):
             raise TypeError(f"LSTM.backward: tape must come from forward of a {self._dtype} LSTM with training=True, "
                             f"got {type(tape).__name__}")
-        dh, dc = self._pair(dstate, "LSTM.backward", "dstate", "d")
+        dh, dc = _pair(dstate, self._dtype, self._uniform, "LSTM.backward", "dstate", "d")
         if dy is not None:
             dy = as_array(dy, self._dtype, "LSTM.backward", "dy")
-        dx, dh0, dc0, rows = self._core.backward(tape, dy, dh, dc, self._flat_grads, need_dx, bool(per_row))
+        dx, dh0, dc0, rows = self._core.backward(tape, dy, dh, dc, self._flat_grads, bool(need_dx), bool(per_row))
         if not per_row:
             return dx, (dh0, dc0)
         shapes = dict(self._specs)
@@ -226,33 +229,25 @@ class LSTM(Layer):
         independent copy. The session keeps the weights as they are now. A step allocates nothing when `out` is given, takes no lock
         and makes no system call. One session is for one thread at a time. ValueError for a bidirectional LSTM.
         """
-        return self._core.stream(self._weights(False), positive_int(batch_size, "LSTM.stream: batch_size"))
+        return self._core.stream(self._weights(False), positive_int(batch_size, "LSTM.stream: batch_size"),
+                                 partial(as_array, dtype=self._dtype, where="Stream.step"),
+                                 partial(_pair, dtype=self._dtype, uniform=self._uniform, where="Stream.state", name="state", prefix=""))
 
-    def _run(self, x, state, lengths, with_tape, seed=None, memory="full"):
+    def _run(self, x, state, lengths, with_tape, seed=None, memory="full", for_backward=True):
         x = as_array(x, self._dtype, "LSTM.forward")
-        if with_tape:
+        if with_tape and for_backward:
             x = np.array(x)  # the tape's own: next to the gates that it keeps, this costs little
-        h0, c0 = (None, None) if state is None else self._pair(state, "LSTM.forward", "state", "")
+        h0, c0 = (None, None) if state is None else _pair(state, self._dtype, self._uniform, "LSTM.forward", "state", "")
         if lengths is not None:
             if x.ndim != 3:
                 raise ValueError(f"LSTM.forward: x must have 3 axes, got shape {x.shape}")
             lengths = as_lengths(lengths, x.shape[self.time_major], x.shape[1 - self.time_major], "LSTM.forward")
-        return self._core.forward(self._weights(with_tape, seed), x, h0, c0, lengths, self.time_major, with_tape, seed, memory)
+        return self._core.forward(self._weights(with_tape and for_backward, seed), x, h0, c0, lengths, self.time_major, with_tape, seed, memory)
 
-    def _pair(self, state, where, name, prefix):
-        if state is None:
-            return None, None
-        if not isinstance(state, (tuple, list)) or len(state) != 2:
-            raise ValueError(f"{where}: {name} must be a pair ({prefix}h, {prefix}c), got {type(state).__name__}")
-        return tuple(None if part is None else self._part(part, where, prefix + letter) for part, letter in zip(state, "hc"))
-
-    def _part(self, part, where, name):
-        """h or c: one array, or where the layers' widths differ one for each."""
-        if isinstance(self.hidden_size, int):
-            return as_array(part, self._dtype, where, name)
-        if not isinstance(part, (list, tuple)):
-            raise ValueError(f"{where}: {name} must be a list of arrays (the layers' widths differ), got {type(part).__name__}")
-        return [as_array(entry, self._dtype, where, f"{name}[{i}]") for i, entry in enumerate(part)]
+    @property
+    def _uniform(self):
+        """Whether all layers have one width, and a state is one array."""
+        return isinstance(self.hidden_size, int)
 
     def _weights(self, for_backward, seed=None):
         """The packed weights of the parameters as they are now; with weight drop, training has its own each time."""
@@ -282,13 +277,41 @@ class LSTM(Layer):
                 state[name] = view.copy()
         return state
 
+    def _state_specs(self, state):
+        specs = {}
+        for name, shape in self._specs:
+            pair = _torch_biases(name)
+            split = name not in state and any(part in state for part in pair)
+            specs.update(dict.fromkeys(pair if split else [name], shape))
+        return specs
+
     def _canonical_state(self, state):
         """torch.nn.LSTM's two biases become their sum."""
         state = dict(state)
-        for name, shape in self._specs:
-            pair = [name.replace("bias", f"bias_{source}") for source in ("ih", "hh")]
-            if name.startswith("bias") and name not in state and all(
-                    p in state and state[p].shape == shape and state[p].dtype.kind == "f" for p in pair):
-                ih, hh = state.pop(pair[0]), state.pop(pair[1])
+        for name, _ in self._specs:
+            if name not in state:
+                ih, hh = map(state.pop, _torch_biases(name))
                 state[name] = np.where(hh == 0, ih, ih + hh)  # what `state_dict` gave comes back to the bit, -0 too
         return state
+
+
+def _torch_biases(name):
+    """What torch.nn.LSTM has in place of the bias `name`; nothing for other parameters."""
+    return [name.replace("bias", f"bias_{source}") for source in ("ih", "hh")] if name.startswith("bias") else []
+
+
+def _pair(state, dtype, uniform, where, name, prefix):
+    """(h, c) of `state`, either None where it is not given: one array each, or where not `uniform` one for each layer and direction."""
+    if state is None:
+        return None, None
+    if not isinstance(state, (tuple, list)) or len(state) != 2:
+        raise ValueError(f"{where}: {name} must be a pair ({prefix}h, {prefix}c), got {type(state).__name__}")
+    return tuple(None if part is None else _part(part, dtype, uniform, where, prefix + letter) for part, letter in zip(state, "hc"))
+
+
+def _part(part, dtype, uniform, where, name):
+    if uniform:
+        return as_array(part, dtype, where, name)
+    if not isinstance(part, (list, tuple)):
+        raise ValueError(f"{where}: {name} must be a list of arrays (the layers' widths differ), got {type(part).__name__}")
+    return [as_array(entry, dtype, where, f"{name}[{i}]") for i, entry in enumerate(part)]

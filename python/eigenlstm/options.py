@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from . import _core
 from .arrays import positive_int
 
 DEFAULTS = {
@@ -45,12 +46,19 @@ def between_layers(value, num_layers, what):
     return values
 
 
+def together(probabilities):
+    """One number for the list that `between_layers` makes of it, else the list."""
+    return probabilities[0] if len(set(probabilities[:-1])) <= 1 else probabilities
+
+
 def widths(hidden_size, num_layers):
     """H of each layer: of all the same, or from a list."""
-    if not isinstance(hidden_size, (list, tuple, np.ndarray)):
-        return [positive_int(hidden_size, "LSTM: hidden_size")] * positive_int(num_layers, "LSTM: num_layers")
-    sizes = [positive_int(size, "LSTM: hidden_size") for size in hidden_size]
     num_layers = positive_int(num_layers, "LSTM: num_layers")
+    if num_layers > _core.MAX_LAYERS:
+        raise ValueError(f"LSTM: num_layers must be at most {_core.MAX_LAYERS}, got {num_layers}")
+    if not isinstance(hidden_size, (list, tuple, np.ndarray)):
+        return [positive_int(hidden_size, "LSTM: hidden_size")] * num_layers
+    sizes = [positive_int(size, "LSTM: hidden_size") for size in hidden_size]
     if not sizes or num_layers not in (1, len(sizes)):
         raise ValueError(f"LSTM: hidden_size must have one entry for each of the {num_layers} layers, got {len(sizes)}")
     return sizes

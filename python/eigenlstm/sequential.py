@@ -3,6 +3,7 @@
 import numpy as np
 
 from .fit import evaluate, fit, predict
+from .arrays import as_seed
 from .layer import Layer, layer_class, mix_seed
 from .parameters import ParameterStore
 from .saving import save
@@ -78,9 +79,10 @@ class Group(Layer):
         return {f"{i}.{name}": value for i, layer in enumerate(self.layers)
                 for name, value in layer.state_dict().items()}
 
-    def _state_specs(self):
-        return {f"{i}.{name}": shape for i, layer in enumerate(self.layers)
-                for name, shape in layer._state_specs().items()}
+    def _state_specs(self, state):
+        parts, _ = self._split(state)
+        return {f"{i}.{name}": shape for i, (layer, part) in enumerate(zip(self.layers, parts))
+                for name, shape in layer._state_specs(part).items()}
 
     def _canonical_state(self, state):
         parts, rest = self._split(state)
@@ -196,7 +198,7 @@ class Sequential(Group):
         """`forward` with the states of the recurrent layers in (None: zeros) and out."""
         tape, states_out = [], []
         for i, (layer, nested, recurrent) in enumerate(self._plan):
-            key = None if seed is None else mix_seed(seed, i)
+            key = None if seed is None else mix_seed(as_seed(seed, "Sequential.forward"), i)
             state = None if states is None else states[i]
             if nested:
                 x, part, state = layer._run(x, lengths, training, key, state)

@@ -12,6 +12,7 @@ PACKAGE = Path(el.__file__).parent
 STUB = ast.parse((PACKAGE / "_core.pyi").read_text())
 CLASSES = {node.name: node for node in STUB.body if isinstance(node, ast.ClassDef)}
 FUNCTIONS = {node.name: node for node in STUB.body if isinstance(node, ast.FunctionDef)}
+CONSTANTS = {node.target.id for node in STUB.body if isinstance(node, ast.AnnAssign) and not node.value}
 
 
 def arguments(function):
@@ -33,7 +34,7 @@ def public(names):
 
 
 def test_the_stub_has_every_name_of_the_core_and_no_other():
-    assert public(CLASSES | FUNCTIONS) == public(vars(_core))
+    assert public(CLASSES | FUNCTIONS) | public(CONSTANTS) == public(vars(_core))
 
 
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))

@@ -147,6 +147,46 @@ def test_constructor(arguments, error, message):
         el.LSTM(**{"input_size": 3, "hidden_size": 4, **arguments})
 
 
+def test_sizes_beyond_all_bounds_are_refused_at_once():
+    for arguments, message in [
+            (dict(num_layers=10**9), r"num_layers must be at most 4096, got 1000000000"),
+            (dict(num_layers=2**70), r"num_layers must be at least 1 and below 2\*\*48, got 1180591620717411303424"),
+            (dict(input_size=2**70), r"input_size must be at least 1 and below 2\*\*48, got"),
+            (dict(proj_size=2**70), r"proj_size must be .*below 2\*\*48, got"),
+            (dict(hidden_size=2**40), r"input_size 3 and hidden_size 1099511627776 make more parameters than fit in any memory"),
+            (dict(hidden_size=[4, 2**31, 4], input_size=2**31), r"input_size 2147483648 and hidden_size 2147483648 make more"),
+            (dict(hidden_size=2**47, input_size=2**47), r"input_size .* make more parameters")]:
+        with pytest.raises(ValueError, match=rf"^LSTM: {message}"):
+            el.LSTM(**{"input_size": 3, "hidden_size": 4, **arguments})
+    with pytest.raises(ValueError, match=r"batch_size must be at least 1 and below 2\*\*48"):
+        el.LSTM(3, 4).stream(2**60)
+    assert el.LSTM(1, 1, 4096).num_params == 4096 * 12
+
+
+def test_a_batch_whose_states_fit_in_no_memory():
+    x = np.empty((2**59, 0, 3), np.float32)                   # nothing in it
+    with pytest.raises(MemoryError):
+        el.LSTM(3, 1, 32)(x)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**64, 2**70, 1.5, "1", True, [1]])
+def test_seeds_of_calls(run, seed):
+    dropout = el.Dropout(0.5)
+    model = el.Sequential([el.LSTM(I, H), el.Dropout(0.5)])
+    for layer, name in [(run.lstm, "LSTM"), (dropout, "Dropout"), (model, "Sequential")]:
+        with pytest.raises(ValueError, match=rf"^{name}\.forward: seed must be an integer in 0\.\.2\*\*64-1, got "):
+            layer.forward(run.x, seed=seed)
+
+
+@pytest.mark.parametrize("activation, message", [
+    (("sigmoid", 0.5), "sigmoid has 0 parameters, got 1"), (("relu", 0.5), "relu has 0 parameters, got 1"),
+    (("leaky_relu", 0.1, 0.2), "leaky_relu has 1 parameters, got 2"), (("affine", 1.0, float("nan")), "the parameters of affine must be finite"),
+])
+def test_parameters_that_an_activation_does_not_have(activation, message):
+    with pytest.raises(ValueError, match=f"^LSTM: activations: {message}"):
+        el.LSTM(3, 4, activations=("sigmoid", activation, "tanh"))
+
+
 def test_unknown_options_and_positional_flags_are_refused():
     with pytest.raises(TypeError):
         el.LSTM(3, 4, biass=True)
@@ -173,7 +213,30 @@ def test_load_state_dict_names_all_that_does_not_fit_and_loads_nothing():
         assert part in str(error.value)
     with pytest.raises(TypeError, match="float64"):
         lstm.load_state_dict({name: value.astype(np.float64) for name, value in state.items()})
+    for other in (5, None, [1]):
+        with pytest.raises(TypeError, match=r"LSTM\.load_state_dict: state must be a dict of arrays, got "):
+            lstm.load_state_dict(other)
     assert_same_bits(lstm.flat_params, before)
+
+
+def test_load_state_dict_tells_of_torchs_biases_by_their_names():
+    model = el.Sequential([el.LSTM(3, 4, bidirectional=True)])
+    state = {name: value + 1 for name, value in model.state_dict().items()}
+    before = model.flat_params.copy()
+    for change, error, lines in [
+            ({"0.bias_ih_l0": np.zeros(12, "f4")}, ValueError, ["0.bias_ih_l0: expected shape (16,), got (12,)"]),
+            ({"0.bias_ih_l0": np.zeros(12, "f4"), "0.bias_hh_l0": np.zeros(3, "f4")}, ValueError,
+             ["0.bias_ih_l0: expected shape (16,), got (12,)", "0.bias_hh_l0: expected shape (16,), got (3,)"]),
+            ({"0.bias_hh_l0_reverse": np.zeros(16)}, TypeError, ["0.bias_hh_l0_reverse: expected dtype float32, got float64"]),
+            ({"0.bias_ih_l0": np.zeros(16, int)}, TypeError, ["0.bias_ih_l0: expected dtype float32, got int64"]),
+            ({"0.bias_hh_l0": None}, ValueError, ["missing     0.bias_hh_l0 (16,)"])]:
+        bad = {name: value for name, value in {**state, **change}.items() if value is not None}
+        with pytest.raises(error) as raised:
+            model.load_state_dict(bad)
+        assert [line.strip() for line in str(raised.value).splitlines()[1:]] == lines
+        assert_same_bits(model.flat_params, before)
+    model.load_state_dict(state)
+    assert np.all(model.params["0.bias_l0"][:4] == 2)
 
 
 # -- arrays that are unusual and right ----------------------------------------------------------------------------

@@ -221,6 +221,13 @@ def test_a_pickled_layer_is_the_same_layer():
     assert not np.array_equal(copy.flat_params, run.lstm.flat_params)
 
 
+def test_a_plain_layers_arguments_are_as_they_are_written():
+    assert el.LSTM(3, 5).config()["dropout"] == 0.0 and "dropout=0.0," in repr(el.LSTM(3, 5))
+    for dropout in (0.0, 0.25, [0.25, 0.0, 0.0]):
+        lstm = el.LSTM(3, 5, 3, dropout=dropout)
+        assert lstm.config()["dropout"] == dropout and el.LSTM.from_config(lstm.config()).dropout == lstm.dropout
+
+
 def test_config_builds_the_same_layer():
     lstm = el.LSTM(3, 5, num_layers=2, bidirectional=True, bias=False, dtype="float64", time_major=True, seed=4)
     again = el.LSTM.from_config(lstm.config())

@@ -57,6 +57,34 @@ def test_the_state_can_be_set():
     assert_same_bits(steps(stream, x), lstm(x, state=state)[0])
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_steps_and_states_are_taken_as_sequences_are(dtype):
+    """Lists of numbers, torch tensors, pairs of either."""
+    lstm, x = layer_and_input(dtype)
+    expected, (h, c) = lstm(x, state=lstm(x)[1])
+    forms = [np.ndarray.tolist]
+    try:
+        import torch
+        forms += [lambda a: torch.from_numpy(np.ascontiguousarray(a))]
+    except ImportError:
+        pass
+    for form in forms:
+        stream = lstm.stream(batch_size=2)
+        stream.state = [form(part) for part in lstm(x)[1]]
+        assert_same_bits(np.stack([stream.step(form(x[:, t])) for t in range(x.shape[1])], axis=1), expected)
+        assert_same_bits(stream.state[1], c)
+    assert lstm.stream().step([0.5, 1, -1]).shape == (9,)
+
+
+def test_states_of_layers_of_other_widths_are_lists():
+    lstm = el.LSTM(3, [4, 6], 2, seed=0)
+    stream = lstm.stream()
+    stream.state = ([[[0.5] * 4], [[0.25] * 6]], [np.zeros((1, 4), np.float32), np.zeros((1, 6), np.float32)])
+    assert stream.state[0][1].tolist() == [[0.25] * 6]
+    with pytest.raises(ValueError, match=r"Stream\.state: h must be a list of arrays \(the layers' widths differ\), got int"):
+        stream.state = (1, 2)
+
+
 def test_the_state_that_is_read_does_not_change_under_the_reader():
     lstm, x = layer_and_input()
     stream = lstm.stream(batch_size=2)
@@ -150,6 +178,11 @@ def test_nothing_is_allocated_per_step():
     (lambda s, x: s.step(x, out=[0.0] * 18), TypeError, r"step: out must "),
     (lambda s, x: setattr(s, "state", (x, x)), ValueError, r"Stream\.state: h must have shape \(2, 2, 9\), got \(2, 3\)"),
     (lambda s, x: setattr(s, "state", (s.state[0],)), (TypeError, ValueError), r"Stream\.state: .*\(h, c\)"),
+    (lambda s, x: s.step("text"), TypeError, r"Stream\.step: x .*float32"),
+    (lambda s, x: s.step([["a", "b", "c"]] * 2), TypeError, r"Stream\.step: x .*float32"),
+    (lambda s, x: s.step(None), TypeError, r"Stream\.step: x .*float32"),
+    (lambda s, x: setattr(s, "state", 5), ValueError, r"Stream\.state: state must be a pair \(h, c\), got int"),
+    (lambda s, x: setattr(s, "state", ([1.0], "c")), TypeError, r"Stream\.state: c .*float32"),
     (lambda s, x: setattr(s, "state", (None, None)), (TypeError, ValueError), r"Stream\.state: "),
 ])
 def test_wrong_calls_name_what_is_wrong_and_change_nothing(call, error, message):

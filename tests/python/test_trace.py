@@ -92,6 +92,17 @@ def test_a_trace_is_of_inference_so_nothing_is_dropped():
     assert_same_bits(trace["h_l1"], y)
 
 
+def test_a_trace_packs_no_weights_for_a_backward_pass(monkeypatch):
+    lstm = el.LSTM(3, 5, seed=0)
+    packed = []
+    core = lstm._core
+    monkeypatch.setattr(lstm, "_core", type("Core", (), {"forward": core.forward, "pack": lambda self, params, backward, *rest: (
+        packed.append(backward), core.pack(params, backward, *rest))[1]})())
+    lstm(np.zeros((2, 4, 3), np.float32), trace=True)
+    lstm(np.zeros((2, 4, 3), np.float32))
+    assert packed == [False]
+
+
 def test_a_tape_refuses_what_it_does_not_keep():
     lstm = el.LSTM(3, 5, num_layers=2, bidirectional=True, seed=0)
     x = np.zeros((2, 4, 3), np.float32)

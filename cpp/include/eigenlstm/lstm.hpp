@@ -17,6 +17,9 @@ namespace eigenlstm {
 
 using Index = std::ptrdiff_t;
 
+/// Layers that a model may have.
+constexpr Index max_layers = 4096;
+
 struct LSTMOptions {
   Index input_size = 1;
   Index hidden_size = 1;
@@ -95,7 +98,7 @@ class Tape;
 template <class Real>
 class LSTM {
  public:
-  /// Throws std::invalid_argument for options that make no sense, with the reason.
+  /// Throws std::invalid_argument for options that make no sense, with the reason, and std::length_error for sizes beyond any memory.
   explicit LSTM(const LSTMOptions& options);
 
   const LSTMOptions& options() const { return options_; }

@@ -33,9 +33,10 @@ struct Activation {
   double alpha = 0, beta = 0;
 };
 
-/// The activation of a name with its default parameters. "hard_sigmoid" is ONNX's, "hard_sigmoid_keras3" has Keras 3's slope.
-/// Throws std::invalid_argument, which lists the names, for another one.
-Activation activation(const char* name);
+/// The activation of a name with its default parameters, but for the `count` given: alpha, or alpha and beta. "hard_sigmoid" is ONNX's,
+/// "hard_sigmoid_keras3" has Keras 3's slope. Throws std::invalid_argument for another name, listing them, and for parameters that the
+/// activation does not have or that are not finite.
+Activation activation(const char* name, const double* parameters = nullptr, int count = 0);
 
 /// How the outputs of two directions become one: side by side, or unit by unit.
 enum class Merge { concat, sum, mean, mul };
