@@ -19,8 +19,8 @@ void product(benchmark::State& state, Index rows, Index columns, Index K, bool a
   test::Random random(1);
   const auto a = random.vector<Real>(rows * K), b = random.vector<Real>(panels * K * width);
   std::vector<Real> c(panels * rows * width);
-  const GemmArgs<Real> args{rows, vectors, K, a.data(), a_by_columns ? 1 : K, a_by_columns ? rows : 1, 0, K, b.data(), K * width,
-                            c.data(), rows * width, width, GemmArgs<Real>::zero};
+  const GemmArgs<Real> args{rows, vectors, K, {a.data(), a_by_columns ? 1 : K, a_by_columns ? rows : 1}, {b.data(), K * width, width},
+                            {c.data(), rows * width, width}, GemmArgs<Real>::zero};
   kernels<Real>().gemm(args);
   for (Index r = 0; r < rows; r += std::max<Index>(1, rows / 7))
     for (Index n = 0; n < vectors * L; ++n) {

@@ -23,8 +23,8 @@ void input_gradient(const DirectionBackward<Real>& d, Range range, const Real* d
   Index s = chunk.s0;
   for (Index row = range.begin; row < range.end; row += dx_rows) {
     const Index n = std::min(dx_rows, range.end - row);
-    kernels<Real>().gemm({n, vectors, p.gates(), dz + row * width, width, 1, chunk.rows * width, width, d.weights.backward_x.data(),
-                          p.wide_panel(), staged, width, vectors * p.L, GemmArgs<Real>::zero});
+    kernels<Real>().gemm({n, vectors, p.gates(), {dz + row * width, width, 1, chunk.rows * width, width},
+                          {d.weights.backward_x.data(), p.wide_panel(), width}, {staged, width, vectors * p.L}, GemmArgs<Real>::zero});
     for (Index j = 0; j < n; ++j) {
       while (d.rows.offset(s + 1) - chunk.first_row <= row + j) ++s;
       const Index position = chunk.first_row + row + j - d.rows.offset(s);

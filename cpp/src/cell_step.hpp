@@ -56,8 +56,8 @@ void run_step(const Padded<Real>& p, const DirectionWeights<Real>& weights, Step
   }
   step_cell(weights, step, variant);
   if (projects)
-    kernels<Real>().gemm({step.rows, p.outputs / p.L, p.H, around.m, p.row, 1, 0, p.H, weights.project.data(), p.H * 4 * p.L, h, 4 * p.L, h_row,
-                GemmArgs<Real>::zero});
+    kernels<Real>().gemm({step.rows, p.outputs / p.L, p.H, {around.m, p.row}, {weights.project.data(), p.H * 4 * p.L, 4 * p.L},
+                          {h, 4 * p.L, h_row}, GemmArgs<Real>::zero});
   if (around.zone_h != nullptr)
     zone_out(step.rows, projects ? p.P : step.panels * p.L, around.zone_h, around.zone_h_row, h_prev + variant.first_panel * p.L, h_prev_row, h, h_row);
 }

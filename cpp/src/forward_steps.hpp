@@ -45,13 +45,16 @@ struct Scratch {
   Real *h_in, *m, *zone_h, *zone_c;  // of variants: rows of one step
 };
 
-/// Rows of W x that are worth computing at once when the recurrence has few rows: the weights are then read once.
+/// Rows of W x that are worth computing at once when the recurrence has few rows: W is then read once for all of them.
 constexpr Index chunk_rows = 48;
+/// Weights of so many bytes leave the caches between two steps.
+constexpr Index large_weights = 1 << 20;
 
 /// Time steps whose W x are computed at once. 1: x and h go through one tile, step by step.
 template <class Real>
-Index projected_steps(Index rows, Steps steps) {
-  if (rows == 0 || rows >= 2 * kernels<Real>().tile_rows) return 1;
+Index projected_steps(const Padded<Real>& p, Index rows, Steps steps) {
+  const bool large = p.panels * p.weights_panel() * Index(sizeof(Real)) > large_weights;
+  if (rows == 0 || rows >= (large ? 2 : 1) * kernels<Real>().tile_rows) return 1;
   return std::min(steps.end - steps.begin, std::max<Index>(1, chunk_rows / rows));
 }
 
@@ -80,8 +83,8 @@ Index project_chunk(const DirectionForward<Real>& d, const Assignment& a, const 
   if (n == 0) return 0;
   const Index width = 4 * d.p.L;
   const Real* weights = d.weights.forward.data() + a.panel_begin * d.p.weights_panel();
-  kernels<Real>().gemm({n, 4 * (a.panel_end - a.panel_begin), d.p.I, scratch.x, d.p.I, 1, 0, std::max<Index>(d.p.I, 1),
-                        weights + width, d.p.weights_panel(), scratch.z, n * width, width, GemmArgs<Real>::bias});
+  kernels<Real>().gemm({n, 4 * (a.panel_end - a.panel_begin), d.p.I, {scratch.x, d.p.I}, {weights + width, d.p.weights_panel(), width},
+                        {scratch.z, n * width, width}, GemmArgs<Real>::bias});
   return n;
 }
 
@@ -164,7 +167,7 @@ template <class Real>
 void run_direction(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Real>& scratch, Team& team, Barrier& barrier,
                    bool polls) {
   const Padded<Real>& p = d.p;
-  const Index chunk = projected_steps<Real>(active_rows(d.rows, a, d.steps.begin).count(), d.steps);
+  const Index chunk = projected_steps(p, active_rows(d.rows, a, d.steps.begin).count(), d.steps);
   const double step_work = double(p.gates()) * double(p.I + p.P) * double(d.rows.batch_size());
   const Index poll_steps = std::max<Index>(1, Index(1e6 / step_work));
   const bool lockstep = a.panel_end - a.panel_begin < p.panels;
@@ -198,7 +201,7 @@ void run_layer(std::vector<DirectionForward<Real>>& directions, Arena& memory, T
   for (int g = 0; g < schedule.groups; ++g) barriers.emplace_back(schedule.members);
   for (int m = 0; m < schedule.team(); ++m) {
     const Assignment a = assign(schedule, m, rows, p.panels);
-    const Index n = active_rows(rows, a, first.steps.begin).count(), chunk = projected_steps<Real>(n, first.steps);
+    const Index n = active_rows(rows, a, first.steps.begin).count(), chunk = projected_steps(p, n, first.steps);
     const Index panels = a.panel_end - a.panel_begin;
     // z of all panels: of a chunk, or of a single row, as the last one of a ragged batch; else one tile.
     const Index z_tiles = chunk > 1 || !one_tile(first, n) ? n * chunk * panels : std::max(n, panels);

@@ -32,8 +32,8 @@ void product_by_rows(Index N, Index K, Index n, const Real* a, Real* y, Pack pac
     pack(j, columns, panel);
     const bool whole = columns == vectors * kernel.lanes;  // else the product goes through a padded tile
     Real* const out = y + r * n + j;
-    kernel.gemm({rows, vectors, K, a + r * K, K, 1, 0, K, panel + width, panel_size, whole ? out : tile, width,
-                 whole ? n : width, GemmArgs<Real>::bias});
+    kernel.gemm({rows, vectors, K, {a + r * K, K}, {panel + width, panel_size, width}, {whole ? out : tile, width, whole ? n : width},
+                 GemmArgs<Real>::bias});
     if (whole) return;
     for (Index i = 0; i < rows; ++i) std::copy_n(tile + i * width, columns, out + i * n);
   });
@@ -64,8 +64,8 @@ void add_weight_gradient(Index N, Index F, Index O, const Real* x, const Real* d
     for (Index r = 0; r < N; r += sum_chunk) {
       const Index rows = std::min(sum_chunk, N - r);
       pack_rows(rows, columns, x + r * F + j, F, width, panel);
-      kernel.gemm({outputs, parts(columns, kernel.lanes), rows, dy + r * O + o, 1, O, 0, rows, panel, 0, tile, width,
-                   width, GemmArgs<Real>::add});
+      kernel.gemm({outputs, parts(columns, kernel.lanes), rows, {dy + r * O + o, 1, O}, {panel, 0, width}, {tile, width, width},
+                   GemmArgs<Real>::add});
     }
     for (Index i = 0; i < outputs; ++i)
       for (Index c = 0; c < columns; ++c) dweight[(o + i) * F + j + c] += tile[i * width + c];

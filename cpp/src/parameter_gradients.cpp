@@ -35,13 +35,13 @@ template <class Real>
 void add_product(Index rows, Index n, const Real* left, Index left_row, const Real* right, Index columns, Real* out) {
   const auto& table = kernels<Real>();
   const Index L = table.lanes, width = 4 * L, whole = columns / L;
-  if (whole > 0) table.gemm({n, whole, rows, left, 1, left_row, 0, rows, right, rows * width, out, width, columns, GemmArgs<Real>::add});
+  if (whole > 0) table.gemm({n, whole, rows, {left, 1, left_row}, {right, rows * width, width}, {out, width, columns}, GemmArgs<Real>::add});
   if (columns % L == 0) return;
   alignas(64) Real tail[64 / sizeof(Real) * (64 / sizeof(Real))];  // the columns that fill no vector, summed aside
   const Real* last = right + whole / 4 * rows * width + whole % 4 * L;
   for (Index first = 0; first < n; first += L) {
     const Index some = std::min(L, n - first);
-    table.gemm({some, 1, rows, left + first, 1, left_row, 0, rows, last, 0, tail, width, L, GemmArgs<Real>::zero});
+    table.gemm({some, 1, rows, {left + first, 1, left_row}, {last, 0, width}, {tail, width, L}, GemmArgs<Real>::zero});
     for (Index u = 0; u < some; ++u)
       for (Index j = whole * L; j < columns; ++j) out[(first + u) * columns + j] += tail[u * L + j - whole * L];
   }

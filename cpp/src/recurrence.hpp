@@ -131,7 +131,7 @@ void step_back(const DirectionBackward<Real>& d, const Assignment& a, Index s, I
     for (Index r = 0; r < n; ++r)
       for (Index u = 0; u < p.outputs; ++u)
         dh_new[r * p.h_row + u] = w.dy[h_start + r * p.h_row + u] + (w.carry != nullptr ? Real(0) : w.dh[h_start + r * p.h_row + u]);
-    table.gemm({n, p.panels, p.P, dh_new, p.h_row, 1, 0, p.P, d.weights.project_backward.data(), p.P * width, dm, width, p.row,
+    table.gemm({n, p.panels, p.P, {dh_new, p.h_row}, {d.weights.project_backward.data(), p.P * width, width}, {dm, width, p.row},
                 GemmArgs<Real>::zero});
     step.dy = dm;
     step.dy_row = p.row;
@@ -184,8 +184,8 @@ void recurrence(const DirectionBackward<Real>& d, const Assignment& a, const Rec
     if (n > 0) {
       // dh = dz R, for this member's units. Its wide panels are whole: by_units splits at multiples of 4 panels.
       const Index start = a.row_begin * p.h_row + u0;
-      kernels<Real>().gemm({n, (u1 - u0) / p.L, p.gates(), out.dz + (d.rows.offset(s) + a.row_begin - chunk.first_row) * width, width, 1, dz_panel,
-                            width, d.weights.backward_h.data() + u0 / width * p.wide_panel(), p.wide_panel(), w.dh + start, width, p.h_row,
+      kernels<Real>().gemm({n, (u1 - u0) / p.L, p.gates(), {out.dz + (d.rows.offset(s) + a.row_begin - chunk.first_row) * width, width, 1, dz_panel, width},
+                            {d.weights.backward_h.data() + u0 / width * p.wide_panel(), p.wide_panel(), width}, {w.dh + start, width, p.h_row},
                             GemmArgs<Real>::zero, n <= kernels<Real>().tile_rows && s % 2 == 1});
       if (d.recurrent != nullptr)
         multiply_rows(n, u1 - u0, w.dh + start, p.h_row, d.recurrent + start, p.h_row, w.dh + start, p.h_row);

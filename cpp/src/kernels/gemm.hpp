@@ -30,34 +30,38 @@ struct Tile {
   static constexpr Index L = lanes<Real>;
   static constexpr Index line = 64 / Index(sizeof(Real));  // values in a cache line
 
-  /// MR rows x NV vectors over k0 <= k < k1, all accumulators in registers. Prefetches a cache line from `next` on at each k.
+  /// MR rows from `row` on x NV vectors over k0 <= k < k1, all accumulators in registers. Prefetches a cache line from `next` on at each k.
   template <int MR, int NV>
-  static void run(const Args& g, const Real* a, const Real* b, Real* c, Index k0, Index k1, typename Args::Start start, const Real* next) {
+  static void run(const Args& g, Index row, const Real* b, Real* c, Index k0, Index k1, typename Args::Start start, const Real* next) {
     V acc[NV][MR];
-    const Index b_panel = g.b_panel, c_panel = g.c_panel, c_row = g.c_row, a_row = g.a_row, a_k = g.a_k;
+    const Index b_panel = g.b.panel, b_row = g.b.row, c_panel = g.c.panel, c_row = g.c.row;
+    c += row * c_row;
     const auto c_at = [=](int v, int r) [[gnu::always_inline]] { return c + (v / 4) * c_panel + r * c_row + (v % 4) * L; };
     if (start == Args::chain) {
       unroll<NV>([&](auto v) [[gnu::always_inline]] { unroll<MR>([&](auto r) [[gnu::always_inline]] { acc[v][r] = load(c_at(v, r)); }); });
     } else {
       unroll<NV>([&](auto v) [[gnu::always_inline]] {
-        const V first = start == Args::bias ? load(b + (v / 4) * b_panel - 4 * L + (v % 4) * L) : set1<V>(Real(0));
+        const V first = start == Args::bias ? load(b + (v / 4) * b_panel - b_row + (v % 4) * L) : set1<V>(Real(0));
         unroll<MR>([&](auto r) [[gnu::always_inline]] { acc[v][r] = first; });
       });
     }
-    b += k0 * 4 * L;
+    b += k0 * b_row;
     for (Index k = k0; k < k1;) {
-      const Index block = k / g.a_inner, inner = k - block * g.a_inner;
-      const Index n = k1 - k < g.a_inner - inner ? k1 - k : g.a_inner - inner;
-      const Real* ak = a + block * g.a_block + inner * a_k;
+      const bool second = k >= g.split;
+      const typename Args::Left& a = second ? g.a2 : g.a;
+      const Index from = second ? k - g.split : k, end = !second && g.split < k1 ? g.split : k1;
+      const Index block = from < a.inner ? 0 : from / a.inner, inner = from - block * a.inner;
+      const Index n = end - k < a.inner - inner ? end - k : a.inner - inner, a_row = a.row, k_step = a.k_step;
+      const Real* ak = a.data + row * a_row + block * a.block + inner * k_step;
       k += n;
-      for (Index i = 0; i < n; ++i, ak += a_k, b += 4 * L, next += line) {
+      for (Index i = 0; i < n; ++i, ak += k_step, b += b_row, next += line) {
         prefetch(next);
-        V row[MR];
-        unroll<MR>([&](auto r) [[gnu::always_inline]] { row[r] = splat(ak[r * a_row]); });
+        V left[MR];
+        unroll<MR>([&](auto r) [[gnu::always_inline]] { left[r] = splat(ak[r * a_row]); });
         unroll<NV>([&](auto v) [[gnu::always_inline]] {
           V w = load(b + (v / 4) * b_panel + (v % 4) * L);
           pin(w);  // gcc would fold this load into each of the MR multiply-adds
-          unroll<MR>([&](auto r) [[gnu::always_inline]] { acc[v][r] = madd(row[r], w, acc[v][r]); });
+          unroll<MR>([&](auto r) [[gnu::always_inline]] { acc[v][r] = madd(left[r], w, acc[v][r]); });
         });
       }
     }
@@ -69,7 +73,7 @@ struct Tile {
     unroll<NV>([&](auto v) [[gnu::always_inline]] { unroll<MR>([&](auto r) [[gnu::always_inline]] { store(c_at(v, r), acc[v][r]); }); });
   }
 
-  using Function = void (*)(const Args&, const Real*, const Real*, Real*, Index, Index, typename Args::Start, const Real*);
+  using Function = void (*)(const Args&, Index, const Real*, Real*, Index, Index, typename Args::Start, const Real*);
   template <int MR>
   static Function with_vectors(Index vectors) {
     static constexpr Function by_vectors[] = {run<MR, 1>, run<MR, 2>, run<MR, 3>, run<MR, 4>};
@@ -107,11 +111,11 @@ void gemm_single_row(const GemmArgs<Real>& g, Index panels) {
   const Index groups = (panels + 2) / 3;
   for (Index i = 0; i < groups; ++i) {
     const Part p = part_of(panels, groups, g.backwards ? groups - 1 - i : i);
-    const Real* b = g.b + p.begin * g.b_panel;
-    Real* c = g.c + p.begin * g.c_panel;
-    if (p.size == 3) Tile<Real>::template run<1, 12>(g, g.a, b, c, 0, g.K, g.start, b);
-    else if (p.size == 2) Tile<Real>::template run<1, 8>(g, g.a, b, c, 0, g.K, g.start, b);
-    else Tile<Real>::template run<1, 4>(g, g.a, b, c, 0, g.K, g.start, b);
+    const Real* b = g.b.data + p.begin * g.b.panel;
+    Real* c = g.c.data + p.begin * g.c.panel;
+    if (p.size == 3) Tile<Real>::template run<1, 12>(g, 0, b, c, 0, g.K, g.start, b);
+    else if (p.size == 2) Tile<Real>::template run<1, 8>(g, 0, b, c, 0, g.K, g.start, b);
+    else Tile<Real>::template run<1, 4>(g, 0, b, c, 0, g.K, g.start, b);
   }
 }
 
@@ -121,8 +125,8 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
   using Args = GemmArgs<Real>;
   constexpr Index L = lanes<Real>, line = Tile<Real>::line;
   const Index groups = (g.rows + tile_rows - 1) / tile_rows;
-  const Real* b = g.b + panel * g.b_panel;
-  Real* c = g.c + panel * g.c_panel;
+  const Real* b = g.b.data + panel * g.b.panel;
+  Real* c = g.c.data + panel * g.c.panel;
   Index k0 = 0;
   do {  // once even where K = 0: C0 is then the result
     const Index k1 = k0 + k_block < g.K ? k0 + k_block : g.K;
@@ -130,8 +134,8 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
     for (Index i = 0; i < groups; ++i) {
       const Part r = part_of(g.rows, groups, i);
       // The first groups of rows ask, a line at each k, for what follows this block in memory: the next block or panel.
-      const Real* next = i * line < 4 * L ? b + k1 * 4 * L + i * (k1 - k0) * line : b;
-      Tile<Real>::pick(r.size, vectors)(g, g.a + r.begin * g.a_row, b, c + r.begin * g.c_row, k0, k1, start, next);
+      const Real* next = i * line < 4 * L ? b + k1 * g.b.row + i * (k1 - k0) * line : b;
+      Tile<Real>::pick(r.size, vectors)(g, r.begin, b, c, k0, k1, start, next);
     }
     k0 = k1;
   } while (k0 < g.K);

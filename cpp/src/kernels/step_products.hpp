@@ -16,22 +16,16 @@ void step_products(const StepArgs<Real>& s, Cell cell) {
     const auto [p, n] = part_of(s.panels, groups, s.backwards ? groups - 1 - i : i);
     const Real* weights = s.weights + p * s.weights_panel;
     Real* z = s.z + p * s.z_panel;
-    Args product{s.rows, 4 * n, 0, nullptr, 0, 1, 0, 1, nullptr, s.weights_panel, z, s.z_panel, 4 * L, Args::chain};
-    const auto multiply = [&](const Real* a, Index a_row, Index first, Index K) {
-      product.a = a;
-      product.a_row = a_row;
-      product.b = weights + (1 + first) * 4 * L;
-      product.K = product.a_inner = K;
-      gemm(product);
+    Args product{s.rows, 4 * n, s.input_size + s.hidden_size, {s.x, s.x_row}, {weights + 4 * L, s.weights_panel, 4 * L},
+                 {z, s.z_panel, 4 * L}, Args::bias, false, {s.h_prev, s.h_prev_row}, s.input_size};
+    if (s.x == nullptr) {  // z has the rest
+      product.a = product.a2;
+      product.K = s.hidden_size;
+      product.split = s.hidden_size;
+      product.b.data += s.input_size * 4 * L;
       product.start = Args::chain;
-    };
-    if (s.x != nullptr) product.start = Args::bias;
-    if (s.x != nullptr && s.x + s.input_size == s.h_prev && s.x_row == s.h_prev_row) {  // rows [x | h]: one product
-      multiply(s.x, s.x_row, 0, s.input_size + s.hidden_size);
-    } else {
-      if (s.x != nullptr) multiply(s.x, s.x_row, 0, s.input_size);
-      multiply(s.h_prev, s.h_prev_row, s.input_size, s.hidden_size);
     }
+    gemm(product);
     for (Index q = p; q < p + n; ++q) cell(q);
   }
 }

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 #include "kernels/training_table.hpp"
 #include "kernels/variant_table.hpp"
@@ -14,13 +15,25 @@ using Index = std::ptrdiff_t;
 
 /// C[r][n] = C0[r][n] + sum over k of A(r, k) * B[k][n], one multiply-add chain per output, k ascending.
 ///
-/// A(r, k) = a[r * a_row + (k / a_inner) * a_block + (k % a_inner) * a_k]: with a_inner = K a plain strided
-/// matrix, else one whose columns come in blocks (the gate layout [panel][row][4 L]).
-/// B is packed in panels of 4 L columns: B[k][n] = b[(n / 4L) * b_panel + k * 4L + n % 4L].
-/// C likewise: C[r][n] = c[(n / 4L) * c_panel + r * c_row + n % 4L]; c_panel = 4 L makes it a row-major matrix.
-/// Columns are counted in vectors of L; the last panel may hold fewer than 4.
+/// Columns n are counted in vectors of L, and come in panels of 4 L; the last panel may hold fewer.
 template <class Real>
 struct GemmArgs {
+  /// A(r, k) = data[r * row + (k / inner) * block + (k % inner) * k_step]: a plain strided matrix, or one whose columns come in blocks
+  /// (the gate layout [panel][row][4 L]).
+  struct Left {
+    const Real* data = nullptr;
+    Index row = 0, k_step = 1, block = 0, inner = std::numeric_limits<Index>::max();
+  };
+  /// B[k][n] = data[(n / 4L) * panel + k * row + n % 4L]: packed panels have row = 4 L, a row-major matrix has panel = 4 L.
+  struct Right {
+    const Real* data;
+    Index panel, row;
+  };
+  /// C[r][n] = data[(n / 4L) * panel + r * row + n % 4L].
+  struct Result {
+    Real* data;
+    Index panel, row;
+  };
   enum Start {
     zero,   // C0 = 0
     bias,   // C0 = the row of B before its first one, for every r
@@ -28,14 +41,14 @@ struct GemmArgs {
     add     // the sum starts at 0 and is added to C at the end
   };
   Index rows, vectors, K;
-  const Real* a;
-  Index a_row, a_k, a_block, a_inner;
-  const Real* b;
-  Index b_panel;
-  Real* c;
-  Index c_panel, c_row;
+  Left a;
+  Right b;
+  Result c;
   Start start;
   bool backwards = false;  // the last panel first: a caller that alternates finds in cache what its last call read last
+  // From k = split on, A(r, k) = a2(r, k - split): two matrices side by side.
+  Left a2{};
+  Index split = std::numeric_limits<Index>::max();
 };
 
 /// One time step of one direction for `rows` rows and the panels [0, panels) of L units each:
@@ -47,7 +60,7 @@ struct StepArgs {
   Index rows, panels, input_size, hidden_size;  // hidden_size: of h_prev (with a projection, P)
   const Real* weights;  // [panel][1 + I + H][4][L]: bias, W, R
   Index weights_panel;
-  const Real* x;        // [row][I], or null: z already holds b + W x. Rows [x | h_prev] in one piece take one product instead of two.
+  const Real* x;        // [row][I], or null: z already holds b + W x
   Index x_row;
   const Real* h_prev;   // [row][H]
   Index h_prev_row;
