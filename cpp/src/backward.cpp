@@ -72,7 +72,7 @@ void run_direction(const DirectionBackward<Real>& d, Arena& memory, Team& team) 
     own_rows.back().take_inputs(memory, p);
   }
   const GateValues<Real> chunk_values = light ? take_gates(memory, d, most_rows) : GateValues<Real>{};
-  const Index staged_size = std::max({p.I, p.P, dx_rows * ceil_div(p.I, p.L) * p.L, light ? recompute_scratch(p) : 0});
+  const Index staged_size = std::max(dx_rows * ceil_div(p.I, p.L) * p.L, light ? recompute_scratch(p) : 0);
   Real* staged = memory.take<Real>(staged_size * team.size());
   Barrier units_barrier(schedule.members), barrier(team.size());
   team.run([&](int m) {
@@ -98,10 +98,10 @@ void run_direction(const DirectionBackward<Real>& d, Arena& memory, Team& team) 
       if (light) recompute_gates(d, *chunk, part, values, own);
       if (barrier.wait(team.stopped())) return;  // the chunk before is done with dz and its inputs
       if (recurs) recurrence(d, a, w, *chunk, values, rows, team, m == 0, units_barrier);
-      if (!d.per_row) stage_inputs(d, row_begin, row_end, *chunk, rows, own);
+      if (!d.per_row) stage_inputs(d, row_begin, row_end, *chunk, rows);
       if (barrier.wait(team.stopped())) return;
       if (d.dx) input_gradient(d, part, rows.dz, *chunk, own);
-      if (d.per_row) row_gradients(d, row_begin, row_end, *chunk, rows, own_rows[m], own);
+      if (d.per_row) row_gradients(d, row_begin, row_end, *chunk, rows, own_rows[m]);
       else parameter_gradients(d, share(4 * p.panels, m, team.size()), rows, d.dparameters, d.dmasked);
     }
     if (recurs) {

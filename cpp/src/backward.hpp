@@ -53,7 +53,8 @@ struct DirectionBackward {
 template <class Real>
 struct ChunkRows {
   Real* dz;        // [panel][row][4][L]
-  Real *x, *h;     // [wide panel][row][4 L]
+  Real *x, *h;     // [row][x_row], [row][h_row]: staged
+  const Real* h_before;  // [row][h_row]: that, or h in the tape
   Real* terms;     // [panel][row][terms][L]: gradients of single units' parameters (variant_table.hpp); or null
   Real *dh_new, *m;  // [row][h_row], [wide panel][row][4 L]: of a projection h_new = W_hr m; or null
   Index rows;
@@ -72,8 +73,8 @@ struct ChunkRows {
     return chunk;
   }
   void take_inputs(Arena& memory, const Padded<Real>& p) {
-    x = memory.take<Real>(rows * p.wide_panels(p.I) * 4 * p.L);
-    h = memory.take<Real>(rows * p.wide_panels(p.P) * 4 * p.L);
+    x = memory.take<Real>(rows * p.x_row());
+    h = memory.take<Real>(rows * p.h_row);
   }
 };
 
@@ -95,9 +96,9 @@ void recompute_gates(const DirectionBackward<Real>& d, const Chunk& chunk, Range
 template <class Real>
 Index recompute_scratch(const Padded<Real>& p);
 
-/// Writes the inputs of the chunk at positions [row_begin, row_limit) to `rows`. `staged`: max(I, P) values of scratch.
+/// Writes the inputs of the chunk at positions [row_begin, row_limit) to `rows`, or finds where they are.
 template <class Real>
-void stage_inputs(const DirectionBackward<Real>& d, Index row_begin, Index row_limit, const Chunk& chunk, const ChunkRows<Real>& rows, Real* staged);
+void stage_inputs(const DirectionBackward<Real>& d, Index row_begin, Index row_limit, const Chunk& chunk, ChunkRows<Real>& rows);
 
 /// Adds to dparameters (dR: to dmasked) the gradients of all parameters of the direction. The work has 4 * panels items; these are done.
 template <class Real>
@@ -107,6 +108,6 @@ void parameter_gradients(const DirectionBackward<Real>& d, Range items, const Ch
 /// `batch`: of the whole chunk; `own`: scratch for one row of it.
 template <class Real>
 void row_gradients(const DirectionBackward<Real>& d, Index row_begin, Index row_end, const Chunk& chunk, const ChunkRows<Real>& batch,
-                   const ChunkRows<Real>& own, Real* staged);
+                   const ChunkRows<Real>& own);
 
 }  // namespace eigenlstm

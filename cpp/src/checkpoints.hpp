@@ -53,7 +53,7 @@ inline bool keeps_history(const LSTMOptions& options, Layers group) {
 
 /// Steps that a chunk of the backward pass has, as many as have max_chunk rows in all (one at least); or max_chunk steps where each
 /// row has its own gradient: a single row has the same chunks either way, so its gradient alone has the same bits.
-constexpr Index max_chunk = 256;
+constexpr Index max_chunk = 512;
 std::vector<Steps> chunk_steps(const Rows& rows, Steps steps, bool per_row);
 
 }  // namespace eigenlstm

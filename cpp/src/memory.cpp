@@ -75,7 +75,7 @@ class Cache {
   };
   static constexpr std::size_t max_held = std::size_t(512) << 20;
   std::mutex mutex_;
-  std::array<Entry, 8> entries_;
+  std::array<Entry, 32> entries_;
   std::size_t held_ = 0;
 };
 

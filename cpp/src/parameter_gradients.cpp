@@ -4,47 +4,47 @@
 namespace eigenlstm {
 namespace {
 
-/// n values to row `row` of wide panels.
+/// Where the h before the chunk's steps stand in the tape row by row, ready to be multiplied; else null.
 template <class Real>
-void spread(const Real* from, Index n, Index width, Index rows, Index row, Real* panels) {
-  for (Index column = 0; column < n; column += width) {
-    Real* to = panels + column / width * rows * width + row * width;
-    const Index used = std::min(width, n - column);
-    std::copy_n(from + column, used, to);
-    std::fill(to + used, to + width, Real(0));
+const Real* h_in_place(const DirectionBackward<Real>& d, const Chunk& chunk) {
+  const bool rows_stay = chunk.s0 > d.steps.begin && d.rows.active(chunk.s0 - 1) == d.rows.active(chunk.s1 - 1);
+  return rows_stay && d.recurrent == nullptr ? d.h_before(chunk.s0) : nullptr;
+}
+
+/// To row `row` of the chunk's x and on: the inputs of step s at positions [begin, end).
+template <class Real>
+void stage_x(const DirectionBackward<Real>& d, Index s, Index begin, Index end, Index row, const ChunkRows<Real>& chunk) {
+  for (Index position = begin; position < end; ++position, ++row) {
+    Real* const x = chunk.x + row * d.p.x_row();
+    d.input.gather(s, position, position + 1, d.reverse, x);
+    std::fill(x + d.p.I, x + d.p.x_row(), Real(0));
   }
 }
 
-/// Writes the inputs of step s at `position` to row `row` of the wide panels. `staged`: max(I, P) values.
+/// Likewise to its h: what R multiplies.
 template <class Real>
-void stage_row(const DirectionBackward<Real>& d, Index s, Index position, const ChunkRows<Real>& chunk, Index row, Real* staged) {
-  const Padded<Real>& p = d.p;
-  const Real* h = d.h_before(s) + position * p.h_row;
-  d.input.gather(s, position, position + 1, d.reverse, staged);
-  spread(staged, p.I, 4 * p.L, chunk.rows, row, chunk.x);
-  if (d.recurrent != nullptr) {
-    multiply_rows(1, p.P, h, 0, d.recurrent + position * p.h_row, 0, staged, 0);
-    h = staged;
+void stage_h(const DirectionBackward<Real>& d, Index s, Index begin, Index end, Index row, const ChunkRows<Real>& chunk) {
+  const Index n = d.p.outputs, distance = d.p.h_row;
+  for (Index position = begin; position < end; ++position, ++row) {
+    const Real* const from = d.h_before(s) + position * distance;
+    if (d.recurrent != nullptr) multiply_rows(1, n, from, 0, d.recurrent + position * distance, 0, chunk.h + row * distance, 0);
+    else std::copy_n(from, n, chunk.h + row * distance);
   }
-  spread(h, p.P, 4 * p.L, chunk.rows, row, chunk.h);
 }
 
-/// out (n, columns) += left^T right, of arrays with a row for each of the chunk's rows: left's n columns are contiguous and its rows
-/// `left_row` apart, right is in wide panels.
+/// out += left^T right: `rows` rows of n values that are left_row apart, by as many of `columns` <= 4 L values, padded to whole vectors.
 template <class Real>
-void add_product(Index rows, Index n, const Real* left, Index left_row, const Real* right, Index columns, Real* out) {
+void add_product(Index rows, Index n, const Real* left, Index left_row, Index columns, const Real* right, Index right_row, Real* out, Index out_row) {
   const auto& table = kernels<Real>();
-  const Index L = table.lanes, width = 4 * L, whole = columns / L;
-  if (whole > 0) table.gemm({n, whole, rows, {left, 1, left_row}, {right, rows * width, width}, {out, width, columns}, GemmArgs<Real>::add});
-  if (columns % L == 0) return;
-  alignas(64) Real tail[64 / sizeof(Real) * (64 / sizeof(Real))];  // the columns that fill no vector, summed aside
-  const Real* last = right + whole / 4 * rows * width + whole % 4 * L;
-  for (Index first = 0; first < n; first += L) {
-    const Index some = std::min(L, n - first);
-    table.gemm({some, 1, rows, {left + first, 1, left_row}, {last, 0, width}, {tail, width, L}, GemmArgs<Real>::zero});
-    for (Index u = 0; u < some; ++u)
-      for (Index j = whole * L; j < columns; ++j) out[(first + u) * columns + j] += tail[u * L + j - whole * L];
-  }
+  const Index L = table.lanes, width = 4 * L, vectors = ceil_div(columns, L);
+  GemmArgs<Real> product{n, vectors, rows, {left, 1, left_row}, {right, width, right_row}, {out, width, out_row}, GemmArgs<Real>::add};
+  if (columns == vectors * L) return table.gemm(product);
+  alignas(64) Real padded[64 / sizeof(Real) * 4 * (64 / sizeof(Real))];  // n <= L rows of 4 L
+  product.c = {padded, width, width};
+  product.start = GemmArgs<Real>::zero;
+  table.gemm(product);
+  for (Index u = 0; u < n; ++u)
+    for (Index j = 0; j < columns; ++j) out[u * out_row + j] += padded[u * width + j];
 }
 
 /// out[u] += the sum over rows, `row` apart, of a vector of units.
@@ -79,38 +79,57 @@ void add_terms(const DirectionBackward<Real>& d, Index panel, const ChunkRows<Re
 }  // namespace
 
 template <class Real>
-void stage_inputs(const DirectionBackward<Real>& d, Index row_begin, Index row_limit, const Chunk& chunk, const ChunkRows<Real>& rows, Real* staged) {
+void stage_inputs(const DirectionBackward<Real>& d, Index row_begin, Index row_limit, const Chunk& chunk, ChunkRows<Real>& rows) {
+  const Real* const h = h_in_place(d, chunk);
   for (Index s = chunk.s0; s < chunk.s1; ++s) {
-    const Index row_end = std::min(row_limit, d.rows.active(s));
-    for (Index position = row_begin; position < row_end; ++position)
-      stage_row(d, s, position, rows, d.rows.offset(s) - chunk.first_row + position, staged);
+    const Index row_end = std::min(row_limit, d.rows.active(s)), row = d.rows.offset(s) - chunk.first_row + row_begin;
+    stage_x(d, s, row_begin, row_end, row, rows);
+    if (h == nullptr) stage_h(d, s, row_begin, row_end, row, rows);
   }
+  rows.h_before = h != nullptr ? h : rows.h;
 }
 
 template <class Real>
 void parameter_gradients(const DirectionBackward<Real>& d, Range items, const ChunkRows<Real>& chunk, Real* dparameters, Real* dmasked) {
   const Padded<Real>& p = d.p;
   const Index width = 4 * p.L, n = chunk.rows;
-  for (Index item = items.begin; item < items.end; ++item) {
-    const Index panel = item / 4, gate = item % 4, unit = gate * p.H + panel * p.L, units = std::min(p.L, p.H - panel * p.L);
-    const Real* dz = chunk.dz + panel * n * width + gate * p.L;
-    add_product(n, units, dz, width, chunk.x, p.I, dparameters + d.shape.weight_ih + unit * p.I);
-    add_product(n, units, dz, width, chunk.h, p.P, dmasked + d.shape.weight_hh + unit * p.P);
-    if (d.shape.bias >= 0 && !d.shape.normalised()) add_sum(n, units, dz, width, dparameters + d.shape.bias + unit);
-    if (chunk.terms != nullptr && gate == 0) add_terms(d, panel, chunk, dparameters);
-  }
+  const auto each_item = [&](auto&& work) {  // work(dz of the units of one gate and panel, first row of the weights, rows)
+    for (Index item = items.begin; item < items.end; ++item) {
+      const Index panel = item / 4, gate = item % 4;
+      work(chunk.dz + panel * n * width + gate * p.L, gate * p.H + panel * p.L, std::min(p.L, p.H - panel * p.L));
+    }
+  };
+  // Some columns of x or h stay in cache for all units.
+  for (Index column = 0; column < p.I; column += width)
+    each_item([&](const Real* dz, Index unit, Index units) {
+      add_product(n, units, dz, width, std::min(width, p.I - column), chunk.x + column, p.x_row(),
+                  dparameters + d.shape.weight_ih + unit * p.I + column, p.I);
+    });
+  for (Index column = 0; column < p.P; column += width)
+    each_item([&](const Real* dz, Index unit, Index units) {
+      add_product(n, units, dz, width, std::min(width, p.P - column), chunk.h_before + column, p.h_row,
+                  dmasked + d.shape.weight_hh + unit * p.P + column, p.P);
+    });
+  if (d.shape.bias >= 0 && !d.shape.normalised())
+    each_item([&](const Real* dz, Index unit, Index units) { add_sum(n, units, dz, width, dparameters + d.shape.bias + unit); });
+  for (Index item = items.begin; item < items.end && chunk.terms != nullptr; ++item)
+    if (item % 4 == 0) add_terms(d, item / 4, chunk, dparameters);
   if (!d.shape.projected()) return;
   const Index all = 4 * p.panels, begin = p.P * items.begin / all, end = p.P * items.end / all;
-  if (end > begin) add_product(n, end - begin, chunk.dh_new + begin, p.h_row, chunk.m, p.H, dparameters + d.shape.weight_hr + begin * p.H);
+  for (Index column = 0; column < p.H; column += width)
+    for (Index unit = begin; unit < end; unit += p.L)
+      add_product(n, std::min(p.L, end - unit), chunk.dh_new + unit, p.h_row, std::min(width, p.H - column), chunk.m + column * n, width,
+                  dparameters + d.shape.weight_hr + unit * p.H + column, p.H);
 }
 
 template <class Real>
 void row_gradients(const DirectionBackward<Real>& d, Index row_begin, Index row_end, const Chunk& chunk, const ChunkRows<Real>& batch,
-                   const ChunkRows<Real>& own, Real* staged) {
+                   const ChunkRows<Real>& own) {
   const Padded<Real>& p = d.p;
   const Index width = 4 * p.L, terms = d.weights.cell.terms * p.L;
   for (Index position = row_begin; position < row_end; ++position) {
     ChunkRows<Real> row = own;
+    row.h_before = own.h;
     row.rows = std::min(chunk.s1, d.rows.length(position)) - chunk.s0;
     if (row.rows <= 0) return;  // rows are sorted: those after it are no longer
     for (Index s = chunk.s0; s < chunk.s0 + row.rows; ++s) {
@@ -119,7 +138,8 @@ void row_gradients(const DirectionBackward<Real>& d, Index row_begin, Index row_
         for (Index panel = 0; all != nullptr && panel < panels; ++panel)
           std::copy_n(all + (panel * batch.rows + from) * n, n, out + (panel * row.rows + to) * n);
       };
-      stage_row(d, s, position, row, to, staged);
+      stage_x(d, s, position, position + 1, to, row);
+      stage_h(d, s, position, position + 1, to, row);
       copy(batch.dz, p.panels, width, row.dz);
       copy(batch.terms, p.panels, terms, row.terms);
       copy(batch.dh_new, 1, p.h_row, row.dh_new);
@@ -131,9 +151,9 @@ void row_gradients(const DirectionBackward<Real>& d, Index row_begin, Index row_
 }
 
 #define EIGENLSTM_INSTANTIATE(Real)                                                                                       \
-  template void stage_inputs(const DirectionBackward<Real>&, Index, Index, const Chunk&, const ChunkRows<Real>&, Real*);   \
+  template void stage_inputs(const DirectionBackward<Real>&, Index, Index, const Chunk&, ChunkRows<Real>&);                \
   template void parameter_gradients(const DirectionBackward<Real>&, Range, const ChunkRows<Real>&, Real*, Real*);          \
-  template void row_gradients(const DirectionBackward<Real>&, Index, Index, const Chunk&, const ChunkRows<Real>&, const ChunkRows<Real>&, Real*);
+  template void row_gradients(const DirectionBackward<Real>&, Index, Index, const Chunk&, const ChunkRows<Real>&, const ChunkRows<Real>&);
 EIGENLSTM_INSTANTIATE(float)
 EIGENLSTM_INSTANTIATE(double)
 #undef EIGENLSTM_INSTANTIATE

@@ -37,6 +37,8 @@ struct Padded {
   Index h_row;      // of h
   bool whole_rows;  // a step needs all units of a row, more than once: they cannot be split over threads
   Index gates() const { return 4 * units; }
+  /// Distance of two rows of x that are staged for a product.
+  Index x_row() const { return distance(ceil_div(I, L) * L); }
   Index weights_panel() const { return (1 + I + P) * 4 * L; }
   /// Panels of 4 L columns that hold n of them.
   Index wide_panels(Index n) const { return ceil_div(n, 4 * L); }

@@ -32,7 +32,7 @@ struct Tile {
 
   /// MR rows from `row` on x NV vectors over k0 <= k < k1, all accumulators in registers. Prefetches a cache line from `next` on at each k.
   template <int MR, int NV>
-  static void run(const Args& g, Index row, const Real* b, Real* c, Index k0, Index k1, typename Args::Start start, const Real* next) {
+  static void run(const Args& g, Index row, const Real* b, Real* c, Index k0, Index k1, typename Args::Start start, const Real* next, Index next_step) {
     V acc[NV][MR];
     const Index b_panel = g.b.panel, b_row = g.b.row, c_panel = g.c.panel, c_row = g.c.row;
     c += row * c_row;
@@ -54,7 +54,7 @@ struct Tile {
       const Index n = end - k < a.inner - inner ? end - k : a.inner - inner, a_row = a.row, k_step = a.k_step;
       const Real* ak = a.data + row * a_row + block * a.block + inner * k_step;
       k += n;
-      for (Index i = 0; i < n; ++i, ak += k_step, b += b_row, next += line) {
+      for (Index i = 0; i < n; ++i, ak += k_step, b += b_row, next += next_step) {
         prefetch(next);
         V left[MR];
         unroll<MR>([&](auto r) [[gnu::always_inline]] { left[r] = splat(ak[r * a_row]); });
@@ -73,7 +73,7 @@ struct Tile {
     unroll<NV>([&](auto v) [[gnu::always_inline]] { unroll<MR>([&](auto r) [[gnu::always_inline]] { store(c_at(v, r), acc[v][r]); }); });
   }
 
-  using Function = void (*)(const Args&, Index, const Real*, Real*, Index, Index, typename Args::Start, const Real*);
+  using Function = void (*)(const Args&, Index, const Real*, Real*, Index, Index, typename Args::Start, const Real*, Index);
   template <int MR>
   static Function with_vectors(Index vectors) {
     static constexpr Function by_vectors[] = {run<MR, 1>, run<MR, 2>, run<MR, 3>, run<MR, 4>};
@@ -113,9 +113,9 @@ void gemm_single_row(const GemmArgs<Real>& g, Index panels) {
     const Part p = part_of(panels, groups, g.backwards ? groups - 1 - i : i);
     const Real* b = g.b.data + p.begin * g.b.panel;
     Real* c = g.c.data + p.begin * g.c.panel;
-    if (p.size == 3) Tile<Real>::template run<1, 12>(g, 0, b, c, 0, g.K, g.start, b);
-    else if (p.size == 2) Tile<Real>::template run<1, 8>(g, 0, b, c, 0, g.K, g.start, b);
-    else Tile<Real>::template run<1, 4>(g, 0, b, c, 0, g.K, g.start, b);
+    if (p.size == 3) Tile<Real>::template run<1, 12>(g, 0, b, c, 0, g.K, g.start, b, Tile<Real>::line);
+    else if (p.size == 2) Tile<Real>::template run<1, 8>(g, 0, b, c, 0, g.K, g.start, b, Tile<Real>::line);
+    else Tile<Real>::template run<1, 4>(g, 0, b, c, 0, g.K, g.start, b, Tile<Real>::line);
   }
 }
 
@@ -133,9 +133,11 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
     const auto start = k0 > 0 && g.start != Args::add ? Args::chain : g.start;
     for (Index i = 0; i < groups; ++i) {
       const Part r = part_of(g.rows, groups, i);
-      // The first groups of rows ask, a line at each k, for what follows this block in memory: the next block or panel.
-      const Real* next = i * line < 4 * L ? b + k1 * g.b.row + i * (k1 - k0) * line : b;
-      Tile<Real>::pick(r.size, vectors)(g, r.begin, b, c, k0, k1, start, next);
+      // What to ask for at each k. Packed: the first groups of rows, a line each, what follows this block in memory: the next block or panel.
+      // Else B is soon in cache, and A by columns is what comes from afar.
+      const bool packed = g.b.row == 4 * L;
+      const Real* next = packed ? b + (i * line < 4 * L ? k1 * 4 * L + i * (k1 - k0) * line : 0) : g.a.data + r.begin * g.a.row + (k0 + 16) * g.a.k_step;
+      Tile<Real>::pick(r.size, vectors)(g, r.begin, b, c, k0, k1, start, next, packed ? line : g.a.k_step);
     }
     k0 = k1;
   } while (k0 < g.K);
