@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -25,34 +26,46 @@ Real madd(Real a, Real b, Real c) {
   return product + c;
 }
 
+/// How the operands lie.
+struct Layout {
+  Index a_inner = std::numeric_limits<Index>::max();
+  bool a_by_columns = false;
+  Index split = std::numeric_limits<Index>::max();  // A in two pieces
+  bool b_row_major = false;
+};
+
 template <class Real>
 struct Problem {
   using Args = GemmArgs<Real>;
   static constexpr Index margin = 3;  // values around every row of C, which must stay as they are
 
-  Problem(Index rows, Index vectors, Index K, Index a_inner, bool a_by_columns, typename Args::Start start, unsigned seed) : g{} {
-    test::Random random(seed);
+  Problem(Index rows, Index vectors, Index K, Layout layout, typename Args::Start start, unsigned seed)
+      : a(left(rows, std::min(K, layout.split), layout, seed)), a2(left(rows, std::max<Index>(0, K - layout.split), layout, seed + 1)) {
+    test::Random random(seed + 2);
     const Index L = kernels<Real>().lanes, width = 4 * L, panels = (vectors + 3) / 4;
-    const Index blocks = K == 0 ? 1 : (K + a_inner - 1) / a_inner;
-    g.rows = rows;
-    g.vectors = vectors;
-    g.K = K;
-    g.a_inner = a_inner;
-    g.a_row = a_by_columns ? 1 : a_inner + 2;
-    g.a_k = a_by_columns ? rows + 1 : 1;
-    const Index block = a_by_columns ? g.a_k * a_inner : g.a_row * rows;
-    g.a_block = block + 5;
-    a = random.vector<Real>(blocks * g.a_block + 1);
-    g.b_panel = (K + 1) * width + 8;  // its first row is the bias
-    b = random.vector<Real>(panels * g.b_panel);
-    g.c_row = width + margin;
-    g.c_panel = rows * g.c_row + 7;
-    c = random.vector<Real>(panels * g.c_panel);
-    g.start = start;
-    g.a = a.data();
-    g.b = b.data() + width;
-    g.c = c.data();
-    g.backwards = seed % 2 == 1;
+    const Index b_row = layout.b_row_major ? panels * width + L : width;
+    const Index b_panel = layout.b_row_major ? width : (K + 1) * width + 8;
+    b = random.vector<Real>(layout.b_row_major ? (K + 1) * b_row : panels * b_panel);  // its first row is the bias
+    const Index c_row = width + margin, c_panel = rows * c_row + 7;
+    c = random.vector<Real>(panels * c_panel);
+    g = {rows, vectors, K, a.args, {b.data() + b_row, b_panel, b_row}, {c.data(), c_panel, c_row}, start, seed % 2 == 1, a2.args, layout.split};
+  }
+
+  struct Left {
+    std::vector<Real> values;
+    typename Args::Left args;
+    Real operator()(Index r, Index k) const {
+      return values[r * args.row + k / args.inner * args.block + k % args.inner * args.k_step];
+    }
+  };
+  static Left left(Index rows, Index K, Layout layout, unsigned seed) {
+    const Index inner = std::min(layout.a_inner, std::max<Index>(K, 1)), blocks = std::max<Index>(1, (K + inner - 1) / inner);
+    Left a;
+    a.args = {nullptr, layout.a_by_columns ? 1 : inner + 2, layout.a_by_columns ? rows + 1 : 1, 0, layout.a_inner};
+    a.args.block = (layout.a_by_columns ? a.args.k_step * inner : a.args.row * rows) + 5;
+    a.values = test::Random(seed).vector<Real>(blocks * a.args.block + 1);
+    a.args.data = a.values.data();
+    return a;
   }
 
   /// What C must be: one chain for each output, k ascending. `add` may sum K in blocks, so it is compared in double.
@@ -62,18 +75,18 @@ struct Problem {
     std::vector<Sum> result(c.begin(), c.end());
     for (Index r = 0; r < g.rows; ++r)
       for (Index n = 0; n < g.vectors * L; ++n) {
-        const Index at = n / width * g.c_panel + r * g.c_row + n % width;
-        const Real* column = g.b + n / width * g.b_panel + n % width;
-        Sum sum = g.start == Args::bias ? Sum(column[-width]) : g.start == Args::chain ? result[at] : Sum(0);
-        for (Index k = 0; k < g.K; ++k)
-          sum = madd(Sum(g.a[r * g.a_row + k / g.a_inner * g.a_block + k % g.a_inner * g.a_k]), Sum(column[k * width]), sum);
+        const Index at = n / width * g.c.panel + r * g.c.row + n % width;
+        const Real* column = g.b.data + n / width * g.b.panel + n % width;
+        Sum sum = g.start == Args::bias ? Sum(column[-g.b.row]) : g.start == Args::chain ? result[at] : Sum(0);
+        for (Index k = 0; k < g.K; ++k) sum = madd(Sum(k < g.split ? a(r, k) : a2(r, k - g.split)), Sum(column[k * g.b.row]), sum);
         result[at] = g.start == Args::add ? result[at] + sum : sum;
       }
     return result;
   }
 
+  Left a, a2;
   Args g;
-  std::vector<Real> a, b, c;
+  std::vector<Real> b, c;
 };
 
 template <class Real>
@@ -83,7 +96,9 @@ void check(Problem<Real>& problem) {
   CAPTURE(g.rows);
   CAPTURE(g.vectors);
   CAPTURE(g.K);
-  CAPTURE(g.a_inner);
+  CAPTURE(g.a.inner);
+  CAPTURE(g.split);
+  CAPTURE(g.b.row);
   CAPTURE(int(g.start));
   if (g.start == Args::add) {
     const std::vector<double> expected = problem.template expected<double>();
@@ -108,7 +123,7 @@ TEST_CASE_TEMPLATE("gemm: each output is one chain in the order of k, whatever t
     for (Index vectors : {1, 2, 3, 4, 5, 7, 8, 11, 12, 17, 24})
       for (Index K : {0, 1, 2, 9, 33})
         for (auto start : {Args::zero, Args::bias, Args::chain, Args::add}) {
-          Problem<Real> plain(rows, vectors, K, std::max<Index>(K, 1), false, start, ++seed);
+          Problem<Real> plain(rows, vectors, K, {}, start, ++seed);
           check(plain);
         }
 }
@@ -122,7 +137,7 @@ TEST_CASE_TEMPLATE("gemm: A by columns, and A in blocks of columns", Real, float
         for (Index inner : {1, 3, 16, 48, 100})
           for (bool by_columns : {false, true})
             for (auto start : {Args::zero, Args::bias, Args::chain, Args::add}) {
-              Problem<Real> blocked(rows, vectors, K, inner, by_columns, start, ++seed);
+              Problem<Real> blocked(rows, vectors, K, {inner, by_columns}, start, ++seed);
               check(blocked);
             }
 }
@@ -132,16 +147,30 @@ TEST_CASE_TEMPLATE("gemm: K beyond what L1 holds is blocked without changing a b
   unsigned seed = 0;
   for (Index rows : {1, 2, 7, 20})
     for (Index K : {300, 700, 1500})
-      for (Index inner : {K, Index(64)})
+      for (Layout layout : {Layout{}, Layout{64}, Layout{64, true, 290}, Layout{K, false, 7, true}})
         for (auto start : {Args::zero, Args::bias, Args::chain, Args::add}) {
-          Problem<Real> deep(rows, 9, K, inner, false, start, ++seed);
+          Problem<Real> deep(rows, 9, K, layout, start, ++seed);
           check(deep);
         }
 }
 
+TEST_CASE_TEMPLATE("gemm: A in two pieces, and a row-major B", Real, float, double) {
+  using Args = GemmArgs<Real>;
+  unsigned seed = 0;
+  for (Index rows : {1, 2, 7, 12})
+    for (Index vectors : {1, 4, 9, 12})
+      for (Index K : {1, 8, 40})
+        for (Index split : {Index(0), Index(1), Index(5), Index(8), K})
+          for (bool b_row_major : {false, true})
+            for (auto start : {Args::zero, Args::bias, Args::chain, Args::add}) {
+              Problem<Real> pieces(rows, vectors, K, {16, seed % 3 == 0, split, b_row_major}, start, ++seed);
+              check(pieces);
+            }
+}
+
 TEST_CASE_TEMPLATE("gemm: no rows, no columns", Real, float, double) {
   for (auto [rows, vectors] : {std::pair<Index, Index>{0, 4}, {3, 0}, {1, 0}, {0, 0}}) {
-    Problem<Real> none(rows, vectors, 5, 5, false, GemmArgs<Real>::zero, 1);
+    Problem<Real> none(rows, vectors, 5, {}, GemmArgs<Real>::zero, 1);
     const std::vector<Real> before = none.c;
     kernels<Real>().gemm(none.g);
     CHECK(none.c == before);

@@ -148,11 +148,12 @@ void gemm(const GemmArgs<Real>& g) {
   constexpr Index panel_bytes = 4 * lanes<Real> * Index(sizeof(Real));
   const Index whole = g.vectors / 4;
   Index k_block = g.K;
-  if (g.rows > tile_rows && g.K * panel_bytes > panel_block_bytes) {
+  const bool adds = g.start == GemmArgs<Real>::add;  // block by block: the same blocks whatever the number of rows, then
+  if ((g.rows > tile_rows || adds) && g.K * panel_bytes > panel_block_bytes) {
     const Index blocks = (g.K * panel_bytes + panel_block_bytes - 1) / panel_block_bytes;
     k_block = (g.K + blocks - 1) / blocks;
   }
-  if (g.rows == 1) {
+  if (g.rows == 1 && !adds) {
     gemm_single_row(g, whole);
   } else {
     for (Index i = 0; i < whole; ++i) gemm_panel(g, g.backwards ? whole - 1 - i : i, 4, k_block);
