@@ -37,6 +37,35 @@ WORKER = """
     print(json.dumps({"isa": isa, "checked": checked, "info": el.info()["isa"]}))
 """
 
+VARIANTS = """
+    import json
+    import eigenlstm as el
+    from lstm_case import assert_all_same_bits
+    from variant_case import VariantCase, VariantRun, check_against_oracle
+
+    unit_local = dict(peephole=True, gate_clip=2.0, cell_clip=1.5, activations=("hard_sigmoid", "softsign", "softplus"))
+    every_activation = [("elu", "leaky_relu", "hard_swish"), ("affine", "linear", "scaled_tanh"), (("thresholded_relu", -0.2), "relu", "tanh")]
+    checked = 0
+    for options in [unit_local, dict(layer_norm=True, peephole=True), dict(proj_size=2, layer_norm=True, coupled_input_forget=True),
+                    dict(zoneout=(0.2, 0.3), recurrent_dropout=0.3, input_dropout=0.2, weight_drop=0.2, learned_state=True, missing="mask"),
+                    dict(merge="mul", residual=True, proj_size=3), *(dict(activations=three) for three in every_activation)]:
+        for shape in [dict(B=1, T=9, I=5, H=40), dict(B=7, T=5, I=17, H=33, ragged=True, state=True), dict(B=3, T=4, I=2, H=5)]:
+            if "merge" in options:
+                shape.update(num_layers=2, bidirectional=True)
+            case = VariantCase(options=options, nans=options.get("missing") == "mask", **shape)
+            check_against_oracle(case, outputs=1e-9, gradients=1e-7)
+            checked += 1
+    for B, T, H in [(2, 120, 140), (40, 30, 66)]:       # work enough for three threads, which split the units, the rows
+        for options in [unit_local, dict(layer_norm=True), dict(proj_size=11, zoneout=0.2)]:
+            run = VariantRun(VariantCase(B=B, T=T, H=H, dtype="float32", ragged=True, options=options))
+            el.set_num_threads(1)
+            expected = run.everything()
+            el.set_num_threads(3)
+            assert_all_same_bits(run.everything(), expected, str(run.case))
+            checked += 1
+    print(json.dumps({"isa": el.isa(), "checked": checked}))
+"""
+
 
 def isas():
     return el.info()["available_isas"]
@@ -56,6 +85,13 @@ def test_each_isa(isa):
     assert result.returncode == 0, result.stderr
     report = json.loads(result.stdout)
     assert report["isa"] == report["info"] == isa and report["checked"] == 16
+
+
+@pytest.mark.parametrize("isa", isas())
+def test_the_variants_on_each_isa(isa):
+    result = python(VARIANTS, EIGENLSTM_ISA=isa)
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout) == {"isa": isa, "checked": 30}
 
 
 @pytest.mark.parametrize("wrong", ["avx1024", "AVX2", "neon" if isas()[0] != "neon" else "avx2"])
