@@ -39,8 +39,8 @@ struct AroundCell {
 };
 
 template <class Real>
-void run_step(const Padded<Real>& p, const DirectionWeights<Real>& weights, StepArgs<Real> step, const StepVariant<Real>& variant,
-              const AroundCell<Real>& around) {
+void run_step_around(const Padded<Real>& p, const DirectionWeights<Real>& weights, StepArgs<Real> step, const StepVariant<Real>& variant,
+                     const AroundCell<Real>& around) {
   const Real* h_prev = step.h_prev;
   const Index h_prev_row = step.h_prev_row, h_row = step.h_row;
   Real* h = step.h;
@@ -60,6 +60,14 @@ void run_step(const Padded<Real>& p, const DirectionWeights<Real>& weights, Step
                           {h, 4 * p.L, h_row}, GemmArgs<Real>::zero});
   if (around.zone_h != nullptr)
     zone_out(step.rows, projects ? p.P : step.panels * p.L, around.zone_h, around.zone_h_row, h_prev + variant.first_panel * p.L, h_prev_row, h, h_row);
+}
+
+template <class Real>
+void run_step(const Padded<Real>& p, const DirectionWeights<Real>& weights, StepArgs<Real>& step, const StepVariant<Real>& variant,
+              const AroundCell<Real>& around) {
+  const bool projects = weights.project.size() > 0;
+  if (!projects && around.recurrent == nullptr && around.zone_h == nullptr) return step_cell(weights, step, variant);
+  run_step_around(p, weights, step, variant, around);
 }
 
 }  // namespace eigenlstm

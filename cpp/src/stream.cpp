@@ -34,6 +34,9 @@ struct Stream<Real>::Impl {
     Buffer<Real> c, z;
     Buffer<Real> m;      // with a projection
     Buffer<Real> y;      // h + x of a residual layer
+    StepArgs<Real> steps[2]{};      // all of a step but x, from each of the two rows
+    StepVariant<Real> variant{};
+    AroundCell<Real> around{};
     Index xh_row() const { return p.I + p.h_row; }
     Real* h(int which) const { return xh[which].data() + p.I; }
   };
@@ -47,12 +50,14 @@ struct Stream<Real>::Impl {
       layers.push_back({p, &weights->directions[layer], {zeros<Real>(xh), zeros<Real>(xh)}, zeros<Real>(B * p.row), Buffer<Real>(B * p.gates()),
                         Buffer<Real>(shape.projected() ? B * p.row : 0), Buffer<Real>(options.residual && layer > 0 ? B * p.P : 0)});
     }
+    for (Layer& layer : layers) prepare(layer);
   }
 
   Impl(const Impl& from) : weights(from.weights), options(from.options), B(from.B), now(from.now), filled(copied(from.filled)) {
     for (const Layer& layer : from.layers)
       layers.push_back({layer.p, layer.weights, {copied(layer.xh[0]), copied(layer.xh[1])}, copied(layer.c), Buffer<Real>(layer.z.size()),
                         Buffer<Real>(layer.m.size()), Buffer<Real>(layer.y.size())});
+    for (Layer& layer : layers) prepare(layer);
   }
 
   /// x to the rows of the first layer, missing values as the options say.
@@ -73,29 +78,29 @@ struct Stream<Real>::Impl {
     }
   }
 
-  /// One layer, its input being in its rows.
-  void run(Layer& layer) {
+  /// Fills in what every step of a layer takes.
+  void prepare(Layer& layer) {
     const Padded<Real>& p = layer.p;
     const DirectionWeights<Real>& w = *layer.weights;
-    Real* xh = layer.xh[now].data();
-    StepArgs<Real> step = step_args(p, w.forward.data(), 0, p.panels);
-    step.rows = B;
-    step.x = xh;
-    step.h_prev = xh + p.I;
-    step.z = layer.z.data();
-    step.z_panel = B == 1 || w.normalises() ? B * 4 * p.L : 0;
-    step.c_prev = step.c = layer.c.data();
-    step.h = layer.h(1 - now);
-    step.x_row = step.h_prev_row = step.h_row = layer.xh_row();
-    step.c_prev_row = step.c_row = p.row;
-    step.backwards = now == 1;
-    StepVariant<Real> variant{};
-    variant.cell = &w.cell;
-    variant.zone_c = w.zone_c.data();
-    AroundCell<Real> around{};
-    around.zone_h = w.zone_h.data();
-    around.m = layer.m.data();
-    run_step(p, w, step, variant, around);
+    for (int from : {0, 1}) {
+      Real* xh = layer.xh[from].data();
+      StepArgs<Real>& step = layer.steps[from];
+      step = step_args(p, w.forward.data(), 0, p.panels);
+      step.rows = B;
+      step.x = xh;
+      step.h_prev = xh + p.I;
+      step.z = layer.z.data();
+      step.z_panel = B == 1 || w.normalises() ? B * 4 * p.L : 0;
+      step.c_prev = step.c = layer.c.data();
+      step.h = layer.h(1 - from);
+      step.x_row = step.h_prev_row = step.h_row = layer.xh_row();
+      step.c_prev_row = step.c_row = p.row;
+      step.backwards = from == 1;
+    }
+    layer.variant.cell = &w.cell;
+    layer.variant.zone_c = w.zone_c.data();
+    layer.around.zone_h = w.zone_h.data();
+    layer.around.m = layer.m.data();
   }
 
   std::shared_ptr<const Weights<Real>> weights;
@@ -140,7 +145,7 @@ void Stream<Real>::step(const Real* x, Real* y) {
   for (auto& layer : s.layers) {
     const Padded<Real>& p = layer.p;
     for (Index b = 0; input != nullptr && b < s.B; ++b) std::copy_n(input + b * input_row, p.I, layer.xh[s.now].data() + b * layer.xh_row());
-    s.run(layer);
+    run_step(p, *layer.weights, layer.steps[s.now], layer.variant, layer.around);
     input = layer.h(1 - s.now);
     input_row = layer.xh_row();
     if (layer.y.size() == 0) continue;

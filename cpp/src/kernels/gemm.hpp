@@ -55,7 +55,7 @@ struct Tile {
       const Real* ak = a.data + row * a_row + block * a.block + inner * k_step;
       k += n;
       for (Index i = 0; i < n; ++i, ak += k_step, b += b_row, next += next_step) {
-        prefetch(next);
+        if constexpr (MR > 1) prefetch(next);
         V left[MR];
         unroll<MR>([&](auto r) [[gnu::always_inline]] { left[r] = splat(ak[r * a_row]); });
         unroll<NV>([&](auto v) [[gnu::always_inline]] {
@@ -100,6 +100,7 @@ struct Part {
   Index begin, size;
 };
 inline Part part_of(Index n, Index parts, Index i) {
+  if (parts == 1) return {0, n};  // spares a short product the divisions
   const Index begin = n * i / parts;
   return {begin, n * (i + 1) / parts - begin};
 }

@@ -11,20 +11,22 @@ template <class Real, class Cell>
 void step_products(const StepArgs<Real>& s, Cell cell) {
   using Args = GemmArgs<Real>;
   constexpr Index L = lanes<Real>;
+  const Index width = 4 * L, I = s.input_size, H = s.hidden_size;
+  const Real* weights = s.weights + (s.x != nullptr ? 1 : 1 + I) * width;
+  Args product{s.rows, 0, I + H, {s.x, s.x_row}, {nullptr, s.weights_panel, width}, {nullptr, s.z_panel, width}, Args::bias, false,
+               {s.h_prev, s.h_prev_row}, I};
+  if (s.x + I == s.h_prev && s.x_row == s.h_prev_row) product.split = I + H;  // rows [x | h] in one piece
+  if (s.x == nullptr) {  // z has the rest
+    product.a = product.a2;
+    product.K = product.split = H;
+    product.start = Args::chain;
+  }
   const Index groups = s.rows == 1 ? (s.panels + single_row_panels - 1) / single_row_panels : s.panels;
   for (Index i = 0; i < groups; ++i) {
     const auto [p, n] = part_of(s.panels, groups, s.backwards ? groups - 1 - i : i);
-    const Real* weights = s.weights + p * s.weights_panel;
-    Real* z = s.z + p * s.z_panel;
-    Args product{s.rows, 4 * n, s.input_size + s.hidden_size, {s.x, s.x_row}, {weights + 4 * L, s.weights_panel, 4 * L},
-                 {z, s.z_panel, 4 * L}, Args::bias, false, {s.h_prev, s.h_prev_row}, s.input_size};
-    if (s.x == nullptr) {  // z has the rest
-      product.a = product.a2;
-      product.K = s.hidden_size;
-      product.split = s.hidden_size;
-      product.b.data += s.input_size * 4 * L;
-      product.start = Args::chain;
-    }
+    product.vectors = 4 * n;
+    product.b.data = weights + p * s.weights_panel;
+    product.c.data = s.z + p * s.z_panel;
     gemm(product);
     for (Index q = p; q < p + n; ++q) cell(q);
   }
