@@ -30,15 +30,17 @@ struct Stream<Real>::Impl {
   struct Layer {
     Padded<Real> p;
     const DirectionWeights<Real>* weights;
-    Buffer<Real> xh[2];  // rows [x | h] of this step and the next, in turn
+    Buffer<Real> xh[2];  // rows [gap | x | h] of this step and the next, in turn: h fills whole vectors of cache lines
     Buffer<Real> c, z;
     Buffer<Real> m;      // with a projection
     Buffer<Real> y;      // h + x of a residual layer
     StepArgs<Real> steps[2]{};      // all of a step but x, from each of the two rows
     StepVariant<Real> variant{};
     AroundCell<Real> around{};
-    Index xh_row() const { return p.I + p.h_row; }
-    Real* h(int which) const { return xh[which].data() + p.I; }
+    Index h_begin() const { return ceil_div(p.I, p.L) * p.L; }
+    Index xh_row() const { return h_begin() + p.h_row; }
+    Real* x(int which) const { return h(which) - p.I; }
+    Real* h(int which) const { return xh[which].data() + h_begin(); }
   };
 
   Impl(std::shared_ptr<const Weights<Real>> packed, const LSTMOptions& model, Index batch)
@@ -46,7 +48,7 @@ struct Stream<Real>::Impl {
     for (Index layer = 0; layer < options.num_layers; ++layer) {
       const DirectionShape shape = direction_shape(options, layer, 0);
       const Padded<Real> p(shape);
-      const Index xh = B * (p.I + p.h_row);
+      const Index xh = B * (ceil_div(p.I, p.L) * p.L + p.h_row);
       layers.push_back({p, &weights->directions[layer], {zeros<Real>(xh), zeros<Real>(xh)}, zeros<Real>(B * p.row), Buffer<Real>(B * p.gates()),
                         Buffer<Real>(shape.projected() ? B * p.row : 0), Buffer<Real>(options.residual && layer > 0 ? B * p.P : 0)});
     }
@@ -63,7 +65,7 @@ struct Stream<Real>::Impl {
   /// x to the rows of the first layer, missing values as the options say.
   void read(const Real* x) {
     const Index I = options.input_size, row = layers.front().xh_row();
-    Real* out = layers.front().xh[now].data();
+    Real* out = layers.front().x(now);
     for (Index b = 0; b < B; ++b, x += I, out += row) {
       std::copy_n(x, I, out);
       for (Index i = 0; options.missing == Missing::forward_fill && i < I; ++i) {
@@ -83,12 +85,11 @@ struct Stream<Real>::Impl {
     const Padded<Real>& p = layer.p;
     const DirectionWeights<Real>& w = *layer.weights;
     for (int from : {0, 1}) {
-      Real* xh = layer.xh[from].data();
       StepArgs<Real>& step = layer.steps[from];
       step = step_args(p, w.forward.data(), 0, p.panels);
       step.rows = B;
-      step.x = xh;
-      step.h_prev = xh + p.I;
+      step.x = layer.x(from);
+      step.h_prev = layer.h(from);
       step.z = layer.z.data();
       step.z_panel = B == 1 || w.normalises() ? B * 4 * p.L : 0;
       step.c_prev = step.c = layer.c.data();
@@ -144,13 +145,13 @@ void Stream<Real>::step(const Real* x, Real* y) {
   Index input_row = 0;
   for (auto& layer : s.layers) {
     const Padded<Real>& p = layer.p;
-    for (Index b = 0; input != nullptr && b < s.B; ++b) std::copy_n(input + b * input_row, p.I, layer.xh[s.now].data() + b * layer.xh_row());
+    for (Index b = 0; input != nullptr && b < s.B; ++b) std::copy_n(input + b * input_row, p.I, layer.x(s.now) + b * layer.xh_row());
     run_step(p, *layer.weights, layer.steps[s.now], layer.variant, layer.around);
     input = layer.h(1 - s.now);
     input_row = layer.xh_row();
     if (layer.y.size() == 0) continue;
     for (Index b = 0; b < s.B; ++b)
-      for (Index j = 0; j < p.P; ++j) layer.y.data()[b * p.P + j] = input[b * input_row + j] + layer.xh[s.now].data()[b * input_row + j];
+      for (Index j = 0; j < p.P; ++j) layer.y.data()[b * p.P + j] = input[b * input_row + j] + layer.x(s.now)[b * input_row + j];
     input = layer.y.data();
     input_row = p.P;
   }
