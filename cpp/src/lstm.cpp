@@ -1,6 +1,7 @@
 #include "eigenlstm/lstm.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 
 #include "weights.hpp"
@@ -57,6 +58,8 @@ void check_stack(const LSTMOptions& o) {
   }
   check_sizes(o);
   if (o.proj_size < 0) refuse("proj_size must be at least 0, got " + std::to_string(o.proj_size));
+  for (Index layer = 0; o.cell.layer_norm && layer < o.num_layers; ++layer)
+    if (o.hidden(layer) == 1) refuse("layer_norm normalises over the units of a layer; it needs hidden_size > 1");
   if (o.merge != Merge::concat && !o.bidirectional) refuse("merge joins two directions; it needs bidirectional=True");
   if (!o.residual) return;
   if (o.num_layers == 1) refuse("residual adds the input of a layer from the second on; it needs num_layers > 1");
@@ -66,9 +69,12 @@ void check_stack(const LSTMOptions& o) {
              std::to_string(o.features(layer - 1)) + " and gives " + std::to_string(o.features(layer)));
 }
 
+template <class Real>
 void check_cell(const CellOptions& cell) {
-  if (!(cell.gate_clip > 0)) refuse("gate_clip must be greater than 0, got " + std::to_string(cell.gate_clip));
-  if (!(cell.cell_clip > 0)) refuse("cell_clip must be greater than 0, got " + std::to_string(cell.cell_clip));
+  if (!(Real(cell.gate_clip) > 0)) refuse("gate_clip must be greater than 0, got " + std::to_string(cell.gate_clip));
+  if (!(Real(cell.cell_clip) > 0)) refuse("cell_clip must be greater than 0, got " + std::to_string(cell.cell_clip));
+  for (const Activation& a : {cell.gate, cell.candidate, cell.output})
+    if (!std::isfinite(Real(a.alpha)) || !std::isfinite(Real(a.beta))) refuse("the parameters of activations must be finite");
 }
 
 }  // namespace
@@ -82,7 +88,7 @@ LSTM<Real>::LSTM(const LSTMOptions& options) : options_(options) {
     refuse("num_layers must be at most " + std::to_string(max_layers) + ", got " + std::to_string(options.num_layers));
   check_dropout(options);
   check_stack(options);
-  check_cell(options.cell);
+  check_cell<Real>(options.cell);
   for (Index layer = 0; layer < options.num_layers; ++layer) {
     for (Index d = 0; d < directions(); ++d) {
       const DirectionShape s = direction_shape(options, layer, d);

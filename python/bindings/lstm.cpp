@@ -203,9 +203,9 @@ void register_classes(py::module_& m, const std::string& suffix) {
 
   py::class_<PyStream<Real>>(m, ("Stream" + suffix).c_str(), "A streaming session: see eigenlstm.LSTM.stream.")
       .def("step", &PyStream<Real>::step, py::arg("x"), py::arg("out") = py::none(),
-           "One time step: x (B, I) -> y (B, H); for B = 1 also (I,) -> (H,). `out`: where to write y.")
-      .def_property("state", &PyStream<Real>::get_state, &PyStream<Real>::set_state, "(h, c), each (num_layers, B, H): copied out, copied in.")
-      .def("reset", [](PyStream<Real>& s) { s.stream.reset(); }, "Set the state to zero.")
+           "One time step: x (B, I) -> y (B, P); for B = 1 also (I,) -> (P,). `out`: where to write y.")
+      .def_property("state", &PyStream<Real>::get_state, &PyStream<Real>::set_state, "(h, c), (num_layers, B, P) and (num_layers, B, H), or lists of arrays where the layers' widths differ: copied out, copied in.")
+      .def("reset", [](PyStream<Real>& s) { s.stream.reset(); }, "Set the state to what it was at the start: zero, or learned.")
       .def("fork", [](const PyStream<Real>& s) { return std::make_unique<PyStream<Real>>(s); }, "An independent copy of the session, state included.")
       .def_property_readonly("batch_size", [](const PyStream<Real>& s) { return s.stream.batch_size(); }, "Rows of a step.");
 

@@ -37,6 +37,9 @@ class StateSizes {
         shape_error(where, name, "(" + std::to_string(n) + ", " + std::to_string(B) + ", " + std::to_string(sizes_.front()) + ")", array);
       return Array(array);
     }
+    if (!py::isinstance<py::list>(value) && !py::isinstance<py::tuple>(value))
+      throw py::value_error(std::string(where) + ": " + name + " must be a list of " + std::to_string(n) +
+                            " arrays (the layers' widths differ), got " + Py_TYPE(value.ptr())->tp_name);
     const auto list = py::reinterpret_borrow<py::sequence>(value);
     if (Index(list.size()) != n)
       throw py::value_error(std::string(where) + ": " + name + " must be a list of " + std::to_string(n) + " arrays (the layers' widths differ), got " +

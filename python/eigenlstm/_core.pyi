@@ -13,6 +13,7 @@ __version__: str
 
 _Real = TypeVar("_Real", np.float32, np.float64)
 _Optional: TypeAlias = NDArray[_Real] | None
+_State: TypeAlias = NDArray[_Real] | list[NDArray[_Real]]  # of all layers and directions: a list where their widths differ
 
 # -- what it runs on ----------------------------------------------------------------------------
 
@@ -53,21 +54,21 @@ class _Tape(Generic[_Real]):
     def nbytes(self) -> int:
         """Bytes that the tape holds, with what backward computes again at a time; without x."""
     def trace(self, direction: int, name: str) -> NDArray[_Real]:
-        """i, f, g, o, c or h of every step of one direction: (B, T, H)."""
+        """i, f, g, o, c or h of every step of one direction: (B, T, H), h (B, T, P)."""
 
 class _Stream(Generic[_Real]):
     """A streaming session: see eigenlstm.LSTM.stream."""
     @property
     def batch_size(self) -> int: ...
     @property
-    def state(self) -> tuple[NDArray[_Real], NDArray[_Real]]:
-        """(h, c), each (num_layers, B, H): copied out, copied in."""
+    def state(self) -> tuple[_State[_Real], _State[_Real]]:
+        """(h, c), (num_layers, B, P) and (num_layers, B, H), or lists of arrays where the layers' widths differ: copied out, copied in."""
     @state.setter
     def state(self, value: Any) -> None: ...
     def step(self, x: Any, out: _Optional[_Real] = None) -> NDArray[_Real]:
-        """One time step: x (B, I) -> y (B, H); for B = 1 also (I,) -> (H,). `out`: where to write y."""
+        """One time step: x (B, I) -> y (B, P); for B = 1 also (I,) -> (P,). `out`: where to write y."""
     def reset(self) -> None:
-        """Set the state to zero."""
+        """Set the state to what it was at the start: zero, or learned."""
     def fork(self) -> _Stream[_Real]:
         """An independent copy of the session, state included."""
 
@@ -82,14 +83,14 @@ class _LSTM(Generic[_Real]):
         """[(name, shape)] in the order of the flat buffer."""
     def pack(self, params: NDArray[_Real], for_backward: bool, seed: int | None = None) -> _Weights[_Real]:
         """Pack the flat parameters. `seed`: of the mask of weight drop."""
-    def forward(self, weights: _Weights[_Real], x: NDArray[_Real], h0: _Optional[_Real], c0: _Optional[_Real],
+    def forward(self, weights: _Weights[_Real], x: NDArray[_Real], h0: _State[_Real] | None, c0: _State[_Real] | None,
                 lengths: NDArray[np.int64] | None, time_major: bool, tape: bool, seed: int | None, memory: str | int) -> tuple[Any, ...]:
         """(y, h, c), and where `tape` one that keeps `memory`: "full", "light" or a number of bytes.
 
         `seed`: of the random masks, or None for none.
         """
-    def backward(self, tape: _Tape[_Real], dy: _Optional[_Real], dh: _Optional[_Real], dc: _Optional[_Real], grads: NDArray[_Real],
-                 need_dx: bool, per_row: bool) -> tuple[_Optional[_Real], NDArray[_Real], NDArray[_Real], _Optional[_Real]]:
+    def backward(self, tape: _Tape[_Real], dy: _Optional[_Real], dh: _State[_Real] | None, dc: _State[_Real] | None, grads: NDArray[_Real],
+                 need_dx: bool, per_row: bool) -> tuple[_Optional[_Real], _State[_Real], _State[_Real], _Optional[_Real]]:
         """(dx, dh0, dc0, None); adds to grads. `per_row`: each row's gradients (B, num_parameters) in place of None."""
     def stream(self, weights: _Weights[_Real], batch_size: int, as_array: Callable[[Any], NDArray[_Real]],
                as_state: Callable[[Any], tuple[Any, Any]]) -> _Stream[_Real]:

@@ -9,7 +9,7 @@ def float_dtype(dtype, where):
     """The dtype of a layer: float32 or float64, as an ``np.dtype``."""
     try:
         resolved = None if dtype is None else np.dtype(dtype)
-    except TypeError:
+    except (TypeError, ValueError):
         resolved = None
     if resolved is None or resolved not in FLOATS:  # to NumPy, None equals float64
         raise TypeError(f"{where}: dtype must be float32 or float64, got {dtype!r}")

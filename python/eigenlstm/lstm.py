@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from . import _core, options
-from .arrays import as_array, as_lengths, as_seed, positive_int
+from .arrays import as_array, as_lengths, as_seed, float_dtype, positive_int
 from .layer import Layer
 from .parameters import admit
 from .trace import VALUES, Trace
@@ -23,40 +23,106 @@ class LSTM(Layer):
         i, f, o = sigmoid(W x_t + R h_{t-1} + b)        g = tanh(W x_t + R h_{t-1} + b)
         c_t = f * c_{t-1} + i * g                       h_t = o * tanh(c_t)
 
+    Every option below may be combined with every other that makes sense beside it, and has exact gradients.
+
+    Sizes: B rows, T steps, I inputs, H hidden units, P = `proj_size` or else H, D = 2 directions or 1.
+
     Parameters
     ----------
-    input_size, hidden_size, num_layers : int
-        I, H and the number of stacked layers; layer k > 0 takes the outputs of layer k - 1.
+    input_size : int
+        I.
+    hidden_size : int or list of int
+        H, of all layers, or of each: ``[256, 128]`` are two layers (`num_layers` need not be given). Layer k > 0 takes the outputs of
+        layer k - 1.
+    num_layers : int
     bias : bool
-        Whether a bias is added.
+        Whether b is added.
     bidirectional : bool
-        Run a second direction from each row's own end; y holds both, forward first: D = 2 directions.
-    dropout : float or list of floats
+        A second direction runs from each row's own end.
+    dropout : float or list of float
         Probability with which, in training, each output of a layer is dropped on its way to the next, the others being scaled by
-        1 / (1 - p); a list has one for each layer, the last one 0. The mask of a row depends on the seed of the call and on its place in
-        the batch only.
+        1 / (1 - p); a list has one for each layer, the last one 0.
+    proj_size : int
+        P: h = W_hr m, where m is what h would be (Sak et al. 2014, as torch.nn.LSTM). 0: none. Must be less than H.
     time_major : bool
         x and y are (T, B, ...) instead of (B, T, ...).
     dtype : "float32" or "float64"
         Of the parameters and of every array in and out. Nothing is cast silently.
     init : "default" or "torch"
-        "default": W Glorot uniform over the stacked (I, 4H) matrix (Glorot, Bengio 2010), R orthogonal (Saxe et al. 2014), bias
-        zero but for the forget gate's `forget_bias`. "torch": everything U(-1/sqrt(H), 1/sqrt(H)), as torch.nn.LSTM.
+        "default": W and W_hr Glorot uniform, W over the stacked (I, 4H) matrix (Glorot, Bengio 2010), R orthogonal (Saxe et al. 2014),
+        bias zero but for the forget gate's `forget_bias`. "torch": these U(-1/sqrt(H), 1/sqrt(H)), as torch.nn.LSTM. The parameters of
+        the options below start as if the option were not there.
     forget_bias : float
-        Initial bias of the forget gate (Jozefowicz et al. 2015); "torch" adds it to what it draws.
+        Initial bias of the forget gate, 1 if not given (Jozefowicz et al. 2015); "torch" adds it, 0 if not given, to what it draws.
     seed : int or None
-        Of the initial parameters.
+        Of the initial parameters, and of the masks of calls that have no seed of their own.
+    peephole : bool
+        The gates see the cell, unit by unit: i and f see c_{t-1}, o sees c_t (Gers, Schmidhuber 2000; as ONNX and TensorFlow).
+    coupled_input_forget : bool
+        f = 1 - i (CIFG of Greff et al. 2017; ONNX's input_forget). The forget gate's parameters are there and unused.
+    layer_norm : bool
+        Layer normalisation (Ba et al. 2016), with epsilon 1e-5: W x + R h of each gate by itself, over its H units, with a gain, b
+        being added after it; and c_t, with a gain and a bias, on its way to h (the state c keeps the plain values).
+    activations : (gates, candidate, output)
+        In place of ``("sigmoid", "tanh", "tanh")``: of i, f and o; of g; of c_t on its way to h. Each is a name, or (name, alpha) or
+        (name, alpha, beta) of those with parameters (with their default values; as ONNX defines them)::
 
-    Parameters learned (see `params`), D directions, per layer k: ``weight_ih_l{k}`` (4H, I or D*H), ``weight_hh_l{k}`` (4H, H),
-    ``bias_l{k}`` (4H,), and the same with ``_reverse``.
+            sigmoid  tanh  linear  relu  softsign  softplus  hard_swish
+            leaky_relu (0.01)         x, or alpha x where x < 0
+            elu (1)                   x, or alpha (e^x - 1) where x < 0
+            thresholded_relu (1)      x, or 0 where x <= alpha
+            affine (1, 0)             alpha x + beta
+            scaled_tanh (1, 1)        alpha tanh(beta x)
+            hard_sigmoid (0.2, 0.5)   alpha x + beta within 0 and 1: the slope of ONNX and Keras 2
+            hard_sigmoid_keras3 (1/6, 0.5)   the same with the slope of Keras 3 and PyTorch
+
+    gate_clip : float or None
+        What enters the activations of gates and candidate is clipped to [-gate_clip, gate_clip] (ONNX's clip).
+    cell_clip : float or None
+        c_t is clipped to [-cell_clip, cell_clip] (TensorFlow, cuDNN). Where clipped, no gradient passes.
+    merge : "concat", "sum", "mean" or "mul"
+        How the outputs of two directions become one: side by side, or unit by unit (Keras's Bidirectional, where mean is "ave").
+    residual : bool
+        From the second layer on, a layer's output is added to its input; both must have the same size.
+    learned_state : bool
+        h0 and c0 are parameters, used where `state` is not given.
+    input_dropout, recurrent_dropout : float
+        Variational dropout (Gal, Ghahramani 2016): one mask a row for all steps and gates, scaled by 1 / (1 - p), on what each layer
+        reads, and on the h_{t-1} that R multiplies (Keras's `dropout`, and `recurrent_dropout`, which has a mask for each gate).
+    zoneout : float or (h, c)
+        Probability with which a unit keeps its h_{t-1}, its c_{t-1}, in training; inference takes the expectation
+        (Krueger et al. 2017).
+    weight_drop : float
+        Probability with which, in training, an entry of R is dropped, the others being scaled by 1 / (1 - p): one mask a call
+        (DropConnect, as AWD-LSTM: Merity et al. 2018).
+    missing : "propagate", "error", "forward_fill" or "mask"
+        What NaN in x is: NaN of its row from that step on; a ValueError; the last value of that row and feature in this call (0 before
+        the first); or 0, with I more inputs that are 1 where x was NaN: W has 2I columns, x keeps I.
+
+    Parameters learned (see `params`), of each layer k, and the same with ``_reverse``::
+
+        weight_ih_l{k}         (4H, inputs)  inputs: I (2I with missing="mask"), then what the layer before gives, D*P or merged P
+        weight_hh_l{k}         (4H, P)
+        bias_l{k}              (4H,)         bias
+        weight_hr_l{k}         (P, H)        proj_size
+        peephole_l{k}          (3H,)         peephole: i f o
+        norm_weight_l{k}       (4H,)         layer_norm: gains of i f g o
+        norm_cell_weight_l{k}, norm_cell_bias_l{k}  (H,)
+        h0_l{k}, c0_l{k}       (P,), (H,)    learned_state
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an option of the wrong kind or out of range, and for options that make no sense together, with the reason.
 
     Notes
     -----
     Results are bitwise the same for any number of threads, any batch that a row is in, any order of the rows, any chunking of time
-    with carried state, and step by step through `stream`; inference gives the bits of `forward`.
+    with carried state (what fills a gap with ``missing="forward_fill"`` is carried by `stream` only), and step by step through `stream`;
+    inference gives the bits of `forward`.
     Truncated backpropagation through k steps (Williams, Peng 1990): call `forward` on chunks of k steps, each with the state that the
     one before gave, and `backward` on each chunk's tape without `dstate`; handing ``(dh0, dc0)`` back as `dstate` truncates nothing.
-    NaN in x makes NaN of that row from that step on, and of no other.
+    A random mask is a function of the seed of the call, the layer, and the row's place in the batch.
     """
 
     recurrent = True
@@ -70,7 +136,8 @@ class LSTM(Layer):
         self._widths = options.widths(hidden_size, num_layers)
         self.num_layers = len(self._widths)
         self.hidden_size = self._widths[0] if len(set(self._widths)) == 1 else self._widths
-        self.bias, self.bidirectional, self.time_major = bool(bias), bool(bidirectional), bool(time_major)
+        self.bias, self.bidirectional, self.time_major = (options.flag(value, f"LSTM: {name}") for name, value in (
+            ("bias", bias), ("bidirectional", bidirectional), ("time_major", time_major)))
         self.num_directions = 1 + self.bidirectional
         self.dropout = options.between_layers(dropout, self.num_layers, "LSTM: dropout")
         self._variants = options.variants(
@@ -79,15 +146,15 @@ class LSTM(Layer):
             recurrent_dropout=recurrent_dropout, zoneout=zoneout, weight_drop=weight_drop, missing=missing)
         self.proj_size = self._variants["proj_size"]
         self.stochastic = any(self.dropout) or options.is_random(self._variants)
-        if init not in ("default", "torch"):
+        if not isinstance(init, str) or init not in ("default", "torch"):
             raise ValueError(f"LSTM: init must be 'default' or 'torch', got {init!r}")
         if forget_bias is not None and not self.bias:
             raise ValueError("LSTM: forget_bias needs bias=True")
+        if forget_bias is not None and self._variants["coupled_input_forget"]:
+            raise ValueError("LSTM: forget_bias biases the forget gate, which coupled_input_forget=True replaces by 1 - i")
         self.init = init
-        self.forget_bias = float(init == "default") if forget_bias is None else options.number(forget_bias, "LSTM: forget_bias")
-        core = _CORES.get(str(np.dtype(dtype)) if dtype in ("float32", "float64") or isinstance(dtype, (type, np.dtype)) else None)
-        if core is None:
-            raise TypeError(f"LSTM: dtype must be float32 or float64, got {dtype!r}")
+        self.forget_bias = float(init == "default") if forget_bias is None else options.finite(forget_bias, "LSTM: forget_bias")
+        core = _CORES[float_dtype(dtype, "LSTM").name]
         admit(4 * max(self._widths) * (self.input_size + self.num_layers * self.num_directions))
         different = {} if isinstance(self.hidden_size, int) else {"hidden_sizes": self._widths}
         self._core = core(input_size=self.input_size, hidden_size=max(self._widths), num_layers=self.num_layers, bias=self.bias,
@@ -120,8 +187,9 @@ class LSTM(Layer):
 
     def config(self):
         return {"input_size": self.input_size, "hidden_size": self.hidden_size, "num_layers": self.num_layers, "bias": self.bias,
-                "bidirectional": self.bidirectional, "dropout": options.together(self.dropout), "time_major": self.time_major, "dtype": self._dtype.name,
-                "init": self.init, "forget_bias": self.forget_bias if self.bias else None, "seed": self._seed,
+                "bidirectional": self.bidirectional, "dropout": options.together(self.dropout), "time_major": self.time_major,
+                "dtype": self._dtype.name, "init": self.init, "seed": self._seed,
+                "forget_bias": self.forget_bias if self.bias and not self._variants["coupled_input_forget"] else None,
                 **options.chosen(self._variants)}
 
     def input_shape(self):
@@ -137,14 +205,17 @@ class LSTM(Layer):
     # -- computation ----------------------------------------------------------------------------
 
     def __call__(self, x, state=None, lengths=None, *, trace=False):
-        """Inference: ``x (B, T, I) -> y (B, T, D*H), (h, c)``, h and c (num_layers*D, B, H).
+        """Inference: ``x (B, T, I) -> y (B, T, D*P), (h, c)``, h (num_layers*D, B, P) and c (num_layers*D, B, H).
+
+        P is proj_size, or H without it. y is (B, T, P) where `merge` makes one of two directions. Where the layers' widths differ, h and
+        c are lists of num_layers*D arrays (B, P) and (B, H): layer 0, its reverse direction, layer 1, ...
 
         Parameters
         ----------
         x : array of the layer's dtype, (B, T, I), or (T, B, I) with ``time_major``
             Any strides; not copied. T = 0 and B = 0 are allowed.
         state : (h0, c0) or None
-            Initial state, each (num_layers*D, B, H); None: zeros.
+            Initial state, of the shapes of (h, c). None, also for one of the two: zeros, or with `learned_state` what was learned.
         lengths : integers (B,) or None
             Steps of each row, 0..T, in any order. Past its length a row gives zeros in y and keeps its state.
         trace : bool
@@ -152,7 +223,7 @@ class LSTM(Layer):
 
         Raises
         ------
-        TypeError for a wrong dtype, ValueError for a wrong shape or length.
+        TypeError for a wrong dtype, ValueError for a wrong shape or length and, with ``missing="error"``, for NaN in x within the lengths.
         """
         if trace:
             y, h, c, tape = self._run(x, state, lengths, True, for_backward=False)
@@ -174,7 +245,8 @@ class LSTM(Layer):
         Parameters
         ----------
         seed : int, 64 bits, or None
-            The key of the random masks, where there are any; None draws one from the layer's own.
+            The key of the random masks (dropout, input_dropout, recurrent_dropout, zoneout, weight_drop), where there are any; None
+            draws one from the layer's own.
         memory : "full", "light" or int
             What the tape keeps of every step: "full": h, c and the gates, 6H values; "light": h and c, a third of it, and `backward`
             computes the gates again. A number of bytes is a bound on ``tape.nbytes``, for any T: full or light where they fit, else the
@@ -201,7 +273,8 @@ class LSTM(Layer):
         tape : what `forward` gave
         dy : array, the shape of y, or None for zeros
         dstate : (dh, dc) or None
-            With respect to the final state, each (num_layers*D, B, H); either may be None for zeros.
+            With respect to the final state, of its shapes; either may be None for zeros. (dh0, dc0) have them too, whether the initial
+            state was given, learned (`grads` has then the sum over the rows as well) or zero.
         need_dx : bool
             False: dx is not computed, None in its place.
         per_row : bool
@@ -213,31 +286,34 @@ class LSTM(Layer):
         if not isinstance(tape, _TAPES[self._dtype.name]):
             raise TypeError(f"LSTM.backward: tape must come from forward of a {self._dtype} LSTM with training=True, "
                             f"got {type(tape).__name__}")
-        dh, dc = _pair(dstate, self._dtype, self._uniform, "LSTM.backward", "dstate", "d")
+        dh, dc = _pair(dstate, self._dtype, self._uniform, "LSTM.backward", "dstate", "d{}")
         if dy is not None:
             dy = as_array(dy, self._dtype, "LSTM.backward", "dy")
-        dx, dh0, dc0, rows = self._core.backward(tape, dy, dh, dc, self._flat_grads, bool(need_dx), bool(per_row))
+        need_dx, per_row = options.flag(need_dx, "LSTM.backward: need_dx"), options.flag(per_row, "LSTM.backward: per_row")
+        dx, dh0, dc0, rows = self._core.backward(tape, dy, dh, dc, self._flat_grads, need_dx, per_row)
         if not per_row:
             return dx, (dh0, dc0)
         shapes = dict(self._specs)
         return dx, (dh0, dc0), {name: rows[:, part].reshape(-1, *shapes[name]) for name, part in self.param_slices().items()}
 
     def stream(self, batch_size=1):
-        """A streaming session: ``s.step(x_t, out=None)`` takes (batch_size, I) and gives (batch_size, H), keeping its own state.
+        """A streaming session: ``s.step(x_t, out=None)`` takes (batch_size, I) and gives (batch_size, P), keeping its own state.
 
-        ``s.state`` is (h, c), each (num_layers, batch_size, H), copied out and in; ``s.reset()`` makes it zero; ``s.fork()`` is an
-        independent copy. The session keeps the weights as they are now. A step allocates nothing when `out` is given, takes no lock
-        and makes no system call. One session is for one thread at a time. ValueError for a bidirectional LSTM.
+        ``s.state`` is (h, c), (num_layers, batch_size, P) and (num_layers, batch_size, H), lists of arrays where the layers' widths
+        differ, copied out and in; ``s.reset()`` makes it zero, or what was learned; ``s.fork()`` is an independent copy. The session
+        keeps the weights as they are now. A step allocates nothing when `out` is given, takes no lock and makes no system call. One
+        session is for one thread at a time. With ``missing="forward_fill"`` it remembers the last values of x, which `reset` forgets;
+        with ``"error"``, NaN is a ValueError that changes nothing. ValueError for a bidirectional LSTM.
         """
         return self._core.stream(self._weights(False), positive_int(batch_size, "LSTM.stream: batch_size"),
                                  partial(as_array, dtype=self._dtype, where="Stream.step"),
-                                 partial(_pair, dtype=self._dtype, uniform=self._uniform, where="Stream.state", name="state", prefix=""))
+                                 partial(_pair, dtype=self._dtype, uniform=self._uniform, where="Stream.state", name="state", part="{}"))
 
     def _run(self, x, state, lengths, with_tape, seed=None, memory="full", for_backward=True):
         x = as_array(x, self._dtype, "LSTM.forward")
         if with_tape and for_backward:
             x = np.array(x)  # the tape's own: next to the gates that it keeps, this costs little
-        h0, c0 = (None, None) if state is None else _pair(state, self._dtype, self._uniform, "LSTM.forward", "state", "")
+        h0, c0 = (None, None) if state is None else _pair(state, self._dtype, self._uniform, "LSTM.forward", "state", "{}0")
         if lengths is not None:
             if x.ndim != 3:
                 raise ValueError(f"LSTM.forward: x must have 3 axes, got shape {x.shape}")
@@ -300,18 +376,21 @@ def _torch_biases(name):
     return [name.replace("bias", f"bias_{source}") for source in ("ih", "hh")] if name.startswith("bias") else []
 
 
-def _pair(state, dtype, uniform, where, name, prefix):
-    """(h, c) of `state`, either None where it is not given: one array each, or where not `uniform` one for each layer and direction."""
+def _pair(state, dtype, uniform, where, name, part):
+    """(h, c) of `state`, either None where it is not given: one array each, or where not `uniform` one for each layer and direction.
+
+    `part` is the name of one of the two, where "{}" stands for h or c.
+    """
     if state is None:
         return None, None
     if not isinstance(state, (tuple, list)) or len(state) != 2:
-        raise ValueError(f"{where}: {name} must be a pair ({prefix}h, {prefix}c), got {type(state).__name__}")
-    return tuple(None if part is None else _part(part, dtype, uniform, where, prefix + letter) for part, letter in zip(state, "hc"))
+        raise ValueError(f"{where}: {name} must be a pair ({part.format('h')}, {part.format('c')}), got {type(state).__name__}")
+    return tuple(None if half is None else _half(half, dtype, uniform, where, part.format(letter)) for half, letter in zip(state, "hc"))
 
 
-def _part(part, dtype, uniform, where, name):
+def _half(half, dtype, uniform, where, name):
     if uniform:
-        return as_array(part, dtype, where, name)
-    if not isinstance(part, (list, tuple)):
-        raise ValueError(f"{where}: {name} must be a list of arrays (the layers' widths differ), got {type(part).__name__}")
-    return [as_array(entry, dtype, where, f"{name}[{i}]") for i, entry in enumerate(part)]
+        return as_array(half, dtype, where, name)
+    if not isinstance(half, (list, tuple)):
+        raise ValueError(f"{where}: {name} must be a list of arrays (the layers' widths differ), got {type(half).__name__}")
+    return [as_array(entry, dtype, where, f"{name}[{i}]") for i, entry in enumerate(half)]

@@ -16,11 +16,26 @@ DEFAULTS = {
 _RANDOM = ("input_dropout", "recurrent_dropout", "zoneout", "weight_drop")
 
 
+def flag(value, what):
+    """`value` as a bool; `what` names the caller and the argument."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{what} must be True or False, got {value!r}")
+    return bool(value)
+
+
 def number(value, what):
-    """`value` as a float; `what` names the caller and the argument."""
+    """`value` as a float."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"{what} must be a number, got {value!r}")
     return float(value)
+
+
+def finite(value, what):
+    """`value` as a finite float."""
+    value = number(value, what)
+    if not math.isfinite(value):
+        raise ValueError(f"{what} must be finite, got {value}")
+    return value
 
 
 def probability(value, what):
@@ -59,22 +74,23 @@ def widths(hidden_size, num_layers):
     if not isinstance(hidden_size, (list, tuple, np.ndarray)):
         return [positive_int(hidden_size, "LSTM: hidden_size")] * num_layers
     sizes = [positive_int(size, "LSTM: hidden_size") for size in hidden_size]
-    if not sizes or num_layers not in (1, len(sizes)):
+    if not sizes:
+        raise ValueError("LSTM: hidden_size must have one entry for each layer, got none")
+    if num_layers not in (1, len(sizes)):
         raise ValueError(f"LSTM: hidden_size must have one entry for each of the {num_layers} layers, got {len(sizes)}")
     return sizes
 
 
 def variants(**options):
     """The options of `DEFAULTS`, checked and in one form each."""
-    size = options["proj_size"]
-    options["proj_size"] = size if size == 0 and not isinstance(size, bool) else positive_int(size, "LSTM: proj_size")
+    options["proj_size"] = _proj_size(options["proj_size"])
     for name in ("peephole", "coupled_input_forget", "layer_norm", "residual", "learned_state"):
-        options[name] = bool(options[name])
+        options[name] = flag(options[name], f"LSTM: {name}")
     for name in ("gate_clip", "cell_clip"):
         options[name] = _clip(options[name], f"LSTM: {name}")
     for name in ("input_dropout", "recurrent_dropout", "weight_drop"):
         options[name] = probability(options[name], f"LSTM: {name}")
-    options["zoneout"] = _pair(options["zoneout"])
+    options["zoneout"] = _zoneout(options["zoneout"])
     options["activations"] = _activations(options["activations"])
     for name in ("merge", "missing"):
         if not isinstance(options[name], str):
@@ -92,6 +108,14 @@ def is_random(options):
     return any(options[name] != DEFAULTS[name] for name in _RANDOM)
 
 
+def _proj_size(value):
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value <= 0:
+        if value < 0:
+            raise ValueError(f"LSTM: proj_size must be 0, for none, or more, got {value}")
+        return 0
+    return positive_int(value, "LSTM: proj_size")
+
+
 def _clip(value, what):
     if value is None:
         return None
@@ -101,23 +125,25 @@ def _clip(value, what):
     return value
 
 
-def _pair(zoneout):
-    if isinstance(zoneout, (tuple, list)):
-        if len(zoneout) != 2:
-            raise ValueError(f"LSTM: zoneout must be a pair of probabilities (h, c), got {len(zoneout)}")
-        return [probability(p, "LSTM: zoneout") for p in zoneout]
-    return [probability(zoneout, "LSTM: zoneout")] * 2
+def _zoneout(zoneout):
+    """[of h, of c]."""
+    if not isinstance(zoneout, (tuple, list, np.ndarray)):
+        return [probability(zoneout, "LSTM: zoneout")] * 2
+    if len(zoneout) != 2:
+        raise ValueError(f"LSTM: zoneout must be one probability or a pair (h, c), got {len(zoneout)}")
+    return [probability(p, f"LSTM: zoneout of {name}") for name, p in zip("hc", zoneout)]
 
 
 def _activations(activations):
-    if isinstance(activations, str) or not isinstance(activations, (tuple, list)) or len(activations) != 3:
+    if not isinstance(activations, (tuple, list)) or len(activations) != 3:
         raise ValueError(f"LSTM: activations must be three, (gates, candidate, output), got {activations!r}")
     return [_activation(activation) for activation in activations]
 
 
 def _activation(activation):
-    if isinstance(activation, str):
-        return activation
-    if not (isinstance(activation, (tuple, list)) and 1 <= len(activation) <= 3 and isinstance(activation[0], str)):
-        raise ValueError(f"LSTM: an activation must be a name, (name, alpha) or (name, alpha, beta), got {activation!r}")
-    return [activation[0], *(number(value, f"LSTM: activations: {activation[0]}") for value in activation[1:])]
+    """A name, or [name, parameters...]; the core knows the names and how many parameters each has."""
+    name, *parameters = activation if isinstance(activation, (tuple, list)) and activation else [activation]
+    if not isinstance(name, str):
+        raise TypeError(f"LSTM: activations must be names, (name, alpha) or (name, alpha, beta), got {activation!r}")
+    parameters = [number(value, f"LSTM: activations: a parameter of {name}") for value in parameters]
+    return [name, *parameters] if parameters else name

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .fit import evaluate, fit, predict
 from .arrays import as_seed
+from .fit import evaluate, fit, predict
 from .layer import Layer, layer_class, mix_seed
 from .parameters import ParameterStore
 from .saving import save

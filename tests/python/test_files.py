@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -130,8 +131,13 @@ HOSTILE = {
 def test_hostile_files_are_refused_at_once(tmp_path, name):
     path = tmp_path / "hostile.safetensors"
     path.write_bytes(HOSTILE[name])
-    with pytest.raises(el.FileError, match="hostile.safetensors"):
-        el.load(path)
+    tracemalloc.start()
+    try:
+        with pytest.raises(el.FileError, match="hostile.safetensors"):
+            el.load(path)
+        assert tracemalloc.get_traced_memory()[1] < 50e6             # nothing of what it claims
+    finally:
+        tracemalloc.stop()
 
 
 def test_every_truncation_and_many_flipped_bits_are_refused_or_harmless(tmp_path):
