@@ -1,5 +1,6 @@
 """Every block of code in the README runs, or is what CI runs."""
 
+import inspect
 import os
 import re
 import shlex
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+import eigenlstm as el
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
@@ -33,6 +36,36 @@ def test_the_python_runs_from_top_to_bottom(tmp_path, monkeypatch):
     assert (tmp_path / "model.safetensors").exists()
     final = names["history"][-1]
     assert final["val_loss"] < 0.1, "the model of the README learns nothing: the series' variance is 0.5"
+
+
+def table_of_options():
+    """The first column of the table of "Every LSTM": {"proj_size": {"proj_size": 32}, …}, a dict of arguments for each piece of code."""
+    section = README.split("## Every LSTM")[1].split("\n## ")[0]
+    cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
+    return [eval(f"dict({code})") for cell in cells for code in re.findall(r"`([^`]+)`", cell)]
+
+
+@pytest.mark.parametrize("arguments", table_of_options(), ids=str)
+def test_each_option_of_the_table_computes_something_else(arguments):
+    """In training, which masks need; against the plain layer with the same seed."""
+    x = np.random.default_rng(0).standard_normal((4, 9, 6)).astype(np.float32) * 5
+    x[1, 2:4, 3] = np.nan if "missing" in arguments else 0
+    plain = {"input_size": 6, "hidden_size": 40, "num_layers": 2 if {"residual", "dropout"} & set(arguments) else 1, "seed": 0}
+    lstm = el.LSTM(**{**plain, **arguments})
+    for name in ("peephole_l0", "h0_l0"):                            # which start as zeros
+        if name in lstm.params:
+            lstm.params[name][...] = 0.5
+    y, _, tape = lstm.forward(x, seed=1)
+    lstm.backward(tape, np.ones_like(y))
+    assert np.isfinite(y).all() and np.isfinite(lstm.flat_grads).all()
+    other = el.LSTM(**plain).forward(x)[0]
+    assert y.shape != other.shape or not np.array_equal(y, other)
+
+
+def test_the_table_names_every_option():
+    named = {name for arguments in table_of_options() for name in arguments}
+    plain = {"input_size", "num_layers", "time_major", "dtype", "seed"}
+    assert named | plain == set(inspect.signature(el.LSTM).parameters)
 
 
 def test_the_first_commands_do_all_the_set_up():
