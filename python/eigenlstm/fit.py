@@ -52,8 +52,8 @@ def fit(model, x, y=None, *, loss, optimizer, epochs=1, batch_size=32, lengths=N
         Truncated backpropagation: cut sequences into pieces of so many steps, update after each
         and carry the state over. y needs a target for each step.
     stateful : bool
-        Row i of a batch goes on where row i of the batch before ended; states are zero at the
-        start of an epoch. N must be a multiple of `batch_size`, and `shuffle` off.
+        Row i of a batch goes on where row i of the batch before ended; an epoch starts without
+        a state. N must be a multiple of `batch_size`, and `shuffle` off.
     shuffle : bool
         Draw the order of rows anew for each epoch; default is yes, unless stateful.
     ema : float

@@ -93,11 +93,24 @@ def test_a_model_learns_with_it(options):
     model, x = model_of(build(options)), inputs()
     before = {name: values.copy() for name, values in model.params.items()}
     target = x[:, :, :1].mean(1)
+    if options.get("missing") in ("forward_fill", "mask"):
+        x[::2, 1:3, 1] = np.nan
     history = model.fit(x, target, loss="mse", optimizer=el.Adam(0.02), epochs=30, batch_size=4, seed=0, verbose=0)
     assert history[-1]["loss"] < history[0]["loss"]
     still = [name for name, values in model.params.items() if np.array_equal(values, before[name])]
     assert not still, f"never moved: {still}"
     assert model.predict(x).shape == (8, 1)
+
+
+@pytest.mark.parametrize("options", [dict(hidden_size=[6, 4]), dict(proj_size=2, num_layers=2), dict(learned_state=True),
+                                     dict(hidden_size=[6, 4], proj_size=3, learned_state=True, zoneout=0.1)], ids=str)
+@pytest.mark.parametrize("how", [dict(tbptt=2), dict(stateful=True)], ids=str)
+def test_training_that_carries_the_state_on(options, how):
+    x = inputs()
+    lstm = build(options)
+    model = el.Sequential([lstm, el.Linear(lstm.output_shape(x.shape)[-1], 1, seed=4)])
+    history = model.fit(x, x[:, :, :1].cumsum(1), loss="mse", optimizer=el.Adam(0.02), epochs=20, batch_size=4, seed=0, verbose=0, **how)
+    assert history[-1]["loss"] < 0.9 * history[0]["loss"]
 
 
 SHAPES = [      # I 3, H 6
