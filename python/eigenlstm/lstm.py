@@ -79,7 +79,7 @@ class LSTM(Layer):
     gate_clip : float or None
         What enters the activations of gates and candidate is clipped to [-gate_clip, gate_clip] (ONNX's clip).
     cell_clip : float or None
-        c_t is clipped to [-cell_clip, cell_clip] (TensorFlow, cuDNN). Where clipped, no gradient passes.
+        c_t is clipped to [-cell_clip, cell_clip] (TensorFlow, cuDNN). Where either clips, no gradient passes.
     merge : "concat", "sum", "mean" or "mul"
         How the outputs of two directions become one: side by side, or unit by unit (Keras's Bidirectional, where mean is "ave").
     residual : bool
@@ -90,8 +90,8 @@ class LSTM(Layer):
         Variational dropout (Gal, Ghahramani 2016): one mask a row for all steps and gates, scaled by 1 / (1 - p), on what each layer
         reads, and on the h_{t-1} that R multiplies (Keras's `dropout`, and `recurrent_dropout`, which has a mask for each gate).
     zoneout : float or (h, c)
-        Probability with which a unit keeps its h_{t-1}, its c_{t-1}, in training; inference takes the expectation
-        (Krueger et al. 2017).
+        Probability with which a unit keeps its h_{t-1}, its c_{t-1}, in training; inference takes the expectation. h_t is made from the
+        cell before its zoneout (Krueger et al. 2017).
     weight_drop : float
         Probability with which, in training, an entry of R is dropped, the others being scaled by 1 / (1 - p): one mask a call
         (DropConnect, as AWD-LSTM: Merity et al. 2018).
