@@ -80,6 +80,24 @@ void stage_dy(const DirectionBackward<Real>& d, const Assignment& a, Index s, In
   }
 }
 
+/// Rows of a step, from the first row and unit of an assignment on.
+template <class Real>
+struct StepRows {
+  const Real* data;
+  Index row;
+};
+
+/// dy of the rows and units of `a` at step s: where it is, if that is as the cell's kernel reads it, or staged.
+template <class Real>
+StepRows<Real> dy_of_step(const DirectionBackward<Real>& d, const Assignment& a, Index s, Index row_end, const Recurrent<Real>& w) {
+  const Padded<Real>& p = d.p;
+  const Index unit = a.panel_begin * p.L;
+  if (d.plain() && w.carry == nullptr && d.dy && d.dy.stride() == 1 && d.merge == Merge::concat && p.H == p.units && !d.rows.ragged())
+    return {d.dy.at(d.rows, a.row_begin, d.rows.time(s, a.row_begin, d.reverse)) + d.dy_column + unit, d.dy.row_distance()};
+  stage_dy(d, a, s, row_end, w.dy);
+  return {w.dy + a.row_begin * p.h_row + unit, p.h_row};
+}
+
 /// The zoneout masks of step s, these of n values for each row of `a`: drawn as in forward(), or where there is no seed, the expectation.
 template <class Real>
 void stage_zoneout(const DirectionBackward<Real>& d, const Assignment& a, Index s, Index row_end, Mask mask, Range columns, Index n, double p,
@@ -111,8 +129,8 @@ void split_zoneout(const DirectionBackward<Real>& d, const Assignment& a, Index 
 
 /// The cell's backward kernel for the rows and units of `a`: dz, and dc of the step before.
 template <class Real>
-void step_back(const DirectionBackward<Real>& d, const Assignment& a, Index s, Index n, const Recurrent<Real>& w, const Chunk& chunk,
-               const GateValues<Real>& values, const ChunkRows<Real>& out) {
+void step_back(const DirectionBackward<Real>& d, const Assignment& a, Index s, Index n, StepRows<Real> dy, const Recurrent<Real>& w,
+               const Chunk& chunk, const GateValues<Real>& values, const ChunkRows<Real>& out) {
   const auto& table = kernels<Real>();
   const Padded<Real>& p = d.p;
   const Index width = 4 * p.L, unit = a.panel_begin * p.L;
@@ -120,7 +138,7 @@ void step_back(const DirectionBackward<Real>& d, const Assignment& a, Index s, I
   const Index h_start = a.row_begin * p.h_row + unit, dz_panel = chunk.rows * width, gates = values.offset(a.panel_begin, at, p.L);
   StepBackwardArgs<Real> step{n, a.panel_end - a.panel_begin, values.gates + gates, values.panel_stride(p.L),
                               d.c_before(s) + start, d.c_at(s) + start, p.row, p.row,
-                              w.dy + h_start, w.dh + h_start, p.h_row, p.h_row, w.dc + start, p.row,
+                              dy.data, w.dh + h_start, dy.row, p.h_row, w.dc + start, p.row,
                               out.dz + row * width + a.panel_begin * dz_panel, dz_panel, nullptr};
   if (w.carry != nullptr || d.shape.projected()) {  // dh is in dy already
     step.dh = w.zeros;
@@ -175,9 +193,9 @@ void recurrence(const DirectionBackward<Real>& d, const Assignment& a, const Rec
     const Index row_end = std::max(a.row_begin, std::min(a.row_end, d.rows.active(s))), n = row_end - a.row_begin;
     if (polls && s % 16 == 0) team.poll();
     if (n > 0) {
-      stage_dy(d, a, s, row_end, w.dy);
+      const StepRows<Real> dy = dy_of_step(d, a, s, row_end, w);
       if (w.carry != nullptr) split_zoneout(d, a, s, row_end, w);
-      step_back(d, a, s, n, w, chunk, values, out);
+      step_back(d, a, s, n, dy, w, chunk, values, out);
     }
     // dh needs dz of all units
     if (panels < p.panels ? barrier.wait(team.stopped()) : team.stopped()) return;

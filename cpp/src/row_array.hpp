@@ -17,6 +17,8 @@ struct RowArray {
     return packed ? packed + (rows.offset(t) + position - first_row) * features
                   : strided.data + rows.batch_row(position) * strided.batch_stride + t * strided.time_stride;
   }
+  /// From a batch row to the next at the same time; of a ragged batch's packed rows, to that at the next position.
+  Index row_distance() const { return packed ? features : strided.batch_stride; }
   Index stride() const { return packed ? 1 : strided.feature_stride; }
   explicit operator bool() const { return packed != nullptr || strided.data != nullptr; }
 };
