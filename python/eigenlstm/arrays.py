@@ -73,6 +73,13 @@ def positive_int(value, what):
     return int(value)
 
 
+def number(value, what):
+    """`value` as a float; `what` names the caller and the argument."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{what} must be a number, got {value!r}")
+    return float(value)
+
+
 def as_seed(value, what):
     """`value` as a 64-bit key; `what` names the caller."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or not 0 <= value < 2**64:

@@ -16,6 +16,7 @@ import os
 
 import numpy as np
 
+from .arrays import number
 from .files import write_atomically
 
 _BETTER_HIGH = ("accuracy", "f1", "r2", "nse")
@@ -77,7 +78,7 @@ class Monitor:
     def __init__(self, monitor, mode, min_delta, where):
         if mode not in (None, "min", "max"):
             raise ValueError(f"{where}: mode must be 'min' or 'max', got {mode!r}")
-        if not min_delta >= 0:
+        if not number(min_delta, f"{where}: min_delta") >= 0:
             raise ValueError(f"{where}: min_delta must be at least 0, got {min_delta!r}")
         self.name, self._mode, self._min_delta, self._where = monitor, mode, min_delta, where
         self.reset()
@@ -198,7 +199,7 @@ class Plateau:
     adds_logs = False
 
     def __init__(self, factor, patience, monitor, mode, min_delta, min_rate):
-        if not 0 < factor < 1:
+        if not 0 < number(factor, "plateau: factor") < 1:
             raise ValueError(f"plateau: factor must lie between 0 and 1, got {factor!r}")
         self._factor, self._min_rate = factor, min_rate
         self._patience = _natural(patience, "plateau: patience")

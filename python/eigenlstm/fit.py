@@ -8,7 +8,7 @@ import numpy as np
 
 from . import losses
 from . import metrics as metric_module
-from .arrays import as_seed, positive_int
+from .arrays import as_seed, number, positive_int
 from .batches import Rows, batches
 from .layer import system_seed
 from .run import Run, loss_share
@@ -229,9 +229,9 @@ def _check_options(model, *, epochs, tbptt, clip_norm, clip_value, ema, stateful
         if not model.keeps_time:
             raise ValueError("fit: tbptt needs a model that gives a value for each step")
     for name, value in (("clip_norm", clip_norm), ("clip_value", clip_value)):
-        if value is not None and not value > 0:
+        if value is not None and not number(value, f"fit: {name}") > 0:
             raise ValueError(f"fit: {name} must be positive, got {value!r}")
-    if ema is not None and not 0 <= ema < 1:
+    if ema is not None and not 0 <= number(ema, "fit: ema") < 1:
         raise ValueError(f"fit: ema must lie in [0, 1), got {ema!r}")
     if stateful and shuffle:
         raise ValueError("fit: stateful needs rows in their order; leave shuffle off")

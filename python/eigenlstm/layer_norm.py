@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from .arrays import positive_int
+from .arrays import number, positive_int
 from .layer import Layer
-from .options import number
 
 
 class LayerNorm(Layer):

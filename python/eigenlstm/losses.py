@@ -17,7 +17,7 @@ value is 0.
 import numpy as np
 
 from . import _core
-from .arrays import as_array, as_floats
+from .arrays import as_array, as_floats, number
 from .ctc import CTC
 from .reduction import Loss, finite, weights
 
@@ -83,7 +83,7 @@ class Huber(Elementwise):
     _function = _core.huber
 
     def __init__(self, delta=1.0, *, reduction="mean"):
-        if not delta > 0:
+        if not number(delta, "Huber: delta") > 0:
             raise ValueError(f"Huber: delta must be positive, got {delta!r}")
         super().__init__(reduction=reduction)
         self.delta = float(delta)
@@ -240,7 +240,7 @@ class CrossEntropy(Loss):
         self.weight = None if weight is None else finite(weight, "CrossEntropy: weight", least=0)
         if self.weight is not None and self.weight.ndim != 1:
             raise ValueError(f"CrossEntropy: weight must have shape (C,), got {self.weight.shape}")
-        if not 0 <= label_smoothing <= 1:
+        if not 0 <= number(label_smoothing, "CrossEntropy: label_smoothing") <= 1:
             raise ValueError(f"CrossEntropy: label_smoothing must lie in 0..1, got {label_smoothing!r}")
         self.label_smoothing, self.ignore_index = float(label_smoothing), int(ignore_index)
         self._class_weight = None

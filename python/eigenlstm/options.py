@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from . import _core
-from .arrays import positive_int
+from .arrays import number, positive_int
 
 DEFAULTS = {
     "proj_size": 0, "peephole": False, "coupled_input_forget": False, "layer_norm": False,
@@ -21,13 +21,6 @@ def flag(value, what):
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{what} must be True or False, got {value!r}")
     return bool(value)
-
-
-def number(value, what):
-    """`value` as a float."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{what} must be a number, got {value!r}")
-    return float(value)
 
 
 def finite(value, what):

@@ -60,6 +60,8 @@ def admitted(specs):
 
 
 def _aligned_zeros(size, dtype):
+    if size >= 2**48:
+        raise ValueError(f"{size} parameters fit in no memory")
     raw = np.zeros(size * dtype.itemsize + _ALIGNMENT, np.uint8)
     start = -raw.__array_interface__["data"][0] % _ALIGNMENT
     return raw[start:start + size * dtype.itemsize].view(dtype)

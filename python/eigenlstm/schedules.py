@@ -8,6 +8,8 @@ Steps count from 0. The formulas are those of PyTorch's ``lr_scheduler``, in clo
 
 import math
 
+from .arrays import number
+
 
 def step_decay(rate, *, every, factor=0.1):
     """``rate · factor^⌊step / every⌋`` (StepLR)."""
@@ -26,6 +28,7 @@ def one_cycle(max_rate, *, steps, warm=0.3, start_factor=25.0, final_factor=1e4)
     """Up from ``max_rate / start_factor`` in the share `warm` of `steps`, then down to
     ``max_rate / (start_factor · final_factor)``, both half cosines (OneCycleLR; Smith, Topin 2018)."""
     _positive("one_cycle", max_rate=max_rate, start_factor=start_factor, final_factor=final_factor)
+    steps, warm = number(steps, "one_cycle: steps"), number(warm, "one_cycle: warm")
     if not (steps > 1 and 0 < warm < 1 and warm * steps > 1):
         raise ValueError(f"one_cycle: warm must lie between 0 and 1 and take more than one step, "
                          f"got warm {warm!r} of {steps!r} steps")
@@ -61,5 +64,5 @@ def _anneal(start, end, share):
 
 def _positive(where, **values):
     for name, value in values.items():
-        if not value > 0:
+        if not number(value, f"{where}: {name}") > 0:
             raise ValueError(f"{where}: {name} must be positive, got {value!r}")
