@@ -332,8 +332,8 @@ class LSTM(Layer):
         version = self._store.version()
         packed = self._packed
         if packed is None or packed[0] != version or (for_backward and not packed[1]):
-            packed = version, for_backward, self._core.pack(self._flat_params, for_backward)
-            self._packed = packed
+            packed = self._packed = None  # its memory first
+            packed = self._packed = version, for_backward, self._core.pack(self._flat_params, for_backward)
         return packed[2]
 
     def _bind(self, store, offset):
