@@ -53,7 +53,10 @@ def as_lengths(lengths, batch, time, where):
     """Valid steps of each row as int64 ``(batch,)`` in ``[0, time]``; ``None`` stays ``None``."""
     if lengths is None:
         return None
-    array = np.asarray(lengths)
+    try:
+        array = np.asarray(lengths)
+    except ValueError:
+        raise ValueError(f"{where}: lengths must have shape ({batch},), got parts of different lengths") from None
     if array.dtype.kind not in "iu" and array.size:
         raise TypeError(f"{where}: lengths must be integers, got {array.dtype}")
     if array.shape != (batch,):

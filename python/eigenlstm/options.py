@@ -31,6 +31,11 @@ def finite(value, what):
     return value
 
 
+def several(value):
+    """Whether `value` is a sequence of values and not one."""
+    return isinstance(value, (list, tuple)) or isinstance(value, np.ndarray) and value.ndim > 0
+
+
 def probability(value, what):
     """`value` as a float in [0, 1)."""
     value = number(value, what)
@@ -41,7 +46,7 @@ def probability(value, what):
 
 def between_layers(value, num_layers, what):
     """One probability for each layer, the last one 0: a number stands for all layers but the last."""
-    if not isinstance(value, (list, tuple, np.ndarray)):
+    if not several(value):
         value = probability(value, what)
         if value > 0 and num_layers == 1:
             raise ValueError(f"{what} lies between layers and needs num_layers > 1; put el.Dropout after a single layer")
@@ -64,7 +69,7 @@ def widths(hidden_size, num_layers):
     num_layers = positive_int(num_layers, "LSTM: num_layers")
     if num_layers > _core.MAX_LAYERS:
         raise ValueError(f"LSTM: num_layers must be at most {_core.MAX_LAYERS}, got {num_layers}")
-    if not isinstance(hidden_size, (list, tuple, np.ndarray)):
+    if not several(hidden_size):
         return [positive_int(hidden_size, "LSTM: hidden_size")] * num_layers
     sizes = [positive_int(size, "LSTM: hidden_size") for size in hidden_size]
     if not sizes:
@@ -120,7 +125,7 @@ def _clip(value, what):
 
 def _zoneout(zoneout):
     """[of h, of c]."""
-    if not isinstance(zoneout, (tuple, list, np.ndarray)):
+    if not several(zoneout):
         return [probability(zoneout, "LSTM: zoneout")] * 2
     if len(zoneout) != 2:
         raise ValueError(f"LSTM: zoneout must be one probability or a pair (h, c), got {len(zoneout)}")

@@ -37,6 +37,7 @@ FORWARD = [      # (arguments, error, message after "LSTM.forward: ")
     (dict(x=None), TypeError, r"x .*float32"),
     (dict(x=[[[1.0, 2.0, 3.0], [1.0]]]), TypeError, r"x "),
     (dict(lengths=[1, 2, 3]), ValueError, r"lengths must have shape \(4,\), got \(3,\)"),
+    (dict(lengths=[[1], [2, 3], [4], [5]]), ValueError, r"lengths must have shape \(4,\), got parts of different lengths"),
     (dict(lengths=3), ValueError, r"lengths must have shape \(4,\), got \(\)"),
     (dict(lengths=[[1, 2, 3, 4]]), ValueError, r"lengths must have shape \(4,\), got \(1, 4\)"),
     (dict(lengths=[1, -1, 2, 3]), ValueError, r"lengths must .*0.*5.*got .*-1"),

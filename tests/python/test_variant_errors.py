@@ -100,7 +100,7 @@ def test_what_makes_sense_is_not_refused(chosen):
     assert np.isfinite(lstm(np.zeros((2, 3, I), lstm.dtype))[0]).all()
 
 
-JUNK = [None, "text", b"tanh", -1, 2**70, 1.5, float("nan"), [], [None], (1, 2, 3), {"h": 1}, {1}, object(), np.zeros(3), np.zeros((2, 2)), len,
+JUNK = [None, "text", b"tanh", -1, 2**70, 1.5, float("nan"), [], [None], (1, 2, 3), {"h": 1}, {1}, object(), np.zeros(3), np.zeros((2, 2)), np.array(0.5), np.array(3), len,
         np.float64("inf"), True]
 
 
