@@ -20,8 +20,8 @@ namespace EIGENLSTM_ISA {
 constexpr int tile_rows = num_vector_registers == 32 ? 6 : 3;
 /// Panels that a single row takes at once, so that enough chains are in flight.
 constexpr int single_row_panels = num_vector_registers == 32 ? 3 : 3;
-/// Bytes of a panel that stay in cache while all rows sweep over it: in L1, or (AVX-512) in L2 within reach of the prefetcher.
-constexpr Index panel_block_bytes = num_vector_registers == 32 ? 65536 : 16384;
+/// Bytes of a panel that stay in cache while all rows sweep over it: in L1, or (AVX-512, which needs a tile longer for its bytes) in L2.
+constexpr Index panel_block_bytes = num_vector_registers == 32 ? 196608 : 16384;
 
 template <class Real>
 struct Tile {
