@@ -26,8 +26,7 @@ void drop(std::uint64_t seed, std::uint64_t stream, Index t, Index n, double p, 
 /// begin a multiple of 4.
 template <class Real>
 void draw_zoneout(std::uint64_t seed, std::uint64_t stream, Index t, Index n, Index begin, Index end, double p, Real* mask) {
-  kernels<Real>().training.dropout_mask(seed, stream, std::uint64_t(t * ((n + 3) / 4) + begin / 4), end - begin, p, mask + begin);
-  for (Index j = begin; j < end; ++j) mask[j] = mask[j] == Real(0) ? Real(1) : Real(0);
+  kernels<Real>().training.random_mask(seed, stream, std::uint64_t(t * ((n + 3) / 4) + begin / 4), end - begin, p, Real(1), Real(0), mask + begin);
 }
 
 }  // namespace eigenlstm

@@ -31,7 +31,7 @@ template <class Real>
 constexpr TrainingTable<Real> training_table() {
   return {mse<Real>,           mae<Real>,           huber<Real>,           bce<Real>,           quantile<Real>,
           poisson_nll<Real>,   gaussian_nll<Real>,  cross_entropy<Real>, ctc<Real>,   pack_transposed<Real>,
-          dropout_mask<Real>,  drop<Real>,          sum_of_squares<Real>, sgd<Real>,            adam<Real>,
+          random_mask<Real>,   drop<Real>,          sum_of_squares<Real>, sgd<Real>,            adam<Real>,
           rmsprop<Real>,       adagrad<Real>,       ema<Real>};
 }
 
