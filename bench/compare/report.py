@@ -22,7 +22,8 @@ python -m bench.compare {FILES}
 
 ELSEWHERE = """\
 [bench/RESULTS.md](bench/RESULTS.md) has every row of that run, other dtypes, ragged batches and variants among them, and says how to
-repeat it; [bench/compare](bench/compare/README.md) says how it is measured."""
+repeat it; [bench/compare](bench/compare/README.md) says how it is measured, [bench/TUNING.md](bench/TUNING.md) how
+it was got there and where the limits are."""
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 
@@ -156,7 +157,7 @@ def page(run: dict, targets: list[Target]) -> str:
         headline(run).replace("\n", "\n\n"),
         NOTE,
         "## Targets",
-        f"{met} of {len(table) - 1} met.",
+        f"{met} of {len(table) - 1} met. What stands in the way of the others: [TUNING.md](TUNING.md#limits).",
         markdown(table, text=(0, 5)),
         "## Repeat it",
         REPEAT,
