@@ -167,13 +167,6 @@ void zero_padding(const Rows& rows, Sequence<Real> dx, Index features) {
 }
 
 template <class Real>
-Buffer<Real> zeros(Index n) {
-  Buffer<Real> buffer(n);
-  std::fill_n(buffer.data(), n, Real(0));
-  return buffer;
-}
-
-template <class Real>
 void add(const Real* values, Index n, Real* sum) {
   for (Index j = 0; j < n; ++j) sum[j] += values[j];
 }

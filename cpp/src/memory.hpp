@@ -1,6 +1,7 @@
 // Aligned memory that is kept between calls: the page faults of fresh megabytes cost more than small layers do.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <new>
 #include <vector>
@@ -46,6 +47,13 @@ class Buffer {
   Block block_;
   std::ptrdiff_t size_ = 0;
 };
+
+template <class Real>
+Buffer<Real> zeros(std::ptrdiff_t n) {
+  Buffer<Real> buffer(n);
+  std::fill_n(buffer.data(), n, Real(0));
+  return buffer;
+}
 
 /// Scratch memory of one call: pieces are taken one after the other and all given back together. The thread's own
 /// arena() keeps its memory, so that a call allocates only when it needs more than any before it.

@@ -10,13 +10,6 @@ namespace eigenlstm {
 namespace {
 
 template <class Real>
-Buffer<Real> zeros(Index n) {
-  Buffer<Real> buffer(n);
-  std::fill_n(buffer.data(), n, Real(0));
-  return buffer;
-}
-
-template <class Real>
 Buffer<Real> copied(const Buffer<Real>& from) {
   Buffer<Real> copy(from.size());
   std::copy_n(from.data(), from.size(), copy.data());
