@@ -163,7 +163,8 @@ TEST_CASE_TEMPLATE("gemm: A in two pieces, and a row-major B", Real, float, doub
         for (Index split : {Index(0), Index(1), Index(5), Index(8), K})
           for (bool b_row_major : {false, true})
             for (auto start : {Args::zero, Args::bias, Args::chain, Args::add}) {
-              Problem<Real> pieces(rows, vectors, K, {16, seed % 3 == 0, split, b_row_major}, start, ++seed);
+              ++seed;
+              Problem<Real> pieces(rows, vectors, K, {16, seed % 3 == 0, split, b_row_major}, start, seed);
               check(pieces);
             }
 }
