@@ -27,7 +27,7 @@ struct Stream<Real>::Impl {
     Buffer<Real> c, z;
     Buffer<Real> m;      // with a projection
     Buffer<Real> y;      // h + x of a residual layer
-    StepArgs<Real> steps[2]{};      // all of a step but x, from each of the two rows
+    StepArgs<Real> steps[2]{};      // a step from each of the two, ready but for the values of x
     StepVariant<Real> variant{};
     AroundCell<Real> around{};
     Index h_begin() const { return ceil_div(p.I, p.L) * p.L; }

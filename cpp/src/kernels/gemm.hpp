@@ -3,7 +3,7 @@
 //
 // Each output is one chain of multiply-adds in the order of k (promise 1). Latency is hidden by many independent
 // outputs, MR rows x 4 vectors at once (one row: several panels), never by splitting a chain. Blocking K stores and
-// reloads accumulators, which rounds nothing.
+// reloads accumulators, which rounds nothing; but a product that is added to C adds each block's chain, in blocks that depend on K alone.
 //
 //              b: panel of 4 L columns
 //              [k][ L | L | L | L ]          AVX2:    3 x 4 accumulators + 3 broadcasts + 1 vector = 16 registers
@@ -19,7 +19,7 @@ namespace EIGENLSTM_ISA {
 
 constexpr int tile_rows = num_vector_registers == 32 ? 6 : 3;
 /// Panels that a single row takes at once, so that enough chains are in flight.
-constexpr int single_row_panels = num_vector_registers == 32 ? 3 : 3;
+constexpr int single_row_panels = 3;
 /// Bytes of a panel that stay in cache while all rows sweep over it: in L1, or (AVX-512, which needs a tile longer for its bytes) in L2.
 constexpr Index panel_block_bytes = num_vector_registers == 32 ? 196608 : 16384;
 
@@ -30,7 +30,8 @@ struct Tile {
   static constexpr Index L = lanes<Real>;
   static constexpr Index line = 64 / Index(sizeof(Real));  // values in a cache line
 
-  /// MR rows from `row` on x NV vectors over k0 <= k < k1, all accumulators in registers. Prefetches a cache line from `next` on at each k.
+  /// MR rows from `row` on x NV vectors over k0 <= k < k1, all accumulators in registers. At each k, but for a single row, it asks for
+  /// the cache line at `next`, which then moves on by `next_step`.
   template <int MR, int NV>
   static void run(const Args& g, Index row, const Real* b, Real* c, Index k0, Index k1, typename Args::Start start, const Real* next, Index next_step) {
     V acc[NV][MR];

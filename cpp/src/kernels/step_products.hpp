@@ -15,11 +15,12 @@ void step_products(const StepArgs<Real>& s, Cell cell) {
   const Real* weights = s.weights + (s.x != nullptr ? 1 : 1 + I) * width;
   Args product{s.rows, 0, I + H, {s.x, s.x_row}, {nullptr, s.weights_panel, width}, {nullptr, s.z_panel, width}, Args::bias, false,
                {s.h_prev, s.h_prev_row}, I};
-  if (s.x + I == s.h_prev && s.x_row == s.h_prev_row) product.split = I + H;  // rows [x | h] in one piece
   if (s.x == nullptr) {  // z has the rest
     product.a = product.a2;
     product.K = product.split = H;
     product.start = Args::chain;
+  } else if (s.x + I == s.h_prev && s.x_row == s.h_prev_row) {  // rows [x | h] in one piece
+    product.split = I + H;
   }
   const Index groups = s.rows == 1 ? (s.panels + single_row_panels - 1) / single_row_panels : s.panels;
   for (Index i = 0; i < groups; ++i) {

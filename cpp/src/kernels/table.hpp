@@ -38,7 +38,7 @@ struct GemmArgs {
     zero,   // C0 = 0
     bias,   // C0 = the row of B before its first one, for every r
     chain,  // C0 = C: goes on where an earlier call stopped, with the same bits as one call
-    add     // the sum starts at 0 and is added to C at the end
+    add     // the sum starts at 0 and is added to C at the end; of a long K, that of each block in turn
   };
   Index rows, vectors, K;
   Left a;
