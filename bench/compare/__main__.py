@@ -53,6 +53,8 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     if options.load:
         run = json.loads(options.load.read_text())
+        if "peak_by" not in run:
+            raise SystemExit(f"--load: {options.load} is of an older version: its rows have no peak")
     else:
         libraries = {OURS, *options.peers.split(",")} if options.peers is not None else None
         rounds, seconds = (1, 0.0) if options.quick else (options.rounds, options.seconds)

@@ -61,6 +61,12 @@ def gflops(record: dict, label: str = OURS) -> float | None:
     return record["flops"] / seconds / 1e9 if seconds and record["flops"] and record["measure"] == "seconds" else None
 
 
+def share_of_peak(record: dict, label: str = OURS) -> float | None:
+    """Of the FMA peak of as many cores as the row has threads, at the clock that the row's own rounds had."""
+    speed = gflops(record, label)
+    return speed / record["peak"] / record["threads"] if speed else None
+
+
 def geometric_mean(values: list[float]) -> float:
     return math.exp(sum(map(math.log, values)) / len(values))
 
@@ -103,8 +109,7 @@ def judge(run: dict, target: Target) -> Verdict | None:
 def of_the_peak(run: dict) -> Iterator[Verdict]:
     for group, share in (("inference", 0.88), ("training", 0.85)):
         record = row_of(run, group, "T100 B64 I256 H256")
-        if record and gflops(record):
-            found = gflops(record) / run["peak"]["float32"]
+        if record and (found := share_of_peak(record)):
             text = f"{group}, share of the FMA peak on one core"
             yield Verdict(text, f"≥ {share}", f"{found:.2f}", record["name"], None, found >= share)
 

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import time
 
+import numpy as np
 
-def fma_peak() -> dict[str, float | str]:
-    """GFLOP/s by dtype, and how it was found: eigenlstm's register-only FMA loop, or else NumPy's matrix products."""
-    try:
-        from eigenlstm import _core
-    except ImportError:
-        return {
-            "how": "NumPy matrix product, a lower bound",
-            "float32": product("float32"),
-            "float64": product("float64"),
-        }
-    return {"how": "FMA loop in registers", "float32": _core.fma_peak(4, 0.2), "float64": _core.fma_peak(8, 0.2)}
+try:
+    from eigenlstm import _core
+except ImportError:
+    _core = None
+
+BY = ("FMA loop in registers" if _core else "NumPy matrix product, a lower bound") + ", in the rounds of each row"
 
 
-def product(dtype: str, n: int = 768, seconds: float = 0.3) -> float:
-    """The best product of its time; the caller has set OMP_NUM_THREADS=1 and so on before NumPy was loaded."""
-    import numpy as np
+def fma_peak(dtype: str, seconds: float) -> float:
+    """GFLOP/s, the best of this time: eigenlstm's register-only FMA loop, or else NumPy's matrix products."""
+    return _core.fma_peak(np.dtype(dtype).itemsize, seconds) if _core else product(dtype, seconds)
 
+
+def product(dtype: str, seconds: float, n: int = 768) -> float:
+    """The best of one product or more; the caller has set OMP_NUM_THREADS=1 and so on before NumPy was loaded."""
     a, best, end = np.ones((n, n), dtype), float("inf"), time.perf_counter() + seconds
-    while time.perf_counter() < end:
+    while True:
         start = time.perf_counter()
         np.dot(a, a)
-        best = min(best, time.perf_counter() - start)
-    return 2 * n**3 / best / 1e9
+        now = time.perf_counter()
+        best = min(best, now - start)
+        if now >= end:
+            return 2 * n**3 / best / 1e9

@@ -48,18 +48,9 @@ def panel(axis, run: dict, group: str, threads: int) -> None:
             places = [i + beside for i in range(len(records))]
             known = [s or float("nan") for s in speeds]
             axis.plot(places, known, marker, color=colour, label=label, ms=8 if ours else 5, zorder=3 if ours else 2)
-    peak = run["peak"]["float32"] * threads
-    axis.axhline(peak, color="grey", lw=0.8, ls="--")
-    axis.annotate(
-        "FMA peak",
-        (0, peak),
-        xytext=(4, -2),
-        xycoords=("axes fraction", "data"),
-        textcoords="offset points",
-        va="top",
-        fontsize=7,
-        color="grey",
-    )
+    peaks = [(r["peak"] or float("nan")) * threads for r in records]
+    ends = [i - 0.5 for i in range(len(records))], [i + 0.5 for i in range(len(records))]
+    axis.hlines(peaks, *ends, color="grey", lw=0.8, ls="--", label="FMA peak")
     axis.set_xticks(
         range(len(records)),
         [r["work"].replace(" B", "\nB", 1).replace(" I", "\nI").replace(" H", "\nH") for r in records],

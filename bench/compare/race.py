@@ -17,6 +17,8 @@ from . import worker
 from .rows import OURS, Row
 from .work import largest_difference
 
+PEAK_SECONDS = 0.005  # a turn of the peak, some hundred loops
+
 
 class Absent(Exception):
     """The library is not installed or has no such thing."""
@@ -72,10 +74,11 @@ class Race:
         self.versions: dict[str, str] = {}
 
     def __enter__(self):
+        self.peak = Process("eigenlstm", 1)  # measures the FMA peak, with eigenlstm or without it
         return self
 
     def __exit__(self, *_):
-        for process in self.processes.values():
+        for process in (self.peak, *self.processes.values()):
             if process:
                 process.end()
 
@@ -104,7 +107,7 @@ class Race:
         return self.processes[at]
 
     def run(self, row: Row) -> dict:
-        """The row's record: its name, sizes and {label: result}."""
+        """The row's record: its name, sizes, {label: result} and the FMA peak of one core meanwhile, if it has flops."""
         record = {
             "name": row.name,
             "group": row.group,
@@ -115,8 +118,8 @@ class Race:
             "measure": row.measure,
         }
         if row.measure != "seconds":
-            return record | {"results": self.bytes_of(row)}
-        return record | {"results": self.times(row)}
+            return record | {"peak": None, "results": self.bytes_of(row)}
+        return record | self.times(row)
 
     def bytes_of(self, row: Row) -> dict:
         request, results = {"bytes": "memory", "tape": "tape"}[row.measure], {}
@@ -153,10 +156,10 @@ class Race:
             entries.append(Entry(label, process, result))
         if row.same:
             self.check(row, answers, results)
-        self.rounds_of([entry for entry in entries if "error" not in entry.result])
+        peak = self.rounds_of(row, [entry for entry in entries if "error" not in entry.result])
         for process in {entry.process for entry in entries}:
             process.ask("drop")
-        return results
+        return {"peak": peak, "results": results}
 
     def check(self, row: Row, answers: dict, results: dict) -> None:
         """Every answer against the first that is not ours; a wrong one is not timed."""
@@ -169,15 +172,22 @@ class Race:
             if not difference <= row.work.tolerance:
                 results[label]["error"] = f"differs from {judge} by {difference:.1e} of the largest value in {where}"
 
-    def rounds_of(self, entries: list[Entry]) -> None:
-        """Round robin, each round beginning with another contestant; the slow ones leave when their time is up."""
+    def rounds_of(self, row: Row, entries: list[Entry]) -> float | None:
+        """Round robin, each round beginning with another contestant; the slow ones leave when their time is up.
+
+        Returns the median of the FMA peak of one core, which has a turn in each round, in GFLOP/s.
+        """
+        peaks = []
         turns = {entry.label: [] for entry in entries}
         spent = dict.fromkeys(turns, 0.0)
         least = 1 if self.quick else 5
         for i in range(self.rounds):
-            for entry in entries[i % len(entries) :] + entries[: i % len(entries)] if entries else []:
-                if i >= least and spent[entry.label] >= self.seconds:
-                    continue
+            left = [entry for entry in entries if i < least or spent[entry.label] < self.seconds]
+            if not left:
+                break
+            if row.work.flops:
+                peaks.append(self.peak.ask("fma_peak", row.work.dtype, 0.0 if self.quick else PEAK_SECONDS))
+            for entry in left[i % len(left) :] + left[: i % len(left)]:
                 turn = entry.process.ask("turn", entry.label, 0.0 if self.quick else self.seconds / self.rounds)
                 turns[entry.label].append(turn)
                 spent[entry.label] += turn["wall"]
@@ -192,14 +202,7 @@ class Race:
                 cores=statistics.median(turn["cpu"] / turn["wall"] for turn in turns[entry.label]),
                 lost=lost(turns[entry.label]),
             )
-
-    def peak(self) -> dict:
-        """Measured in a process of its own, by eigenlstm or without it."""
-        process = Process("eigenlstm", 1)
-        try:
-            return process.ask("fma_peak")
-        finally:
-            process.end()
+        return statistics.median(peaks) if peaks else None
 
 
 def lost(turns: list[dict]) -> float | None:
@@ -236,19 +239,16 @@ def compare(rows: list[Row], libraries: set[str] | None, seconds: float, rounds:
     """Runs the rows; say(record) is called after each. Returns what the JSON file holds."""
     started = time.perf_counter()
     with Race(libraries, seconds, rounds, quick, lambda line: print(line, file=sys.stderr)) as race:
-        peaks = [race.peak()]
         records = []
         for row in rows:
             record = race.run(row)
             if record["results"]:
                 records.append(record)
-                say(record, None if quick else peaks[0])
-        peaks.append(race.peak())
-        peak = {key: value if isinstance(value, str) else max(value, peaks[1][key]) for key, value in peaks[0].items()}
+                say(record, quick)
         return {
             "machine": machine(),
             "versions": race.versions,
-            "peak": peak,
+            "peak_by": race.peak.ask("peak_by"),
             "quick": quick,
             "minutes": (time.perf_counter() - started) / 60,
             "rows": records,

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from .judge import best_peer, errors, geometric_mean, gflops, is_peer, own_rival, ratio, ratios, value, verdicts
+from .judge import (
+    best_peer,
+    errors,
+    geometric_mean,
+    gflops,
+    is_peer,
+    own_rival,
+    ratio,
+    ratios,
+    share_of_peak,
+    value,
+    verdicts,
+)
 from .rows import Target
 
 FILES = "--json bench/results.json --page bench/RESULTS.md --plot bench/results.svg --readme README.md"
@@ -44,16 +56,16 @@ def times(x: float | None) -> str:
     return "" if x is None else f"{x:.2f}"
 
 
-def progress(record: dict, peak: dict | None) -> str:
-    """One line as the run goes; without the peak, of a run whose times mean nothing."""
+def progress(record: dict, quick: bool) -> str:
+    """One line as the run goes; the times of a quick one mean nothing."""
     parts = [f"{label} {amount(record, label)}" for label in record["results"]]
-    if peak is None:
+    if quick:
         return f"{record['name']}: " + ", ".join(
             f"{label} {'failed' if 'error' in r else 'ran'}" for label, r in record["results"].items()
         )
     speed = gflops(record)
     if speed:
-        parts.append(f"{speed:.1f} GFLOP/s, {100 * speed / peak[record['dtype']] / record['threads']:.0f}% of peak")
+        parts.append(f"{speed:.1f} GFLOP/s, {100 * share_of_peak(record):.0f}% of peak")
     rival = best_peer(record)[0] if best_peer(record) else own_rival(record)
     if rival and ratio(record, rival):
         parts.append(f"{ratio(record, rival):.2f} x {rival}")
@@ -61,16 +73,27 @@ def progress(record: dict, peak: dict | None) -> str:
 
 
 def headline(run: dict) -> str:
-    peak, machine = run["peak"], run["machine"]
+    machine = run["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
     lines = [
         f"{machine['processor']}, {machine['cores']} cores, {machine['system']}; {machine['date']}",
         f"Python {machine['Python']}, {versions}",
-        f"Peak of one core: {peak['float32']:.1f} GFLOP/s in float32, {peak['float64']:.1f} in float64 ({peak['how']})",
     ]
     if not run["quick"]:
-        lines.append(quietness(run))
+        lines += [peaks(run), quietness(run)]
     return "\n".join(lines)
+
+
+def peaks(run: dict) -> str:
+    """The range over the rows: how far the clock went in the run."""
+    found = {}
+    for record in run["rows"]:
+        if record["peak"]:
+            found.setdefault(record["dtype"], []).append(record["peak"])
+    if not found:
+        return "The peak of a core was not measured: no row counts flops."
+    ranges = [f"{min(each):.0f} to {max(each):.0f} in {dtype}" for dtype, each in sorted(found.items())]
+    return f"Peak of one core in GFLOP/s: {', '.join(ranges)} ({run['peak_by']})"
 
 
 def quietness(run: dict) -> str:
@@ -125,7 +148,7 @@ def sections(run: dict) -> dict[str, list[dict]]:
     return found
 
 
-def section_table(run: dict, records: list[dict]) -> str:
+def section_table(records: list[dict]) -> str:
     """A line a row: every contestant's median, then our GFLOP/s, share of peak and ratios."""
     labels = list(dict.fromkeys(label for record in records for label in record["results"]))
     fast, rival = any(gflops(record) for record in records), own_rival(records[0])
@@ -136,8 +159,7 @@ def section_table(run: dict, records: list[dict]) -> str:
         cells += [amount(record, label) for label in labels]
         if fast:
             speed = gflops(record)
-            share = speed and speed / run["peak"][record["dtype"]] / record["threads"]
-            cells += [f"{speed:.1f}", f"{100 * share:.0f}%"] if speed else ["", ""]
+            cells += [f"{speed:.1f}", f"{100 * share_of_peak(record):.0f}%"] if speed else ["", ""]
         if rival:
             cells.append(times(ratio(record, rival)))
         else:
@@ -166,7 +188,7 @@ def page(run: dict, targets: list[Target]) -> str:
     if failed:
         parts += ["## Failed", "Not timed, and in no ratio:", "\n".join(f"- {line}" for line in failed)]
     for title, records in sections(run).items():
-        parts += [f"## {title}", section_table(run, records)]
+        parts += [f"## {title}", section_table(records)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -64,9 +64,11 @@ class Desk:
     def setup(self) -> dict[str, str]:
         return importlib.import_module(f".peers.{self.library}", __package__).setup(self.threads)
 
-    def fma_peak(self) -> dict[str, float]:
-        """GFLOP/s of one core by dtype, and how it was found."""
-        return importlib.import_module(".peak", __package__).fma_peak()
+    def fma_peak(self, dtype: str, seconds: float) -> float:
+        return importlib.import_module(".peak", __package__).fma_peak(dtype, seconds)
+
+    def peak_by(self) -> str:
+        return importlib.import_module(".peak", __package__).BY
 
     def prepare(self, label: str, build: str, work, options: dict, quick: bool) -> dict:
         """Builds the work, picks the fastest of the library's settings, and returns its answer."""

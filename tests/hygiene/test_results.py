@@ -24,13 +24,13 @@ def compare(monkeypatch):
 def record(group, work="T100 B32 I8 H8", threads=1, measure="seconds", **results):
     results = {label.replace("_", " "): result if isinstance(result, dict) else {"seconds": result} for label, result in results.items()}
     return {"name": f"{group}: {work}", "group": group, "work": work, "threads": threads, "flops": 1e9, "dtype": "float32",
-            "measure": measure, "results": results}
+            "measure": measure, "peak": 100.0 if measure == "seconds" else None, "results": results}
 
 
 def run_of(*records):
     return {"rows": list(records), "quick": False, "minutes": 1.0, "versions": {"eigenlstm": "1", "PyTorch": "2"},
             "machine": {"processor": "P", "cores": "2", "system": "S", "Python": "3", "date": "2026-01-02 03:04 UTC"},
-            "peak": {"float32": 100.0, "float64": 50.0, "how": "h"}}
+            "peak_by": "h"}
 
 
 def test_a_target_is_met_by_its_worst_row_and_its_mean(compare):
@@ -63,6 +63,55 @@ def test_two_threads_are_held_against_one(compare):
     run = run_of(record("training", eigenlstm=2.0), record("training", threads=2, eigenlstm=1.0))
     wide, every = judge.verdicts(run, [])
     assert wide.met and wide.worst == every.worst == "2.00"
+
+
+def test_a_share_of_the_peak_is_of_the_row_s_own(compare):
+    judge, report, _ = compare
+    work = "T100 B64 I256 H256"  # 1 GFLOP each
+    one = record("inference", work, eigenlstm=0.01) | {"peak": 112.0}
+    two = record("inference", work, threads=2, eigenlstm=0.01) | {"peak": 125.0}
+    slow = record("training", work, eigenlstm=0.02) | {"peak": 62.5}
+    double = record("float64", eigenlstm=0.04) | {"peak": 50.0, "dtype": "float64"}
+    run = run_of(one, two, slow, double, record("tape", measure="tape", eigenlstm={"tape": 2**20}))
+    assert [judge.share_of_peak(row) for row in run["rows"]] == [pytest.approx(100 / 112), 0.4, 0.8, 0.5, None]
+    shares = {v.text: (v.worst, v.met) for v in judge.verdicts(run, []) if "share" in v.text}
+    assert shares == {"inference, share of the FMA peak on one core": ("0.89", True), "training, share of the FMA peak on one core": ("0.80", False)}
+    text = report.page(run, [])
+    for line in (f"| {work} | 1 | 10.000 ms | 100.0 | 89% |", f"| {work} | 2 | 10.000 ms | 100.0 | 40% |", f"| {work} | 1 | 20.000 ms | 50.0 | 80% |",
+                 "| T100 B32 I8 H8 | 1 | 40.000 ms | 25.0 | 50% |", "Peak of one core in GFLOP/s: 62 to 125 in float32, 50 to 50 in float64 (h)"):
+        assert line in text, line
+    assert "100.0 GFLOP/s, 40% of peak" in report.progress(two, quick=False)
+
+
+def test_the_peak_has_a_turn_in_every_round(compare):
+    from types import SimpleNamespace
+
+    from bench.compare.race import Entry, Race
+
+    asked = []
+
+    class Library:
+        def ask(self, request, label, seconds):
+            asked.append(label)
+            return {"samples": [1.0], "wall": 1.0, "cpu": 1.0, "waited": 0.0, "machine": 1.0}
+
+    class Peak:
+        found = iter([90.0, 110.0, 100.0, 80.0, 95.0, 1.0])
+
+        def ask(self, request, dtype, seconds):
+            asked.append((request, dtype))
+            return next(self.found)
+
+    def row(flops):
+        return SimpleNamespace(work=SimpleNamespace(flops=flops, dtype="float64"))
+
+    race = Race(None, seconds=3.0, rounds=7, quick=False)
+    race.peak = Peak()
+    entries = [Entry(label, Library(), {}) for label in ("a", "b")]
+    assert race.rounds_of(row(1e9), entries) == 95.0
+    peak = ("fma_peak", "float64")
+    assert asked == [peak, "a", "b", peak, "b", "a"] * 2 + [peak, "a", "b"], "five rounds, then all had their time"
+    assert race.rounds_of(row(0), entries) is None and asked.count(peak) == 5
 
 
 def test_what_failed_is_in_no_ratio_and_on_the_page(compare):
