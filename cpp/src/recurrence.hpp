@@ -1,6 +1,8 @@
 // The backward pass of one direction through the steps of a chunk: dz, and what flows to the step before.
 #pragma once
 
+#include <array>
+
 #include "backward.hpp"
 #include "schedule.hpp"
 
@@ -87,13 +89,18 @@ struct StepRows {
   Index row;
 };
 
+/// Whether dy is as the cell's kernel reads it.
+template <class Real>
+bool dy_in_place(const DirectionBackward<Real>& d, const Recurrent<Real>& w) {
+  return d.plain() && w.carry == nullptr && d.dy && d.dy.stride() == 1 && d.merge == Merge::concat && d.p.H == d.p.units && !d.rows.ragged();
+}
+
 /// dy of the rows and units of `a` at step s: where it is, if that is as the cell's kernel reads it, or staged.
 template <class Real>
 StepRows<Real> dy_of_step(const DirectionBackward<Real>& d, const Assignment& a, Index s, Index row_end, const Recurrent<Real>& w) {
   const Padded<Real>& p = d.p;
   const Index unit = a.panel_begin * p.L;
-  if (d.plain() && w.carry == nullptr && d.dy && d.dy.stride() == 1 && d.merge == Merge::concat && p.H == p.units && !d.rows.ragged())
-    return {d.dy.at(d.rows, a.row_begin, d.rows.time(s, a.row_begin, d.reverse)) + d.dy_column + unit, d.dy.row_distance()};
+  if (dy_in_place(d, w)) return {d.dy.at(d.rows, a.row_begin, d.rows.time(s, a.row_begin, d.reverse)) + d.dy_column + unit, d.dy.row_distance()};
   stage_dy(d, a, s, row_end, w.dy);
   return {w.dy + a.row_begin * p.h_row + unit, p.h_row};
 }
@@ -182,6 +189,20 @@ void step_back(const DirectionBackward<Real>& d, const Assignment& a, Index s, I
   table.step_backward_variant(step);
 }
 
+/// What the cell of step s reads of n rows.
+template <class Real>
+std::array<Soon<Real>, 3> read_by_step(const DirectionBackward<Real>& d, const Assignment& a, Index s, Index n, const Recurrent<Real>& w,
+                                       const GateValues<Real>& values) {
+  const Padded<Real>& p = d.p;
+  const Index line = 64 / Index(sizeof(Real)), panels = a.panel_end - a.panel_begin, lines = panels * p.L / line;
+  const Soon<Real> gates{values.gates + values.offset(a.panel_begin, d.rows.offset(s) + a.row_begin, p.L), panels, n * 4 * p.L / line,
+                         values.panel_stride(p.L)};
+  const Soon<Real> c{d.c_before(s) + a.row_begin * p.row + a.panel_begin * p.L, n, lines, p.row};
+  if (!dy_in_place(d, w)) return {gates, c, Soon<Real>{}};
+  const StepRows<Real> dy = dy_of_step(d, a, s, a.row_begin + n, w);
+  return {gates, c, Soon<Real>{dy.data, n, lines, dy.row}};
+}
+
 /// From the last step of the chunk to its first: dz, and dh for the step before.
 template <class Real>
 void recurrence(const DirectionBackward<Real>& d, const Assignment& a, const Recurrent<Real>& w, const Chunk& chunk, const GateValues<Real>& values,
@@ -202,9 +223,16 @@ void recurrence(const DirectionBackward<Real>& d, const Assignment& a, const Rec
     if (n > 0) {
       // dh = dz R, for this member's units. Its wide panels are whole: by_units splits at multiples of 4 panels.
       const Index start = a.row_begin * p.h_row + u0;
-      kernels<Real>().gemm({n, (u1 - u0) / p.L, p.gates(), {out.dz + (d.rows.offset(s) + a.row_begin - chunk.first_row) * width, width, 1, dz_panel, width},
-                            {d.weights.backward_h.data() + u0 / width * p.wide_panel(), p.wide_panel(), width}, {w.dh + start, width, p.h_row},
-                            GemmArgs<Real>::zero, n <= kernels<Real>().tile_rows && s % 2 == 1});
+      GemmArgs<Real> product{n, (u1 - u0) / p.L, p.gates(), {out.dz + (d.rows.offset(s) + a.row_begin - chunk.first_row) * width, width, 1, dz_panel, width},
+                             {d.weights.backward_h.data() + u0 / width * p.wide_panel(), p.wide_panel(), width}, {w.dh + start, width, p.h_row},
+                             GemmArgs<Real>::zero, n <= kernels<Real>().tile_rows && s % 2 == 1};
+      std::array<Soon<Real>, 3> soon;
+      if (s > chunk.s0) {
+        soon = read_by_step(d, a, s - 1, n, w, values);
+        product.soon = soon.data();
+        product.num_soon = Index(soon.size());
+      }
+      kernels<Real>().gemm(product);
       if (d.recurrent != nullptr)
         multiply_rows(n, u1 - u0, w.dh + start, p.h_row, d.recurrent + start, p.h_row, w.dh + start, p.h_row);
       for (Index r = 0; w.carry != nullptr && r < n; ++r)

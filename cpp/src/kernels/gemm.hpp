@@ -24,16 +24,28 @@ constexpr int single_row_panels = 3;
 constexpr Index panel_block_bytes = num_vector_registers == 32 ? 196608 : 16384;
 
 template <class Real>
+constexpr Index cache_line = 64 / Index(sizeof(Real));
+
+/// The cache lines that a tile asks for, one at each k, `step` apart: `left` of them, then a `jump`, then `lines` and a jump again.
+template <class Real>
+struct Ask {
+  const Real* at;
+  Index step = cache_line<Real>, lines = std::numeric_limits<Index>::max(), jump = 0, left = lines;
+};
+
+/// Of the sums that a tile adds to, a line for every 16 k. All at once they would take most of the misses that a core may have under way
+/// (some twenty), and B would wait.
+constexpr Index sums_every = 32, sums_at_once = 2;
+
+template <class Real>
 struct Tile {
   using Args = GemmArgs<Real>;
   using V = Vec<Real>;
   static constexpr Index L = lanes<Real>;
-  static constexpr Index line = 64 / Index(sizeof(Real));  // values in a cache line
 
-  /// MR rows from `row` on x NV vectors over k0 <= k < k1, all accumulators in registers. At each k, but for a single row, it asks for
-  /// the cache line at `next`, which then moves on by `next_step`.
+  /// MR rows from `row` on x NV vectors over k0 <= k < k1, all accumulators in registers. A single row asks for nothing.
   template <int MR, int NV>
-  static void run(const Args& g, Index row, const Real* b, Real* c, Index k0, Index k1, typename Args::Start start, const Real* next, Index next_step) {
+  static void run(const Args& g, Index row, const Real* b, Real* c, Index k0, Index k1, typename Args::Start start, Ask<Real> ask) {
     V acc[NV][MR];
     const Index b_panel = g.b.panel, b_row = g.b.row, c_panel = g.c.panel, c_row = g.c.row;
     c += row * c_row;
@@ -47,16 +59,25 @@ struct Tile {
       });
     }
     b += k0 * b_row;
+    [[maybe_unused]] int sums_asked = 0;
     for (Index k = k0; k < k1;) {
       const bool second = k >= g.split;
       const typename Args::Left& a = second ? g.a2 : g.a;
       const Index from = second ? k - g.split : k, end = !second && g.split < k1 ? g.split : k1;
       const Index block = from < a.inner ? 0 : from / a.inner, inner = from - block * a.inner;
-      const Index n = end - k < a.inner - inner ? end - k : a.inner - inner, a_row = a.row, k_step = a.k_step;
+      const Index a_row = a.row, k_step = a.k_step;
+      Index n = end - k < a.inner - inner ? end - k : a.inner - inner;
+      if constexpr (MR > 1) {
+        n = n < ask.left ? n : ask.left;
+        if (start == Args::add) {
+          n = n < sums_every ? n : sums_every;
+          for (Index i = 0; i < sums_at_once && sums_asked < MR * NV; ++i, ++sums_asked) prefetch(c_at(sums_asked % NV, sums_asked / NV));
+        }
+      }
       const Real* ak = a.data + row * a_row + block * a.block + inner * k_step;
       k += n;
-      for (Index i = 0; i < n; ++i, ak += k_step, b += b_row, next += next_step) {
-        if constexpr (MR > 1) prefetch(next);
+      for (Index i = 0; i < n; ++i, ak += k_step, b += b_row) {
+        if constexpr (MR > 1) prefetch(ask.at), ask.at += ask.step;
         V left[MR];
         unroll<MR>([&](auto r) [[gnu::always_inline]] { left[r] = splat(ak[r * a_row]); });
         unroll<NV>([&](auto v) [[gnu::always_inline]] {
@@ -64,6 +85,12 @@ struct Tile {
           pin(w);  // gcc would fold this load into each of the MR multiply-adds
           unroll<MR>([&](auto r) [[gnu::always_inline]] { acc[v][r] = madd(left[r], w, acc[v][r]); });
         });
+      }
+      if constexpr (MR > 1) {
+        if ((ask.left -= n) == 0) {
+          ask.at += ask.jump;
+          ask.left = ask.lines;
+        }
       }
     }
     if (start == Args::add) {
@@ -74,7 +101,7 @@ struct Tile {
     unroll<NV>([&](auto v) [[gnu::always_inline]] { unroll<MR>([&](auto r) [[gnu::always_inline]] { store(c_at(v, r), acc[v][r]); }); });
   }
 
-  using Function = void (*)(const Args&, Index, const Real*, Real*, Index, Index, typename Args::Start, const Real*, Index);
+  using Function = void (*)(const Args&, Index, const Real*, Real*, Index, Index, typename Args::Start, Ask<Real>);
   template <int MR>
   static Function with_vectors(Index vectors) {
     static constexpr Function by_vectors[] = {run<MR, 1>, run<MR, 2>, run<MR, 3>, run<MR, 4>};
@@ -115,18 +142,33 @@ void gemm_single_row(const GemmArgs<Real>& g, Index panels) {
     const Part p = part_of(panels, groups, g.backwards ? groups - 1 - i : i);
     const Real* b = g.b.data + p.begin * g.b.panel;
     Real* c = g.c.data + p.begin * g.c.panel;
-    if (p.size == 3) Tile<Real>::template run<1, 12>(g, 0, b, c, 0, g.K, g.start, b, Tile<Real>::line);
-    else if (p.size == 2) Tile<Real>::template run<1, 8>(g, 0, b, c, 0, g.K, g.start, b, Tile<Real>::line);
-    else Tile<Real>::template run<1, 4>(g, 0, b, c, 0, g.K, g.start, b, Tile<Real>::line);
+    if (p.size == 3) Tile<Real>::template run<1, 12>(g, 0, b, c, 0, g.K, g.start, {b});
+    else if (p.size == 2) Tile<Real>::template run<1, 8>(g, 0, b, c, 0, g.K, g.start, {b});
+    else Tile<Real>::template run<1, 4>(g, 0, b, c, 0, g.K, g.start, {b});
   }
+}
+
+/// What a group of rows asks for that has K lines to spare: those of g.soon in turn, then `otherwise`.
+template <class Real>
+Ask<Real> ask_soon(const GemmArgs<Real>& g, Index spare_group, Index k0, const Real* otherwise) {
+  constexpr Index line = cache_line<Real>;
+  for (const Soon<Real>* soon = g.soon; soon != g.soon + g.num_soon; ++soon) {
+    const Index groups = (soon->rows * soon->lines + g.K - 1) / g.K;
+    if (spare_group < groups) {
+      const Index first = spare_group * g.K + k0, row = first / soon->lines, in_row = first % soon->lines;
+      return {soon->data + row * soon->row + in_row * line, line, soon->lines, soon->row - soon->lines * line, soon->lines - in_row};
+    }
+    spare_group -= groups;
+  }
+  return {otherwise};
 }
 
 /// All rows over one panel of 1 to 4 vectors.
 template <class Real>
 void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_block) {
   using Args = GemmArgs<Real>;
-  constexpr Index L = lanes<Real>, line = Tile<Real>::line;
-  const Index groups = (g.rows + tile_rows - 1) / tile_rows;
+  constexpr Index lines = 4 * lanes<Real> / cache_line<Real>;
+  const Index groups = (g.rows + tile_rows - 1) / tile_rows, spare = groups - lines;
   const Real* b = g.b.data + panel * g.b.panel;
   Real* c = g.c.data + panel * g.c.panel;
   Index k0 = 0;
@@ -135,11 +177,12 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
     const auto start = k0 > 0 && g.start != Args::add ? Args::chain : g.start;
     for (Index i = 0; i < groups; ++i) {
       const Part r = part_of(g.rows, groups, i);
-      // What to ask for at each k. Packed: the first groups of rows, a line each, what follows this block in memory: the next block or panel.
-      // Else B is soon in cache, and A by columns is what comes from afar.
-      const bool packed = g.b.row == 4 * L;
-      const Real* next = packed ? b + (i * line < 4 * L ? k1 * 4 * L + i * (k1 - k0) * line : 0) : g.a.data + r.begin * g.a.row + (k0 + 16) * g.a.k_step;
-      Tile<Real>::pick(r.size, vectors)(g, r.begin, b, c, k0, k1, start, next, packed ? line : g.a.k_step);
+      // A by columns comes from afar, B is soon in cache. Else the first groups ask for what follows this block in memory, the next block or
+      // panel, a line each.
+      const Ask<Real> ask = g.a.k_step != 1 ? Ask<Real>{g.a.data + r.begin * g.a.row + (k0 + 16) * g.a.k_step, g.a.k_step}
+                            : i < lines     ? Ask<Real>{b + k1 * g.b.row + i * (k1 - k0) * cache_line<Real>}
+                                            : ask_soon(g, panel * spare + i - lines, k0, b);
+      Tile<Real>::pick(r.size, vectors)(g, r.begin, b, c, k0, k1, start, ask);
     }
     k0 = k1;
   } while (k0 < g.K);

@@ -28,6 +28,10 @@ void step_products(const StepArgs<Real>& s, Cell cell) {
     product.vectors = 4 * n;
     product.b.data = weights + p * s.weights_panel;
     product.c.data = s.z + p * s.z_panel;
+    const Soon<Real> gates{  // stores that miss would hold the cell up
+        s.gates + p * s.gates_panel, 1, s.rows * width / cache_line<Real>, 0};
+    product.soon = &gates;
+    product.num_soon = s.gates != nullptr && s.rows > 1;
     gemm(product);
     for (Index q = p; q < p + n; ++q) cell(q);
   }

@@ -13,6 +13,13 @@ namespace eigenlstm {
 
 using Index = std::ptrdiff_t;
 
+/// Memory that will be read or written soon: rows of `lines` cache lines, `row` apart.
+template <class Real>
+struct Soon {
+  const Real* data;
+  Index rows, lines, row;
+};
+
 /// C[r][n] = C0[r][n] + sum over k of A(r, k) * B[k][n], one multiply-add chain per output, k ascending.
 ///
 /// Columns n are counted in vectors of L, and come in panels of 4 L; the last panel may hold fewer.
@@ -49,6 +56,9 @@ struct GemmArgs {
   // From k = split on, A(r, k) = a2(r, k - split): two matrices side by side.
   Left a2{};
   Index split = std::numeric_limits<Index>::max();
+  // What the caller turns to next (K > 0). Where rows are many, the product has cache lines to ask for to spare, and these are they.
+  const Soon<Real>* soon = nullptr;
+  Index num_soon = 0;
 };
 
 /// One time step of one direction for `rows` rows and the panels [0, panels) of L units each:
