@@ -15,16 +15,34 @@ namespace {
 /// Rows of dx that are made at once.
 constexpr Index dx_rows = 48;
 
-/// dx = dz W of the chunk's rows [begin, end), some at a time through `staged`.
+/// Whether dz W is dx, and can be written to its place: by whole vectors, for enough rows of a step at once.
+template <class Real>
+bool dx_in_place(const DirectionBackward<Real>& d) {
+  return d.dx.stride() == 1 && d.dx.features == d.p.I && d.p.I % d.p.L == 0 && !d.rows.ragged() && 2 * d.rows.batch_size() >= dx_rows &&
+         d.dx_adds_from >= d.rows.time_steps() && !d.residual && !d.input.drops();
+}
+
+/// dx = dz W of the chunk's rows [begin, end).
 template <class Real>
 void input_gradient(const DirectionBackward<Real>& d, Range range, const Real* dz, const Chunk& chunk, Real* staged) {
   const Padded<Real>& p = d.p;
   const Index width = 4 * p.L, vectors = ceil_div(p.I, p.L), stride = d.dx.stride(), features = d.dx.features;
-  Index s = chunk.s0;
-  for (Index row = range.begin; row < range.end; row += dx_rows) {
-    const Index n = std::min(dx_rows, range.end - row);
+  const auto multiply = [&](Index row, Index n, Real* out, Index out_row) {
     kernels<Real>().gemm({n, vectors, p.gates(), {dz + row * width, width, 1, chunk.rows * width, width},
-                          {d.weights.backward_x.data(), p.wide_panel(), width}, {staged, width, vectors * p.L}, GemmArgs<Real>::zero});
+                          {d.weights.backward_x.data(), p.wide_panel(), width}, {out, width, out_row}, GemmArgs<Real>::zero});
+  };
+  const bool in_place = dx_in_place(d);
+  Index s = chunk.s0;
+  for (Index row = range.begin, n; row < range.end; row += n) {
+    while (d.rows.offset(s + 1) - chunk.first_row <= row) ++s;
+    if (in_place) {
+      n = std::min(range.end, d.rows.offset(s + 1) - chunk.first_row) - row;
+      const Index position = chunk.first_row + row - d.rows.offset(s);
+      multiply(row, n, d.dx.at(d.rows, position, d.rows.time(s, position, d.reverse)), d.dx.row_distance());
+      continue;
+    }
+    n = std::min(dx_rows, range.end - row);
+    multiply(row, n, staged, vectors * p.L);
     for (Index j = 0; j < n; ++j) {
       while (d.rows.offset(s + 1) - chunk.first_row <= row + j) ++s;
       const Index position = chunk.first_row + row + j - d.rows.offset(s);

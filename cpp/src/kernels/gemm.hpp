@@ -26,11 +26,13 @@ constexpr Index panel_block_bytes = num_vector_registers == 32 ? 196608 : 16384;
 template <class Real>
 constexpr Index cache_line = 64 / Index(sizeof(Real));
 
-/// The cache lines that a tile asks for, one at each k, `step` apart: `left` of them, then a `jump`, then `lines` and a jump again.
+/// The cache lines that a tile asks for, one at each k: from `next` on, `step` apart; or where there is a `soon`, its lines from `line` on.
 template <class Real>
 struct Ask {
-  const Real* at;
-  Index step = cache_line<Real>, lines = std::numeric_limits<Index>::max(), jump = 0, left = lines;
+  const Real* next;
+  Index step = cache_line<Real>;
+  const Soon<Real>* soon = nullptr;
+  Index line = 0;
 };
 
 /// Of the sums that a tile adds to, a line for every 16 k. All at once they would take most of the misses that a core may have under way
@@ -45,8 +47,10 @@ struct Tile {
 
   /// MR rows from `row` on x NV vectors over k0 <= k < k1, all accumulators in registers. A single row asks for nothing.
   template <int MR, int NV>
-  static void run(const Args& g, Index row, const Real* b, Real* c, Index k0, Index k1, typename Args::Start start, Ask<Real> ask) {
+  static void run(const Args& g, Index row, const Real* b, Real* c, Index k0, Index k1, typename Args::Start start,
+                  const Ask<Real>& ask) {
     V acc[NV][MR];
+    [[maybe_unused]] const Index step = ask.step;
     const Index b_panel = g.b.panel, b_row = g.b.row, c_panel = g.c.panel, c_row = g.c.row;
     c += row * c_row;
     const auto c_at = [=](int v, int r) [[gnu::always_inline]] { return c + (v / 4) * c_panel + r * c_row + (v % 4) * L; };
@@ -59,7 +63,8 @@ struct Tile {
       });
     }
     b += k0 * b_row;
-    [[maybe_unused]] int sums_asked = 0;
+    [[maybe_unused]] const Real* next = ask.next;
+    [[maybe_unused]] Index soon_line = ask.line, sums_asked = 0;
     for (Index k = k0; k < k1;) {
       const bool second = k >= g.split;
       const typename Args::Left& a = second ? g.a2 : g.a;
@@ -68,16 +73,22 @@ struct Tile {
       const Index a_row = a.row, k_step = a.k_step;
       Index n = end - k < a.inner - inner ? end - k : a.inner - inner;
       if constexpr (MR > 1) {
-        n = n < ask.left ? n : ask.left;
+        if (ask.soon != nullptr) {
+          const Soon<Real>& soon = *ask.soon;
+          const Index in_row = soon_line % soon.lines;
+          next = soon.data + soon_line / soon.lines * soon.row + in_row * cache_line<Real>;
+          n = n < soon.lines - in_row ? n : soon.lines - in_row;
+          soon_line += n;
+        }
         if (start == Args::add) {
           n = n < sums_every ? n : sums_every;
-          for (Index i = 0; i < sums_at_once && sums_asked < MR * NV; ++i, ++sums_asked) prefetch(c_at(sums_asked % NV, sums_asked / NV));
+          for (Index i = 0; i < sums_at_once && sums_asked < MR * NV; ++i, ++sums_asked) prefetch(c_at(int(sums_asked % NV), int(sums_asked / NV)));
         }
       }
       const Real* ak = a.data + row * a_row + block * a.block + inner * k_step;
       k += n;
       for (Index i = 0; i < n; ++i, ak += k_step, b += b_row) {
-        if constexpr (MR > 1) prefetch(ask.at), ask.at += ask.step;
+        if constexpr (MR > 1) prefetch(next), next += step;
         V left[MR];
         unroll<MR>([&](auto r) [[gnu::always_inline]] { left[r] = splat(ak[r * a_row]); });
         unroll<NV>([&](auto v) [[gnu::always_inline]] {
@@ -85,12 +96,6 @@ struct Tile {
           pin(w);  // gcc would fold this load into each of the MR multiply-adds
           unroll<MR>([&](auto r) [[gnu::always_inline]] { acc[v][r] = madd(left[r], w, acc[v][r]); });
         });
-      }
-      if constexpr (MR > 1) {
-        if ((ask.left -= n) == 0) {
-          ask.at += ask.jump;
-          ask.left = ask.lines;
-        }
       }
     }
     if (start == Args::add) {
@@ -101,7 +106,7 @@ struct Tile {
     unroll<NV>([&](auto v) [[gnu::always_inline]] { unroll<MR>([&](auto r) [[gnu::always_inline]] { store(c_at(v, r), acc[v][r]); }); });
   }
 
-  using Function = void (*)(const Args&, Index, const Real*, Real*, Index, Index, typename Args::Start, Ask<Real>);
+  using Function = void (*)(const Args&, Index, const Real*, Real*, Index, Index, typename Args::Start, const Ask<Real>&);
   template <int MR>
   static Function with_vectors(Index vectors) {
     static constexpr Function by_vectors[] = {run<MR, 1>, run<MR, 2>, run<MR, 3>, run<MR, 4>};
@@ -151,13 +156,9 @@ void gemm_single_row(const GemmArgs<Real>& g, Index panels) {
 /// What a group of rows asks for that has K lines to spare: those of g.soon in turn, then `otherwise`.
 template <class Real>
 Ask<Real> ask_soon(const GemmArgs<Real>& g, Index spare_group, Index k0, const Real* otherwise) {
-  constexpr Index line = cache_line<Real>;
   for (const Soon<Real>* soon = g.soon; soon != g.soon + g.num_soon; ++soon) {
     const Index groups = (soon->rows * soon->lines + g.K - 1) / g.K;
-    if (spare_group < groups) {
-      const Index first = spare_group * g.K + k0, row = first / soon->lines, in_row = first % soon->lines;
-      return {soon->data + row * soon->row + in_row * line, line, soon->lines, soon->row - soon->lines * line, soon->lines - in_row};
-    }
+    if (spare_group < groups) return {otherwise, cache_line<Real>, soon, spare_group * g.K + k0};
     spare_group -= groups;
   }
   return {otherwise};
