@@ -51,9 +51,11 @@ inline bool keeps_history(const LSTMOptions& options, Layers group) {
   return group.end < options.num_layers || (options.bidirectional && options.merge == Merge::mul);
 }
 
-/// Steps that a chunk of the backward pass has, as many as have max_chunk rows in all (one at least); or max_chunk steps where each
-/// row has its own gradient: a single row has the same chunks either way, so its gradient alone has the same bits.
+/// Rows of a chunk of the backward pass, about.
 constexpr Index max_chunk = 512;
+/// The chunks of `steps`: of all steps they are as even as whole steps allow. Of a single row, or where each row has its own gradient, they
+/// have max_chunk steps instead and the last one the rest: a row has the same chunks in any company and whatever its length, so its
+/// gradient has the same bits.
 std::vector<Steps> chunk_steps(const Rows& rows, Steps steps, bool per_row);
 
 }  // namespace eigenlstm

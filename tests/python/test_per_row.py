@@ -53,7 +53,7 @@ def check_rows(case):
 
 @pytest.mark.parametrize("case", [
     Case(), Case(1, 1, 1, 1), Case(7, 6, 3, 17, 2, bidirectional=True, ragged=True, state=True, time_major=True),
-    Case(3, 600, 5, 20, bidirectional=True, ragged=True), Case(40, 9, 20, 33, bias=False, dtype="float64"),
+    Case(3, 600, 5, 20, bidirectional=True, ragged=True), Case(8, 1100, 2, 3, ragged=True), Case(40, 9, 20, 33, bias=False, dtype="float64"),
     Case(2, 0), Case(300, 2, 2, 9, dtype="float64")], ids=str)
 def test_each_row_as_that_row_alone(case):
     check_rows(case)
@@ -89,6 +89,18 @@ def test_the_same_bits_for_any_threads_and_memory():
             assert_same_bits(rows[name], results[0][1][name], name)
         for name in others:
             assert_same_bits(others[name], results[0][0][name], name)
+
+
+def test_a_limited_tape_up_to_rounding():
+    """Its segments cut the sums over time elsewhere than a row's own chunks."""
+    run = Run(Case(8, 1100, 4, 20, ragged=True))
+    *_, tape = run.forward()
+    others, rows = per_row(run)
+    limited_others, limited_rows = per_row(run, tape.nbytes // 3)
+    for name, value in rows.items():
+        assert relative_error(limited_rows[name], value.astype(np.float64)) < TOLERANCE["float32"][1], name
+    for name, value in others.items():
+        assert_same_bits(limited_others[name], value, name)
 
 
 def test_the_tape_can_be_used_again():
