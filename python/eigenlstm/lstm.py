@@ -251,7 +251,7 @@ class LSTM(Layer):
             What the tape keeps of every step: "full": h, c and the gates, 6H values; "light": h and c, a third of it, and `backward`
             computes the gates again. A number of bytes is a bound on ``tape.nbytes``, for any T: full or light where they fit, else the
             states at some steps, between which `backward` runs forward again, a segment at a time. The gradients are the same to the
-            bit. ``tape.nbytes`` counts what the tape keeps and the segment that `backward` computes again, but not x
+            bit (for ``per_row`` see `backward`). ``tape.nbytes`` counts what the tape keeps and the segment that `backward` computes again, but not x
             (nor what `missing` makes of it) and not the masks of `input_dropout` and `recurrent_dropout`.
         """
         if not (memory in ("full", "light") if isinstance(memory, str) else isinstance(memory, (int, np.integer)) and 0 <= memory < 2**63
