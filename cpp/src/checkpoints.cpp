@@ -59,13 +59,12 @@ std::size_t bytes_of(const LSTMOptions& options, const Rows& rows, const Checkpo
 std::vector<Steps> chunk_steps(const Rows& rows, Steps steps, bool per_row) {
   const bool single = per_row || rows.batch_size() == 1;
   const auto before = [&](Index s) { return single ? s : rows.offset(s); };  // rows of the steps before s
-  const Index total = before(rows.steps()), chunks = ceil_div(total, max_chunk);
-  const auto end = [&](Index chunk) { return single ? std::min(total, (chunk + 1) * max_chunk) : (chunk + 1) * total / chunks; };
+  const Index total = rows.total(), chunks = ceil_div(total, max_chunk);
   std::vector<Steps> all;
-  for (Index s0 = 0, s1, chunk = 0; s0 < steps.end; s0 = s1) {
-    for (s1 = s0 + 1; before(s1) < end(chunk); ++s1) {}
-    for (; chunk < chunks && end(chunk) <= before(s1); ++chunk) {}
-    if (s1 > steps.begin) all.push_back({std::max(s0, steps.begin), std::min(s1, steps.end)});
+  for (Index s0 = steps.begin, s1; s0 < steps.end; s0 = s1) {
+    const Index end = single ? (s0 / max_chunk + 1) * max_chunk : ceil_div((before(s0) + 1) * chunks, total) * total / chunks;
+    for (s1 = s0 + 1; s1 < steps.end && before(s1) < end; ++s1) {}
+    all.push_back({s0, s1});
   }
   return all;
 }
