@@ -169,6 +169,24 @@ TEST_CASE_TEMPLATE("gemm: A in two pieces, and a row-major B", Real, float, doub
             }
 }
 
+TEST_CASE_TEMPLATE("gemm: what it asks for ahead changes nothing", Real, float, double) {
+  using Args = GemmArgs<Real>;
+  unsigned seed = 0;
+  const std::vector<Real> memory(4096);
+  const std::vector<eigenlstm::Soon<Real>> soon{{memory.data(), 0, 2, 64}, {memory.data(), 3, 0, 64}, {memory.data(), 5, 1, 64},
+                                                {memory.data(), 7, 5, 512}, {memory.data(), 1, 70, 0}};
+  for (Index rows : {Index(1), Index(2), kernels<Real>().tile_rows, 9 * kernels<Real>().tile_rows + 1})
+    for (Index vectors : {3, 8, 9})
+      for (Index K : {1, 40, 700})
+        for (Layout layout : {Layout{}, Layout{16}, Layout{3, false, 9}})
+          for (auto start : {Args::zero, Args::bias, Args::chain, Args::add}) {
+            Problem<Real> ahead(rows, vectors, K, layout, start, ++seed);
+            ahead.g.soon = soon.data();
+            ahead.g.num_soon = Index(soon.size());
+            check(ahead);
+          }
+}
+
 TEST_CASE_TEMPLATE("gemm: no rows, no columns", Real, float, double) {
   for (auto [rows, vectors] : {std::pair<Index, Index>{0, 4}, {3, 0}, {1, 0}, {0, 0}}) {
     Problem<Real> none(rows, vectors, 5, {}, GemmArgs<Real>::zero, 1);
