@@ -12,7 +12,7 @@
 namespace eigenlstm {
 namespace {
 
-/// Rows of dx that are made at once.
+/// Rows of dx that are made at once: W is read for each such number of rows. In place they are those of a step, half as many at least.
 constexpr Index dx_rows = 48;
 
 /// Whether dz W is dx, and can be written to its place: by whole vectors, for enough rows of a step at once.

@@ -2,7 +2,7 @@
 //
 // Time is cut into segments. forward() keeps the states before each; backward() takes the segments from the last to the first, runs
 // each forward again with a tape of its own, full or light, and then backward. Segments are whole chunks of the backward pass, so that
-// its sums, and with them the gradients, are the same bits.
+// its sums, and with them the gradients, are the same bits (but for the gradients of each row by itself, whose chunks are others).
 //
 // A unidirectional stack runs all layers of a segment together. Of two directions each runs through the whole sequence before the
 // layer above can start: there every layer is cut by itself, and h of the layers below the last one is kept.

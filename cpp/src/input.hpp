@@ -63,8 +63,9 @@ struct LayerInput {
     }
   }
 
-  /// Whether there is more to a gradient with respect to the input than that of what the cell reads: masks, or indicators of missing values.
+  /// Whether drop or drop_missing changes rows.
   bool drops() const { return dropout.p > 0 || mask != nullptr || indicates; }
+
   /// The masks of dropout on `row`: the input of one row and time, or the gradient with respect to it.
   void drop(Index position, Index t, Real* row) const {
     if (dropout.p > 0) eigenlstm::drop(dropout.seed, mask_stream(Mask::dropout, dropout.layer, rows->batch_row(position)), t, size, dropout.p, row);

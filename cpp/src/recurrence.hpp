@@ -189,13 +189,13 @@ void step_back(const DirectionBackward<Real>& d, const Assignment& a, Index s, I
   table.step_backward_variant(step);
 }
 
-/// What the cell of step s reads of n rows.
+/// What the cell of step s reads of n rows that is not warm: not the step's own c, dh and dc.
 template <class Real>
 std::array<Soon<Real>, 3> read_by_step(const DirectionBackward<Real>& d, const Assignment& a, Index s, Index n, const Recurrent<Real>& w,
                                        const GateValues<Real>& values) {
   const Padded<Real>& p = d.p;
-  const Index line = 64 / Index(sizeof(Real)), panels = a.panel_end - a.panel_begin, lines = panels * p.L / line;
-  const Soon<Real> gates{values.gates + values.offset(a.panel_begin, d.rows.offset(s) + a.row_begin, p.L), panels, n * 4 * p.L / line,
+  const Index panels = a.panel_end - a.panel_begin, lines = panels * p.L / cache_line<Real>;
+  const Soon<Real> gates{values.gates + values.offset(a.panel_begin, d.rows.offset(s) + a.row_begin, p.L), panels, n * 4 * p.L / cache_line<Real>,
                          values.panel_stride(p.L)};
   const Soon<Real> c{d.c_before(s) + a.row_begin * p.row + a.panel_begin * p.L, n, lines, p.row};
   if (lines < 4) return {gates, Soon<Real>{}, Soon<Real>{}};  // to find rows so short takes longer than they do: 9% of 64 rows of 16 units

@@ -80,7 +80,7 @@ class Weights;
 /// What a step computes: the gates after activation, the cell, the output.
 enum class Traced { i, f, g, o, c, h };
 
-/// How much forward() keeps. The gradients are the same bits.
+/// How much forward() keeps. The gradients are the same bits; those of each row by itself are so with full and light memory.
 struct Memory {
   enum Kind {
     full,    // h, c and gates of every step

@@ -23,9 +23,6 @@ constexpr int single_row_panels = 3;
 /// Bytes of a panel that stay in cache while all rows sweep over it: in L1, or (AVX-512, which needs a tile longer for its bytes) in L2.
 constexpr Index panel_block_bytes = num_vector_registers == 32 ? 196608 : 16384;
 
-template <class Real>
-constexpr Index cache_line = 64 / Index(sizeof(Real));
-
 /// The cache lines that a tile asks for, one at each k: from `next` on, `step` apart; or where there is a `soon`, its lines from `line` on.
 template <class Real>
 struct Ask {
@@ -35,8 +32,8 @@ struct Ask {
   Index line = 0;
 };
 
-/// Of the sums that a tile adds to, a line for every 16 k. All at once they would take most of the misses that a core may have under way
-/// (some twenty), and B would wait.
+/// Of the sums that a tile adds to, it asks for two vectors every 32 k. All at once they would take most of the misses that a core may have
+/// under way (some twenty), and B would wait.
 constexpr Index sums_every = 32, sums_at_once = 2;
 
 template <class Real>
@@ -153,7 +150,8 @@ void gemm_single_row(const GemmArgs<Real>& g, Index panels) {
   }
 }
 
-/// What a group of rows asks for that has K lines to spare: those of g.soon in turn, then `otherwise`.
+/// What a group of rows asks for that has K lines to spare: the next K of what is in g.soon (the last group of each goes on past its end), or
+/// `otherwise` where the groups before it ask for all.
 template <class Real>
 Ask<Real> ask_soon(const GemmArgs<Real>& g, Index spare_group, Index k0, const Real* otherwise) {
   for (const Soon<Real>* soon = g.soon; soon != g.soon + g.num_soon; ++soon) {
@@ -178,8 +176,8 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
     const auto start = k0 > 0 && g.start != Args::add ? Args::chain : g.start;
     for (Index i = 0; i < groups; ++i) {
       const Part r = part_of(g.rows, groups, i);
-      // A by columns comes from afar, B is soon in cache. Else the first groups ask for what follows this block in memory, the next block or
-      // panel, a line each.
+      // A by columns comes from afar, B is soon in cache. Else B is packed, and the first groups ask for what follows this block in memory, the
+      // next block or panel, a line each.
       const Ask<Real> ask = g.a.k_step != 1 ? Ask<Real>{g.a.data + r.begin * g.a.row + (k0 + 16) * g.a.k_step, g.a.k_step}
                             : i < lines     ? Ask<Real>{b + k1 * g.b.row + i * (k1 - k0) * cache_line<Real>}
                                             : ask_soon(g, panel * spare + i - lines, k0, b);

@@ -13,7 +13,11 @@ namespace eigenlstm {
 
 using Index = std::ptrdiff_t;
 
-/// Memory that will be read or written soon: rows of `lines` cache lines, `row` apart.
+/// Values in a cache line.
+template <class Real>
+constexpr Index cache_line = 64 / Index(sizeof(Real));
+
+/// Memory that will be read or written soon: rows of `lines` cache lines, `row` values apart. Nothing where one of them is 0.
 template <class Real>
 struct Soon {
   const Real* data;
