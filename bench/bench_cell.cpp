@@ -31,6 +31,7 @@ struct Tile {
     eigenlstm::StepArgs<Real> step{};
     step.rows = rows;
     step.panels = 1;
+    step.last_units = L;
     step.weights = weights.data();
     step.weights_panel = 4 * L;
     step.z = z.data();
@@ -83,6 +84,7 @@ void backward(benchmark::State& state) {
   eigenlstm::StepBackwardArgs<Real> step{};
   step.rows = rows;
   step.panels = 1;
+  step.last_units = L;
   step.gates = tile.gates.data();
   step.c_prev = tile.c_prev.data();
   step.c = tile.c.data();

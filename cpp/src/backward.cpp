@@ -28,7 +28,7 @@ void input_gradient(const DirectionBackward<Real>& d, Range range, const Real* d
   const Padded<Real>& p = d.p;
   const Index width = 4 * p.L, vectors = ceil_div(p.I, p.L), stride = d.dx.stride(), features = d.dx.features;
   const auto multiply = [&](Index row, Index n, Real* out, Index out_row) {
-    kernels<Real>().gemm({n, vectors, p.gates(), {dz + row * width, width, 1, chunk.rows * width, width},
+    kernels<Real>().gemm({n, vectors, p.dense_gates(), {dz + row * width, width, 1, chunk.rows * width, width},
                           {d.weights.backward_x.data(), p.wide_panel(), width}, {out, width, out_row}, GemmArgs<Real>::zero});
   };
   const bool in_place = dx_in_place(d);

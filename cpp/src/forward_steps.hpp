@@ -83,7 +83,7 @@ Index project_chunk(const DirectionForward<Real>& d, const Assignment& a, const 
   if (n == 0) return 0;
   const Index width = 4 * d.p.L;
   const Real* weights = d.weights.forward.data() + a.panel_begin * d.p.weights_panel();
-  kernels<Real>().gemm({n, 4 * (a.panel_end - a.panel_begin), d.p.I, {scratch.x, d.p.I}, {weights + width, d.p.weights_panel(), width},
+  kernels<Real>().gemm({n, d.p.gate_vectors(a.panel_begin, a.panel_end), d.p.I, {scratch.x, d.p.I}, {weights + width, d.p.weights_panel(), width},
                         {scratch.z, n * width, width}, GemmArgs<Real>::bias});
   return n;
 }

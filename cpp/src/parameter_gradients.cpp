@@ -32,19 +32,45 @@ void stage_h(const DirectionBackward<Real>& d, Index s, Index begin, Index end, 
   }
 }
 
-/// out += left^T right: `rows` rows of n values that are left_row apart, by as many of `columns` <= 4 L values, padded to whole vectors.
+/// out += left^T right: `rows` rows of n values that are left_row apart, by as many of whole vectors, at most 4.
 template <class Real>
-void add_product(Index rows, Index n, const Real* left, Index left_row, Index columns, const Real* right, Index right_row, Real* out, Index out_row) {
-  const auto& table = kernels<Real>();
-  const Index L = table.lanes, width = 4 * L, vectors = ceil_div(columns, L);
-  GemmArgs<Real> product{n, vectors, rows, {left, 1, left_row}, {right, width, right_row}, {out, width, out_row}, GemmArgs<Real>::add};
-  if (columns == vectors * L) return table.gemm(product);
-  alignas(64) Real padded[64 / sizeof(Real) * 4 * (64 / sizeof(Real))];  // n <= L rows of 4 L
-  product.c = {padded, width, width};
-  product.start = GemmArgs<Real>::zero;
-  table.gemm(product);
-  for (Index u = 0; u < n; ++u)
-    for (Index j = 0; j < columns; ++j) out[u * out_row + j] += padded[u * width + j];
+void add_product(Index rows, Index n, const Real* left, Index left_row, Index vectors, const Real* right, Index right_row, Real* out, Index out_row) {
+  const Index width = 4 * kernels<Real>().lanes;
+  kernels<Real>().gemm({n, vectors, rows, {left, 1, left_row}, {right, width, right_row}, {out, width, out_row}, GemmArgs<Real>::add});
+}
+
+/// Likewise for columns that fill no vector, the other way round: by vectors of left, of n <= 4 L values. `out_of(u)` is where those of
+/// left's value u go, or null: nowhere.
+template <class Real, class OutOf>
+void add_last_columns(Index rows, Index n, const Real* left, Index left_row, Index columns, const Real* right, Index right_row, OutOf out_of) {
+  const Index L = kernels<Real>().lanes, width = 4 * L;
+  alignas(64) Real sums[64 / sizeof(Real) * 4 * (64 / sizeof(Real))];  // less than L rows of 4 L
+  kernels<Real>().gemm({columns, ceil_div(n, L), rows, {right, 1, right_row}, {left, width, left_row}, {sums, width, width}, GemmArgs<Real>::zero});
+  for (Index u = 0; u < n; ++u) {
+    Real* const out = out_of(u);
+    for (Index j = 0; out != nullptr && j < columns; ++j) out[j] += sums[j * width + u];
+  }
+}
+
+/// dW or dR of `items`, one gate of a panel each: out (4H, columns) += dz^T right, where right has rows of `columns` values.
+template <class Real>
+void add_weight_gradient(const Padded<Real>& p, Range items, Index rows, const Real* dz, Index columns, const Real* right, Index right_row, Real* out) {
+  const Index width = 4 * p.L, whole = columns / p.L * p.L;
+  for (Index column = 0; column < whole; column += width)  // some columns stay in cache for all units
+    for (Index item = items.begin; item < items.end; ++item) {
+      const Index panel = item / 4, gate = item % 4;
+      add_product(rows, p.units_of(panel), dz + panel * rows * width + gate * p.gate_distance(panel), width, std::min(width, whole - column) / p.L,
+                  right + column, right_row, out + (gate * p.H + panel * p.L) * columns + column, columns);
+    }
+  for (Index item = items.begin, end; whole < columns && item < items.end; item = end) {
+    const Index panel = item / 4, gate = item % 4, distance = p.gate_distance(panel);
+    end = std::min(items.end, 4 * (panel + 1));
+    add_last_columns(rows, (end - item) * distance, dz + panel * rows * width + gate * distance, width, columns - whole, right + whole, right_row,
+                     [&](Index u) {
+                       const Index row = (gate + u / distance) * p.H + panel * p.L + u % distance;
+                       return u % distance < p.units_of(panel) ? out + row * columns + whole : nullptr;
+                     });
+  }
 }
 
 /// out[u] += the sum over rows, `row` apart, of a vector of units.
@@ -61,7 +87,7 @@ void add_terms(const DirectionBackward<Real>& d, Index panel, const ChunkRows<Re
   const Padded<Real>& p = d.p;
   const DirectionShape& shape = d.shape;
   const CellVariant<Real>& cell = d.weights.cell;
-  const Index row = cell.terms * p.L, units = std::min(p.L, p.H - panel * p.L);
+  const Index row = cell.terms * p.L, units = p.units_of(panel);
   const auto add = [&](Index term, Index parameter, Index part) {
     const Real* values = chunk.terms + panel * chunk.rows * row + term * p.L;
     if (parameter >= 0) add_sum(chunk.rows, units, values, row, dparameters + parameter + part * p.H + panel * p.L);
@@ -93,33 +119,27 @@ template <class Real>
 void parameter_gradients(const DirectionBackward<Real>& d, Range items, const ChunkRows<Real>& chunk, Real* dparameters, Real* dmasked) {
   const Padded<Real>& p = d.p;
   const Index width = 4 * p.L, n = chunk.rows;
-  const auto each_item = [&](auto&& work) {  // work(dz of the units of one gate and panel, first row of the weights, rows)
-    for (Index item = items.begin; item < items.end; ++item) {
-      const Index panel = item / 4, gate = item % 4;
-      work(chunk.dz + panel * n * width + gate * p.L, gate * p.H + panel * p.L, std::min(p.L, p.H - panel * p.L));
-    }
-  };
-  // Some columns of x or h stay in cache for all units.
-  for (Index column = 0; column < p.I; column += width)
-    each_item([&](const Real* dz, Index unit, Index units) {
-      add_product(n, units, dz, width, std::min(width, p.I - column), chunk.x + column, p.x_row(),
-                  dparameters + d.shape.weight_ih + unit * p.I + column, p.I);
-    });
-  for (Index column = 0; column < p.P; column += width)
-    each_item([&](const Real* dz, Index unit, Index units) {
-      add_product(n, units, dz, width, std::min(width, p.P - column), chunk.h_before + column, p.h_row,
-                  dmasked + d.shape.weight_hh + unit * p.P + column, p.P);
-    });
-  if (d.shape.bias >= 0 && !d.shape.normalised())
-    each_item([&](const Real* dz, Index unit, Index units) { add_sum(n, units, dz, width, dparameters + d.shape.bias + unit); });
+  add_weight_gradient(p, items, n, chunk.dz, p.I, chunk.x, p.x_row(), dparameters + d.shape.weight_ih);
+  add_weight_gradient(p, items, n, chunk.dz, p.P, chunk.h_before, p.h_row, dmasked + d.shape.weight_hh);
+  for (Index item = items.begin; d.shape.bias >= 0 && !d.shape.normalised() && item < items.end; ++item) {
+    const Index panel = item / 4, gate = item % 4;
+    add_sum(n, p.units_of(panel), chunk.dz + panel * n * width + gate * p.gate_distance(panel), width,
+            dparameters + d.shape.bias + gate * p.H + panel * p.L);
+  }
   for (Index item = items.begin; item < items.end && chunk.terms != nullptr; ++item)
     if (item % 4 == 0) add_terms(d, item / 4, chunk, dparameters);
   if (!d.shape.projected()) return;
-  const Index all = 4 * p.panels, begin = p.P * items.begin / all, end = p.P * items.end / all;
-  for (Index column = 0; column < p.H; column += width)
+  const Index all = 4 * p.panels, vectors = p.outputs / p.L;
+  const Index begin = vectors * items.begin / all * p.L, end = std::min(p.P, vectors * items.end / all * p.L);
+  const Index whole = p.H / p.L * p.L, last = whole / width;  // the wide panel of m with the columns that fill no vector
+  Real* const out = dparameters + d.shape.weight_hr;
+  for (Index column = 0; column < whole; column += width)
     for (Index unit = begin; unit < end; unit += p.L)
-      add_product(n, std::min(p.L, end - unit), chunk.dh_new + unit, p.h_row, std::min(width, p.H - column), chunk.m + column * n, width,
-                  dparameters + d.shape.weight_hr + unit * p.H + column, p.H);
+      add_product(n, std::min(p.L, end - unit), chunk.dh_new + unit, p.h_row, std::min(width, whole - column) / p.L, chunk.m + column * n, width,
+                  out + unit * p.H + column, p.H);
+  for (Index unit = begin; whole < p.H && unit < end; unit += width)
+    add_last_columns(n, std::min(width, end - unit), chunk.dh_new + unit, p.h_row, p.H - whole, chunk.m + last * width * n + whole % width, width,
+                     [&](Index u) { return out + (unit + u) * p.H + whole; });
 }
 
 template <class Real>

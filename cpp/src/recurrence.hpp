@@ -143,7 +143,7 @@ void step_back(const DirectionBackward<Real>& d, const Assignment& a, Index s, I
   const Index width = 4 * p.L, unit = a.panel_begin * p.L;
   const Index at = d.rows.offset(s) + a.row_begin, row = at - chunk.first_row, start = a.row_begin * p.row + unit;
   const Index h_start = a.row_begin * p.h_row + unit, dz_panel = chunk.rows * width, gates = values.offset(a.panel_begin, at, p.L);
-  StepBackwardArgs<Real> step{n, a.panel_end - a.panel_begin, values.gates + gates, values.panel_stride(p.L),
+  StepBackwardArgs<Real> step{n, a.panel_end - a.panel_begin, p.gate_distance(a.panel_end - 1), values.gates + gates, values.panel_stride(p.L),
                               d.c_before(s) + start, d.c_at(s) + start, p.row, p.row,
                               dy.data, w.dh + h_start, dy.row, p.h_row, w.dc + start, p.row,
                               out.dz + row * width + a.panel_begin * dz_panel, dz_panel, nullptr};
@@ -224,7 +224,7 @@ void recurrence(const DirectionBackward<Real>& d, const Assignment& a, const Rec
     if (n > 0) {
       // dh = dz R, for this member's units. Its wide panels are whole: by_units splits at multiples of 4 panels.
       const Index start = a.row_begin * p.h_row + u0;
-      GemmArgs<Real> product{n, (u1 - u0) / p.L, p.gates(), {out.dz + (d.rows.offset(s) + a.row_begin - chunk.first_row) * width, width, 1, dz_panel, width},
+      GemmArgs<Real> product{n, (u1 - u0) / p.L, p.dense_gates(), {out.dz + (d.rows.offset(s) + a.row_begin - chunk.first_row) * width, width, 1, dz_panel, width},
                              {d.weights.backward_h.data() + u0 / width * p.wide_panel(), p.wide_panel(), width}, {w.dh + start, width, p.h_row},
                              GemmArgs<Real>::zero, n <= kernels<Real>().tile_rows && s % 2 == 1};
       std::array<Soon<Real>, 3> soon;

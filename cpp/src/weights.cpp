@@ -7,7 +7,7 @@
 namespace eigenlstm {
 namespace {
 
-/// w (4H, n) row-major -> panels of 4 L columns, [wide panel][k][4 L] with k = (panel, gate, lane): the order of dz.
+/// w (4H, n) row-major -> panels of 4 L columns, [wide panel][k][4 L] with k = (panel, gate, unit): the order of dz.
 template <class Real>
 Buffer<Real> pack_backward(const Padded<Real>& p, Index n, const Real* w) {
   Buffer<Real> packed(p.wide_panels(n) * p.wide_panel());
@@ -15,8 +15,8 @@ Buffer<Real> pack_backward(const Padded<Real>& p, Index n, const Real* w) {
   Real* out = packed.data();
   for (Index column = 0; column < n; column += width) {
     const Index columns = std::min(width, n - column);
-    for (Index k = 0; k < p.gates(); ++k, out += width) {
-      const Index unit = k / width * p.L + k % p.L, gate = k % width / p.L;
+    for (Index k = 0; k < p.dense_gates(); ++k, out += width) {
+      const Index panel = k / width, in_gate = p.gate_distance(panel), gate = k % width / in_gate, unit = panel * p.L + k % width % in_gate;
       const Real* row = w + (gate * p.H + unit) * n + column;
       const Index used = unit < p.H ? columns : 0;
       std::copy_n(row, used, out);
@@ -50,12 +50,12 @@ DirectionWeights<Real> pack_direction(const LSTMOptions& options, Index layer, I
   packed.forward = Buffer<Real>(p.panels * p.weights_panel());
   Real* out = packed.forward.data();
   if (shape.bias >= 0 && !shape.normalised()) {  // normalised: the bias comes after
-    kernels<Real>().pack_gates(p.H, 1, parameters + shape.bias, out, p.weights_panel());
+    kernels<Real>().pack_gates(p.H, 1, parameters + shape.bias, out, p.weights_panel(), p.last_units);
   } else {
     for (Index panel = 0; panel < p.panels; ++panel) std::fill_n(out + panel * p.weights_panel(), 4 * p.L, Real(0));
   }
-  kernels<Real>().pack_gates(p.H, p.I, parameters + shape.weight_ih, out + 4 * p.L, p.weights_panel());
-  kernels<Real>().pack_gates(p.H, p.P, weight_hh, out + (1 + p.I) * 4 * p.L, p.weights_panel());
+  kernels<Real>().pack_gates(p.H, p.I, parameters + shape.weight_ih, out + 4 * p.L, p.weights_panel(), p.last_units);
+  kernels<Real>().pack_gates(p.H, p.P, weight_hh, out + (1 + p.I) * 4 * p.L, p.weights_panel(), p.last_units);
   pack_variant(options, shape, parameters, packed);
   if (for_backward) {
     packed.backward_h = pack_backward(p, p.P, weight_hh);

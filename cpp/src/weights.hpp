@@ -28,21 +28,29 @@ template <class Real>
 struct Padded {
   explicit Padded(const DirectionShape& shape)
       : I(shape.input_size), H(shape.hidden_size), P(shape.output_size), L(kernels<Real>().lanes), panels(ceil_div(H, L)), units(panels * L),
-        outputs(ceil_div(P, L) * L), row(distance(units)), h_row(distance(outputs)), whole_rows(shape.projected() || shape.normalised()) {}
+        last_units(panels > 1 ? H - (panels - 1) * L : L), outputs(ceil_div(P, L) * L), row(distance(units)), h_row(distance(outputs)), whole_rows(shape.projected() || shape.normalised()) {}
   Index I, H, P, L;
   Index panels;     // of L units
   Index units;      // panels * L >= H
+  Index last_units; // of the last panel, as its gates lie (table.hpp)
   Index outputs;    // likewise of P
   Index row;        // distance of two rows of c
   Index h_row;      // of h
   bool whole_rows;  // a step needs all units of a row, more than once: they cannot be split over threads
   Index gates() const { return 4 * units; }
+  /// Of those, what products with dz run over: without the gaps of the last panel.
+  Index dense_gates() const { return 4 * ((panels - 1) * L + last_units); }
+  Index units_of(Index panel) const { return panel + 1 == panels ? H - panel * L : L; }
+  /// How far apart the gates of a panel lie in weights and dz.
+  Index gate_distance(Index panel) const { return panel + 1 == panels ? last_units : L; }
+  /// Vectors of the gates of panels [begin, end), gaps left out.
+  Index gate_vectors(Index begin, Index end) const { return 4 * (end - begin - 1) + ceil_div(4 * gate_distance(end - 1), L); }
   /// Distance of two rows of x that are staged for a product.
   Index x_row() const { return distance(ceil_div(I, L) * L); }
   Index weights_panel() const { return (1 + I + P) * 4 * L; }
   /// Panels of 4 L columns that hold n of them.
   Index wide_panels(Index n) const { return ceil_div(n, 4 * L); }
-  Index wide_panel() const { return gates() * 4 * L; }
+  Index wide_panel() const { return dense_gates() * 4 * L; }
 
  private:
   /// Rows a multiple of 1 KB apart would share a few sets of the L1 cache.
@@ -51,9 +59,9 @@ struct Padded {
 
 template <class Real>
 struct DirectionWeights {
-  Buffer<Real> forward;      // [panel][1 + I + P][4][L]: bias, W, R
-  Buffer<Real> backward_h;   // [wide panel of P][4 * units][4 L]: R, rows in the gate order of dz: [panel][4][L]
-  Buffer<Real> backward_x;   // [wide panel of I][4 * units][4 L]: W, likewise
+  Buffer<Real> forward;      // [panel][1 + I + P][4][L]: bias, W, R; the last panel's gates last_units apart
+  Buffer<Real> backward_h;   // [wide panel of P][dense_gates][4 L]: R, rows in the order of dz
+  Buffer<Real> backward_x;   // [wide panel of I][dense_gates][4 L]: W, likewise
 
   // Variants: empty where not used.
   Buffer<Real> project;           // [wide panel of P][H][4 L]: W_hr
@@ -71,6 +79,7 @@ template <class Real>
 StepArgs<Real> step_args(const Padded<Real>& p, const Real* forward_weights, Index panel_begin, Index panel_end) {
   StepArgs<Real> step{};
   step.panels = panel_end - panel_begin;
+  step.last_units = p.gate_distance(panel_end - 1);
   step.input_size = p.I;
   step.hidden_size = p.P;
   step.weights = forward_weights + panel_begin * p.weights_panel();

@@ -10,10 +10,6 @@ namespace eigenlstm {
 namespace EIGENLSTM_ISA {
 
 template <class V>
-inline V less(V a, V b) { return Eigen::internal::pcmp_lt(a, b); }
-template <class V>
-inline V select(V mask, V a, V b) { return Eigen::internal::pselect(mask, a, b); }
-template <class V>
 inline V abs(V a) { return Eigen::internal::pabs(a); }
 
 /// e^(m x) - 1, m = 1 or -1, with full relative accuracy.

@@ -109,9 +109,15 @@ struct Tile {
     static constexpr Function by_vectors[] = {run<MR, 1>, run<MR, 2>, run<MR, 3>, run<MR, 4>};
     return by_vectors[vectors - 1];
   }
+  template <int... i>
+  static Function single_row(Index vectors, std::integer_sequence<int, i...>) {
+    static constexpr Function by_vectors[] = {run<1, i + 1>...};
+    return by_vectors[vectors - 1];
+  }
+  /// `vectors` <= 4, or for one row all of its panels.
   static Function pick(Index rows, Index vectors) {
     switch (rows) {
-      case 1: return with_vectors<1>(vectors);
+      case 1: return single_row(vectors, std::make_integer_sequence<int, 4 * single_row_panels>{});
       case 2: return with_vectors<2>(vectors);
       case 3: return with_vectors<3>(vectors);
       default: break;
@@ -135,18 +141,15 @@ inline Part part_of(Index n, Index parts, Index i) {
   return {begin, n * (i + 1) / parts - begin};
 }
 
-/// One row over full panels, several at a time.
+/// One row over all panels, several at a time.
 template <class Real>
-void gemm_single_row(const GemmArgs<Real>& g, Index panels) {
-  static_assert(single_row_panels == 3, "one case each below");
-  const Index groups = (panels + 2) / 3;
+void gemm_single_row(const GemmArgs<Real>& g) {
+  const Index panels = (g.vectors + 3) / 4, groups = (panels + single_row_panels - 1) / single_row_panels;
   for (Index i = 0; i < groups; ++i) {
     const Part p = part_of(panels, groups, g.backwards ? groups - 1 - i : i);
+    const Index rest = g.vectors - 4 * p.begin, vectors = rest < 4 * p.size ? rest : 4 * p.size;
     const Real* b = g.b.data + p.begin * g.b.panel;
-    Real* c = g.c.data + p.begin * g.c.panel;
-    if (p.size == 3) Tile<Real>::template run<1, 12>(g, 0, b, c, 0, g.K, g.start, {b});
-    else if (p.size == 2) Tile<Real>::template run<1, 8>(g, 0, b, c, 0, g.K, g.start, {b});
-    else Tile<Real>::template run<1, 4>(g, 0, b, c, 0, g.K, g.start, {b});
+    Tile<Real>::pick(1, vectors)(g, 0, b, g.c.data + p.begin * g.c.panel, 0, g.K, g.start, {b});
   }
 }
 
@@ -197,11 +200,8 @@ void gemm(const GemmArgs<Real>& g) {
     const Index blocks = (g.K * panel_bytes + panel_block_bytes - 1) / panel_block_bytes;
     k_block = (g.K + blocks - 1) / blocks;
   }
-  if (g.rows == 1 && !adds) {
-    gemm_single_row(g, whole);
-  } else {
-    for (Index i = 0; i < whole; ++i) gemm_panel(g, g.backwards ? whole - 1 - i : i, 4, k_block);
-  }
+  if (g.rows == 1 && !adds) return gemm_single_row(g);
+  for (Index i = 0; i < whole; ++i) gemm_panel(g, g.backwards ? whole - 1 - i : i, 4, k_block);
   if (g.vectors % 4 != 0) gemm_panel(g, whole, g.vectors % 4, k_block);
 }
 

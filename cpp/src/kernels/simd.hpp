@@ -49,6 +49,14 @@ template <class V>
 inline V div(V a, V b) { return Eigen::internal::pdiv(a, b); }
 template <class V>
 inline V neg(V a) { return Eigen::internal::pnegate(a); }
+/// A mask for select: where it is set, a, else b.
+template <class V>
+inline V less(V a, V b) { return Eigen::internal::pcmp_lt(a, b); }
+template <class V>
+inline V select(V mask, V a, V b) { return Eigen::internal::pselect(mask, a, b); }
+/// 0, 1, 2, ...
+template <class V>
+inline V lane_numbers() { return Eigen::internal::plset<V>(Scalar<V>(0)); }
 
 /// f(0), ..., f(N - 1) with constants for arguments: arrays indexed by them live in registers.
 template <int... i, class F>

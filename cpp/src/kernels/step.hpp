@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/cell.hpp"
+#include "kernels/last_panel.hpp"
 #include "kernels/step_products.hpp"
 
 namespace eigenlstm {
@@ -19,6 +20,7 @@ void step_forward(const StepArgs<Real>& s) {
 template <class Real>
 void step_backward(const StepBackwardArgs<Real>& s) {
   for (Index panel = 0; panel < s.panels; ++panel) cell_backward(s, panel);
+  close_up_last_panel(s);
 }
 
 }  // namespace EIGENLSTM_ISA

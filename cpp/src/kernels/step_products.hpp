@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/gemm.hpp"
+#include "kernels/last_panel.hpp"
 
 namespace eigenlstm {
 namespace EIGENLSTM_ISA {
@@ -25,7 +26,7 @@ void step_products(const StepArgs<Real>& s, Cell cell) {
   const Index groups = s.rows == 1 ? (s.panels + single_row_panels - 1) / single_row_panels : s.panels;
   for (Index i = 0; i < groups; ++i) {
     const auto [p, n] = part_of(s.panels, groups, s.backwards ? groups - 1 - i : i);
-    product.vectors = 4 * n;
+    product.vectors = 4 * n - (p + n == s.panels ? 4 - (4 * s.last_units + L - 1) / L : 0);
     product.b.data = weights + p * s.weights_panel;
     product.c.data = s.z + p * s.z_panel;
     const Soon<Real> gates{  // stores that miss would hold the cell up
@@ -33,7 +34,10 @@ void step_products(const StepArgs<Real>& s, Cell cell) {
     product.soon = &gates;
     product.num_soon = s.gates != nullptr && s.rows > 1;
     gemm(product);
-    for (Index q = p; q < p + n; ++q) cell(q);
+    for (Index q = p; q < p + n; ++q) {
+      if (q + 1 == s.panels) spread_last_panel(s);
+      cell(q);
+    }
   }
 }
 

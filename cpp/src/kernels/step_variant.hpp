@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/cell_variant.hpp"
+#include "kernels/last_panel.hpp"
 #include "kernels/step_products.hpp"
 
 namespace eigenlstm {
@@ -92,6 +93,7 @@ void step_backward_variant(const StepBackwardArgs<Real>& s) {
       cell_variant_output_backward(s, panel, tile(panel));
       cell_variant_backward(s, panel, tile(panel));
     }
+    close_up_last_panel(s);
     return;
   }
   // c_hat = normalise(c_new) is the tile's second place, dc_out the third.
@@ -109,6 +111,7 @@ void step_backward_variant(const StepBackwardArgs<Real>& s) {
   }
   for (Index panel = 0; panel < s.panels; ++panel) cell_variant_backward(s, panel, tile(panel));
   normalise_gates_backward(s);
+  close_up_last_panel(s);
 }
 
 }  // namespace EIGENLSTM_ISA

@@ -65,16 +65,20 @@ struct GemmArgs {
   Index num_soon = 0;
 };
 
+/// The gates of a panel of L units stand side by side, [4][L]: in packed weights, in z, dz and the values of gates. Where H is no multiple
+/// of L, those in the last panel of the weights and of dz stand only as far apart as it has units, [4][last_units]: what a product need
+/// not multiply. In a layer of a single panel they don't (last_units = L): there the cell takes the time.
+
 /// One time step of one direction for `rows` rows and the panels [0, panels) of L units each:
 ///   z = b + W x + R h_prev ; i f g o = act(z) ; c = f c_prev + i g ; h = o tanh(c)
 /// or what `variant` makes of it.
 /// All arrays are packed and padded to whole vectors: no tails here.
 template <class Real>
 struct StepArgs {
-  Index rows, panels, input_size, hidden_size;  // hidden_size: of h_prev (with a projection, P)
-  const Real* weights;  // [panel][1 + I + H][4][L]: bias, W, R
+  Index rows, panels, last_units, input_size, hidden_size;  // hidden_size: of h_prev (with a projection, P)
+  const Real* weights;  // [panel][1 + I + H][4][L]: bias, W, R; the last panel's gates last_units apart
   Index weights_panel;
-  const Real* x;        // [row][I], or null: z already holds b + W x
+  const Real* x;        // [row][I], or null: z already holds b + W x, as a product with the weights leaves it
   Index x_row;
   const Real* h_prev;   // [row][H]
   Index h_prev_row;
@@ -94,7 +98,7 @@ struct StepArgs {
 /// dy and dc to dz, and dc of the step before.
 template <class Real>
 struct StepBackwardArgs {
-  Index rows, panels;
+  Index rows, panels, last_units;
   const Real* gates;    // [panel][row][4][L]
   Index gates_panel;
   const Real *c_prev, *c;  // [row][panels * L]
@@ -103,7 +107,7 @@ struct StepBackwardArgs {
   Index dy_row, dh_row;
   Real* dc;             // [row][panels * L] in: from step t + 1, out: for step t - 1
   Index dc_row;
-  Real* dz;             // [panel][row][4][L]
+  Real* dz;             // [panel][row][4][L]; the last panel's gates last_units apart
   Index dz_panel;
   const StepBackwardVariant<Real>* variant;  // null: the plain cell
 };
@@ -121,8 +125,8 @@ struct KernelTable {
   void (*tanh)(const Real* x, Real* y, Index n);
   // sum[n] += the sum over r of x[r][n], r ascending
   void (*sum_rows)(Index rows, const Real* x, Index x_row, Index vectors, Real* sum);
-  // (4H, K) gate matrix to panels [panel][k][4][L] that lie out_panel apart; units past H are zero.
-  void (*pack_gates)(Index H, Index K, const Real* w, Real* out, Index out_panel);
+  // (4H, K) gate matrix to panels [panel][k][4][L] that lie out_panel apart, the last one's gates last_units; the rest is zero.
+  void (*pack_gates)(Index H, Index K, const Real* w, Real* out, Index out_panel, Index last_units);
   Real (*fma_peak)(Index iterations);  // 12 L multiply-adds an iteration: what the core can do at best
   TrainingTable<Real> training;
 };
