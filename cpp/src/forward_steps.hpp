@@ -88,6 +88,13 @@ Index project_chunk(const DirectionForward<Real>& d, const Assignment& a, const 
   return n;
 }
 
+/// Whether the cell's kernel writes y: the plain cell by whole vectors, where it does not write gates as well (it would be slower then).
+template <class Real>
+bool cell_writes_y(const DirectionForward<Real>& d) {
+  return d.y.data != nullptr && d.y.feature_stride == 1 && d.weights.plain && d.kept.gates == nullptr && d.p.H == d.p.units && !d.p.whole_rows &&
+         !d.rows.ragged() && d.recurrent == nullptr && d.weights.zone_h.size() == 0;
+}
+
 /// Copies the units that member `a` owns of step s to y, and of the rows that end there to the final state.
 template <class Real>
 void deliver(const DirectionForward<Real>& d, const Assignment& a, Index s) {
@@ -95,7 +102,7 @@ void deliver(const DirectionForward<Real>& d, const Assignment& a, Index s) {
   const Index u0 = a.panel_begin * p.L, u1 = std::min(a.panel_end * p.L, p.H), h1 = p.whole_rows ? p.P : u1;
   const Active act = active_rows(d.rows, a, s), next = active_rows(d.rows, a, s + 1 < d.steps.end ? s + 1 : d.rows.steps());
   const Real* h = d.h_at(s);
-  if (d.y.data != nullptr) {
+  if (d.y.data != nullptr && !cell_writes_y(d)) {
     for (Index position = act.begin; position < act.end; ++position) {
       Real* y = d.y.data + d.rows.batch_row(position) * d.y.batch_stride + d.rows.time(s, position, d.reverse) * d.y.time_stride;
       const Real* from = h + position * p.h_row;
@@ -156,6 +163,10 @@ void step(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Re
   step.c = d.c_at(s) + act.begin * p.row + unit;
   step.h = d.h_at(s) + act.begin * p.h_row + unit;
   step.c_prev_row = step.c_row = p.row;
+  if (cell_writes_y(d)) {
+    step.y = d.y.data + act.begin * d.y.batch_stride + d.rows.time(s, act.begin, d.reverse) * d.y.time_stride + unit;
+    step.y_row = d.y.batch_stride;
+  }
   step.backwards = act.count() <= kernels<Real>().tile_rows && s % 2 == 1;
   StepVariant<Real> variant{};
   const AroundCell<Real> around = around_cell(d, a, scratch, s, variant);

@@ -41,8 +41,10 @@ template <class Real, bool keep, int N>
     const V y_c = tanh_numerator(c[n]), e_c = add(y_c, one);
     const V per_oc = div(half, mul(d_o[n], e_c));
     store(s.c + (r + n) * s.c_row + unit, c[n]);
-    store(s.h + (r + n) * s.h_row + unit, mul(y_c, per_oc));
+    const V h = mul(y_c, per_oc);
+    store(s.h + (r + n) * s.h_row + unit, h);
     if (keep) store(gates + n * 4 * L + 3 * L, mul(e_c, per_oc));
+    else if (s.y != nullptr) store(s.y + (r + n) * s.y_row + unit, h);
   });
 }
 

@@ -100,7 +100,7 @@ struct Tile {
         unroll<MR>([&](auto r) [[gnu::always_inline]] { acc[v][r] = add(load(c_at(v, r)), acc[v][r]); });
       });
     }
-    unroll<NV>([&](auto v) [[gnu::always_inline]] { unroll<MR>([&](auto r) [[gnu::always_inline]] { store(c_at(v, r), acc[v][r]); }); });
+    unroll<MR>([&](auto r) [[gnu::always_inline]] { unroll<NV>([&](auto v) [[gnu::always_inline]] { store(c_at(v, r), acc[v][r]); }); });
   }
 
   using Function = void (*)(const Args&, Index, const Real*, Real*, Index, Index, typename Args::Start, const Ask<Real>&);

@@ -88,6 +88,8 @@ struct StepArgs {
   Index c_prev_row;
   Real *c, *h;          // [row][panels * L]
   Index c_row, h_row;
+  Real* y;              // [row][panels * L]: h once more, for the caller; or null. Only of the plain cell, without gates
+  Index y_row;
   Real* gates;          // [panel][row][4][L]: i f g o after activation, or null
   Index gates_panel;
   bool backwards;       // the last panel first (see GemmArgs)
