@@ -12,35 +12,23 @@ namespace eigenlstm {
 
 // Internal linkage throughout: the kernels compile this header once per ISA, and the linker may not merge the copies.
 
-/// Blocks index ... index + N - 1 of a stream, four 32-bit words each: word w of the i-th is words[w][i].
-template <int N>
-static inline void random_blocks(std::uint64_t seed, std::uint64_t stream, std::uint64_t index, std::uint32_t words[4][N]) {
-  std::uint32_t *const c0 = words[0], *const c1 = words[1], *const c2 = words[2], *const c3 = words[3];
-  for (int i = 0; i < N; ++i) {
-    c0[i] = std::uint32_t(index + std::uint64_t(i));
-    c1[i] = std::uint32_t((index + std::uint64_t(i)) >> 32);
-    c2[i] = std::uint32_t(stream);
-    c3[i] = std::uint32_t(stream >> 32);
-  }
+/// Its multipliers, and what a round adds to the two words of the key.
+static constexpr std::uint32_t random_multipliers[2] = {0xD2511F53u, 0xCD9E8D57u}, random_weyl[2] = {0x9E3779B9u, 0xBB67AE85u};
+
+/// Block `index` of a stream, four words.
+static inline void random_bits(std::uint64_t seed, std::uint64_t stream, std::uint64_t index, std::uint32_t words[4]) {
+  std::uint32_t c0 = std::uint32_t(index), c1 = std::uint32_t(index >> 32), c2 = std::uint32_t(stream), c3 = std::uint32_t(stream >> 32);
   std::uint32_t k0 = std::uint32_t(seed), k1 = std::uint32_t(seed >> 32);
   for (int round = 0; round < 10; ++round) {
-    for (int i = 0; i < N; ++i) {
-      const std::uint64_t p0 = std::uint64_t(0xD2511F53u) * c0[i], p1 = std::uint64_t(0xCD9E8D57u) * c2[i];
-      c0[i] = std::uint32_t(p1 >> 32) ^ c1[i] ^ k0;
-      c2[i] = std::uint32_t(p0 >> 32) ^ c3[i] ^ k1;
-      c1[i] = std::uint32_t(p1);
-      c3[i] = std::uint32_t(p0);
-    }
-    k0 += 0x9E3779B9u;
-    k1 += 0xBB67AE85u;
+    const std::uint64_t p0 = std::uint64_t(random_multipliers[0]) * c0, p1 = std::uint64_t(random_multipliers[1]) * c2;
+    c0 = std::uint32_t(p1 >> 32) ^ c1 ^ k0;
+    c2 = std::uint32_t(p0 >> 32) ^ c3 ^ k1;
+    c1 = std::uint32_t(p1);
+    c3 = std::uint32_t(p0);
+    k0 += random_weyl[0];
+    k1 += random_weyl[1];
   }
-}
-
-/// The four words of block `index`.
-static inline void random_bits(std::uint64_t seed, std::uint64_t stream, std::uint64_t index, std::uint32_t words[4]) {
-  std::uint32_t block[4][1];
-  random_blocks<1>(seed, stream, index, block);
-  for (int w = 0; w < 4; ++w) words[w] = block[w][0];
+  words[0] = c0, words[1] = c1, words[2] = c2, words[3] = c3;
 }
 
 /// Uniform in [0, 1), a multiple of 2^-24: exact in float. Value i of a stream is word i % 4 of block i / 4.

@@ -7,8 +7,33 @@
 namespace eigenlstm {
 namespace EIGENLSTM_ISA {
 
-/// `drawn` with probability p, else `other`: values of blocks first_block, first_block + 1, ..., four of each. 16 blocks at a time, so that
-/// the compiler makes vectors.
+/// Blocks first_block ... first_block + N - 1 of a stream (random_bits), of four words each: word w of the i-th is words[w][i].
+template <int N>
+void random_blocks(std::uint64_t seed, std::uint64_t stream, std::uint64_t first_block, std::uint32_t (&words)[4][N]) {
+  constexpr int lanes = sizeof(WideWords) / sizeof(std::uint64_t);
+  static_assert(N % lanes == 0);
+  for (int i = 0; i < N; i += lanes) {
+    WideWords c0 = WideWords{} + (first_block + std::uint64_t(i)), c2 = WideWords{} + stream;
+    for (int lane = 0; lane < lanes; ++lane) c0[lane] += std::uint64_t(lane);
+    WideWords c1 = c0 >> 32, c3 = c2 >> 32;
+    std::uint32_t k0 = std::uint32_t(seed), k1 = std::uint32_t(seed >> 32);
+    for (int round = 0; round < 10; ++round) {
+      const WideWords p0 = multiply_words(c0, random_multipliers[0]), p1 = multiply_words(c2, random_multipliers[1]);
+      c0 = p1 >> 32 ^ c1 ^ k0;
+      c2 = p0 >> 32 ^ c3 ^ k1;
+      c1 = p1;
+      c3 = p0;
+      k0 += random_weyl[0];
+      k1 += random_weyl[1];
+    }
+    store_words(words[0] + i, c0);
+    store_words(words[1] + i, c1);
+    store_words(words[2] + i, c2);
+    store_words(words[3] + i, c3);
+  }
+}
+
+/// `drawn` with probability p, else `other`: values of blocks first_block, first_block + 1, ..., four of each.
 template <class Real>
 void random_mask(std::uint64_t seed, std::uint64_t stream, std::uint64_t first_block, Index n, double p, Real drawn, Real other, Real* mask) {
   constexpr int group = 16;
@@ -18,7 +43,7 @@ void random_mask(std::uint64_t seed, std::uint64_t stream, std::uint64_t first_b
   for (Index i = 0; i < n; i += 4 * group, first_block += group) {
     const bool whole = n - i >= 4 * group;
     Real* const out = whole ? mask + i : last;
-    random_blocks<group>(seed, stream, first_block, words);
+    random_blocks(seed, stream, first_block, words);
     for (int block = 0; block < group; ++block)
       for (int w = 0; w < 4; ++w) out[4 * block + w] = uniform24(words[w][block]) < threshold ? drawn : other;
     for (Index j = 0; !whole && j < n - i; ++j) mask[i + j] = last[j];

@@ -5,6 +5,7 @@
 #include <Eigen/Core>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <type_traits>
 #include <utility>
 
@@ -71,9 +72,18 @@ inline void prefetch(const void* p) { __builtin_prefetch(p); }
 template <class V>
 inline void pin(V& v) { EIGEN_OPTIMIZATION_BARRIER(v) }
 
-// clamp: min(max(x, lo), hi) that lets NaN through. x86's min and max return their second operand when one is
+/// Words of 32 bits, each the low half of 64: what is above them counts in nothing but a shift.
+using WideWords [[gnu::vector_size(sizeof(Vec<double>))]] = std::uint64_t;
+inline void store_words(std::uint32_t* out, WideWords wide) {
+  using Words [[gnu::vector_size(sizeof(WideWords) / 2)]] = std::uint32_t;
+  const Words words = __builtin_convertvector(wide, Words);
+  std::memcpy(out, &words, sizeof(words));
+}
+
+// multiply_words: each word by b, all 64 bits of the product. clamp: min(max(x, lo), hi) that lets NaN through. x86's min and max return their second operand when one is
 // NaN; Arm's return NaN. shift_left: the bits of each value, shifted (for 2^n out of a float's exponent).
 #if defined(__ARM_NEON)
+inline WideWords multiply_words(WideWords a, std::uint32_t b) { return WideWords(vmull_u32(vmovn_u64(uint64x2_t(a)), vdup_n_u32(b))); }
 inline Vec<float> clamp(Vec<float> x, Vec<float> lo, Vec<float> hi) { return vminq_f32(vmaxq_f32(x, lo), hi); }
 inline Vec<double> clamp(Vec<double> x, Vec<double> lo, Vec<double> hi) { return vminq_f64(vmaxq_f64(x, lo), hi); }
 template <int N>
@@ -84,6 +94,7 @@ inline Vec<double> shift_left(Vec<double> v) { return vreinterpretq_f64_u64(vshl
 // The same instructions as without maskz, which gcc 12 warns about (it thinks their operand uninitialised).
 constexpr __mmask16 all16 = 0xffff;
 constexpr __mmask8 all8 = 0xff;
+inline WideWords multiply_words(WideWords a, std::uint32_t b) { return WideWords(_mm512_maskz_mul_epu32(all8, __m512i(a), _mm512_set1_epi64(b))); }
 inline Vec<float> clamp(Vec<float> x, Vec<float> lo, Vec<float> hi) {
   return _mm512_maskz_min_ps(all16, hi, _mm512_maskz_max_ps(all16, lo, x));
 }
@@ -99,6 +110,7 @@ inline Vec<double> shift_left(Vec<double> v) {
   return _mm512_castsi512_pd(_mm512_maskz_slli_epi64(all8, _mm512_castpd_si512(v), N));
 }
 #elif defined(__AVX2__)
+inline WideWords multiply_words(WideWords a, std::uint32_t b) { return WideWords(_mm256_mul_epu32(__m256i(a), _mm256_set1_epi64x(b))); }
 inline Vec<float> clamp(Vec<float> x, Vec<float> lo, Vec<float> hi) { return _mm256_min_ps(hi, _mm256_max_ps(lo, x)); }
 inline Vec<double> clamp(Vec<double> x, Vec<double> lo, Vec<double> hi) { return _mm256_min_pd(hi, _mm256_max_pd(lo, x)); }
 template <int N>
@@ -106,6 +118,7 @@ inline Vec<float> shift_left(Vec<float> v) { return _mm256_castsi256_ps(_mm256_s
 template <int N>
 inline Vec<double> shift_left(Vec<double> v) { return _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(v), N)); }
 #else
+inline WideWords multiply_words(WideWords a, std::uint32_t b) { return WideWords(_mm_mul_epu32(__m128i(a), _mm_set1_epi64x(b))); }
 inline Vec<float> clamp(Vec<float> x, Vec<float> lo, Vec<float> hi) { return _mm_min_ps(hi, _mm_max_ps(lo, x)); }
 inline Vec<double> clamp(Vec<double> x, Vec<double> lo, Vec<double> hi) { return _mm_min_pd(hi, _mm_max_pd(lo, x)); }
 template <int N>
