@@ -117,9 +117,10 @@ def of_the_peak(run: dict) -> Iterator[Verdict]:
 def of_threads(run: dict) -> Iterator[Verdict]:
     for group in ("inference", "training"):
         found = scaling(run, group) + scaling(run, f"{group}, T = 1")
-        wide = [(gain, record["name"]) for gain, record in found if int(record["work"].split()[1][1:]) >= 32]
+        wide = [(gain, record) for gain, record in found if int(record["work"].split()[1][1:]) >= 32]
         if wide:
-            worst, where = min(wide)
+            worst, record = min(wide, key=lambda pair: pair[0])
+            where = record["name"] + (f" (the peak: {record['peak_scaling']:.2f})" if record["peak_scaling"] else "")
             mean = geometric_mean([gain for gain, _ in wide])
             yield Verdict(
                 f"{group}, two threads to one at B ≥ 32", "≥ 1.85", f"{worst:.2f}", where, mean, worst >= 1.85

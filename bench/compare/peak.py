@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import statistics
 import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import numpy as np
 
@@ -17,6 +20,22 @@ BY = ("FMA loop in registers" if _core else "NumPy matrix product, a lower bound
 def fma_peak(dtype: str, seconds: float) -> float:
     """GFLOP/s, the best of this time: eigenlstm's register-only FMA loop, or else NumPy's matrix products."""
     return _core.fma_peak(np.dtype(dtype).itemsize, seconds) if _core else product(dtype, seconds)
+
+
+def scaling(dtype: str, seconds: float, threads: int, turns: int = 8) -> float:
+    """How many times what one thread does of this, so many threads do at the same time: less than `threads` where the machine gives less.
+
+    A thread counts with the median of its turns: the best one may have been while another had not begun.
+    """
+    start = Barrier(threads)
+
+    def together(_) -> float:
+        start.wait()
+        return statistics.median(fma_peak(dtype, seconds / turns) for _ in range(turns))
+
+    alone = statistics.median(fma_peak(dtype, seconds / turns) for _ in range(turns))
+    with ThreadPoolExecutor(threads) as pool:
+        return sum(pool.map(together, range(threads))) / alone
 
 
 def product(dtype: str, seconds: float, n: int = 768) -> float:

@@ -107,7 +107,8 @@ class Race:
         return self.processes[at]
 
     def run(self, row: Row) -> dict:
-        """The row's record: its name, sizes, {label: result} and the FMA peak of one core meanwhile, if it has flops."""
+        """The row's record: its name, sizes, {label: result} and, if it has flops, the FMA peak of one core meanwhile and what its number
+        of threads together had of it."""
         record = {
             "name": row.name,
             "group": row.group,
@@ -118,7 +119,7 @@ class Race:
             "measure": row.measure,
         }
         if row.measure != "seconds":
-            return record | {"peak": None, "results": self.bytes_of(row)}
+            return record | {"peak": None, "peak_scaling": None, "results": self.bytes_of(row)}
         return record | self.times(row)
 
     def bytes_of(self, row: Row) -> dict:
@@ -156,10 +157,10 @@ class Race:
             entries.append(Entry(label, process, result))
         if row.same:
             self.check(row, answers, results)
-        peak = self.rounds_of(row, [entry for entry in entries if "error" not in entry.result])
+        peaks = self.rounds_of(row, [entry for entry in entries if "error" not in entry.result])
         for process in {entry.process for entry in entries}:
             process.ask("drop")
-        return {"peak": peak, "results": results}
+        return peaks | {"results": results}
 
     def check(self, row: Row, answers: dict, results: dict) -> None:
         """Every answer against the first that is not ours; a wrong one is not timed."""
@@ -172,12 +173,13 @@ class Race:
             if not difference <= row.work.tolerance:
                 results[label]["error"] = f"differs from {judge} by {difference:.1e} of the largest value in {where}"
 
-    def rounds_of(self, row: Row, entries: list[Entry]) -> float | None:
+    def rounds_of(self, row: Row, entries: list[Entry]) -> dict[str, float | None]:
         """Round robin, each round beginning with another contestant; the slow ones leave when their time is up.
 
-        Returns the median of the FMA peak of one core, which has a turn in each round, in GFLOP/s.
+        Returns the medians of the FMA peak of one core, which has a turn in each round, in GFLOP/s, and of how many times that the
+        row's threads had together (peak.scaling; of one thread: None).
         """
-        peaks = []
+        peaks, scalings, peak_seconds = [], [], 0.0 if self.quick else PEAK_SECONDS
         turns = {entry.label: [] for entry in entries}
         spent = dict.fromkeys(turns, 0.0)
         least = 1 if self.quick else 5
@@ -186,7 +188,9 @@ class Race:
             if not left:
                 break
             if row.work.flops:
-                peaks.append(self.peak.ask("fma_peak", row.work.dtype, 0.0 if self.quick else PEAK_SECONDS))
+                peaks.append(self.peak.ask("fma_peak", row.work.dtype, peak_seconds))
+            if row.work.flops and row.threads > 1:
+                scalings.append(self.peak.ask("peak_scaling", row.work.dtype, peak_seconds, row.threads))
             for entry in left[i % len(left) :] + left[: i % len(left)]:
                 turn = entry.process.ask("turn", entry.label, 0.0 if self.quick else self.seconds / self.rounds)
                 turns[entry.label].append(turn)
@@ -202,7 +206,10 @@ class Race:
                 cores=statistics.median(turn["cpu"] / turn["wall"] for turn in turns[entry.label]),
                 lost=lost(turns[entry.label]),
             )
-        return statistics.median(peaks) if peaks else None
+        return {
+            "peak": statistics.median(peaks) if peaks else None,
+            "peak_scaling": statistics.median(scalings) if scalings else None,
+        }
 
 
 def lost(turns: list[dict]) -> float | None:

@@ -11,6 +11,7 @@ from .judge import (
     own_rival,
     ratio,
     ratios,
+    scaling,
     share_of_peak,
     value,
     verdicts,
@@ -23,6 +24,11 @@ NOTE = """\
 Times are medians of one call. Ratios say how many times as fast eigenlstm is (1.5: it takes two thirds of the time), or
 how many times less memory it takes; a target with ≤ is a cost instead: how many times as much it takes. `eigenlstm` takes and gives
 batch-major arrays; the peers have the layout that suits them. GFLOP/s count the matrix products alone."""
+
+SCALED = ("inference, T = 1", "inference", "training, T = 1", "training")
+SCALING = """\
+How many times as fast eigenlstm is with two threads, and how many times what one thread does of the FMA loop two do at the same
+time, in the rounds of the row with two: where that is less than 2, so is what the machine gave."""
 
 REPEAT = f"""\
 From the root of a checkout:
@@ -169,6 +175,14 @@ def section_table(records: list[dict]) -> str:
     return markdown(rows, text=(0, 1) if rival else (0,))
 
 
+def scaling_table(run: dict) -> str:
+    """How many times as fast two threads are as one, and beside it what the machine gave them."""
+    rows = [["what", "work", "eigenlstm", "FMA peak"]]
+    for group in SCALED:
+        rows += [[group, both["work"], times(gain), times(both["peak_scaling"])] for gain, both in scaling(run, group)]
+    return markdown(rows, text=(0, 1))
+
+
 def page(run: dict, targets: list[Target]) -> str:
     """The results page."""
     table, failed = target_rows(run, targets), errors(run)
@@ -189,6 +203,8 @@ def page(run: dict, targets: list[Target]) -> str:
         parts += ["## Failed", "Not timed, and in no ratio:", "\n".join(f"- {line}" for line in failed)]
     for title, records in sections(run).items():
         parts += [f"## {title}", section_table(records)]
+    if any(scaling(run, group) for group in SCALED):
+        parts += ["## Two threads to one", SCALING, scaling_table(run)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -67,6 +67,9 @@ class Desk:
     def fma_peak(self, dtype: str, seconds: float) -> float:
         return importlib.import_module(".peak", __package__).fma_peak(dtype, seconds)
 
+    def peak_scaling(self, dtype: str, seconds: float, threads: int) -> float:
+        return importlib.import_module(".peak", __package__).scaling(dtype, seconds, threads)
+
     def peak_by(self) -> str:
         return importlib.import_module(".peak", __package__).BY
 

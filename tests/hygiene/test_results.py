@@ -24,7 +24,8 @@ def compare(monkeypatch):
 def record(group, work="T100 B32 I8 H8", threads=1, measure="seconds", **results):
     results = {label.replace("_", " "): result if isinstance(result, dict) else {"seconds": result} for label, result in results.items()}
     return {"name": f"{group}: {work}", "group": group, "work": work, "threads": threads, "flops": 1e9, "dtype": "float32",
-            "measure": measure, "peak": 100.0 if measure == "seconds" else None, "results": results}
+            "measure": measure, "peak": 100.0 if measure == "seconds" else None, "peak_scaling": 1.5 if threads == 2 else None,
+            "results": results}
 
 
 def run_of(*records):
@@ -58,11 +59,13 @@ def test_a_cost_is_judged_by_the_row_that_costs_most(compare):
         assert verdict.mean == pytest.approx((1.2 * 0.9) ** 0.5)
 
 
-def test_two_threads_are_held_against_one(compare):
-    judge, _, _ = compare
+def test_two_threads_are_held_against_one_beside_what_the_machine_gave(compare):
+    judge, report, _ = compare
     run = run_of(record("training", eigenlstm=2.0), record("training", threads=2, eigenlstm=1.0))
     wide, every = judge.verdicts(run, [])
     assert wide.met and wide.worst == every.worst == "2.00"
+    assert wide.where == "training: T100 B32 I8 H8 (the peak: 1.50)"
+    assert "| training | T100 B32 I8 H8 | 2.00 | 1.50 |" in report.page(run, [])
 
 
 def test_a_share_of_the_peak_is_of_the_row_s_own(compare):
@@ -98,20 +101,23 @@ def test_the_peak_has_a_turn_in_every_round(compare):
     class Peak:
         found = iter([90.0, 110.0, 100.0, 80.0, 95.0, 1.0])
 
-        def ask(self, request, dtype, seconds):
-            asked.append((request, dtype))
-            return next(self.found)
+        def ask(self, request, dtype, seconds, *threads):
+            asked.append((request, dtype, *threads))
+            return 1.75 if threads else next(self.found)
 
-    def row(flops):
-        return SimpleNamespace(work=SimpleNamespace(flops=flops, dtype="float64"))
+    def row(flops, threads=1):
+        return SimpleNamespace(work=SimpleNamespace(flops=flops, dtype="float64"), threads=threads)
 
     race = Race(None, seconds=3.0, rounds=7, quick=False)
     race.peak = Peak()
     entries = [Entry(label, Library(), {}) for label in ("a", "b")]
-    assert race.rounds_of(row(1e9), entries) == 95.0
+    assert race.rounds_of(row(1e9), entries) == {"peak": 95.0, "peak_scaling": None}
     peak = ("fma_peak", "float64")
     assert asked == [peak, "a", "b", peak, "b", "a"] * 2 + [peak, "a", "b"], "five rounds, then all had their time"
-    assert race.rounds_of(row(0), entries) is None and asked.count(peak) == 5
+    assert race.rounds_of(row(0), entries) == {"peak": None, "peak_scaling": None} and asked.count(peak) == 5
+    race.peak.found, asked[:] = iter([100.0] * 7), []
+    assert race.rounds_of(row(1e9, threads=2), entries) == {"peak": 100.0, "peak_scaling": 1.75}
+    assert asked[:4] == [peak, ("peak_scaling", "float64", 2), "a", "b"]
 
 
 def test_what_failed_is_in_no_ratio_and_on_the_page(compare):
