@@ -158,7 +158,7 @@ void LSTM<Real>::forward(std::shared_ptr<const Weights<Real>> weights, Index B, 
                          std::optional<std::uint64_t> seed, Memory memory) const {
   check_lengths(B, T, lengths);
   const Index D = directions(), top = options_.num_layers - 1;
-  auto tape = std::make_unique<typename Tape<Real>::Impl>(*this, Rows(B, T, lengths));
+  auto tape = std::make_unique<typename Tape<Real>::Impl>(options_, Rows(B, T, lengths));
   const Rows& rows = tape->rows;
   if (options_.missing == Missing::error) refuse_missing(rows, x, options_.input_size);
   if (tape_out) tape->plan = plan_tape<Real>(options_, rows, memory);

@@ -21,8 +21,8 @@ template <class Real>
 void Tape<Real>::trace(Index index, Traced what, Sequence<Real> out) const {
   const Impl& tape = *impl_;
   const Rows& rows = tape.rows;
-  const Index D = tape.lstm.directions(), gate = Index(what);
-  const Padded<Real> p(direction_shape(tape.lstm.options(), index / D, index % D));
+  const Index D = tape.options.directions(), gate = Index(what);
+  const Padded<Real> p(direction_shape(tape.options, index / D, index % D));
   const DirectionTape<Real>& kept = tape.directions[index];
   if (tape.plan.kind != Memory::full) throw std::invalid_argument("Tape.trace: the tape must be full: of forward with memory='full'");
   const Real* state = what == Traced::c ? kept.c.data() : what == Traced::h ? kept.h.data() : nullptr;

@@ -55,8 +55,8 @@ struct States {
 
 template <class Real>
 struct Tape<Real>::Impl {
-  Impl(const LSTM<Real>& model, Rows r) : lstm(model), rows(std::move(r)) {}
-  LSTM<Real> lstm;
+  Impl(const LSTMOptions& of_model, Rows r) : options(of_model), rows(std::move(r)) {}
+  LSTMOptions options;
   Rows rows;
   std::shared_ptr<const Weights<Real>> weights;
   Sequence<const Real> x{};

@@ -59,14 +59,14 @@ class StateSizes {
   template <class Real>
   py::array_t<Real> make(Index B) const {
     if (B > std::numeric_limits<Index>::max() / Index(sizeof(Real)) / total_) throw std::bad_alloc();
+    if (uniform_) return py::array_t<Real>({Index(sizes_.size()), B, sizes_.front()});
     return py::array_t<Real>(B * total_);
   }
 
   /// What `make` gave, now filled, as Python sees it.
   template <class Real>
   py::object present(const py::array_t<Real>& flat, Index B) const {
-    const Index n = Index(sizes_.size());
-    if (uniform_) return flat.attr("reshape")(n, B, sizes_.front());
+    if (uniform_) return flat;
     py::list list;
     Index start = 0;
     for (const Index size : sizes_) {

@@ -20,13 +20,16 @@ namespace EIGENLSTM_ISA {
 constexpr int tile_rows = num_vector_registers == 32 ? 6 : 3;
 /// Panels that a single row takes at once, so that enough chains are in flight.
 constexpr int single_row_panels = 3;
-/// Bytes of a panel that stay in cache while all rows sweep over it: in L1, or (AVX-512, which needs a tile longer for its bytes) in L2.
-constexpr Index panel_block_bytes = num_vector_registers == 32 ? 196608 : 16384;
+/// Bytes of a panel that all rows sweep over before they turn to the next ones. They come from L2; smaller blocks, in L1, store and load the tile
+/// more often. A product that adds sums each block by itself, and its B may be rows far apart.
+constexpr Index panel_block_bytes = num_vector_registers == 32 ? 196608 : 65536;
+constexpr Index adding_block_bytes = num_vector_registers == 32 ? 196608 : 32768;
 
-/// The cache lines that a tile asks for, one at each k: from `next` on, `step` apart; or where there is a `soon`, its lines from `line` on.
+/// The cache lines that a tile asks for, one at each k: from `next` on, `step` apart (null: none); or where there is a `soon`, its lines from
+/// `line` on.
 template <class Real>
 struct Ask {
-  const Real* next;
+  const Real* next = nullptr;
   Index step = cache_line<Real>;
   const Soon<Real>* soon = nullptr;
   Index line = 0;
@@ -82,10 +85,8 @@ struct Tile {
           for (Index i = 0; i < sums_at_once && sums_asked < MR * NV; ++i, ++sums_asked) prefetch(c_at(int(sums_asked % NV), int(sums_asked / NV)));
         }
       }
-      const Real* ak = a.data + row * a_row + block * a.block + inner * k_step;
-      k += n;
-      for (Index i = 0; i < n; ++i, ak += k_step, b += b_row) {
-        if constexpr (MR > 1) prefetch(next), next += step;
+      const Real *ak = a.data + row * a_row + block * a.block + inner * k_step, *const b_end = b + n * b_row;
+      const auto multiply_add = [&]() [[gnu::always_inline]] {
         V left[MR];
         unroll<MR>([&](auto r) [[gnu::always_inline]] { left[r] = splat(ak[r * a_row]); });
         unroll<NV>([&](auto v) [[gnu::always_inline]] {
@@ -93,6 +94,13 @@ struct Tile {
           pin(w);  // gcc would fold this load into each of the MR multiply-adds
           unroll<MR>([&](auto r) [[gnu::always_inline]] { acc[v][r] = madd(left[r], w, acc[v][r]); });
         });
+        ak += k_step, b += b_row;
+      };
+      k += n;
+      if (MR > 1 && next != nullptr) {
+        for (; b != b_end; next += step) prefetch(next), multiply_add();
+      } else {
+        while (b != b_end) multiply_add();
       }
     }
     if (start == Args::add) {
@@ -149,20 +157,20 @@ void gemm_single_row(const GemmArgs<Real>& g) {
     const Part p = part_of(panels, groups, g.backwards ? groups - 1 - i : i);
     const Index rest = g.vectors - 4 * p.begin, vectors = rest < 4 * p.size ? rest : 4 * p.size;
     const Real* b = g.b.data + p.begin * g.b.panel;
-    Tile<Real>::pick(1, vectors)(g, 0, b, g.c.data + p.begin * g.c.panel, 0, g.K, g.start, {b});
+    Tile<Real>::pick(1, vectors)(g, 0, b, g.c.data + p.begin * g.c.panel, 0, g.K, g.start, {});
   }
 }
 
 /// What a group of rows asks for that has K lines to spare: the next K of what is in g.soon (the last group of each goes on past its end), or
-/// `otherwise` where the groups before it ask for all.
+/// nothing where the groups before it ask for all.
 template <class Real>
-Ask<Real> ask_soon(const GemmArgs<Real>& g, Index spare_group, Index k0, const Real* otherwise) {
+Ask<Real> ask_soon(const GemmArgs<Real>& g, Index spare_group, Index k0) {
   for (const Soon<Real>* soon = g.soon; soon != g.soon + g.num_soon; ++soon) {
     const Index groups = (soon->rows * soon->lines + g.K - 1) / g.K;
-    if (spare_group < groups) return {otherwise, cache_line<Real>, soon, spare_group * g.K + k0};
+    if (spare_group < groups) return {nullptr, cache_line<Real>, soon, spare_group * g.K + k0};
     spare_group -= groups;
   }
-  return {otherwise};
+  return {};
 }
 
 /// All rows over one panel of 1 to 4 vectors.
@@ -173,18 +181,24 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
   const Index groups = (g.rows + tile_rows - 1) / tile_rows, spare = groups - lines;
   const Real* b = g.b.data + panel * g.b.panel;
   Real* c = g.c.data + panel * g.c.panel;
+  // Rows in groups as even as possible, those of part_of(): a division for each group would take as long as several k.
+  const Index size = g.rows / groups, longer = g.rows % groups;
+  const typename Tile<Real>::Function tile[] = {Tile<Real>::pick(size, vectors), longer > 0 ? Tile<Real>::pick(size + 1, vectors) : nullptr};
   Index k0 = 0;
   do {  // once even where K = 0: C0 is then the result
     const Index k1 = k0 + k_block < g.K ? k0 + k_block : g.K;
     const auto start = k0 > 0 && g.start != Args::add ? Args::chain : g.start;
-    for (Index i = 0; i < groups; ++i) {
-      const Part r = part_of(g.rows, groups, i);
-      // A by columns comes from afar, B is soon in cache. Else B is packed, and the first groups ask for what follows this block in memory, the
-      // next block or panel, a line each.
-      const Ask<Real> ask = g.a.k_step != 1 ? Ask<Real>{g.a.data + r.begin * g.a.row + (k0 + 16) * g.a.k_step, g.a.k_step}
-                            : i < lines     ? Ask<Real>{b + k1 * g.b.row + i * (k1 - k0) * cache_line<Real>}
-                                            : ask_soon(g, panel * spare + i - lines, k0, b);
-      Tile<Real>::pick(r.size, vectors)(g, r.begin, b, c, k0, k1, start, ask);
+    for (Index i = 0, row = 0, excess = 0; i < groups; ++i) {
+      excess += longer;
+      const bool one_more = excess >= groups;
+      if (one_more) excess -= groups;
+      // A by columns comes from afar, B is soon in cache. Else B is packed, and the last groups ask for what follows this block in memory, the
+      // next block or panel, a line each; the groups before them for what comes soon.
+      const Ask<Real> ask = g.a.k_step != 1 ? Ask<Real>{g.a.data + row * g.a.row + (k0 + 16) * g.a.k_step, g.a.k_step}
+                            : i >= spare    ? Ask<Real>{b + k1 * g.b.row + (groups - 1 - i) * (k1 - k0) * cache_line<Real>}
+                                            : ask_soon(g, panel * spare + i, k0);
+      tile[one_more](g, row, b, c, k0, k1, start, ask);
+      row += size + one_more;
     }
     k0 = k1;
   } while (k0 < g.K);
@@ -192,12 +206,14 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
 
 template <class Real>
 void gemm(const GemmArgs<Real>& g) {
+  if (g.rows == 0) return;
   constexpr Index panel_bytes = 4 * lanes<Real> * Index(sizeof(Real));
   const Index whole = g.vectors / 4;
   Index k_block = g.K;
   const bool adds = g.start == GemmArgs<Real>::add;  // block by block: the same blocks whatever the number of rows, then
-  if ((g.rows > tile_rows || adds) && g.K * panel_bytes > panel_block_bytes) {
-    const Index blocks = (g.K * panel_bytes + panel_block_bytes - 1) / panel_block_bytes;
+  const Index block_bytes = adds ? adding_block_bytes : panel_block_bytes;
+  if ((g.rows > tile_rows || adds) && g.K * panel_bytes > block_bytes) {
+    const Index blocks = (g.K * panel_bytes + block_bytes - 1) / block_bytes;
     k_block = (g.K + blocks - 1) / blocks;
   }
   if (g.rows == 1 && !adds) return gemm_single_row(g);
