@@ -55,7 +55,7 @@ struct States {
 
 template <class Real>
 struct Tape<Real>::Impl {
-  Impl(const LSTMOptions& of_model, Rows r) : options(of_model), rows(std::move(r)) {}
+  Impl(const LSTMOptions& o, Rows r) : options(o), rows(std::move(r)) {}
   LSTMOptions options;
   Rows rows;
   std::shared_ptr<const Weights<Real>> weights;

@@ -56,6 +56,7 @@ class StateSizes {
     return all;
   }
 
+  /// Room for the states of B rows: as Python sees them, or where the layers' widths differ, all in one flat array.
   template <class Real>
   py::array_t<Real> make(Index B) const {
     if (B > std::numeric_limits<Index>::max() / Index(sizeof(Real)) / total_) throw std::bad_alloc();
@@ -65,12 +66,12 @@ class StateSizes {
 
   /// What `make` gave, now filled, as Python sees it.
   template <class Real>
-  py::object present(const py::array_t<Real>& flat, Index B) const {
-    if (uniform_) return flat;
+  py::object present(const py::array_t<Real>& made, Index B) const {
+    if (uniform_) return made;
     py::list list;
     Index start = 0;
     for (const Index size : sizes_) {
-      list.append(flat[py::slice(start * B, (start + size) * B, 1)].attr("reshape")(B, size));
+      list.append(made[py::slice(start * B, (start + size) * B, 1)].attr("reshape")(B, size));
       start += size;
     }
     return list;

@@ -11,8 +11,9 @@ from .layer import Layer
 from .parameters import admit
 from .trace import VALUES, Trace
 
+# By dtype: to make its name takes 3 us of a call.
 _CORES = {np.dtype(np.float32): _core.LSTMFloat32, np.dtype(np.float64): _core.LSTMFloat64}
-_TAPES = {np.dtype(np.float32): _core.TapeFloat32, np.dtype(np.float64): _core.TapeFloat64}  # not by dtype.name, which takes 5 us
+_TAPES = {np.dtype(np.float32): _core.TapeFloat32, np.dtype(np.float64): _core.TapeFloat64}
 
 
 class LSTM(Layer):

@@ -142,7 +142,7 @@ TEST_CASE_TEMPLATE("gemm: A by columns, and A in blocks of columns", Real, float
             }
 }
 
-TEST_CASE_TEMPLATE("gemm: K beyond what L1 holds is blocked without changing a bit", Real, float, double) {
+TEST_CASE_TEMPLATE("gemm: a long K is blocked without changing a bit", Real, float, double) {
   using Args = GemmArgs<Real>;
   unsigned seed = 0;
   for (Index rows : {1, 2, 7, 20})
@@ -152,6 +152,25 @@ TEST_CASE_TEMPLATE("gemm: K beyond what L1 holds is blocked without changing a b
           Problem<Real> deep(rows, 9, K, layout, start, ++seed);
           check(deep);
         }
+}
+
+TEST_CASE_TEMPLATE("gemm: what a row adds has the same bits whatever rows are beside it", Real, float, double) {
+  for (Index rows : {2, 3, 7, 20})
+    for (Index K : {300, 700, 1500}) {
+      Problem<Real> all(rows, 6, K, {64, true, 290}, GemmArgs<Real>::add, 1);
+      const std::vector<Real> before = all.c;
+      kernels<Real>().gemm(all.g);
+      std::vector<Real> alone = before;
+      for (Index r = 0; r < rows; ++r) {
+        GemmArgs<Real> row = all.g;
+        row.rows = 1;
+        row.a.data += r * row.a.row;
+        row.a2.data += r * row.a2.row;
+        row.c.data = alone.data() + (all.g.c.data - all.c.data()) + r * row.c.row;
+        kernels<Real>().gemm(row);
+      }
+      CHECK(std::memcmp(alone.data(), all.c.data(), alone.size() * sizeof(Real)) == 0);
+    }
 }
 
 TEST_CASE_TEMPLATE("gemm: A in two pieces, and a row-major B", Real, float, double) {
@@ -177,7 +196,7 @@ TEST_CASE_TEMPLATE("gemm: what it asks for ahead changes nothing", Real, float, 
                                                 {memory.data(), 7, 5, 512}, {memory.data(), 1, 70, 0}};
   for (Index rows : {Index(1), Index(2), kernels<Real>().tile_rows, 9 * kernels<Real>().tile_rows + 1})
     for (Index vectors : {3, 8, 9})
-      for (Index K : {1, 40, 700})
+      for (Index K : {0, 1, 40, 1100})
         for (Layout layout : {Layout{}, Layout{16}, Layout{3, false, 9}})
           for (auto start : {Args::zero, Args::bias, Args::chain, Args::add}) {
             Problem<Real> ahead(rows, vectors, K, layout, start, ++seed);

@@ -20,8 +20,8 @@ namespace EIGENLSTM_ISA {
 constexpr int tile_rows = num_vector_registers == 32 ? 6 : 3;
 /// Panels that a single row takes at once, so that enough chains are in flight.
 constexpr int single_row_panels = 3;
-/// Bytes of a panel that all rows sweep over before they turn to the next ones. They come from L2; smaller blocks, in L1, store and load the tile
-/// more often. A product that adds sums each block by itself, and its B may be rows far apart.
+/// Bytes of a panel that all rows sweep over before they turn to the next ones: B then comes from L2. Blocks that fit L1 would store and load
+/// the tile more often. A product that adds is blocked by itself: its bits depend on the size, and its B may be rows far apart.
 constexpr Index panel_block_bytes = num_vector_registers == 32 ? 196608 : 65536;
 constexpr Index adding_block_bytes = num_vector_registers == 32 ? 196608 : 32768;
 
@@ -165,7 +165,7 @@ void gemm_single_row(const GemmArgs<Real>& g) {
 /// nothing where the groups before it ask for all.
 template <class Real>
 Ask<Real> ask_soon(const GemmArgs<Real>& g, Index spare_group, Index k0) {
-  for (const Soon<Real>* soon = g.soon; soon != g.soon + g.num_soon; ++soon) {
+  for (const Soon<Real>* soon = g.soon; g.K > 0 && soon != g.soon + g.num_soon; ++soon) {
     const Index groups = (soon->rows * soon->lines + g.K - 1) / g.K;
     if (spare_group < groups) return {nullptr, cache_line<Real>, soon, spare_group * g.K + k0};
     spare_group -= groups;
@@ -181,7 +181,8 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
   const Index groups = (g.rows + tile_rows - 1) / tile_rows, spare = groups - lines;
   const Real* b = g.b.data + panel * g.b.panel;
   Real* c = g.c.data + panel * g.c.panel;
-  // Rows in groups as even as possible, those of part_of(): a division for each group would take as long as several k.
+  // Rows in groups as even as possible, cut as part_of() cuts them but without its divisions: one for each group would take as long as several
+  // k. `longer` groups have a row more.
   const Index size = g.rows / groups, longer = g.rows % groups;
   const typename Tile<Real>::Function tile[] = {Tile<Real>::pick(size, vectors), longer > 0 ? Tile<Real>::pick(size + 1, vectors) : nullptr};
   Index k0 = 0;
@@ -192,8 +193,8 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
       excess += longer;
       const bool one_more = excess >= groups;
       if (one_more) excess -= groups;
-      // A by columns comes from afar, B is soon in cache. Else B is packed, and the last groups ask for what follows this block in memory, the
-      // next block or panel, a line each; the groups before them for what comes soon.
+      // A by columns comes from afar, B is soon in cache. Else B is packed, and the last groups ask for what follows this block in memory (the
+      // next block or panel), a line at each k; the groups before them for what comes soon.
       const Ask<Real> ask = g.a.k_step != 1 ? Ask<Real>{g.a.data + row * g.a.row + (k0 + 16) * g.a.k_step, g.a.k_step}
                             : i >= spare    ? Ask<Real>{b + k1 * g.b.row + (groups - 1 - i) * (k1 - k0) * cache_line<Real>}
                                             : ask_soon(g, panel * spare + i, k0);
@@ -206,7 +207,7 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
 
 template <class Real>
 void gemm(const GemmArgs<Real>& g) {
-  if (g.rows == 0) return;
+  if (g.rows == 0) return;  // no groups to divide by
   constexpr Index panel_bytes = 4 * lanes<Real> * Index(sizeof(Real));
   const Index whole = g.vectors / 4;
   Index k_block = g.K;

@@ -32,7 +32,7 @@ void step_products(const StepArgs<Real>& s, Cell cell) {
     const Soon<Real> gates{  // stores that miss would hold the cell up
         s.gates + p * s.gates_panel, 1, s.rows * width / cache_line<Real>, 0};
     product.soon = &gates;
-    product.num_soon = s.gates != nullptr && s.rows > 1 && product.K > 0;
+    product.num_soon = s.gates != nullptr && s.rows > 1;
     gemm(product);
     for (Index q = p; q < p + n; ++q) {
       if (q + 1 == s.panels) spread_last_panel(s);

@@ -35,7 +35,8 @@ struct GemmArgs {
     const Real* data = nullptr;
     Index row = 0, k_step = 1, block = 0, inner = std::numeric_limits<Index>::max();
   };
-  /// B[k][n] = data[(n / 4L) * panel + k * row + n % 4L]: packed panels have row = 4 L, a row-major matrix has panel = 4 L.
+  /// B[k][n] = data[(n / 4L) * panel + k * row + n % 4L]: packed panels have row = 4 L, a row-major matrix has panel = 4 L. Row is not 0: the
+  /// loop over k ends at an address.
   struct Right {
     const Real* data;
     Index panel, row;
@@ -60,7 +61,7 @@ struct GemmArgs {
   // From k = split on, A(r, k) = a2(r, k - split): two matrices side by side.
   Left a2{};
   Index split = std::numeric_limits<Index>::max();
-  // What the caller turns to next (K > 0). Where rows are many, the product has cache lines to ask for to spare, and these are they.
+  // What the caller turns to next. Where rows are many, the product has cache lines to ask for to spare, and these are they.
   const Soon<Real>* soon = nullptr;
   Index num_soon = 0;
 };
