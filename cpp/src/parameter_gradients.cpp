@@ -52,16 +52,22 @@ void add_last_columns(Index rows, Index n, const Real* left, Index left_row, Ind
   }
 }
 
+/// Panels of dz that stay in L2 while the columns of x or h go by, each of which stays there for the gates of these panels.
+constexpr Index panels_at_once = 4;
+
 /// dW or dR of `items`, one gate of a panel each: out (4H, columns) += dz^T right, where right has rows of `columns` values.
 template <class Real>
 void add_weight_gradient(const Padded<Real>& p, Range items, Index rows, const Real* dz, Index columns, const Real* right, Index right_row, Real* out) {
   const Index width = 4 * p.L, whole = columns / p.L * p.L;
-  for (Index column = 0; column < whole; column += width)  // some columns stay in cache for all units
-    for (Index item = items.begin; item < items.end; ++item) {
-      const Index panel = item / 4, gate = item % 4;
-      add_product(rows, p.units_of(panel), dz + panel * rows * width + gate * p.gate_distance(panel), width, std::min(width, whole - column) / p.L,
-                  right + column, right_row, out + (gate * p.H + panel * p.L) * columns + column, columns);
-    }
+  for (Index begin = items.begin, end; begin < items.end; begin = end) {
+    end = std::min(items.end, (begin / 4 + panels_at_once) * 4);
+    for (Index column = 0; column < whole; column += width)
+      for (Index item = begin; item < end; ++item) {
+        const Index panel = item / 4, gate = item % 4;
+        add_product(rows, p.units_of(panel), dz + panel * rows * width + gate * p.gate_distance(panel), width, std::min(width, whole - column) / p.L,
+                    right + column, right_row, out + (gate * p.H + panel * p.L) * columns + column, columns);
+      }
+  }
   for (Index item = items.begin, end; whole < columns && item < items.end; item = end) {
     const Index panel = item / 4, gate = item % 4, distance = p.gate_distance(panel);
     end = std::min(items.end, 4 * (panel + 1));
