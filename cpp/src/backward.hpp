@@ -49,12 +49,22 @@ struct DirectionBackward {
   bool plain() const { return weights.plain && !shape.projected(); }
 };
 
+/// How n columns of staged rows stand: in panels of 4 L of them, whose rows lie together. As wide rows, each would be on a page of memory of
+/// its own: the products with them are slower by a tenth from n = 512 on. Fewer columns than a panel has leave no gaps.
+template <class Real>
+typename GemmArgs<Real>::Right staged_columns(const Padded<Real>& p, Index n, const Real* data, Index rows) {
+  return {data, rows * 4 * p.L, std::min<Index>(4, ceil_div(n, p.L)) * p.L};
+}
+template <class Real>
+Index staged_size(const Padded<Real>& p, Index n, Index rows) { return rows * (n > 4 * p.L ? p.wide_panels(n) * 4 : ceil_div(n, p.L)) * p.L; }
+
 /// Rows of dz, what they multiply for dW and dR, and what else gives gradients of parameters.
 template <class Real>
 struct ChunkRows {
+  using Columns = typename GemmArgs<Real>::Right;
   Real* dz;        // [panel][row][4][L]
-  Real *x, *h;     // [row][x_row], [row][h_row]: staged
-  const Real* h_before;  // [row][h_row]: that, or h in the tape
+  Real *x, *h;     // room for staged rows
+  Columns x_columns, h_columns;  // what stands there, or h in the tape
   Real* terms;     // [panel][row][terms][L]: gradients of single units' parameters (variant_table.hpp); or null
   Real *dh_new, *m;  // [row][h_row], [wide panel][row][4 L]: of a projection h_new = W_hr m; or null
   Index rows;
@@ -73,8 +83,8 @@ struct ChunkRows {
     return chunk;
   }
   void take_inputs(Arena& memory, const Padded<Real>& p) {
-    x = memory.take<Real>(rows * p.x_row());
-    h = memory.take<Real>(rows * p.h_row);
+    x = memory.take<Real>(staged_size(p, p.I, rows));
+    h = memory.take<Real>(staged_size(p, p.P, rows));
   }
 };
 
@@ -96,18 +106,18 @@ void recompute_gates(const DirectionBackward<Real>& d, const Chunk& chunk, Range
 template <class Real>
 Index recompute_scratch(const Padded<Real>& p);
 
-/// Writes the inputs of the chunk at positions [row_begin, row_limit) to `rows`, or finds where they are.
+/// Writes the inputs of the chunk at positions [row_begin, row_limit) to `rows`, or finds where they are. `scratch`: max(I, P) values.
 template <class Real>
-void stage_inputs(const DirectionBackward<Real>& d, Index row_begin, Index row_limit, const Chunk& chunk, ChunkRows<Real>& rows);
+void stage_inputs(const DirectionBackward<Real>& d, Index row_begin, Index row_limit, const Chunk& chunk, ChunkRows<Real>& rows, Real* scratch);
 
 /// Adds to dparameters (dR: to dmasked) the gradients of all parameters of the direction. The work has 4 * panels items; these are done.
 template <class Real>
 void parameter_gradients(const DirectionBackward<Real>& d, Range items, const ChunkRows<Real>& chunk, Real* dparameters, Real* dmasked);
 
 /// The same for each row at positions [row_begin, row_end) by itself, added to its row of d.dparameters.
-/// `batch`: of the whole chunk; `own`: scratch for one row of it.
+/// `batch`: of the whole chunk; `own`: room for one row of it; `scratch`: max(I, P) values.
 template <class Real>
 void row_gradients(const DirectionBackward<Real>& d, Index row_begin, Index row_end, const Chunk& chunk, const ChunkRows<Real>& batch,
-                   const ChunkRows<Real>& own);
+                   const ChunkRows<Real>& own, Real* scratch);
 
 }  // namespace eigenlstm

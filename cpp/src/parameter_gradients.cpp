@@ -4,31 +4,47 @@
 namespace eigenlstm {
 namespace {
 
+/// Rows of h of so many bytes are staged even where they stand in the tape: see staged_columns().
+constexpr Index wide_row = 2048;
+
 /// Where the h before the chunk's steps stand in the tape row by row, ready to be multiplied; else null.
 template <class Real>
 const Real* h_in_place(const DirectionBackward<Real>& d, const Chunk& chunk) {
   const bool rows_stay = chunk.s0 > d.steps.begin && d.rows.active(chunk.s0 - 1) == d.rows.active(chunk.s1 - 1);
-  return rows_stay && d.recurrent == nullptr ? d.h_before(chunk.s0) : nullptr;
+  return rows_stay && d.recurrent == nullptr && d.p.P * Index(sizeof(Real)) < wide_row ? d.h_before(chunk.s0) : nullptr;
+}
+
+/// One row of n values to its place in `data`, which staged_columns() tells.
+template <class Real>
+void stage_row(const Padded<Real>& p, Index n, const Real* values, Index row, Index rows, Real* data) {
+  const auto to = staged_columns<Real>(p, n, data, rows);
+  const Index width = 4 * p.L;
+  for (Index column = 0; column < n; column += width)
+    std::copy_n(values + column, std::min(width, n - column), data + column / width * to.panel + row * to.row);
 }
 
 /// To row `row` of the chunk's x and on: the inputs of step s at positions [begin, end).
 template <class Real>
-void stage_x(const DirectionBackward<Real>& d, Index s, Index begin, Index end, Index row, const ChunkRows<Real>& chunk) {
+void stage_x(const DirectionBackward<Real>& d, Index s, Index begin, Index end, Index row, const ChunkRows<Real>& chunk, Real* scratch) {
+  const Index I = d.p.I, row_distance = staged_columns<Real>(d.p, I, chunk.x, chunk.rows).row;
+  const bool one_panel = I <= 4 * d.p.L;
   for (Index position = begin; position < end; ++position, ++row) {
-    Real* const x = chunk.x + row * d.p.x_row();
-    d.input.gather(s, position, position + 1, d.reverse, x);
-    std::fill(x + d.p.I, x + d.p.x_row(), Real(0));
+    d.input.gather(s, position, position + 1, d.reverse, one_panel ? chunk.x + row * row_distance : scratch);
+    if (!one_panel) stage_row(d.p, I, scratch, row, chunk.rows, chunk.x);
   }
 }
 
 /// Likewise to its h: what R multiplies.
 template <class Real>
-void stage_h(const DirectionBackward<Real>& d, Index s, Index begin, Index end, Index row, const ChunkRows<Real>& chunk) {
-  const Index n = d.p.outputs, distance = d.p.h_row;
+void stage_h(const DirectionBackward<Real>& d, Index s, Index begin, Index end, Index row, const ChunkRows<Real>& chunk, Real* scratch) {
+  const Index P = d.p.P, distance = d.p.h_row;
   for (Index position = begin; position < end; ++position, ++row) {
-    const Real* const from = d.h_before(s) + position * distance;
-    if (d.recurrent != nullptr) multiply_rows(1, n, from, 0, d.recurrent + position * distance, 0, chunk.h + row * distance, 0);
-    else std::copy_n(from, n, chunk.h + row * distance);
+    const Real* from = d.h_before(s) + position * distance;
+    if (d.recurrent != nullptr) {
+      multiply_rows(1, P, from, 0, d.recurrent + position * distance, 0, scratch, 0);
+      from = scratch;
+    }
+    stage_row(d.p, P, from, row, chunk.rows, chunk.h);
   }
 }
 
@@ -55,23 +71,24 @@ void add_last_columns(Index rows, Index n, const Real* left, Index left_row, Ind
 /// Panels of dz that stay in L2 while the columns of x or h go by, each of which stays there for the gates of these panels.
 constexpr Index panels_at_once = 4;
 
-/// dW or dR of `items`, one gate of a panel each: out (4H, columns) += dz^T right, where right has rows of `columns` values.
+/// dW or dR of `items`, one gate of a panel each: out (4H, columns) += dz^T right.
 template <class Real>
-void add_weight_gradient(const Padded<Real>& p, Range items, Index rows, const Real* dz, Index columns, const Real* right, Index right_row, Real* out) {
+void add_weight_gradient(const Padded<Real>& p, Range items, Index rows, const Real* dz, Index columns, const typename GemmArgs<Real>::Right& right, Real* out) {
   const Index width = 4 * p.L, whole = columns / p.L * p.L;
+  const auto right_at = [&](Index column) { return right.data + column / width * right.panel + column % width; };
   for (Index begin = items.begin, end; begin < items.end; begin = end) {
     end = std::min(items.end, (begin / 4 + panels_at_once) * 4);
     for (Index column = 0; column < whole; column += width)
       for (Index item = begin; item < end; ++item) {
         const Index panel = item / 4, gate = item % 4;
         add_product(rows, p.units_of(panel), dz + panel * rows * width + gate * p.gate_distance(panel), width, std::min(width, whole - column) / p.L,
-                    right + column, right_row, out + (gate * p.H + panel * p.L) * columns + column, columns);
+                    right_at(column), right.row, out + (gate * p.H + panel * p.L) * columns + column, columns);
       }
   }
   for (Index item = items.begin, end; whole < columns && item < items.end; item = end) {
     const Index panel = item / 4, gate = item % 4, distance = p.gate_distance(panel);
     end = std::min(items.end, 4 * (panel + 1));
-    add_last_columns(rows, (end - item) * distance, dz + panel * rows * width + gate * distance, width, columns - whole, right + whole, right_row,
+    add_last_columns(rows, (end - item) * distance, dz + panel * rows * width + gate * distance, width, columns - whole, right_at(whole), right.row,
                      [&](Index u) {
                        const Index row = (gate + u / distance) * p.H + panel * p.L + u % distance;
                        return u % distance < p.units_of(panel) ? out + row * columns + whole : nullptr;
@@ -111,22 +128,24 @@ void add_terms(const DirectionBackward<Real>& d, Index panel, const ChunkRows<Re
 }  // namespace
 
 template <class Real>
-void stage_inputs(const DirectionBackward<Real>& d, Index row_begin, Index row_limit, const Chunk& chunk, ChunkRows<Real>& rows) {
+void stage_inputs(const DirectionBackward<Real>& d, Index row_begin, Index row_limit, const Chunk& chunk, ChunkRows<Real>& rows, Real* scratch) {
+  const Padded<Real>& p = d.p;
   const Real* const h = h_in_place(d, chunk);
   for (Index s = chunk.s0; s < chunk.s1; ++s) {
     const Index row_end = std::min(row_limit, d.rows.active(s)), row = d.rows.offset(s) - chunk.first_row + row_begin;
-    stage_x(d, s, row_begin, row_end, row, rows);
-    if (h == nullptr) stage_h(d, s, row_begin, row_end, row, rows);
+    stage_x(d, s, row_begin, row_end, row, rows, scratch);
+    if (h == nullptr) stage_h(d, s, row_begin, row_end, row, rows, scratch);
   }
-  rows.h_before = h != nullptr ? h : rows.h;
+  rows.x_columns = staged_columns<Real>(p, p.I, rows.x, rows.rows);
+  rows.h_columns = h != nullptr ? typename ChunkRows<Real>::Columns{h, 4 * p.L, p.h_row} : staged_columns<Real>(p, p.P, rows.h, rows.rows);
 }
 
 template <class Real>
 void parameter_gradients(const DirectionBackward<Real>& d, Range items, const ChunkRows<Real>& chunk, Real* dparameters, Real* dmasked) {
   const Padded<Real>& p = d.p;
   const Index width = 4 * p.L, n = chunk.rows;
-  add_weight_gradient(p, items, n, chunk.dz, p.I, chunk.x, p.x_row(), dparameters + d.shape.weight_ih);
-  add_weight_gradient(p, items, n, chunk.dz, p.P, chunk.h_before, p.h_row, dmasked + d.shape.weight_hh);
+  add_weight_gradient(p, items, n, chunk.dz, p.I, chunk.x_columns, dparameters + d.shape.weight_ih);
+  add_weight_gradient(p, items, n, chunk.dz, p.P, chunk.h_columns, dmasked + d.shape.weight_hh);
   for (Index item = items.begin; d.shape.bias >= 0 && !d.shape.normalised() && item < items.end; ++item) {
     const Index panel = item / 4, gate = item % 4;
     add_sum(n, p.units_of(panel), chunk.dz + panel * n * width + gate * p.gate_distance(panel), width,
@@ -150,22 +169,23 @@ void parameter_gradients(const DirectionBackward<Real>& d, Range items, const Ch
 
 template <class Real>
 void row_gradients(const DirectionBackward<Real>& d, Index row_begin, Index row_end, const Chunk& chunk, const ChunkRows<Real>& batch,
-                   const ChunkRows<Real>& own) {
+                   const ChunkRows<Real>& own, Real* scratch) {
   const Padded<Real>& p = d.p;
   const Index width = 4 * p.L, terms = d.weights.cell.terms * p.L;
   for (Index position = row_begin; position < row_end; ++position) {
     ChunkRows<Real> row = own;
-    row.h_before = own.h;
     row.rows = std::min(chunk.s1, d.rows.length(position)) - chunk.s0;
     if (row.rows <= 0) return;  // rows are sorted: those after it are no longer
+    row.x_columns = staged_columns<Real>(p, p.I, own.x, row.rows);
+    row.h_columns = staged_columns<Real>(p, p.P, own.h, row.rows);
     for (Index s = chunk.s0; s < chunk.s0 + row.rows; ++s) {
       const Index from = d.rows.offset(s) - chunk.first_row + position, to = s - chunk.s0;
       const auto copy = [&](const Real* all, Index panels, Index n, Real* out) {
         for (Index panel = 0; all != nullptr && panel < panels; ++panel)
           std::copy_n(all + (panel * batch.rows + from) * n, n, out + (panel * row.rows + to) * n);
       };
-      stage_x(d, s, position, position + 1, to, row);
-      stage_h(d, s, position, position + 1, to, row);
+      stage_x(d, s, position, position + 1, to, row, scratch);
+      stage_h(d, s, position, position + 1, to, row, scratch);
       copy(batch.dz, p.panels, width, row.dz);
       copy(batch.terms, p.panels, terms, row.terms);
       copy(batch.dh_new, 1, p.h_row, row.dh_new);
@@ -177,9 +197,9 @@ void row_gradients(const DirectionBackward<Real>& d, Index row_begin, Index row_
 }
 
 #define EIGENLSTM_INSTANTIATE(Real)                                                                                       \
-  template void stage_inputs(const DirectionBackward<Real>&, Index, Index, const Chunk&, ChunkRows<Real>&);                \
+  template void stage_inputs(const DirectionBackward<Real>&, Index, Index, const Chunk&, ChunkRows<Real>&, Real*);                \
   template void parameter_gradients(const DirectionBackward<Real>&, Range, const ChunkRows<Real>&, Real*, Real*);          \
-  template void row_gradients(const DirectionBackward<Real>&, Index, Index, const Chunk&, const ChunkRows<Real>&, const ChunkRows<Real>&);
+  template void row_gradients(const DirectionBackward<Real>&, Index, Index, const Chunk&, const ChunkRows<Real>&, const ChunkRows<Real>&, Real*);
 EIGENLSTM_INSTANTIATE(float)
 EIGENLSTM_INSTANTIATE(double)
 #undef EIGENLSTM_INSTANTIATE

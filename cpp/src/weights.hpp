@@ -45,8 +45,6 @@ struct Padded {
   Index gate_distance(Index panel) const { return panel + 1 == panels ? last_units : L; }
   /// Vectors of the gates of panels [begin, end), gaps left out.
   Index gate_vectors(Index begin, Index end) const { return 4 * (end - begin - 1) + ceil_div(4 * gate_distance(end - 1), L); }
-  /// Distance of two rows of x that are staged for a product.
-  Index x_row() const { return distance(ceil_div(I, L) * L); }
   Index weights_panel() const { return (1 + I + P) * 4 * L; }
   /// Panels of 4 L columns that hold n of them.
   Index wide_panels(Index n) const { return ceil_div(n, 4 * L); }
