@@ -90,8 +90,9 @@ void run_direction(const DirectionBackward<Real>& d, Arena& memory, Team& team) 
     own_rows.back().take_inputs(memory, p);
   }
   const GateValues<Real> chunk_values = light ? take_gates(memory, d, most_rows) : GateValues<Real>{};
-  const Index own_size = std::max({dx_rows * ceil_div(p.I, p.L) * p.L, p.P, light ? recompute_scratch(p) : 0});
-  Real* staged = memory.take<Real>(own_size * team.size());
+  // Of each member: rows of dx; a row of x or h on its way to its panels; what recompute_gates() needs.
+  const Index scratch_size = std::max({dx_rows * ceil_div(p.I, p.L) * p.L, p.wide_panels(p.P) * 4 * p.L, light ? recompute_scratch(p) : 0});
+  Real* const scratches = memory.take<Real>(scratch_size * team.size());
   Barrier units_barrier(schedule.members), barrier(team.size());
   team.run([&](int m) {
     const bool recurs = m < schedule.members;
@@ -105,7 +106,7 @@ void run_direction(const DirectionBackward<Real>& d, Arena& memory, Team& team) 
       start_gradient(d, a, h_columns(p, a), p.P, p.h_row, d.dfinal.h, w.dh);
       start_gradient(d, a, units, p.H, p.row, d.dfinal.c, w.dc);
     }
-    Real* own = staged + m * own_size;
+    Real* const scratch = scratches + m * scratch_size;
     const Index row_begin = d.rows.split(m, team.size()), row_end = d.rows.split(m + 1, team.size());
     for (auto chunk = all.rbegin(); chunk != all.rend(); ++chunk) {
       GateValues<Real> values = light ? chunk_values : d.tape.values(d.rows.offset(d.steps.begin), d.row(d.steps.end));
@@ -113,13 +114,13 @@ void run_direction(const DirectionBackward<Real>& d, Arena& memory, Team& team) 
       const Range part = share(chunk->rows, m, team.size());
       ChunkRows<Real> rows = batch;
       rows.rows = chunk->rows;
-      if (light) recompute_gates(d, *chunk, part, values, own);
+      if (light) recompute_gates(d, *chunk, part, values, scratch);
       if (barrier.wait(team.stopped())) return;  // the chunk before is done with dz and its inputs
       if (recurs) recurrence(d, a, w, *chunk, values, rows, team, m == 0, units_barrier);
-      if (!d.per_row) stage_inputs(d, row_begin, row_end, *chunk, rows, own);
+      if (!d.per_row) stage_inputs(d, row_begin, row_end, *chunk, rows, scratch);
       if (barrier.wait(team.stopped())) return;
-      if (d.dx) input_gradient(d, part, rows.dz, *chunk, own);
-      if (d.per_row) row_gradients(d, row_begin, row_end, *chunk, rows, own_rows[m], own);
+      if (d.dx) input_gradient(d, part, rows.dz, *chunk, scratch);
+      if (d.per_row) row_gradients(d, row_begin, row_end, *chunk, rows, own_rows[m], scratch);
       else parameter_gradients(d, share(4 * p.panels, m, team.size()), rows, d.dparameters, d.dmasked);
     }
     if (recurs) {

@@ -49,14 +49,17 @@ struct DirectionBackward {
   bool plain() const { return weights.plain && !shape.projected(); }
 };
 
-/// How n columns of staged rows stand: in panels of 4 L of them, whose rows lie together. As wide rows, each would be on a page of memory of
-/// its own: the products with them are slower by a tenth from n = 512 on. Fewer columns than a panel has leave no gaps.
+/// How n columns of staged rows stand: in panels of 4 L, the rows of a panel side by side. Row by row, those of 2 KB or more would be a page of
+/// memory each, and products with them a tenth slower. n <= 4 L: one panel, as wide as it must be. x is copied in any case; h that stands
+/// in the tape only where its rows are so wide.
 template <class Real>
 typename GemmArgs<Real>::Right staged_columns(const Padded<Real>& p, Index n, const Real* data, Index rows) {
   return {data, rows * 4 * p.L, std::min<Index>(4, ceil_div(n, p.L)) * p.L};
 }
 template <class Real>
-Index staged_size(const Padded<Real>& p, Index n, Index rows) { return rows * (n > 4 * p.L ? p.wide_panels(n) * 4 : ceil_div(n, p.L)) * p.L; }
+Index staged_size(const Padded<Real>& p, Index n, Index rows) {
+  return rows * p.wide_panels(n) * staged_columns<Real>(p, n, nullptr, rows).row;
+}
 
 /// Rows of dz, what they multiply for dW and dR, and what else gives gradients of parameters.
 template <class Real>

@@ -4,14 +4,14 @@
 namespace eigenlstm {
 namespace {
 
-/// Rows of h of so many bytes are staged even where they stand in the tape: see staged_columns().
-constexpr Index wide_row = 2048;
+/// h whose rows have so many bytes is staged even where it stands in the tape: see staged_columns().
+constexpr Index wide_row_bytes = 2048;
 
 /// Where the h before the chunk's steps stand in the tape row by row, ready to be multiplied; else null.
 template <class Real>
 const Real* h_in_place(const DirectionBackward<Real>& d, const Chunk& chunk) {
   const bool rows_stay = chunk.s0 > d.steps.begin && d.rows.active(chunk.s0 - 1) == d.rows.active(chunk.s1 - 1);
-  return rows_stay && d.recurrent == nullptr && d.p.P * Index(sizeof(Real)) < wide_row ? d.h_before(chunk.s0) : nullptr;
+  return rows_stay && d.recurrent == nullptr && d.p.P * Index(sizeof(Real)) < wide_row_bytes ? d.h_before(chunk.s0) : nullptr;
 }
 
 /// One row of n values to its place in `data`, which staged_columns() tells.
@@ -68,12 +68,14 @@ void add_last_columns(Index rows, Index n, const Real* left, Index left_row, Ind
   }
 }
 
-/// Panels of dz that stay in L2 while the columns of x or h go by, each of which stays there for the gates of these panels.
+/// Panels of dz that stay in L2 while the columns of x or h go by, 4 L at a time for all gates of these panels.
 constexpr Index panels_at_once = 4;
 
 /// dW or dR of `items`, one gate of a panel each: out (4H, columns) += dz^T right.
+/// `right`: (rows, columns), in panels or row by row.
 template <class Real>
-void add_weight_gradient(const Padded<Real>& p, Range items, Index rows, const Real* dz, Index columns, const typename GemmArgs<Real>::Right& right, Real* out) {
+void add_weight_gradient(const Padded<Real>& p, Range items, Index rows, const Real* dz, Index columns,
+                         const typename ChunkRows<Real>::Columns& right, Real* out) {
   const Index width = 4 * p.L, whole = columns / p.L * p.L;
   const auto right_at = [&](Index column) { return right.data + column / width * right.panel + column % width; };
   for (Index begin = items.begin, end; begin < items.end; begin = end) {
@@ -196,9 +198,9 @@ void row_gradients(const DirectionBackward<Real>& d, Index row_begin, Index row_
   }
 }
 
-#define EIGENLSTM_INSTANTIATE(Real)                                                                                       \
-  template void stage_inputs(const DirectionBackward<Real>&, Index, Index, const Chunk&, ChunkRows<Real>&, Real*);                \
-  template void parameter_gradients(const DirectionBackward<Real>&, Range, const ChunkRows<Real>&, Real*, Real*);          \
+#define EIGENLSTM_INSTANTIATE(Real)                                                                                \
+  template void stage_inputs(const DirectionBackward<Real>&, Index, Index, const Chunk&, ChunkRows<Real>&, Real*); \
+  template void parameter_gradients(const DirectionBackward<Real>&, Range, const ChunkRows<Real>&, Real*, Real*);  \
   template void row_gradients(const DirectionBackward<Real>&, Index, Index, const Chunk&, const ChunkRows<Real>&, const ChunkRows<Real>&, Real*);
 EIGENLSTM_INSTANTIATE(float)
 EIGENLSTM_INSTANTIATE(double)
