@@ -94,13 +94,13 @@ struct Tile {
           pin(w);  // gcc would fold this load into each of the MR multiply-adds
           unroll<MR>([&](auto r) [[gnu::always_inline]] { acc[v][r] = madd(left[r], w, acc[v][r]); });
         });
-        ak += k_step, b += b_row;
+        ak += k_step;
       };
       k += n;
       if (MR > 1 && next != nullptr) {
-        for (; b != b_end; next += step) prefetch(next), multiply_add();
+        for (; b != b_end; b += b_row, next += step) prefetch(next), multiply_add();
       } else {
-        while (b != b_end) multiply_add();
+        for (; b != b_end; b += b_row) multiply_add();
       }
     }
     if (start == Args::add) {
