@@ -18,6 +18,9 @@ namespace eigenlstm {
 namespace EIGENLSTM_ISA {
 
 constexpr int tile_rows = num_vector_registers == 32 ? 6 : 3;
+/// Whether a tile takes four k between two jumps. A k of 12 multiply-adds is 6 cycles, in which the front end that two threads of a core share
+/// brings 18 instructions; one of 24 has time enough.
+constexpr bool four_at_once = num_vector_registers == 16;
 /// Panels that a single row takes at once, so that enough chains are in flight.
 constexpr int single_row_panels = 3;
 /// Bytes of a panel that all rows sweep over before they turn to the next ones: B then comes from L2. Blocks that fit L1 would store and load
@@ -44,6 +47,36 @@ struct Tile {
   using Args = GemmArgs<Real>;
   using V = Vec<Real>;
   static constexpr Index L = lanes<Real>;
+
+  /// acc += a b for n k, four at a time where B is packed: its rows are then at constant distances. `asks`: for the lines from `next` on, too.
+  template <bool asks, int MR, int NV>
+  [[gnu::always_inline]] static void multiply_add(V (&acc)[NV][MR], Index n, const Real* a, Index a_row, Index k_step, const Real* b, Index b_row,
+                                                  Index b_panel, const Real* next, Index step) {
+    const Real* const b_end = b + n * b_row;
+    if (four_at_once && b_row == 4 * L) {
+      for (const Real* const b_four = b + n / 4 * 16 * L; b != b_four; b += 16 * L, a += 4 * k_step) {
+        multiply_add(acc, a, a_row, b, b_panel);
+        multiply_add(acc, a + k_step, a_row, b + 4 * L, b_panel);
+        multiply_add(acc, a + 2 * k_step, a_row, b + 8 * L, b_panel);
+        multiply_add(acc, a + 3 * k_step, a_row, b + 12 * L, b_panel);
+        if (asks) prefetch(next), prefetch(next + step), prefetch(next + 2 * step), prefetch(next + 3 * step), next += 4 * step;
+      }
+    }
+    for (; b != b_end; b += b_row, a += k_step) {
+      multiply_add(acc, a, a_row, b, b_panel);
+      if (asks) prefetch(next), next += step;
+    }
+  }
+  template <int MR, int NV>
+  [[gnu::always_inline]] static void multiply_add(V (&acc)[NV][MR], const Real* a, Index a_row, const Real* b, Index b_panel) {
+    V left[MR];
+    unroll<MR>([&](auto r) [[gnu::always_inline]] { left[r] = splat(a[r * a_row]); });
+    unroll<NV>([&](auto v) [[gnu::always_inline]] {
+      V w = load(b + (v / 4) * b_panel + (v % 4) * L);
+      if (MR == 2) pin(w);  // gcc would fold this load into both multiply-adds
+      unroll<MR>([&](auto r) [[gnu::always_inline]] { acc[v][r] = madd(left[r], w, acc[v][r]); });
+    });
+  }
 
   /// MR rows from `row` on x NV vectors over k0 <= k < k1, all accumulators in registers. A single row asks for nothing.
   template <int MR, int NV>
@@ -85,23 +118,15 @@ struct Tile {
           for (Index i = 0; i < sums_at_once && sums_asked < MR * NV; ++i, ++sums_asked) prefetch(c_at(int(sums_asked % NV), int(sums_asked / NV)));
         }
       }
-      const Real *ak = a.data + row * a_row + block * a.block + inner * k_step, *const b_end = b + n * b_row;
-      const auto multiply_add = [&]() [[gnu::always_inline]] {
-        V left[MR];
-        unroll<MR>([&](auto r) [[gnu::always_inline]] { left[r] = splat(ak[r * a_row]); });
-        unroll<NV>([&](auto v) [[gnu::always_inline]] {
-          V w = load(b + (v / 4) * b_panel + (v % 4) * L);
-          pin(w);  // gcc would fold this load into each of the MR multiply-adds
-          unroll<MR>([&](auto r) [[gnu::always_inline]] { acc[v][r] = madd(left[r], w, acc[v][r]); });
-        });
-        ak += k_step;
-      };
-      k += n;
+      const Real* ak = a.data + row * a_row + block * a.block + inner * k_step;
       if (MR > 1 && next != nullptr) {
-        for (; b != b_end; b += b_row, next += step) prefetch(next), multiply_add();
+        multiply_add<true>(acc, n, ak, a_row, k_step, b, b_row, b_panel, next, step);
+        next += n * step;
       } else {
-        for (; b != b_end; b += b_row) multiply_add();
+        multiply_add<false>(acc, n, ak, a_row, k_step, b, b_row, b_panel, nullptr, 0);
       }
+      b += n * b_row;
+      k += n;
     }
     if (start == Args::add) {
       unroll<NV>([&](auto v) [[gnu::always_inline]] {

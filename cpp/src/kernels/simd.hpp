@@ -66,7 +66,7 @@ template <int N, class F>
 [[gnu::always_inline]] inline void unroll(F&& f) { unroll_sequence(std::make_integer_sequence<int, N>{}, f); }
 
 /// Asks for the cache line at p.
-inline void prefetch(const void* p) { __builtin_prefetch(p); }
+[[gnu::always_inline]] inline void prefetch(const void* p) { __builtin_prefetch(p); }
 
 /// Keeps v in a register: the compiler may not fold its load into each use.
 template <class V>
