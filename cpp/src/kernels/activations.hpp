@@ -45,38 +45,51 @@ struct ExpConstants<double> {
   static constexpr double tanh_max = 20.;
 };
 
-/// (e^(m x) + k) / 2, with full relative accuracy for k = -1 also. (Half, as 2^n overflows before e^x does.)
-template <int m, int k, class V>
-inline V half_exp_plus(V x) {
+/// (e^(m x) + k) / 2 in the place of each of N values, with full relative accuracy for k = -1 also. (Half, as 2^n overflows before e^x does.)
+/// One value is a chain of some 50 cycles; N of them go side by side.
+template <int m, int k, int N, class V>
+[[gnu::always_inline]] inline void half_exps_plus(V (&x)[N]) {
   static_assert(m == 1 || m == -1 || m == 2, "m must scale the constants without rounding");
   using Real = Scalar<V>;
   using K = ExpConstants<Real>;
-  const V t = madd(x, set1<V>(m * K::log2_e), set1<V>(K::round));
-  const V n = sub(t, set1<V>(K::round));
-  V r;
-  if constexpr (m == 2) {  // tanh: where n is so large that this is not exact enough, the result is 1 anyway
-    r = madd(n, set1<V>(-(K::ln2_hi + K::ln2_lo) / m), x);
-  } else {
-    r = madd(n, set1<V>(-K::ln2_lo / m), madd(n, set1<V>(-K::ln2_hi / m), x));
-  }
-
   constexpr int degree = sizeof(K::c) / sizeof(Real);
   Real c[degree + 1] = {m};  // m h(m r)
   for (int j = 0, power = m * m; j < degree; ++j, power *= m) c[j + 1] = Real(power) * K::c[j];
-  V h;
+  V t[N], r[N], h[N];
+  unroll<N>([&](auto i) [[gnu::always_inline]] { t[i] = madd(x[i], set1<V>(m * K::log2_e), set1<V>(K::round)); });
+  unroll<N>([&](auto i) [[gnu::always_inline]] {
+    const V n = sub(t[i], set1<V>(K::round));
+    if constexpr (m == 2) {  // tanh: where n is so large that this is not exact enough, the result is 1 anyway
+      r[i] = madd(n, set1<V>(-(K::ln2_hi + K::ln2_lo) / m), x[i]);
+    } else {
+      r[i] = madd(n, set1<V>(-K::ln2_lo / m), madd(n, set1<V>(-K::ln2_hi / m), x[i]));
+    }
+  });
   if constexpr (degree < 8) {
-    h = set1<V>(c[degree]);
-    for (int j = degree - 1; j > 0; --j) h = madd(h, r, set1<V>(c[j]));
+    unroll<N>([&](auto i) [[gnu::always_inline]] { h[i] = madd(set1<V>(c[degree]), r[i], set1<V>(c[degree - 1])); });
+    unroll<degree - 1>([&](auto j) [[gnu::always_inline]] {
+      unroll<N>([&](auto i) [[gnu::always_inline]] { h[i] = madd(h[i], r[i], set1<V>(c[degree - 2 - j])); });
+    });
   } else {  // two terms at a time: one operation more, half the latency
     static_assert(degree % 2 == 0, "c[1] to c[degree] come in pairs");
-    const V r2 = mul(r, r);
-    h = madd(set1<V>(c[degree]), r, set1<V>(c[degree - 1]));
-    for (int j = degree - 3; j > 0; j -= 2) h = madd(h, r2, madd(set1<V>(c[j + 1]), r, set1<V>(c[j])));
+    unroll<N>([&](auto i) [[gnu::always_inline]] {
+      const V r2 = mul(r[i], r[i]);
+      h[i] = madd(set1<V>(c[degree]), r[i], set1<V>(c[degree - 1]));
+      for (int j = degree - 3; j > 0; j -= 2) h[i] = madd(h[i], r2, madd(set1<V>(c[j + 1]), r[i], set1<V>(c[j])));
+      h[i] = madd(h[i], r[i], set1<V>(c[0]));
+    });
   }
-  h = madd(h, r, set1<V>(c[0]));
-  const V s = shift_left<K::mantissa_bits>(t);  // 2^(n-1)
-  if constexpr (k == 0) return mul(madd(r, h, set1<V>(1)), s);
-  return madd(mul(r, h), s, add(s, set1<V>(Real(k) / 2)));
+  unroll<N>([&](auto i) [[gnu::always_inline]] {
+    const V s = shift_left<K::mantissa_bits>(t[i]);  // 2^(n-1)
+    if constexpr (k == 0) x[i] = mul(madd(r[i], h[i], set1<V>(1)), s);
+    else x[i] = madd(mul(r[i], h[i]), s, add(s, set1<V>(Real(k) / 2)));
+  });
+}
+template <int m, int k, class V>
+inline V half_exp_plus(V x) {
+  V one[] = {x};
+  half_exps_plus<m, k>(one);
+  return one[0];
 }
 
 /// e^x. Max error: 1.8 ULP (float), 1.8 ULP (double). Valid for all x: too large results become infinity, and
@@ -88,18 +101,32 @@ inline V exp(V x) {
   return add(y, y);
 }
 
-/// (1 + e^-x) / 2, for those who divide by it together with something else.
+/// (1 + e^-x) / 2 in the place of each x, for those who divide by it together with something else.
+template <int N, class V>
+[[gnu::always_inline]] inline void half_sigmoid_denominators(V (&x)[N]) {
+  using K = ExpConstants<Scalar<V>>;
+  unroll<N>([&](auto i) [[gnu::always_inline]] { x[i] = clamp(x[i], set1<V>(K::sigmoid_min), set1<V>(K::sigmoid_max)); });
+  half_exps_plus<-1, 1>(x);
+}
 template <class V>
 inline V half_sigmoid_denominator(V x) {
-  using K = ExpConstants<Scalar<V>>;
-  return half_exp_plus<-1, 1>(clamp(x, set1<V>(K::sigmoid_min), set1<V>(K::sigmoid_max)));
+  V one[] = {x};
+  half_sigmoid_denominators(one);
+  return one[0];
 }
 
-/// y = (e^2x - 1) / 2, so that tanh(x) = y / (y + 1).
+/// y = (e^2x - 1) / 2 in the place of each x, so that tanh(x) = y / (y + 1).
+template <int N, class V>
+[[gnu::always_inline]] inline void tanh_numerators(V (&x)[N]) {
+  using K = ExpConstants<Scalar<V>>;
+  unroll<N>([&](auto i) [[gnu::always_inline]] { x[i] = clamp(x[i], set1<V>(-K::tanh_max), set1<V>(K::tanh_max)); });
+  half_exps_plus<2, -1>(x);
+}
 template <class V>
 inline V tanh_numerator(V x) {
-  using K = ExpConstants<Scalar<V>>;
-  return half_exp_plus<2, -1>(clamp(x, set1<V>(-K::tanh_max), set1<V>(K::tanh_max)));
+  V one[] = {x};
+  tanh_numerators(one);
+  return one[0];
 }
 
 /// 1 / (1 + e^-x). Max error: 2.5 ULP (float), 2.4 ULP (double). Valid for all x,

@@ -12,39 +12,60 @@
 namespace eigenlstm {
 namespace EIGENLSTM_ISA {
 
-/// N rows from row r on. Their chains up to c come first, then all their tanh(c): a single row's chain is some 150 cycles long,
-/// and one after the other they would fill the processor's window.
-template <class Real, bool keep, int N>
-[[gnu::always_inline]] inline void cell_forward_rows(const StepArgs<Real>& s, Index panel, const Real* z, Index r) {
+/// Rows of one panel from some row on. (Not StepArgs: gcc reads that again after each store of a vector, which may alias anything.)
+template <class Real>
+struct CellRows {
+  const Real *z, *c_prev;
+  Real *c, *h, *y, *gates;
+  Index c_prev_row, c_row, h_row, y_row;
+
+  template <bool keep, bool writes_y>
+  [[gnu::always_inline]] void skip(Index n) {
+    z += n * 4 * lanes<Real>, c_prev += n * c_prev_row, c += n * c_row, h += n * h_row;
+    if (keep) gates += n * 4 * lanes<Real>;
+    if (writes_y) y += n * y_row;
+  }
+};
+
+/// Rows whose exponentials go side by side: more would not fit the registers (three for each, and one of the row that is done).
+template <class Real>
+constexpr int cell_rows = num_vector_registers == 32 ? 4 : sizeof(Real) == 4 ? 3 : 2;
+
+/// N rows, gate by gate.
+template <class Real, bool keep, bool writes_y, int N>
+[[gnu::always_inline]] inline void cell_forward_rows(const CellRows<Real>& rows) {
   using V = Vec<Real>;
   constexpr Index L = lanes<Real>;
   const V one = set1<V>(Real(1)), half = set1<V>(Real(0.5));
-  const Index unit = panel * L;
-  Real* gates = keep ? s.gates + panel * s.gates_panel + r * 4 * L : nullptr;
-  z += r * 4 * L;
-  V c[N], d_o[N];
+  V y[N], d[N], c[N];
+  const auto load_gate = [&](V (&out)[N], Index gate) [[gnu::always_inline]] {
+    unroll<N>([&](auto n) [[gnu::always_inline]] { out[n] = load(rows.z + (4 * n + gate) * L); });
+  };
+  load_gate(y, 2);
+  tanh_numerators(y);
+  load_gate(d, 0);
+  half_sigmoid_denominators(d);
   unroll<N>([&](auto n) [[gnu::always_inline]] {
-    const Real* zn = z + n * 4 * L;
-    const V f = div(half, half_sigmoid_denominator(load(zn + L)));
-    const V y_g = tanh_numerator(load(zn + 2 * L)), e_g = add(y_g, one);
-    const V per_ig = div(half, mul(half_sigmoid_denominator(load(zn)), e_g));
-    c[n] = madd(f, load(s.c_prev + (r + n) * s.c_prev_row + unit), mul(y_g, per_ig));
-    d_o[n] = half_sigmoid_denominator(load(zn + 3 * L));
-    if (keep) {
-      Real* out = gates + n * 4 * L;
-      store(out, mul(e_g, per_ig));
-      store(out + L, f);
-      store(out + 2 * L, div(y_g, e_g));
-    }
+    const V e = add(y[n], one), per_ig = div(half, mul(d[n], e));
+    c[n] = mul(y[n], per_ig);
+    if (keep) store(rows.gates + 4 * n * L, mul(e, per_ig)), store(rows.gates + (4 * n + 2) * L, div(y[n], e));
   });
+  load_gate(d, 1);
+  half_sigmoid_denominators(d);
   unroll<N>([&](auto n) [[gnu::always_inline]] {
-    const V y_c = tanh_numerator(c[n]), e_c = add(y_c, one);
-    const V per_oc = div(half, mul(d_o[n], e_c));
-    store(s.c + (r + n) * s.c_row + unit, c[n]);
-    const V h = mul(y_c, per_oc);
-    store(s.h + (r + n) * s.h_row + unit, h);
-    if (keep) store(gates + n * 4 * L + 3 * L, mul(e_c, per_oc));
-    else if (s.y != nullptr) store(s.y + (r + n) * s.y_row + unit, h);
+    const V f = div(half, d[n]);
+    if (keep) store(rows.gates + (4 * n + 1) * L, f);
+    c[n] = madd(f, load(rows.c_prev + n * rows.c_prev_row), c[n]);
+    store(rows.c + n * rows.c_row, c[n]);
+  });
+  load_gate(d, 3);
+  half_sigmoid_denominators(d);
+  tanh_numerators(c);
+  unroll<N>([&](auto n) [[gnu::always_inline]] {
+    const V e = add(c[n], one), per_oc = div(half, mul(d[n], e)), h = mul(c[n], per_oc);
+    store(rows.h + n * rows.h_row, h);
+    if (keep) store(rows.gates + (4 * n + 3) * L, mul(e, per_oc));
+    if (writes_y) store(rows.y + n * rows.y_row, h);
   });
 }
 
@@ -54,11 +75,16 @@ template <class Real, bool keep, int N>
 /// With sigmoid(x) = 0.5 / d(x) and tanh(x) = y / (y + 1) (activations.hpp), i g = 0.5 y_g / (d_i (y_g + 1)) and h = o tanh(c)
 /// likewise take one division each: three in all instead of five. Where a product of denominators overflows, it makes them 0 instead of
 /// less than 1e-30.
-template <class Real, bool keep>
+template <class Real, bool keep, bool writes_y>
 void cell_forward(const StepArgs<Real>& s, Index panel, const Real* z) {
-  Index r = 0;
-  for (; r + 4 <= s.rows; r += 4) cell_forward_rows<Real, keep, 4>(s, panel, z, r);
-  for (; r < s.rows; ++r) cell_forward_rows<Real, keep, 1>(s, panel, z, r);
+  const Index unit = panel * lanes<Real>;
+  CellRows<Real> rows{z, s.c_prev + unit, s.c + unit, s.h + unit, writes_y ? s.y + unit : nullptr, keep ? s.gates + panel * s.gates_panel : nullptr,
+                      s.c_prev_row, s.c_row, s.h_row, s.y_row};
+  constexpr int N = cell_rows<Real>;
+  Index n = s.rows;
+  for (; n >= N; n -= N) cell_forward_rows<Real, keep, writes_y, N>(rows), rows.template skip<keep, writes_y>(N);
+  for (; N > 2 && n >= 2; n -= 2) cell_forward_rows<Real, keep, writes_y, 2>(rows), rows.template skip<keep, writes_y>(2);
+  if (n > 0) cell_forward_rows<Real, keep, writes_y, 1>(rows);
 }
 
 template <class Real>
