@@ -50,9 +50,10 @@ void stage_h(const DirectionBackward<Real>& d, Index s, Index begin, Index end, 
 
 /// out += left^T right: `rows` rows of n values that are left_row apart, by as many of whole vectors, at most 4.
 template <class Real>
-void add_product(Index rows, Index n, const Real* left, Index left_row, Index vectors, const Real* right, Index right_row, Real* out, Index out_row) {
+void add_product(Index rows, Index n, const Real* left, Index left_row, Index vectors, const Real* right, Index right_row,
+                 const typename GemmArgs<Real>::Result& out) {
   const Index width = 4 * kernels<Real>().lanes;
-  kernels<Real>().gemm({n, vectors, rows, {left, 1, left_row}, {right, width, right_row}, {out, width, out_row}, GemmArgs<Real>::add});
+  kernels<Real>().gemm({n, vectors, rows, {left, 1, left_row}, {right, width, right_row}, out, GemmArgs<Real>::add});
 }
 
 /// Likewise for columns that fill no vector, the other way round: by vectors of left, of n <= 4 L values. `out_of(u)` is where those of
@@ -81,10 +82,12 @@ void add_weight_gradient(const Padded<Real>& p, Range items, Index rows, const R
   for (Index begin = items.begin, end; begin < items.end; begin = end) {
     end = std::min(items.end, (begin / 4 + panels_at_once) * 4);
     for (Index column = 0; column < whole; column += width)
-      for (Index item = begin; item < end; ++item) {
-        const Index panel = item / 4, gate = item % 4;
-        add_product(rows, p.units_of(panel), dz + panel * rows * width + gate * p.gate_distance(panel), width, std::min(width, whole - column) / p.L,
-                    right_at(column), right.row, out + (gate * p.H + panel * p.L) * columns + column, columns);
+      for (Index item = begin, next; item < end; item = next) {
+        const Index panel = item / 4, gate = item % 4, units = p.units_of(panel);
+        next = units == p.gate_distance(panel) ? std::min(end, 4 * (panel + 1)) : item + 1;  // gates side by side are rows one after the other
+        add_product<Real>(rows, (next - item) * units, dz + panel * rows * width + gate * p.gate_distance(panel), width,
+                          std::min(width, whole - column) / p.L, right_at(column), right.row,
+                          {out + (gate * p.H + panel * p.L) * columns + column, width, columns, p.H * columns, units});
       }
   }
   for (Index item = items.begin, end; whole < columns && item < items.end; item = end) {
@@ -162,8 +165,8 @@ void parameter_gradients(const DirectionBackward<Real>& d, Range items, const Ch
   Real* const out = dparameters + d.shape.weight_hr;
   for (Index column = 0; column < whole; column += width)
     for (Index unit = begin; unit < end; unit += p.L)
-      add_product(n, std::min(p.L, end - unit), chunk.dh_new + unit, p.h_row, std::min(width, whole - column) / p.L, chunk.m + column * n, width,
-                  out + unit * p.H + column, p.H);
+      add_product<Real>(n, std::min(p.L, end - unit), chunk.dh_new + unit, p.h_row, std::min(width, whole - column) / p.L, chunk.m + column * n, width,
+                  {out + unit * p.H + column, width, p.H});
   for (Index unit = begin; whole < p.H && unit < end; unit += width)
     add_last_columns(n, std::min(width, end - unit), chunk.dh_new + unit, p.h_row, p.H - whole, chunk.m + last * width * n + whole % width, width,
                      [&](Index u) { return out + (unit + u) * p.H + whole; });

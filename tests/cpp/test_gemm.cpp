@@ -32,6 +32,7 @@ struct Layout {
   bool a_by_columns = false;
   Index split = std::numeric_limits<Index>::max();  // A in two pieces
   bool b_row_major = false;
+  Index c_inner = std::numeric_limits<Index>::max();
 };
 
 template <class Real>
@@ -46,9 +47,10 @@ struct Problem {
     const Index b_row = layout.b_row_major ? panels * width + L : width;
     const Index b_panel = layout.b_row_major ? width : (K + 1) * width + 8;
     b = random.vector<Real>(layout.b_row_major ? (K + 1) * b_row : panels * b_panel);  // its first row is the bias
-    const Index c_row = width + margin, c_panel = rows * c_row + 7;
+    const Index c_row = width + margin, c_inner = std::min(layout.c_inner, rows + 1), c_block = c_inner * c_row + 2;
+    const Index c_panel = (rows / c_inner + 1) * c_block + 7;
     c = random.vector<Real>(panels * c_panel);
-    g = {rows, vectors, K, a.args, {b.data() + b_row, b_panel, b_row}, {c.data(), c_panel, c_row}, start, seed % 2 == 1, a2.args, layout.split};
+    g = {rows, vectors, K, a.args, {b.data() + b_row, b_panel, b_row}, {c.data(), c_panel, c_row, c_block, layout.c_inner}, start, seed % 2 == 1, a2.args, layout.split};
   }
 
   struct Left {
@@ -75,7 +77,7 @@ struct Problem {
     std::vector<Sum> result(c.begin(), c.end());
     for (Index r = 0; r < g.rows; ++r)
       for (Index n = 0; n < g.vectors * L; ++n) {
-        const Index at = n / width * g.c.panel + r * g.c.row + n % width;
+        const Index at = n / width * g.c.panel + r / g.c.inner * g.c.block + r % g.c.inner * g.c.row + n % width;
         const Real* column = g.b.data + n / width * g.b.panel + n % width;
         Sum sum = g.start == Args::bias ? Sum(column[-g.b.row]) : g.start == Args::chain ? result[at] : Sum(0);
         for (Index k = 0; k < g.K; ++k) sum = madd(Sum(k < g.split ? a(r, k) : a2(r, k - g.split)), Sum(column[k * g.b.row]), sum);
@@ -171,6 +173,20 @@ TEST_CASE_TEMPLATE("gemm: what a row adds has the same bits whatever rows are be
       }
       CHECK(std::memcmp(alone.data(), all.c.data(), alone.size() * sizeof(Real)) == 0);
     }
+}
+
+TEST_CASE_TEMPLATE("gemm: rows of C in blocks", Real, float, double) {
+  using Args = GemmArgs<Real>;
+  unsigned seed = 0;
+  for (Index rows : {1, 2, 5, 12, 32})
+    for (Index c_inner : {1, 2, 3, 8, 40})
+      for (Index vectors : {1, 4, 9})
+        for (auto start : {Args::zero, Args::bias, Args::chain, Args::add}) {
+          Layout layout{40, seed % 2 == 0};
+          layout.c_inner = c_inner;
+          Problem<Real> blocks(rows, vectors, 70, layout, start, ++seed);
+          check(blocks);
+        }
 }
 
 TEST_CASE_TEMPLATE("gemm: A in two pieces, and a row-major B", Real, float, double) {

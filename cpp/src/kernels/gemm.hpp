@@ -28,12 +28,13 @@ constexpr int single_row_panels = 3;
 constexpr Index panel_block_bytes = num_vector_registers == 32 ? 196608 : 65536;
 constexpr Index adding_block_bytes = num_vector_registers == 32 ? 196608 : 32768;
 
-/// The cache lines that a tile asks for, one at each k: from `next` on, `step` apart (null: none); or where there is a `soon`, its lines from
-/// `line` on.
+/// The cache lines that a tile asks for, one at each k or at each fourth: from `next` on, `step` apart (null: none); or where there is a `soon`,
+/// its lines from `line` on, one at each k.
 template <class Real>
 struct Ask {
   const Real* next = nullptr;
   Index step = cache_line<Real>;
+  bool every_fourth = false;
   const Soon<Real>* soon = nullptr;
   Index line = 0;
 };
@@ -48,8 +49,9 @@ struct Tile {
   using V = Vec<Real>;
   static constexpr Index L = lanes<Real>;
 
-  /// acc += a b for n k, four at a time where B is packed: its rows are then at constant distances. `asks`: for the lines from `next` on, too.
-  template <bool asks, int MR, int NV>
+  /// acc += a b for n k, four at a time where B is packed: its rows are then at constant distances. `asks_every`: it asks for a line from `next`
+  /// on at each so many k (0: for none).
+  template <int asks_every, int MR, int NV>
   [[gnu::always_inline]] static void multiply_add(V (&acc)[NV][MR], Index n, const Real* a, Index a_row, Index k_step, const Real* b, Index b_row,
                                                   Index b_panel, const Real* next, Index step) {
     const Real* const b_end = b + n * b_row;
@@ -59,12 +61,13 @@ struct Tile {
         multiply_add(acc, a + k_step, a_row, b + 4 * L, b_panel);
         multiply_add(acc, a + 2 * k_step, a_row, b + 8 * L, b_panel);
         multiply_add(acc, a + 3 * k_step, a_row, b + 12 * L, b_panel);
-        if (asks) prefetch(next), prefetch(next + step), prefetch(next + 2 * step), prefetch(next + 3 * step), next += 4 * step;
+        if (asks_every == 1) prefetch(next), prefetch(next + step), prefetch(next + 2 * step), prefetch(next + 3 * step), next += 4 * step;
+        if (asks_every == 4) prefetch(next), next += step;
       }
     }
     for (; b != b_end; b += b_row, a += k_step) {
       multiply_add(acc, a, a_row, b, b_panel);
-      if (asks) prefetch(next), next += step;
+      if (asks_every == 1) prefetch(next), next += step;
     }
   }
   template <int MR, int NV>
@@ -84,9 +87,17 @@ struct Tile {
                   const Ask<Real>& ask) {
     V acc[NV][MR];
     [[maybe_unused]] const Index step = ask.step;
-    const Index b_panel = g.b.panel, b_row = g.b.row, c_panel = g.c.panel, c_row = g.c.row;
-    c += row * c_row;
-    const auto c_at = [=](int v, int r) [[gnu::always_inline]] { return c + (v / 4) * c_panel + r * c_row + (v % 4) * L; };
+    const Index b_panel = g.b.panel, b_row = g.b.row, c_panel = g.c.panel;
+    Real* c_rows[MR];
+    Index in_block = row < g.c.inner ? row : row % g.c.inner;
+    c += row < g.c.inner ? row * g.c.row : row / g.c.inner * g.c.block + in_block * g.c.row;
+    unroll<MR>([&](auto r) [[gnu::always_inline]] {
+      c_rows[r] = c;
+      const bool last = ++in_block == g.c.inner;
+      c += last ? g.c.block - (g.c.inner - 1) * g.c.row : g.c.row;
+      if (last) in_block = 0;
+    });
+    const auto c_at = [&](int v, int r) [[gnu::always_inline]] { return c_rows[r] + (v / 4) * c_panel + (v % 4) * L; };
     if (start == Args::chain) {
       unroll<NV>([&](auto v) [[gnu::always_inline]] { unroll<MR>([&](auto r) [[gnu::always_inline]] { acc[v][r] = load(c_at(v, r)); }); });
     } else {
@@ -119,11 +130,14 @@ struct Tile {
         }
       }
       const Real* ak = a.data + row * a_row + block * a.block + inner * k_step;
-      if (MR > 1 && next != nullptr) {
-        multiply_add<true>(acc, n, ak, a_row, k_step, b, b_row, b_panel, next, step);
+      if (four_at_once && MR > 1 && next != nullptr && ask.every_fourth) {
+        multiply_add<4>(acc, n, ak, a_row, k_step, b, b_row, b_panel, next, step);
+        next += n / 4 * step;
+      } else if (MR > 1 && next != nullptr) {
+        multiply_add<1>(acc, n, ak, a_row, k_step, b, b_row, b_panel, next, step);
         next += n * step;
       } else {
-        multiply_add<false>(acc, n, ak, a_row, k_step, b, b_row, b_panel, nullptr, 0);
+        multiply_add<0>(acc, n, ak, a_row, k_step, b, b_row, b_panel, nullptr, 0);
       }
       b += n * b_row;
       k += n;
@@ -192,7 +206,7 @@ template <class Real>
 Ask<Real> ask_soon(const GemmArgs<Real>& g, Index spare_group, Index k0) {
   for (const Soon<Real>* soon = g.soon; g.K > 0 && soon != g.soon + g.num_soon; ++soon) {
     const Index groups = (soon->rows * soon->lines + g.K - 1) / g.K;
-    if (spare_group < groups) return {nullptr, cache_line<Real>, soon, spare_group * g.K + k0};
+    if (spare_group < groups) return {nullptr, cache_line<Real>, false, soon, spare_group * g.K + k0};
     spare_group -= groups;
   }
   return {};
@@ -203,7 +217,11 @@ template <class Real>
 void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_block) {
   using Args = GemmArgs<Real>;
   constexpr Index lines = 4 * lanes<Real> / cache_line<Real>;
-  const Index groups = (g.rows + tile_rows - 1) / tile_rows, spare = groups - lines;
+  const Index groups = (g.rows + tile_rows - 1) / tile_rows;
+  // What follows a block in memory (the next block or panel) has `lines` lines for each k, and the last groups ask for them: a line at each k, or
+  // where the groups are enough, four times as many of them a line at each fourth k. From L3 fewer at a time come with less waiting.
+  const bool every_fourth = four_at_once && groups >= 4 * lines && g.b.row == 4 * lanes<Real>;
+  const Index spare = groups - (every_fourth ? 4 : 1) * lines;
   const Real* b = g.b.data + panel * g.b.panel;
   Real* c = g.c.data + panel * g.c.panel;
   // Rows in groups as even as possible, cut as part_of() cuts them but without its divisions: one for each group would take as long as several
@@ -218,10 +236,10 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
       excess += longer;
       const bool one_more = excess >= groups;
       if (one_more) excess -= groups;
-      // A by columns comes from afar, B is soon in cache. Else B is packed, and the last groups ask for what follows this block in memory (the
-      // next block or panel), a line at each k; the groups before them for what comes soon.
+      // A by columns comes from afar, B is soon in cache. Else B is packed, and the groups before the last ones ask for what comes soon.
       const Ask<Real> ask = g.a.k_step != 1 ? Ask<Real>{g.a.data + row * g.a.row + (k0 + 16) * g.a.k_step, g.a.k_step}
-                            : i >= spare    ? Ask<Real>{b + k1 * g.b.row + (groups - 1 - i) * (k1 - k0) * cache_line<Real>}
+                            : i >= spare    ? Ask<Real>{b + k1 * g.b.row + (groups - 1 - i) * (every_fourth ? (k1 - k0) / 4 : k1 - k0) * cache_line<Real>,
+                                                        cache_line<Real>, every_fourth}
                                             : ask_soon(g, panel * spare + i, k0);
       tile[one_more](g, row, b, c, k0, k1, start, ask);
       row += size + one_more;

@@ -41,10 +41,10 @@ struct GemmArgs {
     const Real* data;
     Index panel, row;
   };
-  /// C[r][n] = data[(n / 4L) * panel + r * row + n % 4L].
+  /// C[r][n] = data[(n / 4L) * panel + (r / inner) * block + (r % inner) * row + n % 4L]: rows that come in blocks, or a plain strided matrix.
   struct Result {
     Real* data;
-    Index panel, row;
+    Index panel, row, block = 0, inner = std::numeric_limits<Index>::max();
   };
   enum Start {
     zero,   // C0 = 0
