@@ -28,13 +28,14 @@ constexpr int single_row_panels = 3;
 constexpr Index panel_block_bytes = num_vector_registers == 32 ? 196608 : 65536;
 constexpr Index adding_block_bytes = num_vector_registers == 32 ? 196608 : 32768;
 
-/// The cache lines that a tile asks for, one at each k or at each fourth: from `next` on, `step` apart (null: none); or where there is a `soon`,
-/// its lines from `line` on, one at each k.
+/// The cache lines that a tile asks for: from `next` on, `step` apart (null: none), one at each k, or at each fourth that one and the one `second`
+/// values further; or where there is a `soon`, its lines from `line` on, one at each k.
 template <class Real>
 struct Ask {
   const Real* next = nullptr;
   Index step = cache_line<Real>;
   bool every_fourth = false;
+  Index second = 0;
   const Soon<Real>* soon = nullptr;
   Index line = 0;
 };
@@ -49,11 +50,11 @@ struct Tile {
   using V = Vec<Real>;
   static constexpr Index L = lanes<Real>;
 
-  /// acc += a b for n k, four at a time where B is packed: its rows are then at constant distances. `asks_every`: it asks for a line from `next`
-  /// on at each so many k (0: for none).
+  /// acc += a b for n k, four at a time where B is packed: its rows are then at constant distances. `asks_every`: it asks for the lines of an Ask
+  /// at each so many k (0: for none).
   template <int asks_every, int MR, int NV>
   [[gnu::always_inline]] static void multiply_add(V (&acc)[NV][MR], Index n, const Real* a, Index a_row, Index k_step, const Real* b, Index b_row,
-                                                  Index b_panel, const Real* next, Index step) {
+                                                  Index b_panel, const Real* next, Index step, Index second) {
     const Real* const b_end = b + n * b_row;
     if (four_at_once && b_row == 4 * L) {
       for (const Real* const b_four = b + n / 4 * 16 * L; b != b_four; b += 16 * L, a += 4 * k_step) {
@@ -62,7 +63,7 @@ struct Tile {
         multiply_add(acc, a + 2 * k_step, a_row, b + 8 * L, b_panel);
         multiply_add(acc, a + 3 * k_step, a_row, b + 12 * L, b_panel);
         if (asks_every == 1) prefetch(next), prefetch(next + step), prefetch(next + 2 * step), prefetch(next + 3 * step), next += 4 * step;
-        if (asks_every == 4) prefetch(next), next += step;
+        if (asks_every == 4) prefetch(next), prefetch(next + second), next += step;
       }
     }
     for (; b != b_end; b += b_row, a += k_step) {
@@ -131,13 +132,13 @@ struct Tile {
       }
       const Real* ak = a.data + row * a_row + block * a.block + inner * k_step;
       if (four_at_once && MR > 1 && next != nullptr && ask.every_fourth) {
-        multiply_add<4>(acc, n, ak, a_row, k_step, b, b_row, b_panel, next, step);
+        multiply_add<4>(acc, n, ak, a_row, k_step, b, b_row, b_panel, next, step, ask.second);
         next += n / 4 * step;
       } else if (MR > 1 && next != nullptr) {
-        multiply_add<1>(acc, n, ak, a_row, k_step, b, b_row, b_panel, next, step);
+        multiply_add<1>(acc, n, ak, a_row, k_step, b, b_row, b_panel, next, step, 0);
         next += n * step;
       } else {
-        multiply_add<0>(acc, n, ak, a_row, k_step, b, b_row, b_panel, nullptr, 0);
+        multiply_add<0>(acc, n, ak, a_row, k_step, b, b_row, b_panel, nullptr, 0, 0);
       }
       b += n * b_row;
       k += n;
@@ -206,10 +207,18 @@ template <class Real>
 Ask<Real> ask_soon(const GemmArgs<Real>& g, Index spare_group, Index k0) {
   for (const Soon<Real>* soon = g.soon; g.K > 0 && soon != g.soon + g.num_soon; ++soon) {
     const Index groups = (soon->rows * soon->lines + g.K - 1) / g.K;
-    if (spare_group < groups) return {nullptr, cache_line<Real>, false, soon, spare_group * g.K + k0};
+    if (spare_group < groups) return {nullptr, cache_line<Real>, false, 0, soon, spare_group * g.K + k0};
     spare_group -= groups;
   }
   return {};
+}
+
+/// What the `asker`th of `times` times as many groups as there are lines for each k asks for, of those from `following` on.
+template <class Real>
+Ask<Real> ask_following(const Real* following, Index asker, Index K, Index times) {
+  const Index quarter = K / 4 * cache_line<Real>;
+  if (times == 1) return {following + asker * K * cache_line<Real>};
+  return {following + asker * (times == 2 ? 2 : 1) * quarter, cache_line<Real>, true, times == 2 ? quarter : 0};
 }
 
 /// All rows over one panel of 1 to 4 vectors.
@@ -219,9 +228,9 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
   constexpr Index lines = 4 * lanes<Real> / cache_line<Real>;
   const Index groups = (g.rows + tile_rows - 1) / tile_rows;
   // What follows a block in memory (the next block or panel) has `lines` lines for each k, and the last groups ask for them: a line at each k, or
-  // where the groups are enough, four times as many of them a line at each fourth k. From L3 fewer at a time come with less waiting.
-  const bool every_fourth = four_at_once && groups >= 4 * lines && g.b.row == 4 * lanes<Real>;
-  const Index spare = groups - (every_fourth ? 4 : 1) * lines;
+  // where the groups are enough, four or two times as many of them one or two lines at each fourth k. From L3 fewer at a time come with less waiting.
+  const Index times = !four_at_once || g.b.row != 4 * lanes<Real> ? 1 : groups >= 4 * lines ? 4 : groups >= 2 * lines ? 2 : 1;
+  const Index spare = groups - times * lines;
   const Real* b = g.b.data + panel * g.b.panel;
   Real* c = g.c.data + panel * g.c.panel;
   // Rows in groups as even as possible, cut as part_of() cuts them but without its divisions: one for each group would take as long as several
@@ -238,8 +247,7 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
       if (one_more) excess -= groups;
       // A by columns comes from afar, B is soon in cache. Else B is packed, and the groups before the last ones ask for what comes soon.
       const Ask<Real> ask = g.a.k_step != 1 ? Ask<Real>{g.a.data + row * g.a.row + (k0 + 16) * g.a.k_step, g.a.k_step}
-                            : i >= spare    ? Ask<Real>{b + k1 * g.b.row + (groups - 1 - i) * (every_fourth ? (k1 - k0) / 4 : k1 - k0) * cache_line<Real>,
-                                                        cache_line<Real>, every_fourth}
+                            : i >= spare    ? ask_following(b + k1 * g.b.row, groups - 1 - i, k1 - k0, times)
                                             : ask_soon(g, panel * spare + i, k0);
       tile[one_more](g, row, b, c, k0, k1, start, ask);
       row += size + one_more;
