@@ -8,21 +8,27 @@ namespace eigenlstm {
 namespace {
 
 /// w (4H, n) row-major -> panels of 4 L columns, [wide panel][k][4 L] with k = (panel, gate, unit): the order of dz.
+/// Row by row of w: by columns, each of its pages would be turned to once for each panel.
 template <class Real>
 Buffer<Real> pack_backward(const Padded<Real>& p, Index n, const Real* w) {
   Buffer<Real> packed(p.wide_panels(n) * p.wide_panel());
-  const Index width = 4 * p.L;
+  const Index width = 4 * p.L, whole = n / width * width;
   Real* out = packed.data();
-  for (Index column = 0; column < n; column += width) {
-    const Index columns = std::min(width, n - column);
-    for (Index k = 0; k < p.dense_gates(); ++k, out += width) {
-      const Index panel = k / width, in_gate = p.gate_distance(panel), gate = k % width / in_gate, unit = panel * p.L + k % width % in_gate;
-      const Real* row = w + (gate * p.H + unit) * n + column;
-      const Index used = unit < p.H ? columns : 0;
-      std::copy_n(row, used, out);
-      std::fill(out + used, out + width, Real(0));
-    }
-  }
+  for (Index panel = 0; panel < p.panels; ++panel)
+    for (Index gate = 0; gate < 4; ++gate)
+      for (Index unit = 0; unit < p.gate_distance(panel); ++unit, out += width) {
+        const Index used = unit < p.units_of(panel) ? n : 0;
+        const Real* row = w + (gate * p.H + panel * p.L + unit) * n;
+        Real* to = out;
+        for (Index column = 0; column < whole; column += width, to += p.wide_panel()) {
+          if (used > 0) std::copy_n(row + column, width, to);
+          else std::fill_n(to, width, Real(0));
+        }
+        if (whole == n) continue;
+        const Index rest = std::max<Index>(0, used - whole);
+        std::copy_n(row + whole, rest, to);
+        std::fill(to + rest, to + width, Real(0));
+      }
   return packed;
 }
 

@@ -1,0 +1,75 @@
+// A layer behind three C functions, so that two builds of the core can be loaded into one process and called by turns (__main__.py).
+#include <chrono>
+#include <memory>
+#include <vector>
+
+#include "eigenlstm/lstm.hpp"
+#include "eigenlstm/threads.hpp"
+
+namespace {
+
+using eigenlstm::Index;
+
+double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+struct Work {
+  virtual ~Work() = default;
+  virtual void run(double* times) = 0;
+};
+
+template <class Real>
+class Layer : public Work {
+ public:
+  Layer(Index T, Index B, Index I, Index H, bool train)
+      : T(T), B(B), I(I), H(H), lstm(options(I, H)), parameters(values(lstm.num_parameters(), Real(0.1))), x(values(T * B * I, Real(1))),
+        dy(values(T * B * H, Real(1))), y(T * B * H), dx(T * B * I), h(B * H), c(B * H), dh(B * H), dc(B * H), gradients(lstm.num_parameters()),
+        weights(lstm.pack(parameters.data(), train)), train(train) {}
+
+  /// times[0]: of the forward pass, in training with the packing of the weights; times[1]: of the backward pass.
+  void run(double* times) override {
+    const double start = seconds();
+    std::unique_ptr<eigenlstm::Tape<Real>> tape;
+    if (train) weights = lstm.pack(parameters.data(), true);
+    lstm.forward(weights, B, T, {x.data(), T * I, I, 1}, nullptr, {}, {y.data(), T * H, H, 1}, {h.data(), c.data()}, train ? &tape : nullptr);
+    const double between = seconds();
+    times[0] = between - start;
+    if (!train) return;
+    lstm.backward(*tape, {dy.data(), T * H, H, 1}, {}, {dx.data(), T * I, I, 1}, {dh.data(), dc.data()}, gradients.data());
+    times[1] = seconds() - between;
+  }
+
+ private:
+  static eigenlstm::LSTMOptions options(Index I, Index H) {
+    eigenlstm::LSTMOptions options;
+    options.input_size = I;
+    options.hidden_size = H;
+    return options;
+  }
+  static std::vector<Real> values(Index n, Real most) {
+    std::vector<Real> result(n);
+    unsigned state = 1;
+    for (Real& value : result) {
+      state = state * 1664525u + 1013904223u;  // Numerical Recipes' linear congruential generator
+      value = most * (Real(state >> 8) / Real(1 << 23) - 1);
+    }
+    return result;
+  }
+
+  Index T, B, I, H;
+  eigenlstm::LSTM<Real> lstm;
+  std::vector<Real> parameters, x, dy, y, dx, h, c, dh, dc, gradients;
+  std::shared_ptr<const eigenlstm::Weights<Real>> weights;
+  bool train;
+};
+
+}  // namespace
+
+extern "C" {
+[[gnu::visibility("default")]] void* make(std::ptrdiff_t T, std::ptrdiff_t B, std::ptrdiff_t I, std::ptrdiff_t H, int float64, int train, int threads) {
+  eigenlstm::set_num_threads(threads);
+  if (float64) return static_cast<Work*>(new Layer<double>(T, B, I, H, train));
+  return static_cast<Work*>(new Layer<float>(T, B, I, H, train));
+}
+[[gnu::visibility("default")]] void run(void* layer, double* times) { static_cast<Work*>(layer)->run(times); }
+[[gnu::visibility("default")]] void destroy(void* layer) { delete static_cast<Work*>(layer); }
+}
