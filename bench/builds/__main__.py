@@ -4,7 +4,8 @@ On a machine that others share, two runs one after the other differ by more than
 calls see the same neighbours: the median of the ratios of neighbouring calls tells 1% within seconds, and the least
 time of a build is what it does when alone.
 
-A build is a revision of the repository, built below build/revisions, or a folder that CMake has built the core in.
+A build is a revision of the repository, built below build/revisions, or a folder in which CMake has built the core
+(it is brought up to date). All must give the answer of the first.
 """
 
 from __future__ import annotations
@@ -13,16 +14,21 @@ import argparse
 import ctypes
 import os
 import re
+import shutil
 import statistics
 import subprocess
+import sys
 import time
 from pathlib import Path
 
+import numpy as np
+
 ROOT = Path(__file__).resolve().parents[2]
 SHAPES = ["100,8,64,64", "100,32,32,64", "100,32,128,128", "100,64,256,256", "50,32,512,512", "365,256,32,64"]
+Shape = tuple[int, int, int, int]
 
 
-def shape(text: str) -> tuple[int, int, int, int]:
+def shape(text: str) -> Shape:
     if not re.fullmatch(r"[1-9]\d*(,[1-9]\d*){3}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is no T,B,I,H")
     T, B, I, H = map(int, text.split(","))
@@ -33,97 +39,143 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bench.builds", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("builds", nargs="+", metavar="BUILD", help="the first is what the others are held against")
+    parser.add_argument("first", metavar="OLD", help="what the others are held against")
+    parser.add_argument("others", nargs="+", metavar="NEW")
     parser.add_argument("--shapes", nargs="+", type=shape, default=list(map(shape, SHAPES)), metavar="T,B,I,H")
     parser.add_argument("--train", action="store_true", help="the forward pass with a tape, and the backward pass")
-    parser.add_argument("--float64", action="store_true")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--float64", action="store_true", help="instead of float32")
+    parser.add_argument("--threads", type=int, default=1, help="of each call (%(default)s)")
     parser.add_argument("--seconds", type=float, default=5, help="for each shape (%(default)s)")
     return parser.parse_args(argv)
 
 
+def output(*command: str | Path) -> str:
+    """What it prints; if it fails, SystemExit with all that it says."""
+    done = subprocess.run(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
 def built(name: str) -> Path:
-    """The folder of a build; a revision that has none is built first."""
+    """The folder of a build, up to date."""
     folder = Path(name)
-    if (folder / "CMakeCache.txt").exists():
-        return folder
-    commit = output("git", "-C", str(ROOT), "rev-parse", "--verify", f"{name}^{{commit}}").strip()
-    folder = ROOT / "build/revisions" / commit
-    source = folder / "source"
-    if not source.exists():
-        source.mkdir(parents=True)
-        archive = subprocess.run(["git", "-C", str(ROOT), "archive", commit], check=True, stdout=subprocess.PIPE).stdout
-        subprocess.run(["tar", "-x", "-C", str(source)], check=True, input=archive)
-    output("cmake", "-S", str(source), "-B", str(folder), "-DCMAKE_BUILD_TYPE=Release")
-    output("cmake", "--build", str(folder), "--target", "eigenlstm", "-j", str(os.cpu_count()))
+    if not (folder / "CMakeCache.txt").exists():
+        folder = revision(name)
+    output("cmake", "--build", folder, "--target", "eigenlstm", "-j", str(os.cpu_count()))
     return folder
 
 
-def output(*command: str) -> str:
-    """What it prints; if it fails, SystemExit with what it says."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if done.returncode != 0:
-        raise SystemExit(f"{' '.join(command)}\n{done.stdout}")
-    return done.stdout
+def revision(name: str) -> Path:
+    """The folder of a revision, configured, with its sources in a folder of their own."""
+    git = ["git", "-c", "safe.directory=*", "-C", ROOT]
+    try:
+        commit = output(*git, "rev-parse", "--verify", f"{name}^{{commit}}").strip()
+    except SystemExit:
+        raise SystemExit(f"{name!r} is neither a folder that CMake has configured nor a revision") from None
+    folder = ROOT / "build/revisions" / commit
+    source, partial, archive = folder / "source", folder / "partial", folder / "source.tar"
+    if not source.exists():
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        output(*git, "archive", "-o", archive, commit)
+        output("tar", "-x", "-f", archive, "-C", partial)
+        partial.rename(source)
+    output("cmake", "-S", source, "-B", folder, "-DCMAKE_BUILD_TYPE=Release")
+    return folder
 
 
 def library(folder: Path) -> ctypes.CDLL:
     """layer.cpp with the core of this build: its own copy of every symbol."""
     cache = (folder / "CMakeCache.txt").read_text()
-    source = re.search(r"^CMAKE_HOME_DIRECTORY:\w+=(.*)$", cache, re.MULTILINE).group(1)
-    compiler = re.search(r"^CMAKE_CXX_COMPILER:\w+=(.*)$", cache, re.MULTILINE).group(1)
-    path = folder / "layer.so"
+    source, compiler = (
+        re.search(rf"^{entry}:\w+=(.*)$", cache, re.MULTILINE).group(1)
+        for entry in ("CMAKE_HOME_DIRECTORY", "CMAKE_CXX_COMPILER")
+    )
+    path = folder.resolve() / "layer.so"
     hidden = ["-fvisibility=hidden", "-Wl,-Bsymbolic", "-Wl,--exclude-libs,ALL"]
-    layer, core = ROOT / "bench/builds/layer.cpp", folder / "cpp/libeigenlstm.a"
     flags = ["-std=c++17", "-O2", "-fPIC", "-shared", *hidden, f"-I{source}/cpp/include", "-pthread"]
-    output(compiler, *flags, "-o", str(path), str(layer), str(core))
-    loaded = ctypes.CDLL(str(path.resolve()))
+    output(compiler, *flags, "-o", path, ROOT / "bench/builds/layer.cpp", folder / "cpp/libeigenlstm.a")
+    loaded = ctypes.CDLL(str(path))
     loaded.make.argtypes = [ctypes.c_ssize_t] * 4 + [ctypes.c_int] * 3
     loaded.make.restype = ctypes.c_void_p
-    loaded.run.argtypes = [ctypes.c_void_p, ctypes.POINTER(ctypes.c_double)]
-    loaded.destroy.argtypes = [ctypes.c_void_p]
+    loaded.answer_size.argtypes = loaded.destroy.argtypes = [ctypes.c_void_p]
+    loaded.answer_size.restype = ctypes.c_ssize_t
+    loaded.run.argtypes = loaded.answer.argtypes = [ctypes.c_void_p, ctypes.POINTER(ctypes.c_double)]
     return loaded
 
 
-def race(
-    libraries: list[ctypes.CDLL], work: tuple[int, int, int, int], options: argparse.Namespace
-) -> list[list[list[float]]]:
+class Layer:
+    """The layer of one build."""
+
+    def __init__(self, build: ctypes.CDLL, work: Shape, options: argparse.Namespace):
+        self.build, self.times = build, (ctypes.c_double * 2)()
+        self.handle = build.make(*work, options.float64, options.train, options.threads)
+        if self.handle is None:
+            raise SystemExit("no layer could be made")
+
+    def run(self) -> list[float]:
+        """Seconds of the forward and the backward pass."""
+        self.build.run(self.handle, self.times)
+        return list(self.times)
+
+    def answer(self) -> np.ndarray:
+        values = np.empty(self.build.answer_size(self.handle))
+        self.build.answer(self.handle, values.ctypes.data_as(ctypes.POINTER(ctypes.c_double)))
+        return values
+
+    def close(self) -> None:
+        self.build.destroy(self.handle)
+
+
+def race(builds: list[ctypes.CDLL], work: Shape, options: argparse.Namespace) -> list[list[list[float]]]:
     """[pass][build]: the seconds of every call. Each round begins at the other end."""
-    layers = [lib.make(*work, options.float64, options.train, options.threads) for lib in libraries]
+    layers = [Layer(build, work, options) for build in builds]
+    for layer in layers:
+        layer.run()
+    check([layer.answer() for layer in layers], 1e-11 if options.float64 else 5e-5)
     found = [[[] for _ in layers] for _ in range(2 if options.train else 1)]
-    times = (ctypes.c_double * 2)()
-    for lib, layer in zip(libraries, layers):
-        lib.run(layer, times)
     end, order = time.monotonic() + options.seconds, list(range(len(layers)))
     while time.monotonic() < end or len(found[0][0]) < 3:
         for i in order:
-            libraries[i].run(layers[i], times)
-            for each, seconds in zip(found, times):
+            for each, seconds in zip(found, layers[i].run()):
                 each[i].append(seconds)
+            if options.threads > 1:
+                time.sleep(0.001)  # its threads spin for a moment before they sleep
         order.reverse()
-    for lib, layer in zip(libraries, layers):
-        lib.destroy(layer)
+    for layer in layers:
+        layer.close()
     return found
+
+
+def check(answers: list[np.ndarray], tolerance: float) -> None:
+    first, *others = answers
+    for number, other in enumerate(others, 2):
+        worst = np.abs(other - first).max() / np.abs(first).max()
+        if not worst <= tolerance:
+            raise SystemExit(f"build {number} gives another answer than the first: {worst:.1e} of the largest value")
 
 
 def line(name: str, first: list[float], own: list[float]) -> str:
     low, middle, high = statistics.quantiles([a / b for a, b in zip(first, own)], n=4)
+    least, median = min(own) * 1e3, statistics.median(own) * 1e3
     return (
-        f"  {name[:24]:24}  least {min(own) * 1e3:9.3f} ms   median {statistics.median(own) * 1e3:9.3f} ms   "
+        f"  {name[-24:]:24}  least {least:9.3f} ms   median {median:9.3f} ms   "
         f"{middle:.3f} times as fast ({low:.3f} to {high:.3f})"
     )
 
 
-def main(argv: list[str] | None = None) -> None:
+def main(argv: list[str] | None = None) -> int:
     options = arguments(argv)
-    libraries = [library(built(name)) for name in options.builds]
+    names = [options.first, *options.others]
+    builds = [library(built(name)) for name in names]
     for work in options.shapes:
-        found = race(libraries, work, options)
-        for name, each in zip(("forward", "backward"), found):
+        for name, each in zip(("forward", "backward"), race(builds, work, options)):
             dtype = "float64" if options.float64 else "float32"
             print(f"{work} {dtype}, threads {options.threads}, {name}, {len(each[0])} calls each")
-            print("\n".join(line(build, each[0], own) for build, own in zip(options.builds, each)), flush=True)
+            print("\n".join(line(build, each[0], own) for build, own in zip(names, each)), flush=True)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,5 +1,8 @@
-// A layer behind three C functions, so that two builds of the core can be loaded into one process and called by turns (__main__.py).
+// A layer behind C functions, so that several builds of the core can be loaded into one process and called by turns (__main__.py).
+#include <algorithm>
 #include <chrono>
+#include <cstdio>
+#include <exception>
 #include <memory>
 #include <vector>
 
@@ -15,18 +18,21 @@ double seconds() { return std::chrono::duration<double>(std::chrono::steady_cloc
 struct Work {
   virtual ~Work() = default;
   virtual void run(double* times) = 0;
+  virtual Index size() const = 0;
+  virtual void answer(double* out) const = 0;
 };
 
 template <class Real>
 class Layer : public Work {
  public:
   Layer(Index T, Index B, Index I, Index H, bool train)
-      : T(T), B(B), I(I), H(H), lstm(options(I, H)), parameters(values(lstm.num_parameters(), Real(0.1))), x(values(T * B * I, Real(1))),
-        dy(values(T * B * H, Real(1))), y(T * B * H), dx(T * B * I), h(B * H), c(B * H), dh(B * H), dc(B * H), gradients(lstm.num_parameters()),
-        weights(lstm.pack(parameters.data(), train)), train(train) {}
+      : T(T), B(B), I(I), H(H), train(train), lstm(options(I, H)), parameters(values(lstm.num_parameters(), Real(0.1))),
+        x(values(T * B * I, Real(1))), dy(values(T * B * H, Real(1))), y(T * B * H), h(B * H), c(B * H), dx(T * B * I), dh(B * H), dc(B * H),
+        gradients(lstm.num_parameters()), weights(lstm.pack(parameters.data(), train)) {}
 
-  /// times[0]: of the forward pass, in training with the packing of the weights; times[1]: of the backward pass.
+  /// times[0]: seconds of the forward pass, in training with the packing of the weights; times[1]: of the backward pass.
   void run(double* times) override {
+    std::fill(gradients.begin(), gradients.end(), Real(0));
     const double start = seconds();
     std::unique_ptr<eigenlstm::Tape<Real>> tape;
     if (train) weights = lstm.pack(parameters.data(), true);
@@ -36,6 +42,15 @@ class Layer : public Work {
     if (!train) return;
     lstm.backward(*tape, {dy.data(), T * H, H, 1}, {}, {dx.data(), T * I, I, 1}, {dh.data(), dc.data()}, gradients.data());
     times[1] = seconds() - between;
+  }
+
+  Index size() const override {
+    Index n = 0;
+    for (const auto* part : answers()) n += Index(part->size());
+    return n;
+  }
+  void answer(double* out) const override {
+    for (const auto* part : answers()) out = std::copy(part->begin(), part->end(), out);
   }
 
  private:
@@ -49,27 +64,34 @@ class Layer : public Work {
     std::vector<Real> result(n);
     unsigned state = 1;
     for (Real& value : result) {
-      state = state * 1664525u + 1013904223u;  // Numerical Recipes' linear congruential generator
+      state = state * 1664525u + 1013904223u;  // the generator of Numerical Recipes, section 7.1
       value = most * (Real(state >> 8) / Real(1 << 23) - 1);
     }
     return result;
   }
+  std::vector<const std::vector<Real>*> answers() const { return {&y, &h, &c, &dx, &dh, &dc, &gradients}; }
 
   Index T, B, I, H;
-  eigenlstm::LSTM<Real> lstm;
-  std::vector<Real> parameters, x, dy, y, dx, h, c, dh, dc, gradients;
-  std::shared_ptr<const eigenlstm::Weights<Real>> weights;
   bool train;
+  eigenlstm::LSTM<Real> lstm;
+  std::vector<Real> parameters, x, dy, y, h, c, dx, dh, dc, gradients;
+  std::shared_ptr<const eigenlstm::Weights<Real>> weights;
 };
 
 }  // namespace
 
-extern "C" {
-[[gnu::visibility("default")]] void* make(std::ptrdiff_t T, std::ptrdiff_t B, std::ptrdiff_t I, std::ptrdiff_t H, int float64, int train, int threads) {
+#define EIGENLSTM_EXPORT extern "C" [[gnu::visibility("default")]]
+
+/// Null, and words on stderr, where it fails.
+EIGENLSTM_EXPORT void* make(std::ptrdiff_t T, std::ptrdiff_t B, std::ptrdiff_t I, std::ptrdiff_t H, int float64, int train, int threads) try {
   eigenlstm::set_num_threads(threads);
   if (float64) return static_cast<Work*>(new Layer<double>(T, B, I, H, train));
   return static_cast<Work*>(new Layer<float>(T, B, I, H, train));
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "%s\n", error.what());
+  return nullptr;
 }
-[[gnu::visibility("default")]] void run(void* layer, double* times) { static_cast<Work*>(layer)->run(times); }
-[[gnu::visibility("default")]] void destroy(void* layer) { delete static_cast<Work*>(layer); }
-}
+EIGENLSTM_EXPORT void run(void* layer, double* times) { static_cast<Work*>(layer)->run(times); }
+EIGENLSTM_EXPORT std::ptrdiff_t answer_size(void* layer) { return static_cast<Work*>(layer)->size(); }
+EIGENLSTM_EXPORT void answer(void* layer, double* out) { static_cast<Work*>(layer)->answer(out); }
+EIGENLSTM_EXPORT void destroy(void* layer) { delete static_cast<Work*>(layer); }

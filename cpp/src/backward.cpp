@@ -90,8 +90,8 @@ void run_direction(const DirectionBackward<Real>& d, Arena& memory, Team& team) 
     own_rows.back().take_inputs(memory, p);
   }
   const GateValues<Real> chunk_values = light ? take_gates(memory, d, most_rows) : GateValues<Real>{};
-  // Of each member: rows of dx; a row of x or h on its way to its panels; what recompute_gates() needs.
-  const Index scratch_size = std::max({dx_rows * ceil_div(p.I, p.L) * p.L, p.wide_panels(p.P) * 4 * p.L, light ? recompute_scratch(p) : 0});
+  // Of each member: panels of dz by columns; rows of dx; a row of x or h on its way to its panels; what recompute_gates() needs.
+  const Index scratch_size = std::max({most_rows * panels_at_once * 4 * p.L, dx_rows * ceil_div(p.I, p.L) * p.L, p.wide_panels(p.P) * 4 * p.L, light ? recompute_scratch(p) : 0});
   Real* const scratches = memory.take<Real>(scratch_size * team.size());
   Barrier units_barrier(schedule.members), barrier(team.size());
   team.run([&](int m) {
@@ -121,7 +121,7 @@ void run_direction(const DirectionBackward<Real>& d, Arena& memory, Team& team) 
       if (barrier.wait(team.stopped())) return;
       if (d.dx) input_gradient(d, part, rows.dz, *chunk, scratch);
       if (d.per_row) row_gradients(d, row_begin, row_end, *chunk, rows, own_rows[m], scratch);
-      else parameter_gradients(d, share(4 * p.panels, m, team.size()), rows, d.dparameters, d.dmasked);
+      else parameter_gradients(d, share(4 * p.panels, m, team.size()), rows, d.dparameters, d.dmasked, scratch);
     }
     if (recurs) {
       finish_gradient(d, a, h_columns(p, a), p.P, p.h_row, w.dh, d.dinitial.h);

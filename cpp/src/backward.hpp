@@ -49,6 +49,9 @@ struct DirectionBackward {
   bool plain() const { return weights.plain && !shape.projected(); }
 };
 
+/// Panels of dz that stay in L2 while the columns of x or h go by, 4 L at a time for all gates of these panels.
+constexpr Index panels_at_once = 4;
+
 /// How n columns of staged rows stand: in panels of 4 L, the rows of a panel side by side. Row by row, those of 2 KB or more would be a page of
 /// memory each, and products with them a tenth slower. n <= 4 L: one panel, as wide as it must be. x is copied in any case; h that stands
 /// in the tape only where its rows are so wide.
@@ -114,11 +117,13 @@ template <class Real>
 void stage_inputs(const DirectionBackward<Real>& d, Index row_begin, Index row_limit, const Chunk& chunk, ChunkRows<Real>& rows, Real* scratch);
 
 /// Adds to dparameters (dR: to dmasked) the gradients of all parameters of the direction. The work has 4 * panels items; these are done.
+/// `scratch`: panels_at_once panels of dz.
 template <class Real>
-void parameter_gradients(const DirectionBackward<Real>& d, Range items, const ChunkRows<Real>& chunk, Real* dparameters, Real* dmasked);
+void parameter_gradients(const DirectionBackward<Real>& d, Range items, const ChunkRows<Real>& chunk, Real* dparameters, Real* dmasked,
+                         Real* scratch);
 
 /// The same for each row at positions [row_begin, row_end) by itself, added to its row of d.dparameters.
-/// `batch`: of the whole chunk; `own`: room for one row of it; `scratch`: max(I, P) values.
+/// `batch`: of the whole chunk; `own`: room for one row of it; `scratch`: max(I, P) values, and what parameter_gradients() needs.
 template <class Real>
 void row_gradients(const DirectionBackward<Real>& d, Index row_begin, Index row_end, const Chunk& chunk, const ChunkRows<Real>& batch,
                    const ChunkRows<Real>& own, Real* scratch);

@@ -48,16 +48,16 @@ void stage_h(const DirectionBackward<Real>& d, Index s, Index begin, Index end, 
   }
 }
 
-/// out += left^T right: `rows` rows of n values that are left_row apart, by as many of whole vectors, at most 4.
+/// out += left right: n rows of `rows` values by as many of whole vectors, at most 4.
 template <class Real>
-void add_product(Index rows, Index n, const Real* left, Index left_row, Index vectors, const Real* right, Index right_row,
+void add_product(Index rows, Index n, const typename GemmArgs<Real>::Left& left, Index vectors, const Real* right, Index right_row,
                  const typename GemmArgs<Real>::Result& out) {
   const Index width = 4 * kernels<Real>().lanes;
-  kernels<Real>().gemm({n, vectors, rows, {left, 1, left_row}, {right, width, right_row}, out, GemmArgs<Real>::add});
+  kernels<Real>().gemm({n, vectors, rows, left, {right, width, right_row}, out, GemmArgs<Real>::add});
 }
 
-/// Likewise for columns that fill no vector, the other way round: by vectors of left, of n <= 4 L values. `out_of(u)` is where those of
-/// left's value u go, or null: nowhere.
+/// out += left^T right for columns that fill no vector, the other way round: by vectors of left, `rows` rows of n <= 4 L values that are left_row
+/// apart. `out_of(u)` is where those of left's value u go, or null: nowhere.
 template <class Real, class OutOf>
 void add_last_columns(Index rows, Index n, const Real* left, Index left_row, Index columns, const Real* right, Index right_row, OutOf out_of) {
   const Index L = kernels<Real>().lanes, width = 4 * L;
@@ -69,26 +69,37 @@ void add_last_columns(Index rows, Index n, const Real* left, Index left_row, Ind
   }
 }
 
-/// Panels of dz that stay in L2 while the columns of x or h go by, 4 L at a time for all gates of these panels.
-constexpr Index panels_at_once = 4;
+/// dz of `items`, one gate of a panel each, by columns: rows of `rows` values, for each panel 4 L of them. (A product that takes it as it stands uses 12
+/// bytes of each line that a row brings.)
+template <class Real>
+void transpose_dz(const Padded<Real>& p, Range items, Index rows, const Real* dz, Real* columns) {
+  const Index width = 4 * p.L;
+  for (Index item = items.begin, next; item < items.end; item = next, columns += width * rows) {
+    const Index panel = item / 4;
+    next = std::min(items.end, 4 * (panel + 1));
+    kernels<Real>().transpose(rows, (next - item) * p.gate_distance(panel), dz + panel * rows * width + item % 4 * p.gate_distance(panel), width,
+                              columns, rows);
+  }
+}
 
-/// dW or dR of `items`, one gate of a panel each: out (4H, columns) += dz^T right.
+/// dW or dR of `items`: out (4H, columns) += dz^T right. `dz_columns`: of these items, from transpose_dz().
 /// `right`: (rows, columns), in panels or row by row.
 template <class Real>
-void add_weight_gradient(const Padded<Real>& p, Range items, Index rows, const Real* dz, Index columns,
+void add_weight_gradient(const Padded<Real>& p, Range items, Index rows, const Real* dz, const Real* dz_columns, Index columns,
                          const typename ChunkRows<Real>::Columns& right, Real* out) {
   const Index width = 4 * p.L, whole = columns / p.L * p.L;
   const auto right_at = [&](Index column) { return right.data + column / width * right.panel + column % width; };
-  for (Index begin = items.begin, end; begin < items.end; begin = end) {
-    end = std::min(items.end, (begin / 4 + panels_at_once) * 4);
-    for (Index column = 0; column < whole; column += width)
-      for (Index item = begin, next; item < end; item = next) {
-        const Index panel = item / 4, gate = item % 4, units = p.units_of(panel);
-        next = units == p.gate_distance(panel) ? std::min(end, 4 * (panel + 1)) : item + 1;  // gates side by side are rows one after the other
-        add_product<Real>(rows, (next - item) * units, dz + panel * rows * width + gate * p.gate_distance(panel), width,
-                          std::min(width, whole - column) / p.L, right_at(column), right.row,
-                          {out + (gate * p.H + panel * p.L) * columns + column, width, columns, p.H * columns, units});
-      }
+  for (Index column = 0; column < whole; column += width) {
+    const Real* left = dz_columns;
+    for (Index item = items.begin, next; item < items.end; item = next, left += item % 4 == 0 ? width * rows : 0) {
+      const Index panel = item / 4, gate = item % 4, units = p.units_of(panel);
+      // Gates side by side are rows one after the other.
+      next = units == p.gate_distance(panel) ? std::min(items.end, 4 * (panel + 1)) : item + 1;
+      const Index before = (item - std::max(items.begin, 4 * panel)) * p.gate_distance(panel);
+      add_product<Real>(rows, (next - item) * units, {left + before * rows, rows}, std::min(width, whole - column) / p.L,
+                        right_at(column), right.row,
+                        {out + (gate * p.H + panel * p.L) * columns + column, width, columns, p.H * columns, units});
+    }
   }
   for (Index item = items.begin, end; whole < columns && item < items.end; item = end) {
     const Index panel = item / 4, gate = item % 4, distance = p.gate_distance(panel);
@@ -146,11 +157,15 @@ void stage_inputs(const DirectionBackward<Real>& d, Index row_begin, Index row_l
 }
 
 template <class Real>
-void parameter_gradients(const DirectionBackward<Real>& d, Range items, const ChunkRows<Real>& chunk, Real* dparameters, Real* dmasked) {
+void parameter_gradients(const DirectionBackward<Real>& d, Range items, const ChunkRows<Real>& chunk, Real* dparameters, Real* dmasked, Real* scratch) {
   const Padded<Real>& p = d.p;
   const Index width = 4 * p.L, n = chunk.rows;
-  add_weight_gradient(p, items, n, chunk.dz, p.I, chunk.x_columns, dparameters + d.shape.weight_ih);
-  add_weight_gradient(p, items, n, chunk.dz, p.P, chunk.h_columns, dmasked + d.shape.weight_hh);
+  for (Index begin = items.begin, end; begin < items.end; begin = end) {
+    end = std::min(items.end, (begin / 4 + panels_at_once) * 4);
+    transpose_dz(p, {begin, end}, n, chunk.dz, scratch);
+    add_weight_gradient(p, {begin, end}, n, chunk.dz, scratch, p.I, chunk.x_columns, dparameters + d.shape.weight_ih);
+    add_weight_gradient(p, {begin, end}, n, chunk.dz, scratch, p.P, chunk.h_columns, dmasked + d.shape.weight_hh);
+  }
   for (Index item = items.begin; d.shape.bias >= 0 && !d.shape.normalised() && item < items.end; ++item) {
     const Index panel = item / 4, gate = item % 4;
     add_sum(n, p.units_of(panel), chunk.dz + panel * n * width + gate * p.gate_distance(panel), width,
@@ -165,8 +180,8 @@ void parameter_gradients(const DirectionBackward<Real>& d, Range items, const Ch
   Real* const out = dparameters + d.shape.weight_hr;
   for (Index column = 0; column < whole; column += width)
     for (Index unit = begin; unit < end; unit += p.L)
-      add_product<Real>(n, std::min(p.L, end - unit), chunk.dh_new + unit, p.h_row, std::min(width, whole - column) / p.L, chunk.m + column * n, width,
-                  {out + unit * p.H + column, width, p.H});
+      add_product<Real>(n, std::min(p.L, end - unit), {chunk.dh_new + unit, 1, p.h_row}, std::min(width, whole - column) / p.L, chunk.m + column * n,
+                        width, {out + unit * p.H + column, width, p.H});
   for (Index unit = begin; whole < p.H && unit < end; unit += width)
     add_last_columns(n, std::min(width, end - unit), chunk.dh_new + unit, p.h_row, p.H - whole, chunk.m + last * width * n + whole % width, width,
                      [&](Index u) { return out + (unit + u) * p.H + whole; });
@@ -197,13 +212,14 @@ void row_gradients(const DirectionBackward<Real>& d, Index row_begin, Index row_
       copy(batch.m, p.wide_panels(p.H), width, row.m);
     }
     const Index b = d.rows.batch_row(position);
-    parameter_gradients(d, {0, 4 * p.panels}, row, d.dparameters + b * d.num_parameters, d.dmasked + b * d.num_parameters);
+    parameter_gradients(d, {0, 4 * p.panels}, row, d.dparameters + b * d.num_parameters, d.dmasked + b * d.num_parameters, scratch);
   }
 }
 
 #define EIGENLSTM_INSTANTIATE(Real)                                                                                \
   template void stage_inputs(const DirectionBackward<Real>&, Index, Index, const Chunk&, ChunkRows<Real>&, Real*); \
-  template void parameter_gradients(const DirectionBackward<Real>&, Range, const ChunkRows<Real>&, Real*, Real*);  \
+  template void parameter_gradients(const DirectionBackward<Real>&, Range, const ChunkRows<Real>&, Real*, Real*,   \
+                                    Real*);                                                                        \
   template void row_gradients(const DirectionBackward<Real>&, Index, Index, const Chunk&, const ChunkRows<Real>&, const ChunkRows<Real>&, Real*);
 EIGENLSTM_INSTANTIATE(float)
 EIGENLSTM_INSTANTIATE(double)

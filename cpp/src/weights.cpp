@@ -17,15 +17,15 @@ Buffer<Real> pack_backward(const Padded<Real>& p, Index n, const Real* w) {
   for (Index panel = 0; panel < p.panels; ++panel)
     for (Index gate = 0; gate < 4; ++gate)
       for (Index unit = 0; unit < p.gate_distance(panel); ++unit, out += width) {
-        const Index used = unit < p.units_of(panel) ? n : 0;
+        const bool used = unit < p.units_of(panel);
         const Real* row = w + (gate * p.H + panel * p.L + unit) * n;
         Real* to = out;
         for (Index column = 0; column < whole; column += width, to += p.wide_panel()) {
-          if (used > 0) std::copy_n(row + column, width, to);
+          if (used) std::copy_n(row + column, width, to);
           else std::fill_n(to, width, Real(0));
         }
         if (whole == n) continue;
-        const Index rest = std::max<Index>(0, used - whole);
+        const Index rest = used ? n - whole : 0;
         std::copy_n(row + whole, rest, to);
         std::fill(to + rest, to + width, Real(0));
       }

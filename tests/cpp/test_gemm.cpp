@@ -50,7 +50,8 @@ struct Problem {
     const Index c_row = width + margin, c_inner = std::min(layout.c_inner, rows + 1), c_block = c_inner * c_row + 2;
     const Index c_panel = (rows / c_inner + 1) * c_block + 7;
     c = random.vector<Real>(panels * c_panel);
-    g = {rows, vectors, K, a.args, {b.data() + b_row, b_panel, b_row}, {c.data(), c_panel, c_row, c_block, layout.c_inner}, start, seed % 2 == 1, a2.args, layout.split};
+    g = {rows, vectors, K, a.args, {b.data() + b_row, b_panel, b_row}, {c.data(), c_panel, c_row, c_block, layout.c_inner}, start, seed % 2 == 1,
+         a2.args, layout.split};
   }
 
   struct Left {
@@ -101,6 +102,7 @@ void check(Problem<Real>& problem) {
   CAPTURE(g.a.inner);
   CAPTURE(g.split);
   CAPTURE(g.b.row);
+  CAPTURE(g.c.inner);
   CAPTURE(int(g.start));
   if (g.start == Args::add) {
     const std::vector<double> expected = problem.template expected<double>();
@@ -181,12 +183,29 @@ TEST_CASE_TEMPLATE("gemm: rows of C in blocks", Real, float, double) {
   for (Index rows : {1, 2, 5, 12, 32})
     for (Index c_inner : {1, 2, 3, 8, 40})
       for (Index vectors : {1, 4, 9})
-        for (auto start : {Args::zero, Args::bias, Args::chain, Args::add}) {
-          Layout layout{40, seed % 2 == 0};
-          layout.c_inner = c_inner;
-          Problem<Real> blocks(rows, vectors, 70, layout, start, ++seed);
-          check(blocks);
-        }
+        for (bool a_by_columns : {false, true})
+          for (auto start : {Args::zero, Args::bias, Args::chain, Args::add}) {
+            Layout layout{40, a_by_columns};
+            layout.c_inner = c_inner;
+            Problem<Real> blocks(rows, vectors, 70, layout, start, ++seed);
+            check(blocks);
+          }
+}
+
+TEST_CASE_TEMPLATE("gemm: blocks of C in one product have the bits of products of their own", Real, float, double) {
+  Layout layout{64, true};
+  layout.c_inner = 8;
+  Problem<Real> all(32, 4, 700, layout, GemmArgs<Real>::add, 1);
+  std::vector<Real> apart = all.c;
+  for (Index block = 0; block < 4; ++block) {
+    GemmArgs<Real> g = all.g;
+    g.rows = 8;
+    g.a.data += block * 8 * g.a.row;
+    g.c = {apart.data() + block * g.c.block, g.c.panel, g.c.row};
+    kernels<Real>().gemm(g);
+  }
+  kernels<Real>().gemm(all.g);
+  CHECK(std::memcmp(apart.data(), all.c.data(), apart.size() * sizeof(Real)) == 0);
 }
 
 TEST_CASE_TEMPLATE("gemm: A in two pieces, and a row-major B", Real, float, double) {

@@ -46,7 +46,8 @@ struct ExpConstants<double> {
 };
 
 /// (e^(m x) + k) / 2 in the place of each of N values, with full relative accuracy for k = -1 also. (Half, as 2^n overflows before e^x does.)
-/// One value is a chain of some 50 cycles; N of them go side by side.
+/// One value is a chain of some 50 cycles; N of them go side by side. (Of the longer polynomial in double, one after the other: it has no
+/// registers to spare.)
 template <int m, int k, int N, class V>
 [[gnu::always_inline]] inline void half_exps_plus(V (&x)[N]) {
   static_assert(m == 1 || m == -1 || m == 2, "m must scale the constants without rounding");

@@ -27,7 +27,7 @@ struct CellRows {
   }
 };
 
-/// Rows whose exponentials go side by side: more would not fit the registers (three for each, and one of the row that is done).
+/// Rows whose exponentials go side by side: each takes three registers, and one more for what it has already.
 template <class Real>
 constexpr int cell_rows = num_vector_registers == 32 ? 4 : sizeof(Real) == 4 ? 3 : 2;
 
@@ -83,8 +83,9 @@ void cell_forward(const StepArgs<Real>& s, Index panel, const Real* z) {
   constexpr int N = cell_rows<Real>;
   Index n = s.rows;
   for (; n >= N; n -= N) cell_forward_rows<Real, keep, writes_y, N>(rows), rows.template skip<keep, writes_y>(N);
-  for (; N > 2 && n >= 2; n -= 2) cell_forward_rows<Real, keep, writes_y, 2>(rows), rows.template skip<keep, writes_y>(2);
-  if (n > 0) cell_forward_rows<Real, keep, writes_y, 1>(rows);
+  if (N > 3 && n == 3) cell_forward_rows<Real, keep, writes_y, 3>(rows);
+  if (N > 2 && n == 2) cell_forward_rows<Real, keep, writes_y, 2>(rows);
+  if (n == 1) cell_forward_rows<Real, keep, writes_y, 1>(rows);
 }
 
 template <class Real>

@@ -28,16 +28,16 @@ constexpr int single_row_panels = 3;
 constexpr Index panel_block_bytes = num_vector_registers == 32 ? 196608 : 65536;
 constexpr Index adding_block_bytes = num_vector_registers == 32 ? 196608 : 32768;
 
-/// The cache lines that a tile asks for: from `next` on, `step` apart (null: none), one at each k, or at each fourth that one and the one `second`
+/// The cache lines that a tile asks for: from `next` on, `step` apart (null: none), one at each k, or at each fourth that one and the one `apart`
 /// values further; or where there is a `soon`, its lines from `line` on, one at each k.
 template <class Real>
 struct Ask {
   const Real* next = nullptr;
   Index step = cache_line<Real>;
-  bool every_fourth = false;
-  Index second = 0;
   const Soon<Real>* soon = nullptr;
   Index line = 0;
+  bool every_fourth = false;
+  Index apart = 0;
 };
 
 /// Of the sums that a tile adds to, it asks for two vectors every 32 k. All at once they would take most of the misses that a core may have
@@ -54,7 +54,7 @@ struct Tile {
   /// at each so many k (0: for none).
   template <int asks_every, int MR, int NV>
   [[gnu::always_inline]] static void multiply_add(V (&acc)[NV][MR], Index n, const Real* a, Index a_row, Index k_step, const Real* b, Index b_row,
-                                                  Index b_panel, const Real* next, Index step, Index second) {
+                                                  Index b_panel, const Real* next, Index step, Index apart) {
     const Real* const b_end = b + n * b_row;
     if (four_at_once && b_row == 4 * L) {
       for (const Real* const b_four = b + n / 4 * 16 * L; b != b_four; b += 16 * L, a += 4 * k_step) {
@@ -63,7 +63,7 @@ struct Tile {
         multiply_add(acc, a + 2 * k_step, a_row, b + 8 * L, b_panel);
         multiply_add(acc, a + 3 * k_step, a_row, b + 12 * L, b_panel);
         if (asks_every == 1) prefetch(next), prefetch(next + step), prefetch(next + 2 * step), prefetch(next + 3 * step), next += 4 * step;
-        if (asks_every == 4) prefetch(next), prefetch(next + second), next += step;
+        if (asks_every == 4) prefetch(next), prefetch(next + apart), next += step;
       }
     }
     for (; b != b_end; b += b_row, a += k_step) {
@@ -77,7 +77,9 @@ struct Tile {
     unroll<MR>([&](auto r) [[gnu::always_inline]] { left[r] = splat(a[r * a_row]); });
     unroll<NV>([&](auto v) [[gnu::always_inline]] {
       V w = load(b + (v / 4) * b_panel + (v % 4) * L);
-      if (MR == 2) pin(w);  // gcc would fold this load into both multiply-adds
+      // gcc would fold this load into each multiply-add, and two loads a cycle are all there are. Not into 3 rows by four k (gcc 12), where a pin
+      // makes it spill.
+      if (MR > 1 && !(four_at_once && MR == 3)) pin(w);
       unroll<MR>([&](auto r) [[gnu::always_inline]] { acc[v][r] = madd(left[r], w, acc[v][r]); });
     });
   }
@@ -132,7 +134,7 @@ struct Tile {
       }
       const Real* ak = a.data + row * a_row + block * a.block + inner * k_step;
       if (four_at_once && MR > 1 && next != nullptr && ask.every_fourth) {
-        multiply_add<4>(acc, n, ak, a_row, k_step, b, b_row, b_panel, next, step, ask.second);
+        multiply_add<4>(acc, n, ak, a_row, k_step, b, b_row, b_panel, next, step, ask.apart);
         next += n / 4 * step;
       } else if (MR > 1 && next != nullptr) {
         multiply_add<1>(acc, n, ak, a_row, k_step, b, b_row, b_panel, next, step, 0);
@@ -207,18 +209,37 @@ template <class Real>
 Ask<Real> ask_soon(const GemmArgs<Real>& g, Index spare_group, Index k0) {
   for (const Soon<Real>* soon = g.soon; g.K > 0 && soon != g.soon + g.num_soon; ++soon) {
     const Index groups = (soon->rows * soon->lines + g.K - 1) / g.K;
-    if (spare_group < groups) return {nullptr, cache_line<Real>, false, 0, soon, spare_group * g.K + k0};
+    if (spare_group < groups) return {nullptr, cache_line<Real>, soon, spare_group * g.K + k0};
     spare_group -= groups;
   }
   return {};
 }
 
-/// What the `asker`th of `times` times as many groups as there are lines for each k asks for, of those from `following` on.
+/// Of the panels' groups, those that g.soon takes.
+template <class Real>
+Index groups_for_soon(const GemmArgs<Real>& g) {
+  Index groups = 0;
+  for (Index i = 0; g.K > 0 && i < g.num_soon; ++i) groups += (g.soon[i].rows * g.soon[i].lines + g.K - 1) / g.K;
+  return groups;
+}
+
+/// What follows a block in memory (the next block or panel) has `lines` cache lines for each k, and the last groups of rows ask for them: `lines`
+/// groups a line at each k; or two or four times as many, two lines or one at each fourth k. From L3 fewer at a time come with less waiting.
+/// Here: how many times as many, so that those before them suffice for what comes soon.
+template <class Real>
+Index following_times(const GemmArgs<Real>& g, Index groups, Index lines) {
+  if (!four_at_once || g.b.row != 4 * lanes<Real> || groups < 2 * lines) return 1;
+  const Index panels = (g.vectors + 3) / 4, kept = (groups_for_soon(g) + panels - 1) / panels;
+  return groups >= 4 * lines + kept ? 4 : groups >= 2 * lines + kept ? 2 : 1;
+}
+
+/// What the group number `asker` from the end asks for of the lines from `following` on. (Of pieces of K that are no multiple of four, up to three k
+/// ask for nothing.)
 template <class Real>
 Ask<Real> ask_following(const Real* following, Index asker, Index K, Index times) {
   const Index quarter = K / 4 * cache_line<Real>;
   if (times == 1) return {following + asker * K * cache_line<Real>};
-  return {following + asker * (times == 2 ? 2 : 1) * quarter, cache_line<Real>, true, times == 2 ? quarter : 0};
+  return {following + asker * (times == 2 ? 2 : 1) * quarter, cache_line<Real>, nullptr, 0, true, times == 2 ? quarter : 0};
 }
 
 /// All rows over one panel of 1 to 4 vectors.
@@ -227,10 +248,7 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
   using Args = GemmArgs<Real>;
   constexpr Index lines = 4 * lanes<Real> / cache_line<Real>;
   const Index groups = (g.rows + tile_rows - 1) / tile_rows;
-  // What follows a block in memory (the next block or panel) has `lines` lines for each k, and the last groups ask for them: a line at each k, or
-  // where the groups are enough, four or two times as many of them one or two lines at each fourth k. From L3 fewer at a time come with less waiting.
-  const Index times = !four_at_once || g.b.row != 4 * lanes<Real> ? 1 : groups >= 4 * lines ? 4 : groups >= 2 * lines ? 2 : 1;
-  const Index spare = groups - times * lines;
+  const Index times = following_times(g, groups, lines), spare = groups - times * lines;
   const Real* b = g.b.data + panel * g.b.panel;
   Real* c = g.c.data + panel * g.c.panel;
   // Rows in groups as even as possible, cut as part_of() cuts them but without its divisions: one for each group would take as long as several
@@ -245,8 +263,9 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
       excess += longer;
       const bool one_more = excess >= groups;
       if (one_more) excess -= groups;
-      // A by columns comes from afar, B is soon in cache. Else B is packed, and the groups before the last ones ask for what comes soon.
-      const Ask<Real> ask = g.a.k_step != 1 ? Ask<Real>{g.a.data + row * g.a.row + (k0 + 16) * g.a.k_step, g.a.k_step}
+      // A by columns comes from afar. Where C is added to, B is soon in cache; else it is packed, and the groups before the last ones ask for what
+      // comes soon.
+      const Ask<Real> ask = g.start == Args::add && g.a.k_step == 1 ? Ask<Real>{} : g.a.k_step != 1 ? Ask<Real>{g.a.data + row * g.a.row + (k0 + 16) * g.a.k_step, g.a.k_step}
                             : i >= spare    ? ask_following(b + k1 * g.b.row, groups - 1 - i, k1 - k0, times)
                                             : ask_soon(g, panel * spare + i, k0);
       tile[one_more](g, row, b, c, k0, k1, start, ask);

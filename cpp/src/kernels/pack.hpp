@@ -7,6 +7,26 @@
 namespace eigenlstm {
 namespace EIGENLSTM_ISA {
 
+/// out[c][r] = in[r][c]: L x L values at a time in registers.
+template <class Real>
+void transpose(Index rows, Index columns, const Real* in, Index in_row, Real* out, Index out_row) {
+  constexpr Index L = lanes<Real>;
+  Index r = 0;
+  for (; r + L <= rows; r += L, in += L * in_row, out += L) {
+    Index c = 0;
+    for (; c + L <= columns; c += L) {
+      Eigen::internal::PacketBlock<Vec<Real>, int(L)> block;
+      for (Index l = 0; l < L; ++l) block.packet[l] = load(in + l * in_row + c);
+      Eigen::internal::ptranspose(block);
+      for (Index l = 0; l < L; ++l) store(out + (c + l) * out_row, block.packet[l]);
+    }
+    for (; c < columns; ++c)
+      for (Index l = 0; l < L; ++l) out[c * out_row + l] = in[l * in_row + c];
+  }
+  for (; r < rows; ++r, in += in_row, ++out)
+    for (Index c = 0; c < columns; ++c) out[c * out_row] = in[c];
+}
+
 /// `out`: the first panel's k = 0; panels lie `out_panel` apart. In the last one the gates lie `last_units` apart (table.hpp). What is
 /// between the units and after them is zero.
 template <class Real>
@@ -17,16 +37,11 @@ void pack_gates(Index H, Index K, const Real* w, Real* out, Index out_panel, Ind
     for (Index gate = 0; gate < 4; ++gate) {
       const Real* rows = w + (gate * H + u) * K;
       Real* column = out + gate * distance;
-      Index k = 0;
       if (units == L) {
-        for (; k + L <= K; k += L) {  // L x L values, transposed in registers
-          Eigen::internal::PacketBlock<Vec<Real>, int(L)> block;
-          for (Index l = 0; l < L; ++l) block.packet[l] = load(rows + l * K + k);
-          Eigen::internal::ptranspose(block);
-          for (Index l = 0; l < L; ++l) store(column + (k + l) * 4 * L, block.packet[l]);
-        }
+        transpose(L, K, rows, K, column, 4 * L);
+        continue;
       }
-      for (; k < K; ++k)
+      for (Index k = 0; k < K; ++k)
         for (Index l = 0; l < (gate < 3 ? distance : 4 * L - 3 * distance); ++l) column[k * 4 * L + l] = l < units ? rows[l * K + k] : Real(0);
     }
   }

@@ -64,7 +64,8 @@ Real fma_peak(Index iterations) {
 template <class Real>
 constexpr KernelTable<Real> make_table() {
   return {lanes<Real>,       tile_rows,  gemm<Real>,     step_forward<Real>, step_backward<Real>,
-          step_forward_variant<Real>, step_backward_variant<Real>, map_sigmoid<Real>, map_tanh<Real>,    sum_rows<Real>, pack_gates<Real>, fma_peak<Real>, training_table<Real>()};
+          step_forward_variant<Real>, step_backward_variant<Real>, map_sigmoid<Real>, map_tanh<Real>, sum_rows<Real>,
+          transpose<Real>, pack_gates<Real>, fma_peak<Real>, training_table<Real>()};
 }
 
 }  // namespace
