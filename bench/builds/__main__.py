@@ -25,6 +25,7 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPES = ["100,8,64,64", "100,32,32,64", "100,32,128,128", "100,64,256,256", "50,32,512,512", "365,256,32,64"]
+ANSWER = ("y", "h", "c", "dx", "dh0", "dc0", "gradient of the parameters")  # zeros from dx on where it does not train
 Shape = tuple[int, int, int, int]
 
 
@@ -99,9 +100,11 @@ def library(folder: Path) -> ctypes.CDLL:
     loaded = ctypes.CDLL(str(path))
     loaded.make.argtypes = [ctypes.c_ssize_t] * 4 + [ctypes.c_int] * 3
     loaded.make.restype = ctypes.c_void_p
-    loaded.answer_size.argtypes = loaded.destroy.argtypes = [ctypes.c_void_p]
-    loaded.answer_size.restype = ctypes.c_ssize_t
-    loaded.run.argtypes = loaded.answer.argtypes = [ctypes.c_void_p, ctypes.POINTER(ctypes.c_double)]
+    numbers = ctypes.POINTER(ctypes.c_double)
+    loaded.run.argtypes, loaded.run.restype = [ctypes.c_void_p, numbers], ctypes.c_bool
+    loaded.answer_size.argtypes, loaded.answer_size.restype = [ctypes.c_void_p, ctypes.c_ssize_t], ctypes.c_ssize_t
+    loaded.answer.argtypes = [ctypes.c_void_p, ctypes.c_ssize_t, numbers]
+    loaded.destroy.argtypes = [ctypes.c_void_p]
     return loaded
 
 
@@ -116,12 +119,13 @@ class Layer:
 
     def run(self) -> list[float]:
         """Seconds of the forward and the backward pass."""
-        self.build.run(self.handle, self.times)
+        if not self.build.run(self.handle, self.times):
+            raise SystemExit("a call failed")
         return list(self.times)
 
-    def answer(self) -> np.ndarray:
-        values = np.empty(self.build.answer_size(self.handle))
-        self.build.answer(self.handle, values.ctypes.data_as(ctypes.POINTER(ctypes.c_double)))
+    def answer(self, part: int) -> np.ndarray:
+        values = np.empty(self.build.answer_size(self.handle, part))
+        self.build.answer(self.handle, part, values.ctypes.data_as(ctypes.POINTER(ctypes.c_double)))
         return values
 
     def close(self) -> None:
@@ -133,7 +137,8 @@ def race(builds: list[ctypes.CDLL], work: Shape, options: argparse.Namespace) ->
     layers = [Layer(build, work, options) for build in builds]
     for layer in layers:
         layer.run()
-    check([layer.answer() for layer in layers], 1e-11 if options.float64 else 5e-5)
+    for part, name in enumerate(ANSWER):
+        check(name, [layer.answer(part) for layer in layers], 1e-11 if options.float64 else 5e-5)
     found = [[[] for _ in layers] for _ in range(2 if options.train else 1)]
     end, order = time.monotonic() + options.seconds, list(range(len(layers)))
     while time.monotonic() < end or len(found[0][0]) < 3:
@@ -148,12 +153,12 @@ def race(builds: list[ctypes.CDLL], work: Shape, options: argparse.Namespace) ->
     return found
 
 
-def check(answers: list[np.ndarray], tolerance: float) -> None:
+def check(name: str, answers: list[np.ndarray], tolerance: float) -> None:
     first, *others = answers
     for number, other in enumerate(others, 2):
-        worst = np.abs(other - first).max() / np.abs(first).max()
-        if not worst <= tolerance:
-            raise SystemExit(f"build {number} gives another answer than the first: {worst:.1e} of the largest value")
+        worst, largest = np.abs(other - first).max(), np.abs(first).max()
+        if not worst <= tolerance * largest:
+            raise SystemExit(f"build {number} gives another {name}: off by {worst:.1e}, the largest is {largest:.1e}")
 
 
 def line(name: str, first: list[float], own: list[float]) -> str:

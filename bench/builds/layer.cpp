@@ -1,5 +1,6 @@
 // A layer behind C functions, so that several builds of the core can be loaded into one process and called by turns (__main__.py).
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <exception>
@@ -18,8 +19,8 @@ double seconds() { return std::chrono::duration<double>(std::chrono::steady_cloc
 struct Work {
   virtual ~Work() = default;
   virtual void run(double* times) = 0;
-  virtual Index size() const = 0;
-  virtual void answer(double* out) const = 0;
+  virtual Index size(Index part) const = 0;
+  virtual void answer(Index part, double* out) const = 0;
 };
 
 template <class Real>
@@ -44,14 +45,8 @@ class Layer : public Work {
     times[1] = seconds() - between;
   }
 
-  Index size() const override {
-    Index n = 0;
-    for (const auto* part : answers()) n += Index(part->size());
-    return n;
-  }
-  void answer(double* out) const override {
-    for (const auto* part : answers()) out = std::copy(part->begin(), part->end(), out);
-  }
+  Index size(Index part) const override { return Index(answers()[part]->size()); }
+  void answer(Index part, double* out) const override { std::copy(answers()[part]->begin(), answers()[part]->end(), out); }
 
  private:
   static eigenlstm::LSTMOptions options(Index I, Index H) {
@@ -69,7 +64,7 @@ class Layer : public Work {
     }
     return result;
   }
-  std::vector<const std::vector<Real>*> answers() const { return {&y, &h, &c, &dx, &dh, &dc, &gradients}; }
+  std::array<const std::vector<Real>*, 7> answers() const { return {&y, &h, &c, &dx, &dh, &dc, &gradients}; }
 
   Index T, B, I, H;
   bool train;
@@ -91,7 +86,15 @@ EIGENLSTM_EXPORT void* make(std::ptrdiff_t T, std::ptrdiff_t B, std::ptrdiff_t I
   std::fprintf(stderr, "%s\n", error.what());
   return nullptr;
 }
-EIGENLSTM_EXPORT void run(void* layer, double* times) { static_cast<Work*>(layer)->run(times); }
-EIGENLSTM_EXPORT std::ptrdiff_t answer_size(void* layer) { return static_cast<Work*>(layer)->size(); }
-EIGENLSTM_EXPORT void answer(void* layer, double* out) { static_cast<Work*>(layer)->answer(out); }
+/// False, and words on stderr, where it fails.
+EIGENLSTM_EXPORT bool run(void* layer, double* times) try {
+  static_cast<Work*>(layer)->run(times);
+  return true;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "%s\n", error.what());
+  return false;
+}
+/// Of parts 0 to 6: y, h, c, dx, dh0, dc0, the gradients of the parameters.
+EIGENLSTM_EXPORT std::ptrdiff_t answer_size(void* layer, std::ptrdiff_t part) { return static_cast<Work*>(layer)->size(part); }
+EIGENLSTM_EXPORT void answer(void* layer, std::ptrdiff_t part, double* out) { static_cast<Work*>(layer)->answer(part, out); }
 EIGENLSTM_EXPORT void destroy(void* layer) { delete static_cast<Work*>(layer); }

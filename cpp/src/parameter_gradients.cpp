@@ -69,8 +69,8 @@ void add_last_columns(Index rows, Index n, const Real* left, Index left_row, Ind
   }
 }
 
-/// dz of `items`, one gate of a panel each, by columns: rows of `rows` values, for each panel 4 L of them. (A product that takes it as it stands uses 12
-/// bytes of each line that a row brings.)
+/// dz of `items`, one gate of a panel each, by columns: rows of `rows` values, for each panel 4 L of them. (A tile that takes it as it stands uses 12
+/// bytes of each cache line that a k brings: three rows of floats.)
 template <class Real>
 void transpose_dz(const Padded<Real>& p, Range items, Index rows, const Real* dz, Real* columns) {
   const Index width = 4 * p.L;

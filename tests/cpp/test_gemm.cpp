@@ -249,3 +249,18 @@ TEST_CASE_TEMPLATE("gemm: no rows, no columns", Real, float, double) {
     CHECK(none.c == before);
   }
 }
+
+TEST_CASE_TEMPLATE("transpose: every remainder, and nothing beside its place", Real, float, double) {
+  const Index L = kernels<Real>().lanes;
+  for (Index rows : {Index(1), L - 1, L, L + 1, 2 * L + 3})
+    for (Index columns : {Index(1), L - 1, L, L + 1, 2 * L + 3}) {
+      const Index in_row = columns + 2, out_row = rows + 3;
+      const std::vector<Real> in = test::Random(1).vector<Real>(rows * in_row);
+      std::vector<Real> out(columns * out_row, Real(7));
+      kernels<Real>().transpose(rows, columns, in.data(), in_row, out.data(), out_row);
+      bool right = true;
+      for (Index c = 0; c < columns; ++c)
+        for (Index r = 0; r < out_row; ++r) right = right && out[c * out_row + r] == (r < rows ? in[r * in_row + c] : Real(7));
+      CHECK(right);
+    }
+}

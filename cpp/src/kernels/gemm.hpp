@@ -265,9 +265,10 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
       if (one_more) excess -= groups;
       // A by columns comes from afar. Where C is added to, B is soon in cache; else it is packed, and the groups before the last ones ask for what
       // comes soon.
-      const Ask<Real> ask = g.start == Args::add && g.a.k_step == 1 ? Ask<Real>{} : g.a.k_step != 1 ? Ask<Real>{g.a.data + row * g.a.row + (k0 + 16) * g.a.k_step, g.a.k_step}
-                            : i >= spare    ? ask_following(b + k1 * g.b.row, groups - 1 - i, k1 - k0, times)
-                                            : ask_soon(g, panel * spare + i, k0);
+      const Ask<Real> ask = g.a.k_step != 1           ? Ask<Real>{g.a.data + row * g.a.row + (k0 + 16) * g.a.k_step, g.a.k_step}
+                            : g.start == Args::add ? Ask<Real>{}
+                            : i >= spare           ? ask_following(b + k1 * g.b.row, groups - 1 - i, k1 - k0, times)
+                                                   : ask_soon(g, panel * spare + i, k0);
       tile[one_more](g, row, b, c, k0, k1, start, ask);
       row += size + one_more;
     }
