@@ -19,8 +19,12 @@ namespace EIGENLSTM_ISA {
 
 constexpr int tile_rows = num_vector_registers == 32 ? 6 : 3;
 /// Whether a tile takes four k between two jumps. A k of 12 multiply-adds is 6 cycles, in which the front end that two threads of a core share
-/// brings 18 instructions; one of 24 has time enough.
+/// brings 18 instructions; one of 24 has time enough. Not under sanitizers, which would compile it for minutes.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool four_at_once = false;
+#else
 constexpr bool four_at_once = num_vector_registers == 16;
+#endif
 /// Panels that a single row takes at once, so that enough chains are in flight.
 constexpr int single_row_panels = 3;
 /// Bytes of a panel that all rows sweep over before they turn to the next ones: B then comes from L2. Blocks that fit L1 would store and load
@@ -56,8 +60,8 @@ struct Tile {
   [[gnu::always_inline]] static void multiply_add(V (&acc)[NV][MR], Index n, const Real* a, Index a_row, Index k_step, const Real* b, Index b_row,
                                                   Index b_panel, const Real* next, Index step, Index apart) {
     const Real* const b_end = b + n * b_row;
-    if (four_at_once && b_row == 4 * L) {
-      for (const Real* const b_four = b + n / 4 * 16 * L; b != b_four; b += 16 * L, a += 4 * k_step) {
+    if constexpr (four_at_once) {
+      for (const Real* const b_four = b_row == 4 * L ? b + n / 4 * 16 * L : b; b != b_four; b += 16 * L, a += 4 * k_step) {
         multiply_add(acc, a, a_row, b, b_panel);
         multiply_add(acc, a + k_step, a_row, b + 4 * L, b_panel);
         multiply_add(acc, a + 2 * k_step, a_row, b + 8 * L, b_panel);
@@ -133,15 +137,20 @@ struct Tile {
         }
       }
       const Real* ak = a.data + row * a_row + block * a.block + inner * k_step;
-      if (four_at_once && MR > 1 && next != nullptr && ask.every_fourth) {
-        multiply_add<4>(acc, n, ak, a_row, k_step, b, b_row, b_panel, next, step, ask.apart);
-        next += n / 4 * step;
-      } else if (MR > 1 && next != nullptr) {
-        multiply_add<1>(acc, n, ak, a_row, k_step, b, b_row, b_panel, next, step, 0);
-        next += n * step;
-      } else {
-        multiply_add<0>(acc, n, ak, a_row, k_step, b, b_row, b_panel, nullptr, 0, 0);
+      const bool fourth = four_at_once && MR > 1 && next != nullptr && ask.every_fourth;
+      if constexpr (four_at_once && MR > 1) {
+        if (fourth) {
+          multiply_add<4>(acc, n, ak, a_row, k_step, b, b_row, b_panel, next, step, ask.apart);
+          next += n / 4 * step;
+        }
       }
+      if constexpr (MR > 1) {
+        if (next != nullptr && !fourth) {
+          multiply_add<1>(acc, n, ak, a_row, k_step, b, b_row, b_panel, next, step, 0);
+          next += n * step;
+        }
+      }
+      if (MR == 1 || next == nullptr) multiply_add<0>(acc, n, ak, a_row, k_step, b, b_row, b_panel, nullptr, 0, 0);
       b += n * b_row;
       k += n;
     }
