@@ -95,7 +95,8 @@ def library(folder: Path) -> ctypes.CDLL:
     )
     path = folder.resolve() / "layer.so"
     hidden = ["-fvisibility=hidden", "-Wl,-Bsymbolic", "-Wl,--exclude-libs,ALL"]
-    flags = ["-std=c++17", "-O2", "-fPIC", "-shared", *hidden, f"-I{source}/cpp/include", "-pthread"]
+    includes = [f"-I{source}/cpp/include", f"-I{ROOT}/tests/cpp"]
+    flags = ["-std=c++17", "-O2", "-fPIC", "-shared", *hidden, *includes, "-pthread"]
     output(compiler, *flags, "-o", path, ROOT / "bench/builds/layer.cpp", folder / "cpp/libeigenlstm.a")
     loaded = ctypes.CDLL(str(path))
     loaded.make.argtypes = [ctypes.c_ssize_t] * 4 + [ctypes.c_int] * 3

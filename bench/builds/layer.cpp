@@ -9,6 +9,7 @@
 
 #include "eigenlstm/lstm.hpp"
 #include "eigenlstm/threads.hpp"
+#include "random.hpp"  // tests/cpp
 
 namespace {
 
@@ -27,9 +28,9 @@ template <class Real>
 class Layer : public Work {
  public:
   Layer(Index T, Index B, Index I, Index H, bool train)
-      : T(T), B(B), I(I), H(H), train(train), lstm(options(I, H)), parameters(values(lstm.num_parameters(), Real(0.1))),
-        x(values(T * B * I, Real(1))), dy(values(T * B * H, Real(1))), y(T * B * H), h(B * H), c(B * H), dx(T * B * I), dh(B * H), dc(B * H),
-        gradients(lstm.num_parameters()), weights(lstm.pack(parameters.data(), train)) {}
+      : T(T), B(B), I(I), H(H), train(train), random(1), lstm(options(I, H)), parameters(random.vector<Real>(lstm.num_parameters(), 0.1)),
+        x(random.vector<Real>(T * B * I)), dy(random.vector<Real>(T * B * H)), y(T * B * H), h(B * H), c(B * H), dx(T * B * I), dh(B * H),
+        dc(B * H), gradients(lstm.num_parameters()), weights(lstm.pack(parameters.data(), train)) {}
 
   /// times[0]: seconds of the forward pass, in training with the packing of the weights; times[1]: of the backward pass.
   void run(double* times) override {
@@ -55,19 +56,11 @@ class Layer : public Work {
     options.hidden_size = H;
     return options;
   }
-  static std::vector<Real> values(Index n, Real most) {
-    std::vector<Real> result(n);
-    unsigned state = 1;
-    for (Real& value : result) {
-      state = state * 1664525u + 1013904223u;  // the generator of Numerical Recipes, section 7.1
-      value = most * (Real(state >> 8) / Real(1 << 23) - 1);
-    }
-    return result;
-  }
   std::array<const std::vector<Real>*, 7> answers() const { return {&y, &h, &c, &dx, &dh, &dc, &gradients}; }
 
   Index T, B, I, H;
   bool train;
+  test::Random random;
   eigenlstm::LSTM<Real> lstm;
   std::vector<Real> parameters, x, dy, y, h, c, dx, dh, dc, gradients;
   std::shared_ptr<const eigenlstm::Weights<Real>> weights;

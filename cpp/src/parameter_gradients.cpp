@@ -69,16 +69,16 @@ void add_last_columns(Index rows, Index n, const Real* left, Index left_row, Ind
   }
 }
 
-/// dz of `items`, one gate of a panel each, by columns: rows of `rows` values, for each panel 4 L of them. (A tile that takes it as it stands uses 12
-/// bytes of each cache line that a k brings: three rows of floats.)
+/// dz of `items`, one gate of a panel each, by columns: [panel][4 L][row], from the panel of the first item on. (A tile that takes it as it
+/// stands uses 12 bytes of each cache line that a k brings: three rows of floats.)
 template <class Real>
 void transpose_dz(const Padded<Real>& p, Range items, Index rows, const Real* dz, Real* columns) {
   const Index width = 4 * p.L;
-  for (Index item = items.begin, next; item < items.end; item = next, columns += width * rows) {
-    const Index panel = item / 4;
+  for (Index item = items.begin, next; item < items.end; item = next) {
+    const Index panel = item / 4, first = item % 4 * p.gate_distance(panel);
     next = std::min(items.end, 4 * (panel + 1));
-    kernels<Real>().transpose(rows, (next - item) * p.gate_distance(panel), dz + panel * rows * width + item % 4 * p.gate_distance(panel), width,
-                              columns, rows);
+    kernels<Real>().transpose(rows, (next - item) * p.gate_distance(panel), dz + panel * rows * width + first, width,
+                              columns + ((panel - items.begin / 4) * width + first) * rows, rows);
   }
 }
 
@@ -89,18 +89,14 @@ void add_weight_gradient(const Padded<Real>& p, Range items, Index rows, const R
                          const typename ChunkRows<Real>::Columns& right, Real* out) {
   const Index width = 4 * p.L, whole = columns / p.L * p.L;
   const auto right_at = [&](Index column) { return right.data + column / width * right.panel + column % width; };
-  for (Index column = 0; column < whole; column += width) {
-    const Real* left = dz_columns;
-    for (Index item = items.begin, next; item < items.end; item = next, left += item % 4 == 0 ? width * rows : 0) {
-      const Index panel = item / 4, gate = item % 4, units = p.units_of(panel);
-      // Gates side by side are rows one after the other.
-      next = units == p.gate_distance(panel) ? std::min(items.end, 4 * (panel + 1)) : item + 1;
-      const Index before = (item - std::max(items.begin, 4 * panel)) * p.gate_distance(panel);
-      add_product<Real>(rows, (next - item) * units, {left + before * rows, rows}, std::min(width, whole - column) / p.L,
-                        right_at(column), right.row,
+  for (Index column = 0; column < whole; column += width)
+    for (Index item = items.begin, next; item < items.end; item = next) {
+      const Index panel = item / 4, gate = item % 4, units = p.units_of(panel), distance = p.gate_distance(panel);
+      next = units == distance ? std::min(items.end, 4 * (panel + 1)) : item + 1;  // gates side by side are rows one after the other
+      add_product<Real>(rows, (next - item) * units, {dz_columns + ((panel - items.begin / 4) * width + gate * distance) * rows, rows},
+                        std::min(width, whole - column) / p.L, right_at(column), right.row,
                         {out + (gate * p.H + panel * p.L) * columns + column, width, columns, p.H * columns, units});
     }
-  }
   for (Index item = items.begin, end; whole < columns && item < items.end; item = end) {
     const Index panel = item / 4, gate = item % 4, distance = p.gate_distance(panel);
     end = std::min(items.end, 4 * (panel + 1));
@@ -157,7 +153,8 @@ void stage_inputs(const DirectionBackward<Real>& d, Index row_begin, Index row_l
 }
 
 template <class Real>
-void parameter_gradients(const DirectionBackward<Real>& d, Range items, const ChunkRows<Real>& chunk, Real* dparameters, Real* dmasked, Real* scratch) {
+void parameter_gradients(const DirectionBackward<Real>& d, Range items, const ChunkRows<Real>& chunk, Real* dparameters, Real* dmasked,
+                         Real* scratch) {
   const Padded<Real>& p = d.p;
   const Index width = 4 * p.L, n = chunk.rows;
   for (Index begin = items.begin, end; begin < items.end; begin = end) {

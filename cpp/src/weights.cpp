@@ -12,22 +12,18 @@ namespace {
 template <class Real>
 Buffer<Real> pack_backward(const Padded<Real>& p, Index n, const Real* w) {
   Buffer<Real> packed(p.wide_panels(n) * p.wide_panel());
-  const Index width = 4 * p.L, whole = n / width * width;
+  const Index width = 4 * p.L;
   Real* out = packed.data();
   for (Index panel = 0; panel < p.panels; ++panel)
     for (Index gate = 0; gate < 4; ++gate)
       for (Index unit = 0; unit < p.gate_distance(panel); ++unit, out += width) {
-        const bool used = unit < p.units_of(panel);
         const Real* row = w + (gate * p.H + panel * p.L + unit) * n;
         Real* to = out;
-        for (Index column = 0; column < whole; column += width, to += p.wide_panel()) {
-          if (used) std::copy_n(row + column, width, to);
-          else std::fill_n(to, width, Real(0));
+        for (Index column = 0; column < n; column += width, to += p.wide_panel()) {
+          const Index used = unit < p.units_of(panel) ? std::min(width, n - column) : 0;
+          std::copy_n(row + column, used, to);
+          std::fill(to + used, to + width, Real(0));
         }
-        if (whole == n) continue;
-        const Index rest = used ? n - whole : 0;
-        std::copy_n(row + whole, rest, to);
-        std::fill(to + rest, to + width, Real(0));
       }
   return packed;
 }

@@ -212,24 +212,20 @@ void gemm_single_row(const GemmArgs<Real>& g) {
   }
 }
 
+/// Groups of rows with K lines to spare each that what comes soon takes.
+template <class Real>
+Index groups_for(const Soon<Real>& soon, Index K) { return (soon.rows * soon.lines + K - 1) / K; }
+
 /// What a group of rows asks for that has K lines to spare: the next K of what is in g.soon (the last group of each goes on past its end), or
 /// nothing where the groups before it ask for all.
 template <class Real>
 Ask<Real> ask_soon(const GemmArgs<Real>& g, Index spare_group, Index k0) {
   for (const Soon<Real>* soon = g.soon; g.K > 0 && soon != g.soon + g.num_soon; ++soon) {
-    const Index groups = (soon->rows * soon->lines + g.K - 1) / g.K;
+    const Index groups = groups_for(*soon, g.K);
     if (spare_group < groups) return {nullptr, cache_line<Real>, soon, spare_group * g.K + k0};
     spare_group -= groups;
   }
   return {};
-}
-
-/// Of the panels' groups, those that g.soon takes.
-template <class Real>
-Index groups_for_soon(const GemmArgs<Real>& g) {
-  Index groups = 0;
-  for (Index i = 0; g.K > 0 && i < g.num_soon; ++i) groups += (g.soon[i].rows * g.soon[i].lines + g.K - 1) / g.K;
-  return groups;
 }
 
 /// What follows a block in memory (the next block or panel) has `lines` cache lines for each k, and the last groups of rows ask for them: `lines`
@@ -237,8 +233,10 @@ Index groups_for_soon(const GemmArgs<Real>& g) {
 /// Here: how many times as many, so that those before them suffice for what comes soon.
 template <class Real>
 Index following_times(const GemmArgs<Real>& g, Index groups, Index lines) {
-  if (!four_at_once || g.b.row != 4 * lanes<Real> || groups < 2 * lines) return 1;
-  const Index panels = (g.vectors + 3) / 4, kept = (groups_for_soon(g) + panels - 1) / panels;
+  if (!four_at_once || g.b.row != 4 * lanes<Real> || groups < 2 * lines || g.K == 0) return 1;
+  Index soon = 0;
+  for (Index i = 0; i < g.num_soon; ++i) soon += groups_for(g.soon[i], g.K);
+  const Index panels = (g.vectors + 3) / 4, kept = (soon + panels - 1) / panels;
   return groups >= 4 * lines + kept ? 4 : groups >= 2 * lines + kept ? 2 : 1;
 }
 
@@ -274,7 +272,7 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
       if (one_more) excess -= groups;
       // A by columns comes from afar. Where C is added to, B is soon in cache; else it is packed, and the groups before the last ones ask for what
       // comes soon.
-      const Ask<Real> ask = g.a.k_step != 1           ? Ask<Real>{g.a.data + row * g.a.row + (k0 + 16) * g.a.k_step, g.a.k_step}
+      const Ask<Real> ask = g.a.k_step != 1        ? Ask<Real>{g.a.data + row * g.a.row + (k0 + 16) * g.a.k_step, g.a.k_step}
                             : g.start == Args::add ? Ask<Real>{}
                             : i >= spare           ? ask_following(b + k1 * g.b.row, groups - 1 - i, k1 - k0, times)
                                                    : ask_soon(g, panel * spare + i, k0);

@@ -1,6 +1,6 @@
 // Packing of gate matrices: from PyTorch's (4H, K), gates i f g o stacked, to panels of L units
 // [panel][k][4][L], so that the micro-kernel reads its weights in order and all four gates of a unit meet in a tile. It rests on a transposition,
-// which dz goes through as well.
+// which Linear's weights and dz go through as well.
 #pragma once
 
 #include "kernels/simd.hpp"

@@ -4,6 +4,7 @@
 #include "kernels/ctc.hpp"
 #include "kernels/losses.hpp"
 #include "kernels/optimisers.hpp"
+#include "kernels/pack.hpp"
 #include "kernels/random.hpp"
 #include "kernels/training_table.hpp"
 
@@ -14,15 +15,11 @@ template <class Real>
 void pack_transposed(Index rows, Index K, const Real* w, Real* panel) {
   constexpr Index L = lanes<Real>;
   for (Index v = 0; v < 4; ++v, panel += L, w += L * K, rows -= L) {
-    Index k = 0;
-    if (rows >= L)
-      for (; k + L <= K; k += L) {  // L x L values, transposed in registers
-        Eigen::internal::PacketBlock<Vec<Real>, int(L)> block;
-        for (Index l = 0; l < L; ++l) block.packet[l] = load(w + l * K + k);
-        Eigen::internal::ptranspose(block);
-        for (Index l = 0; l < L; ++l) store(panel + (k + l) * 4 * L, block.packet[l]);
-      }
-    for (; k < K; ++k)
+    if (rows >= L) {
+      transpose(L, K, w, K, panel, 4 * L);
+      continue;
+    }
+    for (Index k = 0; k < K; ++k)
       for (Index l = 0; l < L; ++l) panel[k * 4 * L + l] = l < rows ? w[l * K + k] : Real(0);
   }
 }
