@@ -28,8 +28,8 @@ void input_gradient(const DirectionBackward<Real>& d, Range range, const Real* d
   const Padded<Real>& p = d.p;
   const Index width = 4 * p.L, vectors = ceil_div(p.I, p.L), stride = d.dx.stride(), features = d.dx.features;
   const auto multiply = [&](Index row, Index n, Real* out, Index out_row) {
-    kernels<Real>().gemm({n, vectors, p.dense_gates(), {dz + row * width, width, 1, chunk.rows * width, width},
-                          {d.weights.backward_x.data(), p.wide_panel(), width}, {out, width, out_row}, GemmArgs<Real>::zero});
+    kernels<Real>().gemm({n, vectors, p.dense_gates(), {dz + row * p.dz_row, p.dz_row}, {d.weights.backward_x.data(), p.wide_panel(), width},
+                          {out, width, out_row}, GemmArgs<Real>::zero});
   };
   const bool in_place = dx_in_place(d);
   Index s = chunk.s0;
@@ -90,9 +90,9 @@ void run_direction(const DirectionBackward<Real>& d, Arena& memory, Team& team) 
     own_rows.back().take_inputs(memory, p);
   }
   const GateValues<Real> chunk_values = light ? take_gates(memory, d, most_rows) : GateValues<Real>{};
-  // Of each member: panels of dz by columns; rows of dx; a row of x or h on its way to its panels; what recompute_gates() needs.
+  // Of each member: gates of dz by columns; rows of dx; a row of x or h on its way to its panels; what recompute_gates() needs.
   const Index summed_rows = d.per_row ? own_rows.front().rows : most_rows;
-  const Index scratch_size = std::max({summed_rows * std::min(panels_at_once, p.panels) * 4 * p.L, dx_rows * ceil_div(p.I, p.L) * p.L,
+  const Index scratch_size = std::max({columns_row<Real>(summed_rows) * std::min(panels_at_once, p.panels) * 4 * p.L, dx_rows * ceil_div(p.I, p.L) * p.L,
                                        p.wide_panels(p.P) * 4 * p.L, light ? recompute_scratch(p) : 0});
   Real* const scratches = memory.take<Real>(scratch_size * team.size());
   Barrier units_barrier(schedule.members), barrier(team.size());

@@ -51,6 +51,10 @@ struct DirectionBackward {
 
 /// Panels of dz that stay in L2 while the columns of x or h go by, 4 L at a time for all gates of these panels.
 constexpr Index panels_at_once = 4;
+/// How far apart the columns of so many rows of dz stand once they are transposed: a line more than they need, since columns a multiple of 1 KB
+/// apart would share a few sets of the L1 cache.
+template <class Real>
+Index columns_row(Index rows) { return ceil_div(rows, cache_line<Real>) * cache_line<Real> + cache_line<Real>; }
 
 /// How n columns of staged rows stand: in panels of 4 L, the rows of a panel side by side. Row by row, those of 2 KB or more would be a page of
 /// memory each, and products with them a tenth slower. n <= 4 L: one panel, as wide as it must be. x is copied in any case; h that stands
@@ -68,7 +72,7 @@ Index staged_size(const Padded<Real>& p, Index n, Index rows) {
 template <class Real>
 struct ChunkRows {
   using Columns = typename GemmArgs<Real>::Right;
-  Real* dz;        // [panel][row][4][L]
+  Real* dz;        // [row][panel][4][L], rows dz_row apart
   Real *x, *h;     // room for staged rows
   Columns x_columns, h_columns;  // what stands there, or h in the tape
   Real* terms;     // [panel][row][terms][L]: gradients of single units' parameters (variant_table.hpp); or null
@@ -79,7 +83,7 @@ struct ChunkRows {
   static ChunkRows take(Arena& memory, const DirectionBackward<Real>& d, Index n) {
     const Padded<Real>& p = d.p;
     ChunkRows chunk{};
-    chunk.dz = memory.take<Real>(n * p.gates());
+    chunk.dz = memory.take<Real>(n * p.dz_row);
     if (!d.plain() && d.weights.cell.terms > 0) chunk.terms = memory.take<Real>(n * p.units * d.weights.cell.terms);
     if (d.shape.projected()) {
       chunk.dh_new = memory.take<Real>(n * p.h_row);

@@ -69,38 +69,29 @@ void add_last_columns(Index rows, Index n, const Real* left, Index left_row, Ind
   }
 }
 
-/// dz of `items`, one gate of a panel each, by columns: [panel][4 L][row], from the panel of the first item on. (A tile that takes it as it
-/// stands uses 12 bytes of each cache line that a k brings: three rows of floats.)
+/// Where in a row of dz an item begins, one gate of a panel.
 template <class Real>
-void transpose_dz(const Padded<Real>& p, Range items, Index rows, const Real* dz, Real* columns) {
-  const Index width = 4 * p.L;
-  for (Index item = items.begin, next; item < items.end; item = next) {
-    const Index panel = item / 4, first = item % 4 * p.gate_distance(panel);
-    next = std::min(items.end, 4 * (panel + 1));
-    kernels<Real>().transpose(rows, (next - item) * p.gate_distance(panel), dz + panel * rows * width + first, width,
-                              columns + ((panel - items.begin / 4) * width + first) * rows, rows);
-  }
-}
+Index first_column(const Padded<Real>& p, Index item) { return item / 4 * 4 * p.L + item % 4 * p.gate_distance(item / 4); }
 
-/// dW or dR of `items`: out (4H, columns) += dz^T right. `dz_columns`: of these items, from transpose_dz().
-/// `right`: (rows, columns), in panels or row by row.
+/// dW or dR of `items`: out (4H, columns) += dz^T right. `dz_columns`: dz of these items, transposed. (A tile that takes it as it stands uses
+/// 12 bytes of each cache line that a k brings: three rows of floats.) `right`: (rows, columns), in panels or row by row.
 template <class Real>
 void add_weight_gradient(const Padded<Real>& p, Range items, Index rows, const Real* dz, const Real* dz_columns, Index columns,
                          const typename ChunkRows<Real>::Columns& right, Real* out) {
-  const Index width = 4 * p.L, whole = columns / p.L * p.L;
+  const Index width = 4 * p.L, whole = columns / p.L * p.L, dz_row = columns_row<Real>(rows);
   const auto right_at = [&](Index column) { return right.data + column / width * right.panel + column % width; };
   for (Index column = 0; column < whole; column += width)
     for (Index item = items.begin, next; item < items.end; item = next) {
       const Index panel = item / 4, gate = item % 4, units = p.units_of(panel), distance = p.gate_distance(panel);
       next = units == distance ? std::min(items.end, 4 * (panel + 1)) : item + 1;  // gates side by side are rows one after the other
-      add_product<Real>(rows, (next - item) * units, {dz_columns + ((panel - items.begin / 4) * width + gate * distance) * rows, rows},
+      add_product<Real>(rows, (next - item) * units, {dz_columns + (first_column(p, item) - first_column(p, items.begin)) * dz_row, dz_row},
                         std::min(width, whole - column) / p.L, right_at(column), right.row,
                         {out + (gate * p.H + panel * p.L) * columns + column, width, columns, p.H * columns, units});
     }
   for (Index item = items.begin, end; whole < columns && item < items.end; item = end) {
     const Index panel = item / 4, gate = item % 4, distance = p.gate_distance(panel);
     end = std::min(items.end, 4 * (panel + 1));
-    add_last_columns(rows, (end - item) * distance, dz + panel * rows * width + gate * distance, width, columns - whole, right_at(whole), right.row,
+    add_last_columns(rows, (end - item) * distance, dz + first_column(p, item), p.dz_row, columns - whole, right_at(whole), right.row,
                      [&](Index u) {
                        const Index row = (gate + u / distance) * p.H + panel * p.L + u % distance;
                        return u % distance < p.units_of(panel) ? out + row * columns + whole : nullptr;
@@ -159,14 +150,14 @@ void parameter_gradients(const DirectionBackward<Real>& d, Range items, const Ch
   const Index width = 4 * p.L, n = chunk.rows;
   for (Index begin = items.begin, end; begin < items.end; begin = end) {
     end = std::min(items.end, (begin / 4 + panels_at_once) * 4);
-    transpose_dz(p, {begin, end}, n, chunk.dz, scratch);
+    const Index first = first_column(p, begin), last = first_column(p, end - 1) + p.gate_distance((end - 1) / 4);
+    kernels<Real>().transpose(n, last - first, chunk.dz + first, p.dz_row, scratch, columns_row<Real>(n));
     add_weight_gradient(p, {begin, end}, n, chunk.dz, scratch, p.I, chunk.x_columns, dparameters + d.shape.weight_ih);
     add_weight_gradient(p, {begin, end}, n, chunk.dz, scratch, p.P, chunk.h_columns, dmasked + d.shape.weight_hh);
   }
   for (Index item = items.begin; d.shape.bias >= 0 && !d.shape.normalised() && item < items.end; ++item) {
     const Index panel = item / 4, gate = item % 4;
-    add_sum(n, p.units_of(panel), chunk.dz + panel * n * width + gate * p.gate_distance(panel), width,
-            dparameters + d.shape.bias + gate * p.H + panel * p.L);
+    add_sum(n, p.units_of(panel), chunk.dz + first_column(p, item), p.dz_row, dparameters + d.shape.bias + gate * p.H + panel * p.L);
   }
   for (Index item = items.begin; item < items.end && chunk.terms != nullptr; ++item)
     if (item % 4 == 0) add_terms(d, item / 4, chunk, dparameters);
@@ -203,7 +194,7 @@ void row_gradients(const DirectionBackward<Real>& d, Index row_begin, Index row_
       };
       stage_x(d, s, position, position + 1, to, row, scratch);
       stage_h(d, s, position, position + 1, to, row, scratch);
-      copy(batch.dz, p.panels, width, row.dz);
+      std::copy_n(batch.dz + from * p.dz_row, p.dz_row, row.dz + to * p.dz_row);
       copy(batch.terms, p.panels, terms, row.terms);
       copy(batch.dh_new, 1, p.h_row, row.dh_new);
       copy(batch.m, p.wide_panels(p.H), width, row.m);

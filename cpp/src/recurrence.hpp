@@ -142,11 +142,11 @@ void step_back(const DirectionBackward<Real>& d, const Assignment& a, Index s, I
   const Padded<Real>& p = d.p;
   const Index width = 4 * p.L, unit = a.panel_begin * p.L;
   const Index at = d.rows.offset(s) + a.row_begin, row = at - chunk.first_row, start = a.row_begin * p.row + unit;
-  const Index h_start = a.row_begin * p.h_row + unit, dz_panel = chunk.rows * width, gates = values.offset(a.panel_begin, at, p.L);
+  const Index h_start = a.row_begin * p.h_row + unit, gates = values.offset(a.panel_begin, at, p.L);
   StepBackwardArgs<Real> step{n, a.panel_end - a.panel_begin, p.gate_distance(a.panel_end - 1), values.gates + gates, values.panel_stride(p.L),
                               d.c_before(s) + start, d.c_at(s) + start, p.row, p.row,
                               dy.data, w.dh + h_start, dy.row, p.h_row, w.dc + start, p.row,
-                              out.dz + row * width + a.panel_begin * dz_panel, dz_panel, nullptr};
+                              out.dz + row * p.dz_row + a.panel_begin * width, p.dz_row, nullptr};
   if (w.carry != nullptr || d.shape.projected()) {  // dh is in dy already
     step.dh = w.zeros;
     step.dh_row = 0;
@@ -183,7 +183,7 @@ void step_back(const DirectionBackward<Real>& d, const Assignment& a, Index s, I
   variant.tile = w.tile + (d.shape.normalised() ? a.row_begin * (p.gates() + 1) : (a.panel_begin * d.rows.batch_size() + a.row_begin) * width);
   variant.terms_panel = chunk.rows * cell.terms * p.L;
   if (out.terms != nullptr) variant.terms = out.terms + a.panel_begin * variant.terms_panel + row * cell.terms * p.L;
-  variant.m_panel = dz_panel;
+  variant.m_panel = chunk.rows * width;
   if (out.m != nullptr) variant.m = out.m + row * width;
   step.variant = &variant;
   table.step_backward_variant(step);
@@ -209,7 +209,7 @@ template <class Real>
 void recurrence(const DirectionBackward<Real>& d, const Assignment& a, const Recurrent<Real>& w, const Chunk& chunk, const GateValues<Real>& values,
                 const ChunkRows<Real>& out, Team& team, bool polls, Barrier& barrier) {
   const Padded<Real>& p = d.p;
-  const Index width = 4 * p.L, panels = a.panel_end - a.panel_begin, dz_panel = chunk.rows * width;
+  const Index width = 4 * p.L, panels = a.panel_end - a.panel_begin;
   const auto [u0, u1] = h_columns(p, a);
   for (Index s = chunk.s1 - 1; s >= chunk.s0; --s) {
     const Index row_end = std::max(a.row_begin, std::min(a.row_end, d.rows.active(s))), n = row_end - a.row_begin;
@@ -224,7 +224,7 @@ void recurrence(const DirectionBackward<Real>& d, const Assignment& a, const Rec
     if (n > 0) {
       // dh = dz R, for this member's units. Its wide panels are whole: by_units splits at multiples of 4 panels.
       const Index start = a.row_begin * p.h_row + u0;
-      GemmArgs<Real> product{n, (u1 - u0) / p.L, p.dense_gates(), {out.dz + (d.rows.offset(s) + a.row_begin - chunk.first_row) * width, width, 1, dz_panel, width},
+      GemmArgs<Real> product{n, (u1 - u0) / p.L, p.dense_gates(), {out.dz + (d.rows.offset(s) + a.row_begin - chunk.first_row) * p.dz_row, p.dz_row},
                              {d.weights.backward_h.data() + u0 / width * p.wide_panel(), p.wide_panel(), width}, {w.dh + start, width, p.h_row},
                              GemmArgs<Real>::zero, n <= kernels<Real>().tile_rows && s % 2 == 1};
       std::array<Soon<Real>, 3> soon;

@@ -28,7 +28,7 @@ template <class Real>
 struct Padded {
   explicit Padded(const DirectionShape& shape)
       : I(shape.input_size), H(shape.hidden_size), P(shape.output_size), L(kernels<Real>().lanes), panels(ceil_div(H, L)), units(panels * L),
-        last_units(panels > 1 ? H - (panels - 1) * L : L), outputs(ceil_div(P, L) * L), row(distance(units)), h_row(distance(outputs)), whole_rows(shape.projected() || shape.normalised()) {}
+        last_units(panels > 1 ? H - (panels - 1) * L : L), outputs(ceil_div(P, L) * L), row(distance(units)), h_row(distance(outputs)), dz_row(distance(gates())), whole_rows(shape.projected() || shape.normalised()) {}
   Index I, H, P, L;
   Index panels;     // of L units
   Index units;      // panels * L >= H
@@ -36,6 +36,7 @@ struct Padded {
   Index outputs;    // likewise of P
   Index row;        // distance of two rows of c
   Index h_row;      // of h
+  Index dz_row;     // of dz
   bool whole_rows;  // a step needs all units of a row, more than once: they cannot be split over threads
   Index gates() const { return 4 * units; }
   /// Of those, what products with dz run over: without the gaps of the last panel.

@@ -94,8 +94,8 @@ void cell_backward(const StepBackwardArgs<Real>& s, Index panel) {
   constexpr Index L = lanes<Real>;
   const V one = set1<V>(Real(1));
   const Real* gates = s.gates + panel * s.gates_panel;
-  Real* dz = s.dz + panel * s.dz_panel;
-  for (Index r = 0; r < s.rows; ++r, gates += 4 * L, dz += 4 * L) {
+  Real* dz = s.dz + panel * 4 * L;
+  for (Index r = 0; r < s.rows; ++r, gates += 4 * L, dz += s.dz_row) {
     const Index u = panel * L;
     const V i = load(gates), f = load(gates + L), g = load(gates + 2 * L), o = load(gates + 3 * L);
     const V tanh_c = tanh(load(s.c + r * s.c_row + u));

@@ -182,7 +182,7 @@ void cell_variant_backward(const StepBackwardArgs<Real>& s, Index panel, const R
       store(terms + 2 * L, mul(dz_o, c_new));
     }
     store(s.dc + r * s.dc_row + panel * L, dc_prev);
-    Real* dz = s.dz + panel * s.dz_panel + r * 4 * L;
+    Real* dz = s.dz + r * s.dz_row + panel * 4 * L;
     store(dz, dz_i);
     store(dz + L, dz_f);
     store(dz + 2 * L, dz_g);

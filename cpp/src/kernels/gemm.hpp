@@ -120,9 +120,8 @@ struct Tile {
       const bool second = k >= g.split;
       const typename Args::Left& a = second ? g.a2 : g.a;
       const Index from = second ? k - g.split : k, end = !second && g.split < k1 ? g.split : k1;
-      const Index block = from < a.inner ? 0 : from / a.inner, inner = from - block * a.inner;
       const Index a_row = a.row, k_step = a.k_step;
-      Index n = end - k < a.inner - inner ? end - k : a.inner - inner;
+      Index n = end - k;
       if constexpr (MR > 1) {
         if (ask.soon != nullptr) {
           const Soon<Real>& soon = *ask.soon;
@@ -136,7 +135,7 @@ struct Tile {
           for (Index i = 0; i < sums_at_once && sums_asked < MR * NV; ++i, ++sums_asked) prefetch(c_at(int(sums_asked % NV), int(sums_asked / NV)));
         }
       }
-      const Real* ak = a.data + row * a_row + block * a.block + inner * k_step;
+      const Real* ak = a.data + row * a_row + from * k_step;
       const bool fourth = four_at_once && MR > 1 && next != nullptr && ask.every_fourth;
       if constexpr (four_at_once && MR > 1) {
         if (fourth) {

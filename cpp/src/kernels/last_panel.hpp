@@ -28,8 +28,8 @@ template <class Real>
 void close_up_last_panel(const StepBackwardArgs<Real>& s) {
   constexpr Index L = lanes<Real>;
   if (s.last_units == L) return;
-  Real* dz = s.dz + (s.panels - 1) * s.dz_panel;
-  for (Index r = 0; r < s.rows; ++r, dz += 4 * L)
+  Real* dz = s.dz + (s.panels - 1) * 4 * L;
+  for (Index r = 0; r < s.rows; ++r, dz += s.dz_row)
     for (Index gate = 1; gate < 4; ++gate) store(dz + gate * s.last_units, load(dz + gate * L));
 }
 

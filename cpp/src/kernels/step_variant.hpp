@@ -63,7 +63,7 @@ void normalise_gates_backward(const StepBackwardArgs<Real>& s) {
   for (Index panel = 0; panel < s.panels; ++panel) {
     const Real* weight = v.norm_gates + panel * 8 * L;
     for (Index r = 0; r < s.rows; ++r) {
-      Real *dz = s.dz + panel * s.dz_panel + r * 4 * L;
+      Real* dz = s.dz + r * s.dz_row + panel * 4 * L;
       Real* terms = step.terms + panel * step.terms_panel + (r * v.terms + v.norm_terms + 2) * L;
       const Real* z_hat = step.z_hat + panel * s.gates_panel + r * 4 * L;
       for (Index gate = 0; gate < 4; ++gate) {
@@ -76,8 +76,8 @@ void normalise_gates_backward(const StepBackwardArgs<Real>& s) {
   }
   for (Index r = 0; r < s.rows; ++r)
     for (Index gate = 0; gate < 4; ++gate) {
-      const Index at = (r * 4 + gate) * L;
-      normalise_backward(Units{s.panels, v.units}, step.z_hat + at, s.gates_panel, step.deviation[r * 4 + gate], s.dz + at, s.dz_panel);
+      normalise_backward(Units{s.panels, v.units}, step.z_hat + (r * 4 + gate) * L, s.gates_panel, step.deviation[r * 4 + gate],
+                         s.dz + r * s.dz_row + gate * L, 4 * L);
     }
 }
 

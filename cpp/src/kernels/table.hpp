@@ -29,11 +29,10 @@ struct Soon {
 /// Columns n are counted in vectors of L, and come in panels of 4 L; the last panel may hold fewer.
 template <class Real>
 struct GemmArgs {
-  /// A(r, k) = data[r * row + (k / inner) * block + (k % inner) * k_step]: a plain strided matrix, or one whose columns come in blocks
-  /// (the gate layout [panel][row][4 L]).
+  /// A(r, k) = data[r * row + k * k_step].
   struct Left {
     const Real* data = nullptr;
-    Index row = 0, k_step = 1, block = 0, inner = std::numeric_limits<Index>::max();
+    Index row = 0, k_step = 1;
   };
   /// B[k][n] = data[(n / 4L) * panel + k * row + n % 4L]: packed panels have row = 4 L, a row-major matrix has panel = 4 L. Row is not 0: the
   /// loop over k ends at an address.
@@ -110,8 +109,8 @@ struct StepBackwardArgs {
   Index dy_row, dh_row;
   Real* dc;             // [row][panels * L] in: from step t + 1, out: for step t - 1
   Index dc_row;
-  Real* dz;             // [panel][row][4][L]; the last panel's gates last_units apart
-  Index dz_panel;
+  Real* dz;             // [row][panel][4][L]; the last panel's gates last_units apart
+  Index dz_row;
   const StepBackwardVariant<Real>* variant;  // null: the plain cell
 };
 
