@@ -48,12 +48,11 @@ void stage_h(const DirectionBackward<Real>& d, Index s, Index begin, Index end, 
   }
 }
 
-/// out += left right: n rows of `rows` values by as many of whole vectors, at most 4.
+/// out += left right: n rows of `rows` values by as many of whole vectors.
 template <class Real>
-void add_product(Index rows, Index n, const typename GemmArgs<Real>::Left& left, Index vectors, const Real* right, Index right_row,
+void add_product(Index rows, Index n, const typename GemmArgs<Real>::Left& left, Index vectors, const typename GemmArgs<Real>::Right& right,
                  const typename GemmArgs<Real>::Result& out) {
-  const Index width = 4 * kernels<Real>().lanes;
-  kernels<Real>().gemm({n, vectors, rows, left, {right, width, right_row}, out, GemmArgs<Real>::add});
+  kernels<Real>().gemm({n, vectors, rows, left, right, out, GemmArgs<Real>::add});
 }
 
 /// out += left^T right for columns that fill no vector, the other way round: by vectors of left, `rows` rows of n <= 4 L values that are left_row
@@ -73,28 +72,45 @@ void add_last_columns(Index rows, Index n, const Real* left, Index left_row, Ind
 template <class Real>
 Index first_column(const Padded<Real>& p, Index item) { return item / 4 * 4 * p.L + item % 4 * p.gate_distance(item / 4); }
 
-/// dW or dR of `items`: out (4H, columns) += dz^T right. `dz_columns`: dz of these items, transposed. (A tile that takes it as it stands uses
-/// 12 bytes of each cache line that a k brings: three rows of floats.) `right`: (rows, columns), in panels or row by row.
+/// Items that are summed at once: all gates of panels [panel, panel + panels), or of one panel gates [gate, gate + gates).
+struct GateBlock {
+  Index panel, panels, gate, gates;
+};
+
+/// The first block of `items`.
+inline GateBlock first_block(Range items) {
+  const Index panel = items.begin / 4, gate = items.begin % 4, whole = (items.end - items.begin) / 4;
+  if (gate > 0 || whole == 0) return {panel, 1, gate, std::min(4 - gate, items.end - items.begin)};
+  return {panel, ceil_div(whole, ceil_div(whole, panels_at_once)), 0, 4};
+}
+
+/// dz of a block by columns, [gate][unit][row]: as the rows of W and R stand. (A tile that takes it as it stands uses 12 bytes of each cache line
+/// that a k brings: three rows of floats.)
 template <class Real>
-void add_weight_gradient(const Padded<Real>& p, Range items, Index rows, const Real* dz, const Real* dz_columns, Index columns,
+void transpose_dz(const Padded<Real>& p, const GateBlock& block, Index rows, const Real* dz, Real* columns) {
+  constexpr Index rows_at_once = 32;  // all of their gates go by while they are in L1
+  const Index distance = columns_row<Real>(rows), units = p.units_of(block.panel, block.panel + block.panels);
+  for (Index row = 0; row < rows; row += rows_at_once)
+    for (Index panel = block.panel; panel < block.panel + block.panels; ++panel)
+      for (Index gate = 0; gate < block.gates; ++gate)
+        kernels<Real>().transpose(std::min(rows_at_once, rows - row), p.units_of(panel, panel + 1),
+                                  dz + row * p.dz_row + first_column(p, panel * 4 + block.gate + gate), p.dz_row,
+                                  columns + (gate * units + (panel - block.panel) * p.L) * distance + row, distance);
+}
+
+/// dW or dR of a block: out (4H, columns) += dz^T right. `dz_columns`: from transpose_dz(). `right`: (rows, columns), in panels or row by row.
+template <class Real>
+void add_weight_gradient(const Padded<Real>& p, const GateBlock& block, Index rows, const Real* dz, const Real* dz_columns, Index columns,
                          const typename ChunkRows<Real>::Columns& right, Real* out) {
-  const Index width = 4 * p.L, whole = columns / p.L * p.L, dz_row = columns_row<Real>(rows);
-  const auto right_at = [&](Index column) { return right.data + column / width * right.panel + column % width; };
-  for (Index column = 0; column < whole; column += width)
-    for (Index item = items.begin, next; item < items.end; item = next) {
-      const Index panel = item / 4, gate = item % 4, units = p.units_of(panel), distance = p.gate_distance(panel);
-      next = units == distance ? std::min(items.end, 4 * (panel + 1)) : item + 1;  // gates side by side are rows one after the other
-      add_product<Real>(rows, (next - item) * units, {dz_columns + (first_column(p, item) - first_column(p, items.begin)) * dz_row, dz_row},
-                        std::min(width, whole - column) / p.L, right_at(column), right.row,
-                        {out + (gate * p.H + panel * p.L) * columns + column, width, columns, p.H * columns, units});
-    }
-  for (Index item = items.begin, end; whole < columns && item < items.end; item = end) {
-    const Index panel = item / 4, gate = item % 4, distance = p.gate_distance(panel);
-    end = std::min(items.end, 4 * (panel + 1));
-    add_last_columns(rows, (end - item) * distance, dz + first_column(p, item), p.dz_row, columns - whole, right_at(whole), right.row,
-                     [&](Index u) {
-                       const Index row = (gate + u / distance) * p.H + panel * p.L + u % distance;
-                       return u % distance < p.units_of(panel) ? out + row * columns + whole : nullptr;
+  const Index width = 4 * p.L, whole = columns / p.L * p.L, units = p.units_of(block.panel, block.panel + block.panels);
+  add_product<Real>(rows, block.gates * units, {dz_columns, columns_row<Real>(rows)}, whole / p.L, right,
+                    {out + (block.gate * p.H + block.panel * p.L) * columns, width, columns, p.H * columns, units});
+  for (Index panel = block.panel; whole < columns && panel < block.panel + block.panels; ++panel) {
+    const Index distance = p.gate_distance(panel);
+    add_last_columns(rows, block.gates * distance, dz + first_column(p, panel * 4 + block.gate), p.dz_row, columns - whole,
+                     right.data + whole / width * right.panel + whole % width, right.row, [&](Index u) {
+                       const Index row = (block.gate + u / distance) * p.H + panel * p.L + u % distance;
+                       return u % distance < p.units_of(panel, panel + 1) ? out + row * columns + whole : nullptr;
                      });
   }
 }
@@ -113,7 +129,7 @@ void add_terms(const DirectionBackward<Real>& d, Index panel, const ChunkRows<Re
   const Padded<Real>& p = d.p;
   const DirectionShape& shape = d.shape;
   const CellVariant<Real>& cell = d.weights.cell;
-  const Index row = cell.terms * p.L, units = p.units_of(panel);
+  const Index row = cell.terms * p.L, units = p.units_of(panel, panel + 1);
   const auto add = [&](Index term, Index parameter, Index part) {
     const Real* values = chunk.terms + panel * chunk.rows * row + term * p.L;
     if (parameter >= 0) add_sum(chunk.rows, units, values, row, dparameters + parameter + part * p.H + panel * p.L);
@@ -148,28 +164,25 @@ void parameter_gradients(const DirectionBackward<Real>& d, Range items, const Ch
                          Real* scratch) {
   const Padded<Real>& p = d.p;
   const Index width = 4 * p.L, n = chunk.rows;
-  for (Index begin = items.begin, end; begin < items.end; begin = end) {
-    end = std::min(items.end, (begin / 4 + panels_at_once) * 4);
-    const Index first = first_column(p, begin), last = first_column(p, end - 1) + p.gate_distance((end - 1) / 4);
-    kernels<Real>().transpose(n, last - first, chunk.dz + first, p.dz_row, scratch, columns_row<Real>(n));
-    add_weight_gradient(p, {begin, end}, n, chunk.dz, scratch, p.I, chunk.x_columns, dparameters + d.shape.weight_ih);
-    add_weight_gradient(p, {begin, end}, n, chunk.dz, scratch, p.P, chunk.h_columns, dmasked + d.shape.weight_hh);
+  for (Range rest = items; rest.begin < rest.end;) {
+    const GateBlock block = first_block(rest);
+    transpose_dz(p, block, n, chunk.dz, scratch);
+    add_weight_gradient(p, block, n, chunk.dz, scratch, p.I, chunk.x_columns, dparameters + d.shape.weight_ih);
+    add_weight_gradient(p, block, n, chunk.dz, scratch, p.P, chunk.h_columns, dmasked + d.shape.weight_hh);
+    rest.begin += block.panels * block.gates;
   }
   for (Index item = items.begin; d.shape.bias >= 0 && !d.shape.normalised() && item < items.end; ++item) {
     const Index panel = item / 4, gate = item % 4;
-    add_sum(n, p.units_of(panel), chunk.dz + first_column(p, item), p.dz_row, dparameters + d.shape.bias + gate * p.H + panel * p.L);
+    add_sum(n, p.units_of(panel, panel + 1), chunk.dz + first_column(p, item), p.dz_row, dparameters + d.shape.bias + gate * p.H + panel * p.L);
   }
   for (Index item = items.begin; item < items.end && chunk.terms != nullptr; ++item)
     if (item % 4 == 0) add_terms(d, item / 4, chunk, dparameters);
   if (!d.shape.projected()) return;
   const Index all = 4 * p.panels, vectors = p.outputs / p.L;
-  const Index begin = vectors * items.begin / all * p.L, end = std::min(p.P, vectors * items.end / all * p.L);
+  const Index begin = vectors * items.begin / all * p.L, end = std::max(begin, std::min(p.P, vectors * items.end / all * p.L));
   const Index whole = p.H / p.L * p.L, last = whole / width;  // the wide panel of m with the columns that fill no vector
   Real* const out = dparameters + d.shape.weight_hr;
-  for (Index column = 0; column < whole; column += width)
-    for (Index unit = begin; unit < end; unit += p.L)
-      add_product<Real>(n, std::min(p.L, end - unit), {chunk.dh_new + unit, 1, p.h_row}, std::min(width, whole - column) / p.L, chunk.m + column * n,
-                        width, {out + unit * p.H + column, width, p.H});
+  add_product<Real>(n, end - begin, {chunk.dh_new + begin, 1, p.h_row}, whole / p.L, {chunk.m, n * width, width}, {out + begin * p.H, width, p.H});
   for (Index unit = begin; whole < p.H && unit < end; unit += width)
     add_last_columns(n, std::min(width, end - unit), chunk.dh_new + unit, p.h_row, p.H - whole, chunk.m + last * width * n + whole % width, width,
                      [&](Index u) { return out + (unit + u) * p.H + whole; });

@@ -20,7 +20,7 @@ Buffer<Real> pack_backward(const Padded<Real>& p, Index n, const Real* w) {
         const Real* row = w + (gate * p.H + panel * p.L + unit) * n;
         Real* to = out;
         for (Index column = 0; column < n; column += width, to += p.wide_panel()) {
-          const Index used = unit < p.units_of(panel) ? std::min(width, n - column) : 0;
+          const Index used = unit < p.units_of(panel, panel + 1) ? std::min(width, n - column) : 0;
           std::copy_n(row + column, used, to);
           std::fill(to + used, to + width, Real(0));
         }

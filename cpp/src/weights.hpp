@@ -41,7 +41,8 @@ struct Padded {
   Index gates() const { return 4 * units; }
   /// Of those, what products with dz run over: without the gaps of the last panel.
   Index dense_gates() const { return 4 * ((panels - 1) * L + last_units); }
-  Index units_of(Index panel) const { return panel + 1 == panels ? H - panel * L : L; }
+  /// Units of panels [begin, end).
+  Index units_of(Index begin, Index end) const { return (end == panels ? H : end * L) - begin * L; }
   /// How far apart the gates of a panel lie in weights and dz.
   Index gate_distance(Index panel) const { return panel + 1 == panels ? last_units : L; }
   /// Vectors of the gates of panels [begin, end), gaps left out.

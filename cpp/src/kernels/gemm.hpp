@@ -227,8 +227,8 @@ Ask<Real> ask_soon(const GemmArgs<Real>& g, Index spare_group, Index k0) {
   return {};
 }
 
-/// What follows a block in memory (the next block or panel) has `lines` cache lines for each k, and the last groups of rows ask for them: `lines`
-/// groups a line at each k; or two or four times as many, two lines or one at each fourth k. From L3 fewer at a time come with less waiting.
+/// The block of B that follows has `lines` cache lines for each k, and the last groups of rows ask for them: `lines` groups a line at each k; or,
+/// where B is packed, two or four times as many, two lines or one at each fourth k. From L3 fewer at a time come with less waiting.
 /// Here: how many times as many, so that those before them suffice for what comes soon.
 template <class Real>
 Index following_times(const GemmArgs<Real>& g, Index groups, Index lines) {
@@ -239,10 +239,12 @@ Index following_times(const GemmArgs<Real>& g, Index groups, Index lines) {
   return groups >= 4 * lines + kept ? 4 : groups >= 2 * lines + kept ? 2 : 1;
 }
 
-/// What the group number `asker` from the end asks for of the lines from `following` on. (Of pieces of K that are no multiple of four, up to three k
-/// ask for nothing.)
+/// What the group number `asker` from the end asks for of the block `following`, rows b_row apart. (Of pieces of K that are no multiple of four, up
+/// to three k ask for nothing.)
 template <class Real>
-Ask<Real> ask_following(const Real* following, Index asker, Index K, Index times) {
+Ask<Real> ask_following(const Real* following, Index b_row, Index asker, Index K, Index times) {
+  if (following == nullptr) return {};
+  if (b_row != 4 * lanes<Real>) return {following + asker * cache_line<Real>, b_row};
   const Index quarter = K / 4 * cache_line<Real>;
   if (times == 1) return {following + asker * K * cache_line<Real>};
   return {following + asker * (times == 2 ? 2 : 1) * quarter, cache_line<Real>, nullptr, 0, true, times == 2 ? quarter : 0};
@@ -252,7 +254,7 @@ Ask<Real> ask_following(const Real* following, Index asker, Index K, Index times
 template <class Real>
 void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_block) {
   using Args = GemmArgs<Real>;
-  constexpr Index lines = 4 * lanes<Real> / cache_line<Real>;
+  constexpr Index L = lanes<Real>, lines = 4 * L / cache_line<Real>;
   const Index groups = (g.rows + tile_rows - 1) / tile_rows;
   const Index times = following_times(g, groups, lines), spare = groups - times * lines;
   const Real* b = g.b.data + panel * g.b.panel;
@@ -261,6 +263,9 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
   // k. `longer` groups have a row more.
   const Index size = g.rows / groups, longer = g.rows % groups;
   const typename Tile<Real>::Function tile[] = {Tile<Real>::pick(size, vectors), longer > 0 ? Tile<Real>::pick(size + 1, vectors) : nullptr};
+  // In memory too the panel after a packed one follows it, in this call or the next.
+  const bool packed = g.b.row == 4 * L, last = panel == (g.backwards ? 0 : (g.vectors + 3) / 4 - 1);
+  const Real* const next_panel = packed && !g.backwards ? b + g.K * g.b.row : last ? nullptr : g.backwards ? b - g.b.panel : b + g.b.panel;
   Index k0 = 0;
   do {  // once even where K = 0: C0 is then the result
     const Index k1 = k0 + k_block < g.K ? k0 + k_block : g.K;
@@ -269,12 +274,10 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
       excess += longer;
       const bool one_more = excess >= groups;
       if (one_more) excess -= groups;
-      // A by columns comes from afar. Where C is added to, B is soon in cache; else it is packed, and the groups before the last ones ask for what
-      // comes soon.
-      const Ask<Real> ask = g.a.k_step != 1        ? Ask<Real>{g.a.data + row * g.a.row + (k0 + 16) * g.a.k_step, g.a.k_step}
-                            : g.start == Args::add ? Ask<Real>{}
-                            : i >= spare           ? ask_following(b + k1 * g.b.row, groups - 1 - i, k1 - k0, times)
-                                                   : ask_soon(g, panel * spare + i, k0);
+      // A by columns comes from afar.
+      const Ask<Real> ask = g.a.k_step != 1 ? Ask<Real>{g.a.data + row * g.a.row + (k0 + 16) * g.a.k_step, g.a.k_step}
+                            : i >= spare    ? ask_following(k1 < g.K ? b + k1 * g.b.row : next_panel, g.b.row, groups - 1 - i, k1 - k0, times)
+                                            : ask_soon(g, panel * spare + i, k0);
       tile[one_more](g, row, b, c, k0, k1, start, ask);
       row += size + one_more;
     }
