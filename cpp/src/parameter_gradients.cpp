@@ -85,17 +85,32 @@ inline GateBlock first_block(Range items) {
 }
 
 /// dz of a block by columns, [gate][unit][row]: as the rows of W and R stand. (A tile that takes it as it stands uses 12 bytes of each cache line
-/// that a k brings: three rows of floats.)
+/// that a k brings: three rows of floats.) `sums` += the sum over rows, in the order of dz.
 template <class Real>
-void transpose_dz(const Padded<Real>& p, const GateBlock& block, Index rows, const Real* dz, Real* columns) {
-  constexpr Index rows_at_once = 32;  // all of their gates go by while they are in L1
-  const Index distance = columns_row<Real>(rows), units = p.units_of(block.panel, block.panel + block.panels);
-  for (Index row = 0; row < rows; row += rows_at_once)
-    for (Index panel = block.panel; panel < block.panel + block.panels; ++panel)
-      for (Index gate = 0; gate < block.gates; ++gate)
-        kernels<Real>().transpose(std::min(rows_at_once, rows - row), p.units_of(panel, panel + 1),
-                                  dz + row * p.dz_row + first_column(p, panel * 4 + block.gate + gate), p.dz_row,
-                                  columns + (gate * units + (panel - block.panel) * p.L) * distance + row, distance);
+void transpose_dz(const Padded<Real>& p, const GateBlock& block, Index rows, const Real* dz, Real* columns, Real* sums) {
+  constexpr Index rows_at_once = 32;  // in L1 for the sums
+  const auto& table = kernels<Real>();
+  const Index row_distance = columns_row<Real>(rows), units = p.units_of(block.panel, block.panel + block.panels), whole = units / p.L;
+  const Index last = block.panel + whole, distance = p.gate_distance(block.panel + block.panels - 1);  // last: a panel that is not whole
+  const Index size = 4 * p.L * (block.panels - 1) + block.gates * distance;
+  for (Index row = 0; row < rows; row += rows_at_once) {
+    const Index n = std::min(rows_at_once, rows - row);
+    const Real* const from = dz + row * p.dz_row + first_column(p, 4 * block.panel + block.gate);
+    table.unpack_gates(n, whole, block.gates, from, p.dz_row, columns + row, units * row_distance, row_distance);
+    for (Index gate = 0; whole < block.panels && gate < block.gates; ++gate)
+      table.transpose(n, units - whole * p.L, dz + row * p.dz_row + first_column(p, 4 * last + block.gate + gate), p.dz_row,
+                      columns + (gate * units + whole * p.L) * row_distance + row, row_distance);
+    table.sum_rows(n, from, p.dz_row, ceil_div(size, p.L), sums);
+  }
+}
+
+/// db of a block from the sums of transpose_dz().
+template <class Real>
+void add_bias_gradient(const Padded<Real>& p, const GateBlock& block, const Real* sums, Real* out) {
+  for (Index panel = block.panel; panel < block.panel + block.panels; ++panel, sums += 4 * p.L)
+    for (Index gate = 0; gate < block.gates; ++gate)
+      for (Index u = 0; u < p.units_of(panel, panel + 1); ++u)
+        out[(block.gate + gate) * p.H + panel * p.L + u] += sums[gate * p.gate_distance(panel) + u];
 }
 
 /// dW or dR of a block: out (4H, columns) += dz^T right. `dz_columns`: from transpose_dz(). `right`: (rows, columns), in panels or row by row.
@@ -166,14 +181,12 @@ void parameter_gradients(const DirectionBackward<Real>& d, Range items, const Ch
   const Index width = 4 * p.L, n = chunk.rows;
   for (Range rest = items; rest.begin < rest.end;) {
     const GateBlock block = first_block(rest);
-    transpose_dz(p, block, n, chunk.dz, scratch);
+    alignas(64) Real sums[panels_at_once * 4 * 64 / sizeof(Real)] = {};
+    transpose_dz(p, block, n, chunk.dz, scratch, sums);
+    if (d.shape.bias >= 0 && !d.shape.normalised()) add_bias_gradient(p, block, sums, dparameters + d.shape.bias);
     add_weight_gradient(p, block, n, chunk.dz, scratch, p.I, chunk.x_columns, dparameters + d.shape.weight_ih);
     add_weight_gradient(p, block, n, chunk.dz, scratch, p.P, chunk.h_columns, dmasked + d.shape.weight_hh);
     rest.begin += block.panels * block.gates;
-  }
-  for (Index item = items.begin; d.shape.bias >= 0 && !d.shape.normalised() && item < items.end; ++item) {
-    const Index panel = item / 4, gate = item % 4;
-    add_sum(n, p.units_of(panel, panel + 1), chunk.dz + first_column(p, item), p.dz_row, dparameters + d.shape.bias + gate * p.H + panel * p.L);
   }
   for (Index item = items.begin; item < items.end && chunk.terms != nullptr; ++item)
     if (item % 4 == 0) add_terms(d, item / 4, chunk, dparameters);

@@ -260,3 +260,20 @@ TEST_CASE_TEMPLATE("transpose: every remainder, and nothing beside its place", R
       CHECK(right);
     }
 }
+
+TEST_CASE_TEMPLATE("unpack_gates: dz by gates and columns, every remainder, and nothing beside its place", Real, float, double) {
+  const Index L = kernels<Real>().lanes;
+  for (Index rows : {Index(1), L - 1, L, 2 * L + 3})
+    for (Index panels : {0, 1, 3})
+      for (Index gates : {1, 3, 4}) {
+        const Index in_row = panels * 4 * L + 2, out_row = rows + 3, out_gate = (panels * L + 1) * out_row;
+        const std::vector<Real> in = test::Random(1).vector<Real>(rows * in_row);
+        std::vector<Real> expected(4 * out_gate, Real(7)), out = expected;
+        for (Index r = 0; r < rows; ++r)
+          for (Index unit = 0; unit < panels * L; ++unit)
+            for (Index gate = 0; gate < gates; ++gate)
+              expected[gate * out_gate + unit * out_row + r] = in[r * in_row + unit / L * 4 * L + gate * L + unit % L];
+        kernels<Real>().unpack_gates(rows, panels, gates, in.data(), in_row, out.data(), out_gate, out_row);
+        CHECK(out == expected);
+      }
+}

@@ -1,6 +1,6 @@
 // Packing of gate matrices: from PyTorch's (4H, K), gates i f g o stacked, to panels of L units
-// [panel][k][4][L], so that the micro-kernel reads its weights in order and all four gates of a unit meet in a tile. It rests on a transposition,
-// which Linear's weights and dz go through as well.
+// [panel][k][4][L], so that the micro-kernel reads its weights in order and all four gates of a unit meet in a tile; and dz the other way.
+// Both rest on a transposition, which Linear's weights go through as well.
 #pragma once
 
 #include "kernels/simd.hpp"
@@ -8,24 +8,44 @@
 namespace eigenlstm {
 namespace EIGENLSTM_ISA {
 
-/// out[c][r] = in[r][c]: L x L values at a time in registers.
+/// out[c][r] = in[r][c] for L rows and columns, in registers.
+template <class Real>
+[[gnu::always_inline]] inline void transpose_square(const Real* in, Index in_row, Real* out, Index out_row) {
+  constexpr Index L = lanes<Real>;
+  Eigen::internal::PacketBlock<Vec<Real>, int(L)> block;
+  for (Index l = 0; l < L; ++l) block.packet[l] = load(in + l * in_row);
+  Eigen::internal::ptranspose(block);
+  for (Index l = 0; l < L; ++l) store(out + l * out_row, block.packet[l]);
+}
+
+/// out[c][r] = in[r][c].
 template <class Real>
 void transpose(Index rows, Index columns, const Real* in, Index in_row, Real* out, Index out_row) {
   constexpr Index L = lanes<Real>;
   Index r = 0;
   for (; r + L <= rows; r += L, in += L * in_row, out += L) {
     Index c = 0;
-    for (; c + L <= columns; c += L) {
-      Eigen::internal::PacketBlock<Vec<Real>, int(L)> block;
-      for (Index l = 0; l < L; ++l) block.packet[l] = load(in + l * in_row + c);
-      Eigen::internal::ptranspose(block);
-      for (Index l = 0; l < L; ++l) store(out + (c + l) * out_row, block.packet[l]);
-    }
+    for (; c + L <= columns; c += L) transpose_square(in + c, in_row, out + c * out_row, out_row);
     for (; c < columns; ++c)
       for (Index l = 0; l < L; ++l) out[c * out_row + l] = in[l * in_row + c];
   }
   for (; r < rows; ++r, in += in_row, ++out)
     for (Index c = 0; c < columns; ++c) out[c * out_row] = in[c];
+}
+
+/// The other way: the first `gates` of rows [panel][4][L] to [gate][panel][L][row], gates out_gate values apart.
+template <class Real>
+void unpack_gates(Index rows, Index panels, Index gates, const Real* in, Index in_row, Real* out, Index out_gate, Index out_row) {
+  constexpr Index L = lanes<Real>;
+  Index r = 0;
+  for (; r + L <= rows; r += L)
+    for (Index panel = 0; panel < panels; ++panel)
+      for (Index gate = 0; gate < gates; ++gate)
+        transpose_square(in + r * in_row + (4 * panel + gate) * L, in_row, out + gate * out_gate + panel * L * out_row + r, out_row);
+  for (; r < rows; ++r)
+    for (Index panel = 0; panel < panels; ++panel)
+      for (Index gate = 0; gate < gates; ++gate)
+        for (Index l = 0; l < L; ++l) out[gate * out_gate + (panel * L + l) * out_row + r] = in[r * in_row + (4 * panel + gate) * L + l];
 }
 
 /// `out`: the first panel's k = 0; panels lie `out_panel` apart. In the last one the gates lie `last_units` apart (table.hpp). What is

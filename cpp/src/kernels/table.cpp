@@ -38,11 +38,16 @@ void map_tanh(const Real* x, Real* y, Index n) { map(x, y, n, [](Vec<Real> v) { 
 template <class Real>
 void sum_rows(Index rows, const Real* x, Index x_row, Index vectors, Real* sum) {
   constexpr Index L = lanes<Real>;
-  for (Index v = 0; v < vectors; ++v) {
-    Vec<Real> total = set1<Vec<Real>>(Real(0));
-    for (Index r = 0; r < rows; ++r) total = add(total, load(x + r * x_row + v * L));
-    store(sum + v * L, add(load(sum + v * L), total));
-  }
+  const auto sum_vectors = [&](auto n) [[gnu::always_inline]] {  // side by side: one waits for its last addition
+    Vec<Real> total[n];
+    unroll<n>([&](auto v) [[gnu::always_inline]] { total[v] = set1<Vec<Real>>(Real(0)); });
+    for (Index r = 0; r < rows; ++r)
+      unroll<n>([&](auto v) [[gnu::always_inline]] { total[v] = add(total[v], load(x + r * x_row + v * L)); });
+    unroll<n>([&](auto v) [[gnu::always_inline]] { store(sum + v * L, add(load(sum + v * L), total[v])); });
+    x += n * L, sum += n * L, vectors -= n;
+  };
+  while (vectors >= 4) sum_vectors(std::integral_constant<int, 4>{});
+  while (vectors > 0) sum_vectors(std::integral_constant<int, 1>{});
 }
 
 /// 12 independent chains of FMAs in registers.
@@ -65,7 +70,7 @@ template <class Real>
 constexpr KernelTable<Real> make_table() {
   return {lanes<Real>,       tile_rows,  gemm<Real>,     step_forward<Real>, step_backward<Real>,
           step_forward_variant<Real>, step_backward_variant<Real>, map_sigmoid<Real>, map_tanh<Real>, sum_rows<Real>,
-          transpose<Real>, pack_gates<Real>, fma_peak<Real>, training_table<Real>()};
+          transpose<Real>, unpack_gates<Real>, pack_gates<Real>, fma_peak<Real>, training_table<Real>()};
 }
 
 }  // namespace
