@@ -19,12 +19,8 @@ namespace EIGENLSTM_ISA {
 
 constexpr int tile_rows = num_vector_registers == 32 ? 6 : 3;
 /// Whether a tile takes four k between two jumps. A k of 12 multiply-adds is 6 cycles, in which the front end that two threads of a core share
-/// brings 18 instructions; one of 24 has time enough. Not under sanitizers, which would compile it for minutes.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool four_at_once = false;
-#else
+/// brings 18 instructions; one of 24 has time enough.
 constexpr bool four_at_once = num_vector_registers == 16;
-#endif
 /// Panels that a single row takes at once, so that enough chains are in flight.
 constexpr int single_row_panels = 3;
 /// Bytes of a panel that all rows sweep over before they turn to the next ones: B then comes from L2. Blocks that fit L1 would store and load
