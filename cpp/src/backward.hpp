@@ -121,7 +121,7 @@ template <class Real>
 void stage_inputs(const DirectionBackward<Real>& d, Index row_begin, Index row_limit, const Chunk& chunk, ChunkRows<Real>& rows, Real* scratch);
 
 /// Adds to dparameters (dR: to dmasked) the gradients of all parameters of the direction. The work has 4 * panels items; these are done.
-/// `scratch`: panels_at_once panels of dz.
+/// `scratch`: the columns of panels_at_once panels of dz, columns_row() apart.
 template <class Real>
 void parameter_gradients(const DirectionBackward<Real>& d, Range items, const ChunkRows<Real>& chunk, Real* dparameters, Real* dmasked,
                          Real* scratch);

@@ -28,7 +28,8 @@ template <class Real>
 struct Padded {
   explicit Padded(const DirectionShape& shape)
       : I(shape.input_size), H(shape.hidden_size), P(shape.output_size), L(kernels<Real>().lanes), panels(ceil_div(H, L)), units(panels * L),
-        last_units(panels > 1 ? H - (panels - 1) * L : L), outputs(ceil_div(P, L) * L), row(distance(units)), h_row(distance(outputs)), dz_row(distance(gates())), whole_rows(shape.projected() || shape.normalised()) {}
+        last_units(panels > 1 ? H - (panels - 1) * L : L), outputs(ceil_div(P, L) * L), row(distance(units)), h_row(distance(outputs)),
+        dz_row(distance(gates())), whole_rows(shape.projected() || shape.normalised()) {}
   Index I, H, P, L;
   Index panels;     // of L units
   Index units;      // panels * L >= H
