@@ -2,9 +2,7 @@
 //
 // Time runs backwards in chunks of steps. For each chunk the recurrence gives dz of all its rows; then, while dz is in
 // cache, dx = dz W, and dW += dz^T x, dR += dz^T h_prev, db += sum of dz. Sums over rows run in the order of the packed
-// rows within a chunk, chunks from the last to the first: it depends on shapes only, so do the bits.
-#include <deque>
-
+// rows within a chunk, in blocks of so many of them, chunks from the last to the first: it depends on shapes only, so do the bits.
 #include "missing.hpp"
 #include "pass.hpp"
 #include "recurrence.hpp"

@@ -51,10 +51,9 @@ struct DirectionBackward {
 
 /// Panels of dz that stay in L2 while the columns of x or h go by, 4 L at a time for all gates of these panels.
 constexpr Index panels_at_once = 4;
-/// How far apart the columns of so many rows of dz stand once they are transposed: a line more than they need, since columns a multiple of 1 KB
-/// apart would share a few sets of the L1 cache.
+/// How far apart the columns of so many rows of dz stand once they are transposed: whole lines.
 template <class Real>
-Index columns_row(Index rows) { return ceil_div(rows, cache_line<Real>) * cache_line<Real> + cache_line<Real>; }
+Index columns_row(Index rows) { return Padded<Real>::distance(ceil_div(rows, cache_line<Real>) * cache_line<Real>); }
 
 /// How n columns of staged rows stand: in panels of 4 L, the rows of a panel side by side. Row by row, those of 2 KB or more would be a page of
 /// memory each, and products with them a tenth slower. n <= 4 L: one panel, as wide as it must be. x is copied in any case; h that stands
@@ -72,7 +71,7 @@ Index staged_size(const Padded<Real>& p, Index n, Index rows) {
 template <class Real>
 struct ChunkRows {
   using Columns = typename GemmArgs<Real>::Right;
-  Real* dz;        // [row][panel][4][L], rows dz_row apart
+  Real* dz;        // [row][panel][4][L], rows dz_row apart; the last panel's gates last_units apart
   Real *x, *h;     // room for staged rows
   Columns x_columns, h_columns;  // what stands there, or h in the tape
   Real* terms;     // [panel][row][terms][L]: gradients of single units' parameters (variant_table.hpp); or null

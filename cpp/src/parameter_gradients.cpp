@@ -87,24 +87,25 @@ inline GateBlock first_block(Range items) {
 /// dz of a block by columns, [gate][unit][row]: as the rows of W and R stand. (A tile that takes it as it stands uses 12 bytes of each cache line
 /// that a k brings: three rows of floats.) `sums` += the sum over rows, in the order of dz.
 template <class Real>
-void transpose_dz(const Padded<Real>& p, const GateBlock& block, Index rows, const Real* dz, Real* columns, Real* sums) {
+void transpose_and_sum(const Padded<Real>& p, const GateBlock& block, Index rows, const Real* dz, Real* columns, Real* sums) {
   constexpr Index rows_at_once = 32;  // in L1 for the sums
   const auto& table = kernels<Real>();
-  const Index row_distance = columns_row<Real>(rows), units = p.units_of(block.panel, block.panel + block.panels), whole = units / p.L;
-  const Index last = block.panel + whole, distance = p.gate_distance(block.panel + block.panels - 1);  // last: a panel that is not whole
-  const Index size = 4 * p.L * (block.panels - 1) + block.gates * distance;
+  const Index end = block.panel + block.panels, units = p.units_of(block.panel, end), whole = units / p.L;  // whole panels
+  const Index size = 4 * p.L * (block.panels - 1) + block.gates * p.gate_distance(end - 1), row_distance = columns_row<Real>(rows);
   for (Index row = 0; row < rows; row += rows_at_once) {
     const Index n = std::min(rows_at_once, rows - row);
-    const Real* const from = dz + row * p.dz_row + first_column(p, 4 * block.panel + block.gate);
-    table.unpack_gates(n, whole, block.gates, from, p.dz_row, columns + row, units * row_distance, row_distance);
-    for (Index gate = 0; whole < block.panels && gate < block.gates; ++gate)
-      table.transpose(n, units - whole * p.L, dz + row * p.dz_row + first_column(p, 4 * last + block.gate + gate), p.dz_row,
-                      columns + (gate * units + whole * p.L) * row_distance + row, row_distance);
-    table.sum_rows(n, from, p.dz_row, ceil_div(size, p.L), sums);
+    const Real* const dz_rows = dz + row * p.dz_row;
+    const Real* const first = dz_rows + first_column(p, 4 * block.panel + block.gate);
+    table.transpose_gates(n, whole, block.gates, first, p.dz_row, columns + row, units * row_distance, row_distance);
+    if (whole < block.panels)  // the gates of the last panel stand closer
+      for (Index gate = 0; gate < block.gates; ++gate)
+        table.transpose(n, units - whole * p.L, dz_rows + first_column(p, 4 * (end - 1) + block.gate + gate), p.dz_row,
+                        columns + (gate * units + whole * p.L) * row_distance + row, row_distance);
+    table.sum_rows(n, first, p.dz_row, ceil_div(size, p.L), sums);
   }
 }
 
-/// db of a block from the sums of transpose_dz().
+/// db of a block from the sums of transpose_and_sum().
 template <class Real>
 void add_bias_gradient(const Padded<Real>& p, const GateBlock& block, const Real* sums, Real* out) {
   for (Index panel = block.panel; panel < block.panel + block.panels; ++panel, sums += 4 * p.L)
@@ -113,14 +114,15 @@ void add_bias_gradient(const Padded<Real>& p, const GateBlock& block, const Real
         out[(block.gate + gate) * p.H + panel * p.L + u] += sums[gate * p.gate_distance(panel) + u];
 }
 
-/// dW or dR of a block: out (4H, columns) += dz^T right. `dz_columns`: from transpose_dz(). `right`: (rows, columns), in panels or row by row.
+/// dW or dR of a block: out (4H, columns) += dz^T right. `dz_columns`: from transpose_and_sum(). `right`: (rows, columns), in panels or row by row.
 template <class Real>
 void add_weight_gradient(const Padded<Real>& p, const GateBlock& block, Index rows, const Real* dz, const Real* dz_columns, Index columns,
                          const typename ChunkRows<Real>::Columns& right, Real* out) {
   const Index width = 4 * p.L, whole = columns / p.L * p.L, units = p.units_of(block.panel, block.panel + block.panels);
   add_product<Real>(rows, block.gates * units, {dz_columns, columns_row<Real>(rows)}, whole / p.L, right,
                     {out + (block.gate * p.H + block.panel * p.L) * columns, width, columns, p.H * columns, units});
-  for (Index panel = block.panel; whole < columns && panel < block.panel + block.panels; ++panel) {
+  if (whole == columns) return;
+  for (Index panel = block.panel; panel < block.panel + block.panels; ++panel) {
     const Index distance = p.gate_distance(panel);
     add_last_columns(rows, block.gates * distance, dz + first_column(p, panel * 4 + block.gate), p.dz_row, columns - whole,
                      right.data + whole / width * right.panel + whole % width, right.row, [&](Index u) {
@@ -182,7 +184,7 @@ void parameter_gradients(const DirectionBackward<Real>& d, Range items, const Ch
   for (Range rest = items; rest.begin < rest.end;) {
     const GateBlock block = first_block(rest);
     alignas(64) Real sums[panels_at_once * 4 * 64 / sizeof(Real)] = {};
-    transpose_dz(p, block, n, chunk.dz, scratch, sums);
+    transpose_and_sum(p, block, n, chunk.dz, scratch, sums);  // without a bias the sums are for nothing, and take next to none of the time
     if (d.shape.bias >= 0 && !d.shape.normalised()) add_bias_gradient(p, block, sums, dparameters + d.shape.bias);
     add_weight_gradient(p, block, n, chunk.dz, scratch, p.I, chunk.x_columns, dparameters + d.shape.weight_ih);
     add_weight_gradient(p, block, n, chunk.dz, scratch, p.P, chunk.h_columns, dmasked + d.shape.weight_hh);

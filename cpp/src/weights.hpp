@@ -52,8 +52,6 @@ struct Padded {
   /// Panels of 4 L columns that hold n of them.
   Index wide_panels(Index n) const { return ceil_div(n, 4 * L); }
   Index wide_panel() const { return dense_gates() * 4 * L; }
-
- private:
   /// Rows a multiple of 1 KB apart would share a few sets of the L1 cache.
   static Index distance(Index n) { return n * Index(sizeof(Real)) % 1024 == 0 ? n + 64 / Index(sizeof(Real)) : n; }
 };

@@ -261,7 +261,7 @@ TEST_CASE_TEMPLATE("transpose: every remainder, and nothing beside its place", R
     }
 }
 
-TEST_CASE_TEMPLATE("unpack_gates: dz by gates and columns, every remainder, and nothing beside its place", Real, float, double) {
+TEST_CASE_TEMPLATE("transpose_gates: dz by gates and columns, every remainder, and nothing beside its place", Real, float, double) {
   const Index L = kernels<Real>().lanes;
   for (Index rows : {Index(1), L - 1, L, 2 * L + 3})
     for (Index panels : {0, 1, 3})
@@ -273,7 +273,7 @@ TEST_CASE_TEMPLATE("unpack_gates: dz by gates and columns, every remainder, and 
           for (Index unit = 0; unit < panels * L; ++unit)
             for (Index gate = 0; gate < gates; ++gate)
               expected[gate * out_gate + unit * out_row + r] = in[r * in_row + unit / L * 4 * L + gate * L + unit % L];
-        kernels<Real>().unpack_gates(rows, panels, gates, in.data(), in_row, out.data(), out_gate, out_row);
+        kernels<Real>().transpose_gates(rows, panels, gates, in.data(), in_row, out.data(), out_gate, out_row);
         CHECK(out == expected);
       }
 }

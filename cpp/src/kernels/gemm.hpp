@@ -259,7 +259,7 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
   // k. `longer` groups have a row more.
   const Index size = g.rows / groups, longer = g.rows % groups;
   const typename Tile<Real>::Function tile[] = {Tile<Real>::pick(size, vectors), longer > 0 ? Tile<Real>::pick(size + 1, vectors) : nullptr};
-  // In memory too the panel after a packed one follows it, in this call or the next.
+  // What lies behind a packed panel mostly comes next, in this call or the one after it. Else the next panel of this call follows, if there is one.
   const bool packed = g.b.row == 4 * L, last = panel == (g.backwards ? 0 : (g.vectors + 3) / 4 - 1);
   const Real* const next_panel = packed && !g.backwards ? b + g.K * g.b.row : last ? nullptr : g.backwards ? b - g.b.panel : b + g.b.panel;
   Index k0 = 0;

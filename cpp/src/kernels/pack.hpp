@@ -1,5 +1,5 @@
 // Packing of gate matrices: from PyTorch's (4H, K), gates i f g o stacked, to panels of L units
-// [panel][k][4][L], so that the micro-kernel reads its weights in order and all four gates of a unit meet in a tile; and dz the other way.
+// [panel][k][4][L], so that the micro-kernel reads its weights in order and all four gates of a unit meet in a tile; and of dz, by columns for dW and dR.
 // Both rest on a transposition, which Linear's weights go through as well.
 #pragma once
 
@@ -33,9 +33,9 @@ void transpose(Index rows, Index columns, const Real* in, Index in_row, Real* ou
     for (Index c = 0; c < columns; ++c) out[c * out_row] = in[c];
 }
 
-/// The other way: the first `gates` of rows [panel][4][L] to [gate][panel][L][row], gates out_gate values apart.
+/// dz by columns: from rows [panel][4][L], of each panel `gates` gates from `in` on, to [gate][panel][L][row], gates out_gate values apart.
 template <class Real>
-void unpack_gates(Index rows, Index panels, Index gates, const Real* in, Index in_row, Real* out, Index out_gate, Index out_row) {
+void transpose_gates(Index rows, Index panels, Index gates, const Real* in, Index in_row, Real* out, Index out_gate, Index out_row) {
   constexpr Index L = lanes<Real>;
   Index r = 0;
   for (; r + L <= rows; r += L)

@@ -129,8 +129,8 @@ struct KernelTable {
   void (*sum_rows)(Index rows, const Real* x, Index x_row, Index vectors, Real* sum);
   // out[c][r] = in[r][c]
   void (*transpose)(Index rows, Index columns, const Real* in, Index in_row, Real* out, Index out_row);
-  // the first `gates` of rows [panel][4][L] to [gate][panel][L][row], gates out_gate apart
-  void (*unpack_gates)(Index rows, Index panels, Index gates, const Real* in, Index in_row, Real* out, Index out_gate, Index out_row);
+  // rows [panel][4][L], of each panel `gates` gates from `in` on, to [gate][panel][L][row], gates out_gate apart
+  void (*transpose_gates)(Index rows, Index panels, Index gates, const Real* in, Index in_row, Real* out, Index out_gate, Index out_row);
   // (4H, K) gate matrix to panels [panel][k][4][L] that lie out_panel apart, the last one's gates last_units; the rest is zero.
   void (*pack_gates)(Index H, Index K, const Real* w, Real* out, Index out_panel, Index last_units);
   Real (*fma_peak)(Index iterations);  // 12 L multiply-adds an iteration: what the core can do at best
