@@ -48,13 +48,6 @@ void stage_h(const DirectionBackward<Real>& d, Index s, Index begin, Index end, 
   }
 }
 
-/// out += left right: n rows of `rows` values by as many of whole vectors.
-template <class Real>
-void add_product(Index rows, Index n, const typename GemmArgs<Real>::Left& left, Index vectors, const typename GemmArgs<Real>::Right& right,
-                 const typename GemmArgs<Real>::Result& out) {
-  kernels<Real>().gemm({n, vectors, rows, left, right, out, GemmArgs<Real>::add});
-}
-
 /// out += left^T right for columns that fill no vector, the other way round: by vectors of left, `rows` rows of n <= 4 L values that are left_row
 /// apart. `out_of(u)` is where those of left's value u go, or null: nowhere.
 template <class Real, class OutOf>
@@ -119,8 +112,8 @@ template <class Real>
 void add_weight_gradient(const Padded<Real>& p, const GateBlock& block, Index rows, const Real* dz, const Real* dz_columns, Index columns,
                          const typename ChunkRows<Real>::Columns& right, Real* out) {
   const Index width = 4 * p.L, whole = columns / p.L * p.L, units = p.units_of(block.panel, block.panel + block.panels);
-  add_product<Real>(rows, block.gates * units, {dz_columns, columns_row<Real>(rows)}, whole / p.L, right,
-                    {out + (block.gate * p.H + block.panel * p.L) * columns, width, columns, p.H * columns, units});
+  kernels<Real>().gemm({block.gates * units, whole / p.L, rows, {dz_columns, columns_row<Real>(rows)}, right,
+                        {out + (block.gate * p.H + block.panel * p.L) * columns, width, columns, p.H * columns, units}, GemmArgs<Real>::add});
   if (whole == columns) return;
   for (Index panel = block.panel; panel < block.panel + block.panels; ++panel) {
     const Index distance = p.gate_distance(panel);
@@ -197,7 +190,8 @@ void parameter_gradients(const DirectionBackward<Real>& d, Range items, const Ch
   const Index begin = vectors * items.begin / all * p.L, end = std::max(begin, std::min(p.P, vectors * items.end / all * p.L));
   const Index whole = p.H / p.L * p.L, last = whole / width;  // the wide panel of m with the columns that fill no vector
   Real* const out = dparameters + d.shape.weight_hr;
-  add_product<Real>(n, end - begin, {chunk.dh_new + begin, 1, p.h_row}, whole / p.L, {chunk.m, n * width, width}, {out + begin * p.H, width, p.H});
+  kernels<Real>().gemm({end - begin, whole / p.L, n, {chunk.dh_new + begin, 1, p.h_row}, {chunk.m, n * width, width},
+                        {out + begin * p.H, width, p.H}, GemmArgs<Real>::add});
   for (Index unit = begin; whole < p.H && unit < end; unit += width)
     add_last_columns(n, std::min(width, end - unit), chunk.dh_new + unit, p.h_row, p.H - whole, chunk.m + last * width * n + whole % width, width,
                      [&](Index u) { return out + (unit + u) * p.H + whole; });

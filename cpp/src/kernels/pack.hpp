@@ -1,6 +1,6 @@
 // Packing of gate matrices: from PyTorch's (4H, K), gates i f g o stacked, to panels of L units
-// [panel][k][4][L], so that the micro-kernel reads its weights in order and all four gates of a unit meet in a tile; and of dz, by columns for dW and dR.
-// Both rest on a transposition, which Linear's weights go through as well.
+// [panel][k][4][L], so that the micro-kernel reads its weights in order and all four gates of a unit meet in a tile;
+// and of dz, by columns for dW and dR. Both rest on a transposition, which Linear's weights go through as well.
 #pragma once
 
 #include "kernels/simd.hpp"
@@ -37,15 +37,14 @@ void transpose(Index rows, Index columns, const Real* in, Index in_row, Real* ou
 template <class Real>
 void transpose_gates(Index rows, Index panels, Index gates, const Real* in, Index in_row, Real* out, Index out_gate, Index out_row) {
   constexpr Index L = lanes<Real>;
-  Index r = 0;
-  for (; r + L <= rows; r += L)
+  for (Index r = 0; r < rows; r += L)
     for (Index panel = 0; panel < panels; ++panel)
-      for (Index gate = 0; gate < gates; ++gate)
-        transpose_square(in + r * in_row + (4 * panel + gate) * L, in_row, out + gate * out_gate + panel * L * out_row + r, out_row);
-  for (; r < rows; ++r)
-    for (Index panel = 0; panel < panels; ++panel)
-      for (Index gate = 0; gate < gates; ++gate)
-        for (Index l = 0; l < L; ++l) out[gate * out_gate + (panel * L + l) * out_row + r] = in[r * in_row + (4 * panel + gate) * L + l];
+      for (Index gate = 0; gate < gates; ++gate) {
+        const Real* const from = in + r * in_row + (4 * panel + gate) * L;
+        Real* const to = out + gate * out_gate + panel * L * out_row + r;
+        if (r + L <= rows) transpose_square(from, in_row, to, out_row);
+        else transpose(rows - r, L, from, in_row, to, out_row);
+      }
 }
 
 /// `out`: the first panel's k = 0; panels lie `out_panel` apart. In the last one the gates lie `last_units` apart (table.hpp). What is
