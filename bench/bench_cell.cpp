@@ -92,6 +92,7 @@ void backward(benchmark::State& state) {
   step.dh = dh.data();
   step.dc = dc.data();
   step.dz = dz.data();
+  step.dz_row = 4 * L;
   step.c_prev_row = step.c_row = step.dy_row = step.dh_row = step.dc_row = L;
   kernels<Real>().step_backward(step);
   for (Index r = 0; r < rows; ++r)
