@@ -90,7 +90,7 @@ void run_direction(const DirectionBackward<Real>& d, Arena& memory, Team& team) 
   const GateValues<Real> chunk_values = light ? take_gates(memory, d, most_rows) : GateValues<Real>{};
   // Of each member: gates of dz by columns; rows of dx; a row of x or h on its way to its panels; what recompute_gates() needs.
   const Index summed_rows = d.per_row ? own_rows.front().rows : most_rows;
-  const Index scratch_size = std::max({columns_row<Real>(summed_rows) * std::min(panels_at_once, p.panels) * 4 * p.L,
+  const Index scratch_size = std::max({transposes_dz(p) ? columns_row<Real>(summed_rows) * std::min(panels_at_once, p.panels) * 4 * p.L : 0,
                                        dx_rows * ceil_div(p.I, p.L) * p.L, p.wide_panels(p.P) * 4 * p.L, light ? recompute_scratch(p) : 0});
   Real* const scratches = memory.take<Real>(scratch_size * team.size());
   Barrier units_barrier(schedule.members), barrier(team.size());

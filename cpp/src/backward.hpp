@@ -51,6 +51,11 @@ struct DirectionBackward {
 
 /// Panels of dz that stay in L2 while the columns of x or h go by, 4 L at a time for all gates of these panels.
 constexpr Index panels_at_once = 4;
+/// Whether dW and dR take dz by columns. Read where it stands it uses a part of each cache line that a k brings (rows of a tile: 3 to 6 values), for
+/// each panel of columns of x and h again; where these are few, to transpose it takes longer than that: 5 to 12% of the backward pass. (Gates of
+/// less than a vector have gaps between them.)
+template <class Real>
+bool transposes_dz(const Padded<Real>& p) { return p.wide_panels(p.I) + p.wide_panels(p.P) >= 4 || p.H < p.L; }
 /// How far apart the columns of so many rows of dz stand once they are transposed: whole lines.
 template <class Real>
 Index columns_row(Index rows) { return Padded<Real>::distance(ceil_div(rows, cache_line<Real>) * cache_line<Real>); }
@@ -120,7 +125,7 @@ template <class Real>
 void stage_inputs(const DirectionBackward<Real>& d, Index row_begin, Index row_limit, const Chunk& chunk, ChunkRows<Real>& rows, Real* scratch);
 
 /// Adds to dparameters (dR: to dmasked) the gradients of all parameters of the direction. The work has 4 * panels items; these are done.
-/// `scratch`: the columns of panels_at_once panels of dz, columns_row() apart.
+/// `scratch`: where transposes_dz(), the columns of panels_at_once panels of dz, columns_row() apart.
 template <class Real>
 void parameter_gradients(const DirectionBackward<Real>& d, Range items, const ChunkRows<Real>& chunk, Real* dparameters, Real* dmasked,
                          Real* scratch);

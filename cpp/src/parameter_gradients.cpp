@@ -70,35 +70,40 @@ struct GateBlock {
   Index panel, panels, gate, gates;
 };
 
-/// The first block of `items`.
-inline GateBlock first_block(Range items) {
+/// The first block of `items`, of at most so many panels.
+inline GateBlock first_block(Range items, Index most_panels) {
   const Index panel = items.begin / 4, gate = items.begin % 4, whole = (items.end - items.begin) / 4;
   if (gate > 0 || whole == 0) return {panel, 1, gate, std::min(4 - gate, items.end - items.begin)};
-  return {panel, ceil_div(whole, ceil_div(whole, panels_at_once)), 0, 4};
+  return {panel, ceil_div(whole, ceil_div(whole, most_panels)), 0, 4};
 }
 
-/// dz of a block by columns, [gate][unit][row]: as the rows of W and R stand. (A tile that takes it as it stands uses 12 bytes of each cache line
-/// that a k brings: three rows of floats.) `sums` += the sum over rows, in the order of dz.
+/// dz of a block as the rows of W and R stand, [gate][unit]: where it is, or if transposes_dz(), in `columns`. `sums` += the sum over rows, in the
+/// order of dz.
 template <class Real>
-void transpose_and_sum(const Padded<Real>& p, const GateBlock& block, Index rows, const Real* dz, Real* columns, Real* sums) {
+typename GemmArgs<Real>::Left gate_rows(const Padded<Real>& p, const GateBlock& block, Index rows, const Real* dz, Real* columns, Real* sums) {
   constexpr Index rows_at_once = 32;  // in L1 for the sums
   const auto& table = kernels<Real>();
   const Index end = block.panel + block.panels, units = p.units_of(block.panel, end), whole = units / p.L;  // whole panels
   const Index size = 4 * p.L * (block.panels - 1) + block.gates * p.gate_distance(end - 1), row_distance = columns_row<Real>(rows);
+  const Real* const first = dz + first_column(p, 4 * block.panel + block.gate);
+  const bool transposes = transposes_dz(p);
   for (Index row = 0; row < rows; row += rows_at_once) {
     const Index n = std::min(rows_at_once, rows - row);
-    const Real* const dz_rows = dz + row * p.dz_row;
-    const Real* const first = dz_rows + first_column(p, 4 * block.panel + block.gate);
-    table.transpose_gates(n, whole, block.gates, first, p.dz_row, columns + row, units * row_distance, row_distance);
-    if (whole < block.panels)  // the gates of the last panel stand closer
-      for (Index gate = 0; gate < block.gates; ++gate)
-        table.transpose(n, units - whole * p.L, dz_rows + first_column(p, 4 * (end - 1) + block.gate + gate), p.dz_row,
-                        columns + (gate * units + whole * p.L) * row_distance + row, row_distance);
-    table.sum_rows(n, first, p.dz_row, ceil_div(size, p.L), sums);
+    const Real* const from = first + row * p.dz_row;
+    if (transposes) {
+      table.transpose_gates(n, whole, block.gates, from, p.dz_row, columns + row, units * row_distance, row_distance);
+      if (whole < block.panels)  // the gates of the last panel stand closer
+        for (Index gate = 0; gate < block.gates; ++gate)
+          table.transpose(n, units - whole * p.L, from + first_column(p, 4 * (end - 1) + gate) - first_column(p, 4 * block.panel), p.dz_row,
+                          columns + (gate * units + whole * p.L) * row_distance + row, row_distance);
+    }
+    table.sum_rows(n, from, p.dz_row, ceil_div(size, p.L), sums);
   }
+  if (!transposes) return {first, 1, p.dz_row};  // a single panel, without gaps
+  return {columns, row_distance, 1};
 }
 
-/// db of a block from the sums of transpose_and_sum().
+/// db of a block from the sums of gate_rows().
 template <class Real>
 void add_bias_gradient(const Padded<Real>& p, const GateBlock& block, const Real* sums, Real* out) {
   for (Index panel = block.panel; panel < block.panel + block.panels; ++panel, sums += 4 * p.L)
@@ -107,12 +112,12 @@ void add_bias_gradient(const Padded<Real>& p, const GateBlock& block, const Real
         out[(block.gate + gate) * p.H + panel * p.L + u] += sums[gate * p.gate_distance(panel) + u];
 }
 
-/// dW or dR of a block: out (4H, columns) += dz^T right. `dz_columns`: from transpose_and_sum(). `right`: (rows, columns), in panels or row by row.
+/// dW or dR of a block: out (4H, columns) += left right. `left`: from gate_rows(). `right`: (rows, columns), in panels or row by row.
 template <class Real>
-void add_weight_gradient(const Padded<Real>& p, const GateBlock& block, Index rows, const Real* dz, const Real* dz_columns, Index columns,
-                         const typename ChunkRows<Real>::Columns& right, Real* out) {
+void add_weight_gradient(const Padded<Real>& p, const GateBlock& block, Index rows, const Real* dz, const typename GemmArgs<Real>::Left& left,
+                         Index columns, const typename ChunkRows<Real>::Columns& right, Real* out) {
   const Index width = 4 * p.L, whole = columns / p.L * p.L, units = p.units_of(block.panel, block.panel + block.panels);
-  kernels<Real>().gemm({block.gates * units, whole / p.L, rows, {dz_columns, columns_row<Real>(rows)}, right,
+  kernels<Real>().gemm({block.gates * units, whole / p.L, rows, left, right,
                         {out + (block.gate * p.H + block.panel * p.L) * columns, width, columns, p.H * columns, units}, GemmArgs<Real>::add});
   if (whole == columns) return;
   for (Index panel = block.panel; panel < block.panel + block.panels; ++panel) {
@@ -175,12 +180,12 @@ void parameter_gradients(const DirectionBackward<Real>& d, Range items, const Ch
   const Padded<Real>& p = d.p;
   const Index width = 4 * p.L, n = chunk.rows;
   for (Range rest = items; rest.begin < rest.end;) {
-    const GateBlock block = first_block(rest);
+    const GateBlock block = first_block(rest, transposes_dz(p) ? panels_at_once : 1);
     alignas(64) Real sums[panels_at_once * 4 * 64 / sizeof(Real)] = {};
-    transpose_and_sum(p, block, n, chunk.dz, scratch, sums);  // without a bias the sums are for nothing, and take next to none of the time
+    const auto left = gate_rows(p, block, n, chunk.dz, scratch, sums);  // without a bias the sums are for nothing, and take next to none of the time
     if (d.shape.bias >= 0 && !d.shape.normalised()) add_bias_gradient(p, block, sums, dparameters + d.shape.bias);
-    add_weight_gradient(p, block, n, chunk.dz, scratch, p.I, chunk.x_columns, dparameters + d.shape.weight_ih);
-    add_weight_gradient(p, block, n, chunk.dz, scratch, p.P, chunk.h_columns, dmasked + d.shape.weight_hh);
+    add_weight_gradient(p, block, n, chunk.dz, left, p.I, chunk.x_columns, dparameters + d.shape.weight_ih);
+    add_weight_gradient(p, block, n, chunk.dz, left, p.P, chunk.h_columns, dmasked + d.shape.weight_hh);
     rest.begin += block.panels * block.gates;
   }
   for (Index item = items.begin; item < items.end && chunk.terms != nullptr; ++item)
