@@ -18,9 +18,10 @@ namespace eigenlstm {
 namespace EIGENLSTM_ISA {
 
 constexpr int tile_rows = num_vector_registers == 32 ? 6 : 3;
-/// Whether a tile takes four k between two jumps. A k of 12 multiply-adds is 6 cycles, in which the front end that two threads of a core share
-/// brings 18 instructions; one of 24 has time enough.
-constexpr bool four_at_once = num_vector_registers == 16;
+/// The k that a tile takes between two jumps. A k of 12 multiply-adds is 6 cycles, in which the front end that two threads of a core share brings 18
+/// instructions; of 24 multiply-adds gcc 12 keeps no sum in a register where four k are one piece.
+constexpr int k_at_once = num_vector_registers == 32 ? 2 : 4;
+constexpr bool four_at_once = k_at_once == 4;
 /// Panels that a single row takes at once, so that enough chains are in flight.
 constexpr int single_row_panels = 3;
 /// Bytes of a panel that all rows sweep over before they turn to the next ones: B then comes from L2. Blocks that fit L1 would store and load
@@ -50,38 +51,54 @@ struct Tile {
   using V = Vec<Real>;
   static constexpr Index L = lanes<Real>;
 
-  /// acc += a b for n k, four at a time where B is packed: its rows are then at constant distances. `asks_every`: it asks for the lines of an Ask
-  /// at each so many k (0: for none).
+  /// acc += a b for n k, k_at_once at a time where B is packed: its rows are then at constant distances. `asks_every`: it asks for the lines of an
+  /// Ask at each so many k (0: for none).
   template <int asks_every, int MR, int NV>
   [[gnu::always_inline]] static void multiply_add(V (&acc)[NV][MR], Index n, const Real* a, Index a_row, Index k_step, const Real* b, Index b_row,
                                                   Index b_panel, const Real* next, Index step, Index apart) {
     const Real* const b_end = b + n * b_row;
-    if constexpr (four_at_once) {
-      for (const Real* const b_four = b_row == 4 * L ? b + n / 4 * 16 * L : b; b != b_four; b += 16 * L, a += 4 * k_step) {
-        multiply_add(acc, a, a_row, b, b_panel);
-        multiply_add(acc, a + k_step, a_row, b + 4 * L, b_panel);
+    for (const Real* const b_whole = b_row == 4 * L ? b + n / k_at_once * k_at_once * 4 * L : b; b != b_whole;
+         b += k_at_once * 4 * L, a += k_at_once * k_step) {
+      multiply_add(acc, a, a_row, b, b_panel);
+      multiply_add(acc, a + k_step, a_row, b + 4 * L, b_panel);
+      if constexpr (four_at_once) {
         multiply_add(acc, a + 2 * k_step, a_row, b + 8 * L, b_panel);
         multiply_add(acc, a + 3 * k_step, a_row, b + 12 * L, b_panel);
-        if (asks_every == 1) prefetch(next), prefetch(next + step), prefetch(next + 2 * step), prefetch(next + 3 * step), next += 4 * step;
-        if (asks_every == 4) prefetch(next), prefetch(next + apart), next += step;
       }
+      if (asks_every == 1) {
+        for (int i = 0; i < k_at_once; ++i) prefetch(next + i * step);
+        next += k_at_once * step;
+      }
+      if (asks_every == 4) prefetch(next), prefetch(next + apart), next += step;
     }
     for (; b != b_end; b += b_row, a += k_step) {
       multiply_add(acc, a, a_row, b, b_panel);
       if (asks_every == 1) prefetch(next), next += step;
     }
   }
+  /// The same for one k: vector by vector of B over all rows, where 16 registers leave one for it; else row by row, with some to spare.
   template <int MR, int NV>
   [[gnu::always_inline]] static void multiply_add(V (&acc)[NV][MR], const Real* a, Index a_row, const Real* b, Index b_panel) {
-    V left[MR];
-    unroll<MR>([&](auto r) [[gnu::always_inline]] { left[r] = splat(a[r * a_row]); });
-    unroll<NV>([&](auto v) [[gnu::always_inline]] {
-      V w = load(b + (v / 4) * b_panel + (v % 4) * L);
-      // gcc would fold this load into each multiply-add, and two loads a cycle are all there are. Not into 3 rows by four k (gcc 12), where a pin
-      // makes it spill.
-      if (MR > 1 && !(four_at_once && MR == 3)) pin(w);
-      unroll<MR>([&](auto r) [[gnu::always_inline]] { acc[v][r] = madd(left[r], w, acc[v][r]); });
-    });
+    const auto b_at = [&](int v) [[gnu::always_inline]] { return b + (v / 4) * b_panel + (v % 4) * L; };
+    // gcc would fold the loads that are pinned into each multiply-add: two loads a cycle are all there are. Not into 3 rows by four k (gcc 12), where
+    // a pin makes it spill.
+    if constexpr (num_vector_registers == 32 && MR > 1) {
+      V w[NV];
+      unroll<NV>([&](auto v) [[gnu::always_inline]] { V x = load(b_at(v)); pin(x); w[v] = x; });
+      unroll<MR>([&](auto r) [[gnu::always_inline]] {
+        V left = splat(a[r * a_row]);
+        pin(left);
+        unroll<NV>([&](auto v) [[gnu::always_inline]] { acc[v][r] = madd(left, w[v], acc[v][r]); });
+      });
+    } else {
+      V left[MR];
+      unroll<MR>([&](auto r) [[gnu::always_inline]] { left[r] = splat(a[r * a_row]); });
+      unroll<NV>([&](auto v) [[gnu::always_inline]] {
+        V w = load(b_at(v));
+        if (MR > 1 && !(four_at_once && MR == 3)) pin(w);
+        unroll<MR>([&](auto r) [[gnu::always_inline]] { acc[v][r] = madd(left[r], w, acc[v][r]); });
+      });
+    }
   }
 
   /// MR rows from `row` on x NV vectors over k0 <= k < k1, all accumulators in registers. A single row asks for nothing.
