@@ -4,10 +4,8 @@
 #include <sched.h>
 
 #include <algorithm>
-#include <condition_variable>
 #include <cstdint>
 #include <cstdlib>
-#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -24,22 +22,26 @@
 namespace eigenlstm {
 namespace {
 
-inline void relax() {
-#if defined(__x86_64__) || defined(__i386__)
-  _mm_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
+/// Looks before a thread sleeps, some 20 to 40 ns each: the wait for others within a call, and a worker's for the next call.
+constexpr int spins_in_call = 2000, spins_between_calls = 4000;
+
+int this_cpu() {
+#ifdef __linux__
+  return sched_getcpu();
+#else
+  return -1;
 #endif
 }
 
-/// Spins until `ready()`; after some 50 us gives the core away between looks, for machines whose cores are shared.
-template <class Ready>
-void spin_until(Ready ready) {
-  for (int i = 0; i < 2000; ++i) {
-    if (ready()) return;
-    relax();
-  }
-  while (!ready()) sched_yield();
+/// Moves the calling thread to another processor than `cpu`, if there are as many as `threads`.
+void leave_cpu([[maybe_unused]] int cpu, [[maybe_unused]] int threads) {
+#ifdef __linux__
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < threads) return;
+  cpu_set_t others = allowed;
+  CPU_CLR(cpu, &others);
+  if (sched_setaffinity(0, sizeof others, &others) == 0) sched_setaffinity(0, sizeof allowed, &allowed);
+#endif
 }
 
 class Pool {
@@ -48,11 +50,8 @@ class Pool {
   static constexpr std::uint64_t ticket_members = 4096, quit = ~std::uint64_t(0);
 
   ~Pool() {
-    {
-      std::lock_guard<std::mutex> lock(mutex_);
-      ticket_.store(quit);
-    }
-    wake_.notify_all();
+    ticket_.store(quit);
+    posted_.ring();
     for (std::thread& worker : workers_) worker.join();
   }
 
@@ -71,52 +70,48 @@ class Pool {
   void run(Job job, void* context, int members) {
     job_ = job;
     context_ = context;
+    caller_cpu_ = this_cpu();
     pending_.store(members - 1, std::memory_order_relaxed);
     const std::uint64_t job_number = ticket_.load(std::memory_order_relaxed) / ticket_members + 1;
     ticket_.store(job_number * ticket_members + std::uint64_t(members), std::memory_order_seq_cst);
-    if (sleepers_.load(std::memory_order_seq_cst) > 0) {
-      { std::lock_guard<std::mutex> lock(mutex_); }
-      wake_.notify_all();
-    }
+    posted_.ring();
     job(context, 0);
-    spin_until([this] { return pending_.load(std::memory_order_acquire) == 0; });
+    done_.await(spins_in_call, [this] { return pending_.load(std::memory_order_seq_cst) == 0; });
   }
 
  private:
   void work(int member) {
     FlushDenormals flush;
     std::uint64_t seen = 0;
+    auto may_move = std::chrono::steady_clock::now();
     for (;;) {
-      seen = await(seen);
+      posted_.await(spins_between_calls, [&] { return ticket_.load(std::memory_order_seq_cst) != seen; });
+      seen = ticket_.load(std::memory_order_acquire);
       if (seen == quit) return;
       // The ticket tells the job's members too: a worker that is none may look when the next job is already there.
       if (std::uint64_t(member) < seen % ticket_members) {
+        if (this_cpu() == caller_cpu_ && caller_cpu_ >= 0) part_from_caller(int(seen % ticket_members), may_move);
         job_(context_, member);
-        pending_.fetch_sub(1, std::memory_order_release);
+        if (pending_.fetch_sub(1, std::memory_order_seq_cst) == 1) done_.ring();
       }
     }
   }
 
-  std::uint64_t await(std::uint64_t seen) {
-    for (int i = 0; i < 4000; ++i) {
-      const std::uint64_t now = ticket_.load(std::memory_order_acquire);
-      if (now != seen) return now;
-      relax();
-    }
-    std::unique_lock<std::mutex> lock(mutex_);
-    sleepers_.fetch_add(1, std::memory_order_seq_cst);
-    wake_.wait(lock, [&] { return ticket_.load(std::memory_order_seq_cst) != seen; });
-    sleepers_.fetch_sub(1, std::memory_order_relaxed);
-    return ticket_.load(std::memory_order_acquire);
+  /// A system that has just been busy may wake a worker on its caller's processor though others are idle. The two then take turns, and a call takes as
+  /// long as with one thread, until the load balancer looks: for 4 to 20 ms. So the worker moves; not again within 10 ms, should that not help.
+  void part_from_caller(int members, std::chrono::steady_clock::time_point& may_move) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < may_move) return;
+    leave_cpu(caller_cpu_, members);
+    may_move = now + std::chrono::milliseconds(10);
   }
 
   std::vector<std::thread> workers_;
-  std::mutex mutex_;
-  std::condition_variable wake_;
+  Doorbell posted_, done_;
   std::atomic<bool> taken_{false};
-  std::atomic<int> sleepers_{0};
   Job job_ = nullptr;
   void* context_ = nullptr;
+  int caller_cpu_ = -1;
   alignas(64) std::atomic<std::uint64_t> ticket_{0};  // job number * ticket_members + the job's members
   alignas(64) std::atomic<int> pending_{0};
 };
@@ -177,6 +172,14 @@ void set_num_threads(int n) {
 
 void set_interrupt_check(bool (*check)()) { interrupt_check_.store(check); }
 
+void Doorbell::relax() {
+#if defined(__x86_64__) || defined(__i386__)
+  _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
 bool Barrier::wait(bool leave) {
   if (members_ == 1) return leave;
   const unsigned phase = phase_.load(std::memory_order_relaxed);
@@ -184,9 +187,10 @@ bool Barrier::wait(bool leave) {
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == members_) {
     answer_ = asked_.exchange(false, std::memory_order_relaxed);
     arrived_.store(0, std::memory_order_relaxed);
-    phase_.store(phase + 1, std::memory_order_release);
+    phase_.store(phase + 1, std::memory_order_seq_cst);
+    bell_.ring();
   } else {
-    spin_until([&] { return phase_.load(std::memory_order_acquire) != phase; });
+    bell_.await(spins_in_call, [&] { return phase_.load(std::memory_order_seq_cst) != phase; });
   }
   return answer_;
 }

@@ -6,12 +6,44 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstddef>
+#include <mutex>
 
 namespace eigenlstm {
 
-/// Barrier for the members of a Team: spins, and yields when the wait is long. Members also vote on whether to
-/// leave: each gets the same answer, true if any of them asked for it in this round.
+/// Where threads wait for something that others do: they spin, and when the wait is long, sleep.
+class Doorbell {
+ public:
+  /// Until ready(), which reads what the others change with memory_order_seq_cst.
+  template <class Ready>
+  void await(int spins, Ready ready) {
+    for (int i = 0; i < spins; ++i) {
+      if (ready()) return;
+      relax();
+    }
+    std::unique_lock<std::mutex> lock(mutex_);
+    sleepers_.fetch_add(1, std::memory_order_seq_cst);
+    wake_.wait(lock, ready);
+    sleepers_.fetch_sub(1, std::memory_order_relaxed);
+  }
+  /// After a change, made with memory_order_seq_cst: those who sleep look again.
+  void ring() {
+    if (sleepers_.load(std::memory_order_seq_cst) == 0) return;
+    { std::lock_guard<std::mutex> lock(mutex_); }
+    wake_.notify_all();
+  }
+
+ private:
+  static void relax();
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::atomic<int> sleepers_{0};
+};
+
+/// Barrier for the members of a Team. Members also vote on whether to leave: each gets the same answer, true if any of them asked for it in
+/// this round.
 class Barrier {
  public:
   explicit Barrier(int members) : members_(members) {}
@@ -23,6 +55,7 @@ class Barrier {
   std::atomic<bool> asked_{false};
   alignas(64) std::atomic<unsigned> phase_{0};
   bool answer_ = false;  // of the last round; written by its last member before phase_
+  Doorbell bell_;
 };
 
 class Team {

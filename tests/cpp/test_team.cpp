@@ -1,9 +1,11 @@
 // Threads: every member runs every job once, whatever else goes on.
 #include <doctest/doctest.h>
+#include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <limits>
 #include <stdexcept>
@@ -51,6 +53,39 @@ bool run_jobs(int jobs, int most, unsigned seed) {
 }  // namespace
 
 TEST_CASE("team: sizes that change from job to job") { CHECK(run_jobs(150, 6, 1)); }
+
+#ifdef __linux__
+TEST_CASE("team: a worker on its caller's processor moves to another, and may still run on all") {
+  cpu_set_t all;
+  REQUIRE(sched_getaffinity(0, sizeof all, &all) == 0);
+  if (CPU_COUNT(&all) < 2) return;
+  const auto only = [](int cpu) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    sched_setaffinity(0, sizeof set, &set);
+  };
+  const int caller = sched_getcpu();
+  only(caller);
+  Team team(2);
+  int worker = -1;
+  cpu_set_t after;
+  team.run([&](int m) {
+    if (m == 0) return;
+    only(caller);
+    std::this_thread::sleep_for(std::chrono::milliseconds(12));  // it moves once in 10 ms
+    sched_setaffinity(0, sizeof all, &all);
+  });
+  team.run([&](int m) {
+    if (m == 0) return;
+    worker = sched_getcpu();
+    sched_getaffinity(0, sizeof after, &after);
+  });
+  sched_setaffinity(0, sizeof all, &all);
+  CHECK(worker != caller);
+  CHECK(CPU_EQUAL(&after, &all));
+}
+#endif
 
 TEST_CASE("team: one call at a time has the pool, the others run alone") {
   Team first(3);
