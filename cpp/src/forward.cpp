@@ -139,7 +139,7 @@ void forward_layers(const Pass<Real>& pass, Inputs<Real>& inputs, State<const Re
                                  h_history, states, kept.values(first_row, n),
                                  {writes_y ? y.data + d * p.P * y.feature_stride : nullptr, y.batch_stride, y.time_stride, y.feature_stride},
                                  {at(final.h, shape.h_before), at(final.c, shape.c_before)},
-                                 pass.tape.recurrent[index].data(), index, pass.seed, o.cell};
+                                 pass.tape.recurrent[index].data(), index, pass.seed, o.cell, pass.turned};
       start_state(rows, pass.steps.begin, p.P, p.h_row, at(initial.h, shape.h_before), run.h0, run.final.h);
       start_state(rows, pass.steps.begin, p.H, p.row, at(initial.c, shape.c_before), run.c0, run.final.c);
       running.push_back(run);
@@ -176,6 +176,10 @@ void LSTM<Real>::forward(std::shared_ptr<const Weights<Real>> weights, Index B, 
                     : tape->plan.kind == Memory::full                   ? Keep::gates
                                                                         : Keep::states;
   Team team(useful_threads(largest_layer_work(options_, rows)));
+  // What the last step of a call has left in the caches of weights as large as they are, the first step of the next call reads first.
+  static thread_local bool next_turned = false;
+  const bool turned = next_turned;
+  if (rows.steps() % 2 == 1) next_turned = !turned;
   const std::vector<Steps> whole{{0, rows.steps()}}, &segments = tape->plan.segments.empty() ? whole : tape->plan.segments;
   for (std::size_t i = 0; i < tape->plan.segments.size(); ++i) tape->states.emplace_back(B * state_h_size(), B * state_c_size());
   if (!tape->states.empty()) {
@@ -188,7 +192,7 @@ void LSTM<Real>::forward(std::shared_ptr<const Weights<Real>> weights, Index B, 
     for (Index index = group.begin * D; histories && index < group.end * D; ++index)
       tape->directions[index].h = Buffer<Real>(rows.total() * Padded<Real>(direction_shape(options_, index / D, index % D)).h_row);
     for (std::size_t i = 0; i < segments.size(); ++i) {
-      const Pass<Real> pass{options_, *weights, rows, x, seed, *tape, group, segments[i]};
+      const Pass<Real> pass{options_, *weights, rows, x, seed, *tape, group, segments[i], turned};
       const auto before = tape->states.empty() ? initial : tape->states[i].template view<const Real>();
       const auto after = i + 1 < segments.size() ? tape->states[i + 1].template view<Real>() : final;
       Inputs<Real> inputs(pass, group.begin, tape->directions);

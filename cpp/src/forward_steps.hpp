@@ -31,6 +31,7 @@ struct DirectionForward {
   Index index;                // layer * D + direction
   std::optional<std::uint64_t> seed;  // of zoneout; none: its expectation
   const CellOptions& cell;
+  bool turned;                // see Pass
 
   Real* h_at(Index s) const { return s < steps.begin ? h0 : h + (h_history ? row(s) : (s & 1) * rows.batch_size()) * p.h_row; }
   Real* c_at(Index s) const { return s < steps.begin ? c0 : c_history ? c + row(s) * p.row : c0; }
@@ -167,7 +168,7 @@ void step(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Re
     step.y = d.y.data + act.begin * d.y.batch_stride + d.rows.time(s, act.begin, d.reverse) * d.y.time_stride + unit;
     step.y_row = d.y.batch_stride;
   }
-  step.backwards = act.count() <= kernels<Real>().tile_rows && s % 2 == 1;
+  step.backwards = act.count() <= kernels<Real>().tile_rows && (s % 2 == 1) != d.turned;
   StepVariant<Real> variant{};
   const AroundCell<Real> around = around_cell(d, a, scratch, s, variant);
   d.kept.store_to(step, variant, a.panel_begin, d.rows.offset(s) + act.begin, p.L);

@@ -19,6 +19,7 @@ struct Pass {
   const typename Tape<Real>::Impl& tape;  // masks, histories of the whole sequence
   Layers layers;
   Steps steps;
+  bool turned = false;  // few rows go over the weights from their end to their beginning in the even steps, instead of the odd ones
   Index directions() const { return options.directions(); }
 };
 
