@@ -1,7 +1,6 @@
 // The cell on tiles that stay in L1, forward (also keeping the gates, as training does) and backward, in cells a second:
 // a cell is one unit of one row. The products are empty: no inputs, no recurrent weights.
 #include <cmath>
-#include <vector>
 
 #include "kernels/table.hpp"
 #include "measure.hpp"
@@ -20,8 +19,8 @@ struct Tile {
   Tile() {
     test::Random random(1);
     weights.assign(4 * L, Real(0));
-    z = random.vector<Real>(rows * 4 * L, 3);
-    c_prev = random.vector<Real>(rows * L, 2);
+    z = bench::on_lines(random.vector<Real>(rows * 4 * L, 3));
+    c_prev = bench::on_lines(random.vector<Real>(rows * L, 2));
     c.resize(rows * L);
     h.resize(rows * L);
     gates.resize(rows * 4 * L);
@@ -57,7 +56,7 @@ struct Tile {
   }
 
   const Index L = kernels<Real>().lanes;
-  std::vector<Real> weights, z, c_prev, c, h, gates;
+  bench::Lines<Real> weights, z, c_prev, c, h, gates;
 };
 
 template <class Real>
@@ -79,8 +78,9 @@ void backward(benchmark::State& state) {
   tile.forward(true);
   const Index L = tile.L;
   test::Random random(2);
-  const auto dy = random.vector<Real>(rows * L), dh = random.vector<Real>(rows * L), dc_in = random.vector<Real>(rows * L);
-  std::vector<Real> dc = dc_in, dz(rows * 4 * L);
+  const auto values = [&] { return bench::on_lines(random.vector<Real>(rows * L)); };
+  const bench::Lines<Real> dy = values(), dh = values(), dc_in = values();
+  bench::Lines<Real> dc = dc_in, dz(rows * 4 * L);
   eigenlstm::StepBackwardArgs<Real> step{};
   step.rows = rows;
   step.panels = 1;

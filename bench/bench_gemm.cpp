@@ -1,6 +1,5 @@
 // The micro-kernel on panels in cache: W x + R h of a batch, of one row, and dW = dz^T x.
 #include <cmath>
-#include <vector>
 
 #include "kernels/table.hpp"
 #include "measure.hpp"
@@ -17,8 +16,8 @@ template <class Real>
 void product(benchmark::State& state, Index rows, Index columns, Index K, bool a_by_columns) {
   const Index L = kernels<Real>().lanes, width = 4 * L, vectors = (columns + L - 1) / L, panels = (vectors + 3) / 4;
   test::Random random(1);
-  const auto a = random.vector<Real>(rows * K), b = random.vector<Real>(panels * K * width);
-  std::vector<Real> c(panels * rows * width);
+  const auto a = bench::on_lines(random.vector<Real>(rows * K)), b = bench::on_lines(random.vector<Real>(panels * K * width));
+  bench::Lines<Real> c(panels * rows * width);
   const GemmArgs<Real> args{rows, vectors, K, {a.data(), a_by_columns ? 1 : K, a_by_columns ? rows : 1}, {b.data(), K * width, width},
                             {c.data(), rows * width, width}, GemmArgs<Real>::zero};
   kernels<Real>().gemm(args);

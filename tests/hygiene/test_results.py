@@ -179,7 +179,7 @@ def test_the_readme_is_of_the_results(compare):
 
 
 @pytest.mark.skipif(not RESULTS.exists(), reason="no results of a run are in this checkout")
-@pytest.mark.parametrize("machine", ["", "-avx2"])
+@pytest.mark.parametrize("machine", ["", "-zen5", "-avx2"])
 def test_the_pages_are_of_the_results(compare, machine):
     _, report, rows = compare
     run = json.loads((ROOT / f"bench/results{machine}.json").read_text())
