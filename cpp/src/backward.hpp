@@ -51,9 +51,9 @@ struct DirectionBackward {
 
 /// Panels of dz that stay in L2 while the columns of x or h go by, 4 L at a time for all gates of these panels.
 constexpr Index panels_at_once = 4;
-/// Whether dW and dR take dz by columns. Read where it stands it uses a part of each cache line that a k brings (rows of a tile: 3 to 6 values), for
-/// each panel of columns of x and h again; where these are few, to transpose it takes longer than that: 5 to 12% of the backward pass. (Gates of
-/// less than a vector have gaps between them.)
+/// Whether dW and dR take dz by columns. Left where it stands, dz is read by tiles that use 3 to 6 values of each cache line, once for each wide panel
+/// of x and h. With fewer than four such panels that costs less than to transpose it (5 to 12% of the backward pass). With H < L the gates have
+/// gaps, and only the transposed form closes them.
 template <class Real>
 bool transposes_dz(const Padded<Real>& p) { return p.wide_panels(p.I) + p.wide_panels(p.P) >= 4 || p.H < p.L; }
 /// How far apart the columns of so many rows of dz stand once they are transposed: whole lines.

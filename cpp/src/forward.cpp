@@ -176,7 +176,8 @@ void LSTM<Real>::forward(std::shared_ptr<const Weights<Real>> weights, Index B, 
                     : tape->plan.kind == Memory::full                   ? Keep::gates
                                                                         : Keep::states;
   Team team(useful_threads(largest_layer_work(options_, rows)));
-  // What the last step of a call has left in the caches of weights as large as they are, the first step of the next call reads first.
+  // What the last step of a call has left in the caches of weights as large as they are, the first step of the next call reads first. (One turn
+  // for all models of a thread: two that are called alternately, a step each, gain nothing.)
   static thread_local bool next_turned = false;
   const bool turned = next_turned;
   if (rows.steps() % 2 == 1) next_turned = !turned;

@@ -57,7 +57,11 @@ const Isa& choose() {
   }
   if (best == nullptr && wanted != nullptr && *wanted != '\0')
     throw std::runtime_error("EIGENLSTM_ISA must be one of " + joined_names() + " on this CPU, got " + wanted);
-  if (best == nullptr) throw std::runtime_error("eigenlstm needs a CPU with SSE4.2");
+  if (best == nullptr) {
+    std::string built;
+    for (const Isa& isa : isas) built += std::string(built.empty() ? "" : ", ") + isa.name;
+    throw std::runtime_error("this build of eigenlstm has kernels for " + built + ", and this CPU has none of them");
+  }
   return *best;
 }
 

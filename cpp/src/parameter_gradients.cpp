@@ -99,7 +99,7 @@ typename GemmArgs<Real>::Left gate_rows(const Padded<Real>& p, const GateBlock& 
     }
     table.sum_rows(n, from, p.dz_row, ceil_div(size, p.L), sums);
   }
-  if (!transposes) return {first, 1, p.dz_row};  // a single panel, without gaps
+  if (!transposes) return {first, 1, p.dz_row};  // first_block() gave one panel, and with H >= L its gates have no gaps
   return {columns, row_distance, 1};
 }
 

@@ -19,7 +19,7 @@ struct Pass {
   const typename Tape<Real>::Impl& tape;  // masks, histories of the whole sequence
   Layers layers;
   Steps steps;
-  bool turned = false;  // few rows go over the weights from their end to their beginning in the even steps, instead of the odd ones
+  bool turned = false;  // steps of few rows go over the weights backwards where they are even, instead of odd: no bit depends on it
   Index directions() const { return options.directions(); }
 };
 

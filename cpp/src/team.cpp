@@ -33,7 +33,8 @@ int this_cpu() {
 #endif
 }
 
-/// Moves the calling thread to another processor than `cpu`, if there are as many as `threads`.
+/// Moves the calling thread to another processor than `cpu`, if it may run on at least `threads` of them: forbidding `cpu` moves it at once, then it may
+/// use all again. From then on it keeps to the processors of this moment, even if its cpuset grows.
 void leave_cpu([[maybe_unused]] int cpu, [[maybe_unused]] int threads) {
 #ifdef __linux__
   cpu_set_t allowed;
@@ -83,27 +84,37 @@ class Pool {
   void work(int member) {
     FlushDenormals flush;
     std::uint64_t seen = 0;
-    auto may_move = std::chrono::steady_clock::now();
+    Neighbour neighbour;
     for (;;) {
       posted_.await(spins_between_calls, [&] { return ticket_.load(std::memory_order_seq_cst) != seen; });
       seen = ticket_.load(std::memory_order_acquire);
       if (seen == quit) return;
       // The ticket tells the job's members too: a worker that is none may look when the next job is already there.
       if (std::uint64_t(member) < seen % ticket_members) {
-        if (this_cpu() == caller_cpu_ && caller_cpu_ >= 0) part_from_caller(int(seen % ticket_members), may_move);
+        part_from_caller(int(seen % ticket_members), neighbour);
         job_(context_, member);
         if (pending_.fetch_sub(1, std::memory_order_seq_cst) == 1) done_.ring();
       }
     }
   }
 
+  /// What a worker remembers of the jobs that it began on its caller's processor.
+  struct Neighbour {
+    int jobs = 0;  // the last ones, in a row
+    std::chrono::steady_clock::time_point may_move = std::chrono::steady_clock::now();
+  };
+
   /// A system that has just been busy may wake a worker on its caller's processor though others are idle. The two then take turns, and a call takes as
-  /// long as with one thread, until the load balancer looks: for 4 to 20 ms. So the worker moves; not again within 10 ms, should that not help.
-  void part_from_caller(int members, std::chrono::steady_clock::time_point& may_move) {
+  /// long as with one thread, until the load balancer looks: for 4 to 20 ms. So at the second job in a row the worker moves; not again within 10 ms,
+  /// should that not help.
+  void part_from_caller(int members, Neighbour& neighbour) {
+    const bool shares = caller_cpu_ >= 0 && this_cpu() == caller_cpu_;
+    neighbour.jobs = shares ? neighbour.jobs + 1 : 0;
+    if (neighbour.jobs < 2) return;
     const auto now = std::chrono::steady_clock::now();
-    if (now < may_move) return;
+    if (now < neighbour.may_move) return;
     leave_cpu(caller_cpu_, members);
-    may_move = now + std::chrono::milliseconds(10);
+    neighbour = {0, now + std::chrono::milliseconds(10)};
   }
 
   std::vector<std::thread> workers_;

@@ -15,7 +15,8 @@ namespace eigenlstm {
 /// Where threads wait for something that others do: they spin, and when the wait is long, sleep.
 class Doorbell {
  public:
-  /// Until ready(), which reads what the others change with memory_order_seq_cst.
+  /// Until ready(). It must load, and whoever rings must have stored, with memory_order_seq_cst: then either the sleeper sees the change, or ring()
+  /// sees the sleeper.
   template <class Ready>
   void await(int spins, Ready ready) {
     for (int i = 0; i < spins; ++i) {
@@ -27,7 +28,7 @@ class Doorbell {
     wake_.wait(lock, ready);
     sleepers_.fetch_sub(1, std::memory_order_relaxed);
   }
-  /// After a change, made with memory_order_seq_cst: those who sleep look again.
+  /// After a change: those who sleep look again.
   void ring() {
     if (sleepers_.load(std::memory_order_seq_cst) == 0) return;
     { std::lock_guard<std::mutex> lock(mutex_); }

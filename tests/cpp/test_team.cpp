@@ -68,7 +68,7 @@ TEST_CASE("team: a worker on its caller's processor moves to another, and may st
   const int caller = sched_getcpu();
   only(caller);
   Team team(2);
-  int worker = -1;
+  bool moved = false;
   cpu_set_t after;
   team.run([&](int m) {
     if (m == 0) return;
@@ -76,13 +76,15 @@ TEST_CASE("team: a worker on its caller's processor moves to another, and may st
     std::this_thread::sleep_for(std::chrono::milliseconds(12));  // it moves once in 10 ms
     sched_setaffinity(0, sizeof all, &all);
   });
-  team.run([&](int m) {
-    if (m == 0) return;
-    worker = sched_getcpu();
-    sched_getaffinity(0, sizeof after, &after);
-  });
+  for (int job = 0; job < 2; ++job) {  // it moves at the second in a row; where others are busy it may be moved back
+    team.run([&](int m) {
+      if (m == 0) return;
+      moved = moved || sched_getcpu() != caller;
+      sched_getaffinity(0, sizeof after, &after);
+    });
+  }
   sched_setaffinity(0, sizeof all, &all);
-  CHECK(worker != caller);
+  CHECK(moved);
   CHECK(CPU_EQUAL(&after, &all));
 }
 #endif

@@ -7,7 +7,7 @@
 //
 //              b: panel of 4 L columns
 //              [k][ L | L | L | L ]          AVX2:    3 x 4 accumulators + 3 broadcasts + 1 vector = 16 registers
-//   a: rows    ----------------------        AVX-512: 6 x 4 + 6 + 1 = 31 of 32
+//   a: rows    ----------------------        AVX-512: 6 x 4 + 1 + 4 = 29 of 32
 //   [r][k] ->  acc[r][0..3]
 #pragma once
 
@@ -18,8 +18,8 @@ namespace eigenlstm {
 namespace EIGENLSTM_ISA {
 
 constexpr int tile_rows = num_vector_registers == 32 ? 6 : 3;
-/// The k that a tile takes between two jumps. A k of 12 multiply-adds is 6 cycles, in which the front end that two threads of a core share brings 18
-/// instructions; of 24 multiply-adds gcc 12 keeps no sum in a register where four k are one piece.
+/// How many k a tile takes per turn of its loop. With 16 registers four, as a k of 12 multiply-adds takes 6 cycles, in which the front end that two
+/// threads of a core share brings only 18 instructions. With 32 registers two: of four k with 24 multiply-adds gcc 12 spills every sum.
 constexpr int k_at_once = num_vector_registers == 32 ? 2 : 4;
 constexpr bool four_at_once = k_at_once == 4;
 /// Panels that a single row takes at once, so that enough chains are in flight.
@@ -76,12 +76,12 @@ struct Tile {
       if (asks_every == 1) prefetch(next), next += step;
     }
   }
-  /// The same for one k: vector by vector of B over all rows, where 16 registers leave one for it; else row by row, with some to spare.
+  /// The same for one k. With 32 registers and several rows: the vectors of B first, then row by row. Else vector by vector of B over all rows, as 16
+  /// registers leave one for it.
   template <int MR, int NV>
   [[gnu::always_inline]] static void multiply_add(V (&acc)[NV][MR], const Real* a, Index a_row, const Real* b, Index b_panel) {
     const auto b_at = [&](int v) [[gnu::always_inline]] { return b + (v / 4) * b_panel + (v % 4) * L; };
-    // gcc would fold the loads that are pinned into each multiply-add: two loads a cycle are all there are. Not into 3 rows by four k (gcc 12), where
-    // a pin makes it spill.
+    // gcc would fold the loads that are pinned into each multiply-add: two loads a cycle are all there are.
     if constexpr (num_vector_registers == 32 && MR > 1) {
       V w[NV];
       unroll<NV>([&](auto v) [[gnu::always_inline]] { V x = load(b_at(v)); pin(x); w[v] = x; });
@@ -95,7 +95,7 @@ struct Tile {
       unroll<MR>([&](auto r) [[gnu::always_inline]] { left[r] = splat(a[r * a_row]); });
       unroll<NV>([&](auto v) [[gnu::always_inline]] {
         V w = load(b_at(v));
-        if (MR > 1 && !(four_at_once && MR == 3)) pin(w);
+        if (MR == 2) pin(w);  // 3 rows by four k: gcc 12 would spill
         unroll<MR>([&](auto r) [[gnu::always_inline]] { acc[v][r] = madd(left[r], w, acc[v][r]); });
       });
     }
