@@ -18,12 +18,12 @@ template <class Real>
 struct Tile {
   Tile() {
     test::Random random(1);
-    weights.assign(4 * L, Real(0));
+    weights = eigenlstm::zeros<Real>(4 * L);
     z = bench::on_lines(random.vector<Real>(rows * 4 * L, 3));
     c_prev = bench::on_lines(random.vector<Real>(rows * L, 2));
-    c.resize(rows * L);
-    h.resize(rows * L);
-    gates.resize(rows * 4 * L);
+    c = eigenlstm::Buffer<Real>(rows * L);
+    h = eigenlstm::Buffer<Real>(rows * L);
+    gates = eigenlstm::Buffer<Real>(rows * 4 * L);
   }
 
   void forward(bool keep) {
@@ -47,16 +47,16 @@ struct Tile {
     const double tolerance = sizeof(Real) == 4 ? 2e-6 : 4e-15;
     for (Index r = 0; r < rows; ++r)
       for (Index u = 0; u < L; ++u) {
-        const auto gate = [&](Index g) { return double(z[r * 4 * L + g * L + u]); };
-        const double expected = test::sigmoid(gate(1)) * double(c_prev[r * L + u]) + test::sigmoid(gate(0)) * std::tanh(gate(2));
-        if (!(std::abs(double(c[r * L + u]) - expected) <= tolerance)) return false;
-        if (!(std::abs(double(h[r * L + u]) - test::sigmoid(gate(3)) * std::tanh(expected)) <= tolerance)) return false;
+        const auto gate = [&](Index g) { return double(z.data()[r * 4 * L + g * L + u]); };
+        const double expected = test::sigmoid(gate(1)) * double(c_prev.data()[r * L + u]) + test::sigmoid(gate(0)) * std::tanh(gate(2));
+        if (!(std::abs(double(c.data()[r * L + u]) - expected) <= tolerance)) return false;
+        if (!(std::abs(double(h.data()[r * L + u]) - test::sigmoid(gate(3)) * std::tanh(expected)) <= tolerance)) return false;
       }
     return true;
   }
 
   const Index L = kernels<Real>().lanes;
-  bench::Lines<Real> weights, z, c_prev, c, h, gates;
+  eigenlstm::Buffer<Real> weights, z, c_prev, c, h, gates;
 };
 
 template <class Real>
@@ -79,8 +79,8 @@ void backward(benchmark::State& state) {
   const Index L = tile.L;
   test::Random random(2);
   const auto values = [&] { return bench::on_lines(random.vector<Real>(rows * L)); };
-  const bench::Lines<Real> dy = values(), dh = values(), dc_in = values();
-  bench::Lines<Real> dc = dc_in, dz(rows * 4 * L);
+  const eigenlstm::Buffer<Real> dy = values(), dh = values(), dc_in = values(), dc(rows * L), dz(rows * 4 * L);
+  std::copy_n(dc_in.data(), dc_in.size(), dc.data());
   eigenlstm::StepBackwardArgs<Real> step{};
   step.rows = rows;
   step.panels = 1;
@@ -97,13 +97,13 @@ void backward(benchmark::State& state) {
   kernels<Real>().step_backward(step);
   for (Index r = 0; r < rows; ++r)
     for (Index u = 0; u < L; ++u) {
-      const auto gate = [&](Index g) { return double(tile.gates[r * 4 * L + g * L + u]); };
-      const double tanh_c = std::tanh(double(tile.c[r * L + u])), d = double(dy[r * L + u]) + double(dh[r * L + u]);
-      const double dcell = d * gate(3) * (1 - tanh_c * tanh_c) + double(dc_in[r * L + u]);
-      const double expected[] = {dcell * gate(2) * gate(0) * (1 - gate(0)), dcell * double(tile.c_prev[r * L + u]) * gate(1) * (1 - gate(1)),
+      const auto gate = [&](Index g) { return double(tile.gates.data()[r * 4 * L + g * L + u]); };
+      const double tanh_c = std::tanh(double(tile.c.data()[r * L + u])), d = double(dy.data()[r * L + u]) + double(dh.data()[r * L + u]);
+      const double dcell = d * gate(3) * (1 - tanh_c * tanh_c) + double(dc_in.data()[r * L + u]);
+      const double expected[] = {dcell * gate(2) * gate(0) * (1 - gate(0)), dcell * double(tile.c_prev.data()[r * L + u]) * gate(1) * (1 - gate(1)),
                                  dcell * gate(0) * (1 - gate(2) * gate(2)), d * tanh_c * gate(3) * (1 - gate(3))};
       for (Index g = 0; g < 4; ++g)
-        if (!(std::abs(double(dz[r * 4 * L + g * L + u]) - expected[g]) <= (sizeof(Real) == 4 ? 4e-6 : 1e-14)))
+        if (!(std::abs(double(dz.data()[r * 4 * L + g * L + u]) - expected[g]) <= (sizeof(Real) == 4 ? 4e-6 : 1e-14)))
           return state.SkipWithError("wrong gradient");
     }
   for (auto _ : state) {

@@ -16,10 +16,12 @@ template <class Real>
 void product(benchmark::State& state, Index rows, Index columns, Index K, bool a_by_columns) {
   const Index L = kernels<Real>().lanes, width = 4 * L, vectors = (columns + L - 1) / L, panels = (vectors + 3) / 4;
   test::Random random(1);
-  const auto a = bench::on_lines(random.vector<Real>(rows * K)), b = bench::on_lines(random.vector<Real>(panels * K * width));
-  bench::Lines<Real> c(panels * rows * width);
-  const GemmArgs<Real> args{rows, vectors, K, {a.data(), a_by_columns ? 1 : K, a_by_columns ? rows : 1}, {b.data(), K * width, width},
-                            {c.data(), rows * width, width}, GemmArgs<Real>::zero};
+  const auto a_values = bench::on_lines(random.vector<Real>(rows * K)), b_values = bench::on_lines(random.vector<Real>(panels * K * width));
+  const eigenlstm::Buffer<Real> result(panels * rows * width);
+  const Real *a = a_values.data(), *b = b_values.data();
+  Real* const c = result.data();
+  const GemmArgs<Real> args{rows, vectors, K, {a, a_by_columns ? 1 : K, a_by_columns ? rows : 1}, {b, K * width, width},
+                            {c, rows * width, width}, GemmArgs<Real>::zero};
   kernels<Real>().gemm(args);
   for (Index r = 0; r < rows; r += std::max<Index>(1, rows / 7))
     for (Index n = 0; n < vectors * L; ++n) {

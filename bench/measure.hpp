@@ -3,7 +3,7 @@
 
 #include <benchmark/benchmark.h>
 
-#include <new>
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -11,6 +11,7 @@
 #include "eigenlstm/activations.hpp"
 #include "eigenlstm/isa.hpp"
 #include "eigenlstm/threads.hpp"
+#include "memory.hpp"
 
 namespace bench {
 
@@ -22,22 +23,13 @@ double peak_gflops() {
   return peak;
 }
 
-/// Values that begin on a cache line, as those of the engine do: a SIMD vector across two lines takes two reads, a fifth of a product's time.
-template <class T>
-struct LineAllocator {
-  using value_type = T;
-  LineAllocator() = default;
-  template <class U>
-  LineAllocator(const LineAllocator<U>&) {}
-  T* allocate(std::size_t n) { return static_cast<T*>(::operator new(n * sizeof(T), std::align_val_t(64))); }
-  void deallocate(T* p, std::size_t) { ::operator delete(p, std::align_val_t(64)); }
-  bool operator==(const LineAllocator&) const { return true; }
-  bool operator!=(const LineAllocator&) const { return false; }
-};
+/// The values where they begin on a cache line, as those of the engine do: a SIMD vector across two lines takes two reads.
 template <class Real>
-using Lines = std::vector<Real, LineAllocator<Real>>;
-template <class Real>
-Lines<Real> on_lines(const std::vector<Real>& values) { return {values.begin(), values.end()}; }
+eigenlstm::Buffer<Real> on_lines(const std::vector<Real>& values) {
+  eigenlstm::Buffer<Real> copy(Index(values.size()));
+  std::copy(values.begin(), values.end(), copy.data());
+  return copy;
+}
 
 /// After the loop: `flops` are those of one iteration. The share is of one core's peak times `threads`. Google Benchmark
 /// writes "/s" behind both: "GFLOP=90/s of_peak=0.9/s" is 90 GFLOP/s, nine tenths of the peak.

@@ -41,10 +41,10 @@ const Isa isas[] = {
 #endif
 };
 
-std::string joined_names() {
-  std::string names;
-  for (const std::string& name : available_isas()) names += (names.empty() ? "" : ", ") + name;
-  return names;
+std::string joined(const std::vector<std::string>& names) {
+  std::string all;
+  for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
+  return all;
 }
 
 const Isa& choose() {
@@ -56,11 +56,11 @@ const Isa& choose() {
     else if (std::string(wanted) == candidate.name) return candidate;
   }
   if (best == nullptr && wanted != nullptr && *wanted != '\0')
-    throw std::runtime_error("EIGENLSTM_ISA must be one of " + joined_names() + " on this CPU, got " + wanted);
+    throw std::runtime_error("EIGENLSTM_ISA must be one of " + joined(available_isas()) + " on this CPU, got " + wanted);
   if (best == nullptr) {
-    std::string built;
-    for (const Isa& isa : isas) built += std::string(built.empty() ? "" : ", ") + isa.name;
-    throw std::runtime_error("this build of eigenlstm has kernels for " + built + ", and this CPU has none of them");
+    std::vector<std::string> built;
+    for (const Isa& isa : isas) built.emplace_back(isa.name);
+    throw std::runtime_error("this build of eigenlstm has kernels for " + joined(built) + ", and this CPU has none of them");
   }
   return *best;
 }

@@ -85,21 +85,21 @@ typename GemmArgs<Real>::Left gate_rows(const Padded<Real>& p, const GateBlock& 
   const auto& table = kernels<Real>();
   const Index end = block.panel + block.panels, units = p.units_of(block.panel, end), whole = units / p.L;  // whole panels
   const Index size = 4 * p.L * (block.panels - 1) + block.gates * p.gate_distance(end - 1), row_distance = columns_row<Real>(rows);
-  const Real* const first = dz + first_column(p, 4 * block.panel + block.gate);
+  const Index column = first_column(p, 4 * block.panel + block.gate);
   const bool transposes = transposes_dz(p);
   for (Index row = 0; row < rows; row += rows_at_once) {
     const Index n = std::min(rows_at_once, rows - row);
-    const Real* const from = first + row * p.dz_row;
+    const Real* const dz_rows = dz + row * p.dz_row;
     if (transposes) {
-      table.transpose_gates(n, whole, block.gates, from, p.dz_row, columns + row, units * row_distance, row_distance);
+      table.transpose_gates(n, whole, block.gates, dz_rows + column, p.dz_row, columns + row, units * row_distance, row_distance);
       if (whole < block.panels)  // the gates of the last panel stand closer
         for (Index gate = 0; gate < block.gates; ++gate)
-          table.transpose(n, units - whole * p.L, from + first_column(p, 4 * (end - 1) + gate) - first_column(p, 4 * block.panel), p.dz_row,
+          table.transpose(n, units - whole * p.L, dz_rows + first_column(p, 4 * (end - 1) + block.gate + gate), p.dz_row,
                           columns + (gate * units + whole * p.L) * row_distance + row, row_distance);
     }
-    table.sum_rows(n, from, p.dz_row, ceil_div(size, p.L), sums);
+    table.sum_rows(n, dz_rows + column, p.dz_row, ceil_div(size, p.L), sums);
   }
-  if (!transposes) return {first, 1, p.dz_row};  // first_block() gave one panel, and with H >= L its gates have no gaps
+  if (!transposes) return {dz + column, 1, p.dz_row};  // first_block() gave one panel, and with H >= L its gates have no gaps
   return {columns, row_distance, 1};
 }
 

@@ -105,7 +105,7 @@ class Pool {
   };
 
   /// A system that has just been busy may wake a worker on its caller's processor though others are idle. The two then take turns, and a call takes as
-  /// long as with one thread, until the load balancer looks: for 4 to 20 ms. So at the second job in a row the worker moves; not again within 10 ms,
+  /// long as with one thread, until the load balancer looks: for 4 to 18 ms. So at the second job in a row the worker moves; not again within 10 ms,
   /// should that not help.
   void part_from_caller(int members, Neighbour& neighbour) {
     const bool shares = caller_cpu_ >= 0 && this_cpu() == caller_cpu_;
