@@ -46,8 +46,14 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--train", action="store_true", help="the forward pass with a tape, and the backward pass")
     parser.add_argument("--float64", action="store_true", help="instead of float32")
     parser.add_argument("--threads", type=int, default=1, help="of each call (%(default)s)")
+    parser.add_argument(
+        "--pause", type=float, default=1, metavar="MS", help="between calls of more than one thread (%(default)s)"
+    )
     parser.add_argument("--seconds", type=float, default=5, help="for each shape (%(default)s)")
-    return parser.parse_args(argv)
+    options = parser.parse_args(argv)
+    if options.pause < 1:
+        parser.error(f"--pause must be 1 ms or more, got {options.pause:g}: another build's threads still spin after a call")
+    return options
 
 
 def output(*command: str | Path) -> str:
@@ -147,7 +153,7 @@ def race(builds: list[ctypes.CDLL], work: Shape, options: argparse.Namespace) ->
             for each, seconds in zip(found, layers[i].run()):
                 each[i].append(seconds)
             if options.threads > 1:
-                time.sleep(0.001)  # its threads spin for a moment before they sleep
+                time.sleep(options.pause / 1e3)  # its threads spin for a moment before they sleep
         order.reverse()
     for layer in layers:
         layer.close()

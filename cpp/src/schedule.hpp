@@ -31,24 +31,35 @@ inline int useful_threads(double work) {
   return n >= double(available) ? available : n < 1 ? 1 : int(n);
 }
 
+/// Where members split the units of a layer rather than the rows: for at most so many rows a member, and R of so many bytes at least. Each then reads
+/// its part of R at a step, not all of it, but what the others have made of every row, and waits for them.
+struct UnitSplit {
+  Index rows_per_member, bytes;
+};
+constexpr UnitSplit too_few_rows{1, 1 << 17};
+constexpr UnitSplit forward_units{16, 1 << 19};
+constexpr UnitSplit backward_units{8, 1 << 21};  // members read dz there, four times as much as h
+
 /// Members form groups, one per direction where there are enough; the members of a group split rows, or units.
 struct Schedule {
   int groups = 1;       // groups that run different directions at the same time
   int members = 1;      // of a group
   bool by_units = false;  // members share the rows and split the units: a barrier every step
 
+  /// `parts`: into how many the units can be split.
   template <class Real>
-  static Schedule choose(int size, const Padded<Real>& p, Index directions, const Rows& rows) {
+  static Schedule choose(int size, const Padded<Real>& p, Index directions, const Rows& rows, const UnitSplit& worthwhile, Index parts) {
     Schedule s;
     s.groups = directions == 2 && size % 2 == 0 ? 2 : 1;
     s.members = size / s.groups;
-    const Index recurrent_bytes = p.H * p.gates() * Index(sizeof(Real));
-    const Index B = rows.active(0);
-    if (s.members > 1) {
-      const bool few_rows = B < s.members * 2 || (B < s.members * kernels<Real>().tile_rows / 2 && recurrent_bytes > (1 << 19));
-      s.by_units = few_rows && !p.whole_rows && recurrent_bytes >= (1 << 17) && p.panels >= s.members;
-      if (few_rows && !s.by_units) s.members = int(std::max<Index>(1, std::min<Index>(s.members, B / 2)));
-    }
+    const Index B = rows.active(0), recurrent_bytes = p.H * p.gates() * Index(sizeof(Real));
+    const auto splits = [&](const UnitSplit& split) {
+      return !p.whole_rows && recurrent_bytes >= split.bytes && B / s.members <= split.rows_per_member;
+    };
+    const bool few = B / s.members <= too_few_rows.rows_per_member, even = 4 * ceil_div(parts, s.members) * s.members <= 5 * parts;
+    s.by_units = s.members > 1 && (splits(too_few_rows) ? parts > 1 : splits(worthwhile) && even);
+    if (s.by_units) s.members = int(std::min<Index>(s.members, parts));
+    else if (few) s.members = int(std::max<Index>(1, std::min<Index>(s.members, B / 2)));
     return s;
   }
   int team() const { return groups * members; }

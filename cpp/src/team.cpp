@@ -1,7 +1,6 @@
 #include "team.hpp"
 
 #include <pthread.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "cpu_quota.hpp"
+#include "cpu_set.hpp"
 #include "eigenlstm/threads.hpp"
 #include "memory.hpp"
 
@@ -24,26 +24,6 @@ namespace {
 
 /// Looks before a thread sleeps, some 20 to 40 ns each: the wait for others within a call, and a worker's for the next call.
 constexpr int spins_in_call = 2000, spins_between_calls = 4000;
-
-int this_cpu() {
-#ifdef __linux__
-  return sched_getcpu();
-#else
-  return -1;
-#endif
-}
-
-/// Moves the calling thread to another processor than `cpu`, if it may run on at least `threads` of them: forbidding `cpu` moves it at once, then it may
-/// use all again. From then on it keeps to the processors of this moment, even if its cpuset grows.
-void leave_cpu([[maybe_unused]] int cpu, [[maybe_unused]] int threads) {
-#ifdef __linux__
-  cpu_set_t allowed;
-  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) < threads) return;
-  cpu_set_t others = allowed;
-  CPU_CLR(cpu, &others);
-  if (sched_setaffinity(0, sizeof others, &others) == 0) sched_setaffinity(0, sizeof allowed, &allowed);
-#endif
-}
 
 class Pool {
  public:
@@ -61,6 +41,7 @@ class Pool {
 
   /// Members there can be, the caller included, starting threads as needed. The caller has taken the pool.
   int grow(int members) {
+    if (workers_.empty()) first_caller_ = CpuSet::of_this_thread();
     try {
       while (int(workers_.size()) < members - 1) workers_.emplace_back(&Pool::work, this, int(workers_.size()) + 1);
     } catch (const std::exception&) {  // no more threads, or no memory for them: go on with those there are
@@ -72,6 +53,7 @@ class Pool {
     job_ = job;
     context_ = context;
     caller_cpu_ = this_cpu();
+    if (crowded_.load(std::memory_order_relaxed) || (kept_.members > 0 && (kept_.cpu != caller_cpu_ || kept_.members != members))) keep_off_caller(members);
     pending_.store(members - 1, std::memory_order_relaxed);
     const std::uint64_t job_number = ticket_.load(std::memory_order_relaxed) / ticket_members + 1;
     ticket_.store(job_number * ticket_members + std::uint64_t(members), std::memory_order_seq_cst);
@@ -84,37 +66,28 @@ class Pool {
   void work(int member) {
     FlushDenormals flush;
     std::uint64_t seen = 0;
-    Neighbour neighbour;
     for (;;) {
       posted_.await(spins_between_calls, [&] { return ticket_.load(std::memory_order_seq_cst) != seen; });
       seen = ticket_.load(std::memory_order_acquire);
       if (seen == quit) return;
       // The ticket tells the job's members too: a worker that is none may look when the next job is already there.
       if (std::uint64_t(member) < seen % ticket_members) {
-        part_from_caller(int(seen % ticket_members), neighbour);
+        if (caller_cpu_ >= 0 && this_cpu() == caller_cpu_) crowded_.store(true, std::memory_order_relaxed);
         job_(context_, member);
         if (pending_.fetch_sub(1, std::memory_order_seq_cst) == 1) done_.ring();
       }
     }
   }
 
-  /// What a worker remembers of the jobs that it began on its caller's processor.
-  struct Neighbour {
-    int jobs = 0;  // the last ones, in a row
-    std::chrono::steady_clock::time_point may_move = std::chrono::steady_clock::now();
-  };
-
-  /// A system that has just been busy may wake a worker on its caller's processor though others are idle. The two then take turns, and a call takes as
-  /// long as with one thread, until the load balancer looks: for 4 to 18 ms. So at the second job in a row the worker moves; not again within 10 ms,
-  /// should that not help.
-  void part_from_caller(int members, Neighbour& neighbour) {
-    const bool shares = caller_cpu_ >= 0 && this_cpu() == caller_cpu_;
-    neighbour.jobs = shares ? neighbour.jobs + 1 : 0;
-    if (neighbour.jobs < 2) return;
-    const auto now = std::chrono::steady_clock::now();
-    if (now < neighbour.may_move) return;
-    leave_cpu(caller_cpu_, members);
-    neighbour = {0, now + std::chrono::milliseconds(10)};
+  /// Systems wake workers on their caller's processor though others are idle: after they have been busy, and virtual machines, whose idle processors
+  /// look taken, most of the time. The two then take turns, and a call takes as long as with one thread. So once a worker has met its caller, each
+  /// caller forbids them the processor that it is on, if that leaves enough of those that it may use, or that the first caller might.
+  void keep_off_caller(int members) {
+    crowded_.store(false, std::memory_order_relaxed);
+    kept_ = {caller_cpu_, members};
+    const CpuSet own = CpuSet::of_this_thread(), cpus = own.count() >= std::min(members, first_caller_.count()) ? own : first_caller_;
+    const CpuSet allowed = cpus.count() >= members ? cpus.without(caller_cpu_) : cpus;
+    for (std::thread& worker : workers_) allowed.restrict(worker);
   }
 
   std::vector<std::thread> workers_;
@@ -123,6 +96,11 @@ class Pool {
   Job job_ = nullptr;
   void* context_ = nullptr;
   int caller_cpu_ = -1;
+  std::atomic<bool> crowded_{false};  // a worker has begun a job on its caller's processor
+  struct {
+    int cpu = -1, members = 0;
+  } kept_;  // what keep_off_caller() was last called for
+  CpuSet first_caller_;
   alignas(64) std::atomic<std::uint64_t> ticket_{0};  // job number * ticket_members + the job's members
   alignas(64) std::atomic<int> pending_{0};
 };
@@ -143,10 +121,8 @@ Pool& pool() {
 }
 
 int usable_cpus() {
-#ifdef __linux__
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
-#endif
+  const int allowed = CpuSet::of_this_thread().count();
+  if (allowed > 0) return allowed;
   const unsigned n = std::thread::hardware_concurrency();
   return n > 0 ? int(n) : 1;
 }

@@ -55,9 +55,14 @@ bool run_jobs(int jobs, int most, unsigned seed) {
 TEST_CASE("team: sizes that change from job to job") { CHECK(run_jobs(150, 6, 1)); }
 
 #ifdef __linux__
-TEST_CASE("team: a worker on its caller's processor moves to another, and may still run on all") {
-  cpu_set_t all;
-  REQUIRE(sched_getaffinity(0, sizeof all, &all) == 0);
+TEST_CASE("team: a worker that has begun on its caller's processor keeps off it, where there are others") {
+  const auto mask = [] {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    sched_getaffinity(0, sizeof set, &set);
+    return set;
+  };
+  const cpu_set_t all = mask();
   if (CPU_COUNT(&all) < 2) return;
   const auto only = [](int cpu) {
     cpu_set_t set;
@@ -65,27 +70,33 @@ TEST_CASE("team: a worker on its caller's processor moves to another, and may st
     CPU_SET(cpu, &set);
     sched_setaffinity(0, sizeof set, &set);
   };
+  const auto each_worker = [](int members, auto f) {
+    Team team(members);
+    team.run([&](int m) {
+      if (m > 0) f();
+    });
+  };
+  each_worker(2, [] {});  // the first caller may run everywhere
   const int caller = sched_getcpu();
   only(caller);
-  Team team(2);
-  bool moved = false;
-  cpu_set_t after;
-  team.run([&](int m) {
-    if (m == 0) return;
-    only(caller);
-    std::this_thread::sleep_for(std::chrono::milliseconds(12));  // it moves once in 10 ms
-    sched_setaffinity(0, sizeof all, &all);
-  });
-  for (int job = 0; job < 2; ++job) {  // it moves at the second in a row; where others are busy it may be moved back
-    team.run([&](int m) {
-      if (m == 0) return;
-      moved = moved || sched_getcpu() != caller;
-      sched_getaffinity(0, sizeof after, &after);
-    });
+  each_worker(2, [&] { only(caller); });
+  each_worker(2, [] {});  // begun there
+  for (int job = 0; job < 3; ++job) {
+    int begun_on = caller;
+    cpu_set_t allowed = all;
+    each_worker(2, [&] { begun_on = sched_getcpu(), allowed = mask(); });
+    CHECK(begun_on != caller);
+    CPU_SET(caller, &allowed);
+    CHECK(CPU_EQUAL(&allowed, &all));
   }
+  const int more = CPU_COUNT(&all) + 1;  // members that need all there are
+  std::atomic<int> everywhere{0};
+  each_worker(more, [&] {
+    const cpu_set_t allowed = mask();
+    everywhere += CPU_EQUAL(&allowed, &all);
+  });
+  CHECK(everywhere == more - 1);
   sched_setaffinity(0, sizeof all, &all);
-  CHECK(moved);
-  CHECK(CPU_EQUAL(&after, &all));
 }
 #endif
 

@@ -5,8 +5,8 @@ namespace eigenlstm {
 
 /// Threads that a call may use, itself included. Default: EIGENLSTM_NUM_THREADS where set, else the CPUs that
 /// this process may run on, or what its control group's quota is worth, rounded up, where that is less. Small work uses
-/// fewer; results never depend on the number. The other threads are the library's own; one that the system keeps on its caller's CPU moves to another
-/// (sched_setaffinity, on itself alone).
+/// fewer; results never depend on the number. The other threads are the library's own. Where the system wakes
+/// them on their caller's CPU they are kept off it from then on (sched_setaffinity, on them alone), if others are left.
 int num_threads();
 
 /// Sets it. Throws std::invalid_argument unless 1 <= n <= 1024.
