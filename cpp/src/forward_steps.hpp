@@ -89,11 +89,14 @@ Index project_chunk(const DirectionForward<Real>& d, const Assignment& a, const 
   return n;
 }
 
-/// Whether the cell's kernel writes y: the plain cell by whole vectors, where it does not write gates as well (it would be slower then).
+/// Rows whose y the cell's kernel writes beside the gates: each may be a page of memory.
+constexpr Index most_pages = 64;
+
+/// Whether the cell's kernel writes y of member `a`: the plain cell by whole vectors.
 template <class Real>
-bool cell_writes_y(const DirectionForward<Real>& d) {
-  return d.y.data != nullptr && d.y.feature_stride == 1 && d.weights.plain && d.kept.gates == nullptr && d.p.H == d.p.units && !d.p.whole_rows &&
-         !d.rows.ragged() && d.recurrent == nullptr && d.weights.zone_h.size() == 0;
+bool cell_writes_y(const DirectionForward<Real>& d, const Assignment& a) {
+  return d.y.data != nullptr && d.y.feature_stride == 1 && d.weights.plain && (d.kept.gates == nullptr || a.row_end - a.row_begin <= most_pages) &&
+         d.p.H == d.p.units && !d.p.whole_rows && !d.rows.ragged() && d.recurrent == nullptr && d.weights.zone_h.size() == 0;
 }
 
 /// Copies the units that member `a` owns of step s to y, and of the rows that end there to the final state.
@@ -103,7 +106,7 @@ void deliver(const DirectionForward<Real>& d, const Assignment& a, Index s) {
   const Index u0 = a.panel_begin * p.L, u1 = std::min(a.panel_end * p.L, p.H), h1 = p.whole_rows ? p.P : u1;
   const Active act = active_rows(d.rows, a, s), next = active_rows(d.rows, a, s + 1 < d.steps.end ? s + 1 : d.rows.steps());
   const Real* h = d.h_at(s);
-  if (d.y.data != nullptr && !cell_writes_y(d)) {
+  if (d.y.data != nullptr && !cell_writes_y(d, a)) {
     for (Index position = act.begin; position < act.end; ++position) {
       Real* y = d.y.data + d.rows.batch_row(position) * d.y.batch_stride + d.rows.time(s, position, d.reverse) * d.y.time_stride;
       const Real* from = h + position * p.h_row;
@@ -146,6 +149,15 @@ AroundCell<Real> around_cell(const DirectionForward<Real>& d, const Assignment& 
   return around;
 }
 
+/// The inputs of step s of the rows of member `a`.
+template <class Real>
+StepRows<Real> inputs_of_step(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Real>& scratch, Index s) {
+  const Active act = active_rows(d.rows, a, s);
+  if (const StepRows<Real> x = d.input.in_place(s, act.begin, d.reverse); x.data != nullptr) return x;
+  d.input.gather(s, act.begin, act.end, d.reverse, scratch.x);
+  return {scratch.x, d.p.I};
+}
+
 /// Step s of the rows and units of member `a`. `projected`: rows of b + W x that lie in z already, or 0.
 template <class Real>
 void step(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Real>& scratch, Index s, Real* z, Index projected) {
@@ -154,8 +166,11 @@ void step(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Re
   const Index width = 4 * p.L, unit = a.panel_begin * p.L;
   StepArgs<Real> step = step_args(p, d.weights.forward.data(), a.panel_begin, a.panel_end);
   step.rows = act.count();
-  step.x = projected > 0 ? nullptr : scratch.x;
-  step.x_row = p.I;
+  if (projected == 0) {
+    const StepRows<Real> x = inputs_of_step(d, a, scratch, s);
+    step.x = x.data;
+    step.x_row = x.row;
+  }
   step.h_prev = d.h_at(s - 1) + act.begin * p.h_row;
   step.h_prev_row = step.h_row = p.h_row;
   step.z = z;
@@ -164,7 +179,7 @@ void step(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Re
   step.c = d.c_at(s) + act.begin * p.row + unit;
   step.h = d.h_at(s) + act.begin * p.h_row + unit;
   step.c_prev_row = step.c_row = p.row;
-  if (cell_writes_y(d)) {
+  if (cell_writes_y(d, a)) {
     step.y = d.y.data + act.begin * d.y.batch_stride + d.rows.time(s, act.begin, d.reverse) * d.y.time_stride + unit;
     step.y_row = d.y.batch_stride;
   }
@@ -191,7 +206,6 @@ void run_direction(const DirectionForward<Real>& d, const Assignment& a, const S
       const Active act = active_rows(d.rows, a, s);
       if (polls && s % poll_steps == 0) team.poll();
       if (act.count() > 0) {
-        if (chunk == 1) d.input.gather(s, act.begin, act.end, d.reverse, scratch.x);
         step(d, a, scratch, s, z, projected);
         deliver(d, a, s);
         z += chunk > 1 ? act.count() * 4 * p.L : 0;

@@ -38,6 +38,17 @@ struct LayerInput {
   Dropout dropout{};
   const Real* mask = nullptr;  // [B][I] in the order of positions: variational dropout
 
+  /// The inputs of step s of a direction from position `begin` on where they stand ready to be multiplied; data null: they have to be gathered.
+  StepRows<Real> in_place(Index s, Index begin, bool reverse) const {
+    if (drops() || (reverse && rows->ragged())) return {};  // backwards, ragged rows are at different times
+    const Index t = rows->time(s, begin, reverse);
+    if (below_directions == 1 && residual == nullptr) return {state(0, begin, t), below_row};
+    if (below_directions > 0) return {};
+    if (filled != nullptr) return {filled + (rows->offset(t) + begin) * size, size};
+    if (x.feature_stride != 1 || rows->ragged()) return {};
+    return {at(begin, t), x.batch_stride};
+  }
+
   /// Writes the inputs of step s of a direction for positions [begin, end) to out [row][I].
   void gather(Index s, Index begin, Index end, bool reverse, Real* out) const {
     for (Index position = begin; position < end; ++position, out += size) {

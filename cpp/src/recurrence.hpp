@@ -82,13 +82,6 @@ void stage_dy(const DirectionBackward<Real>& d, const Assignment& a, Index s, In
   }
 }
 
-/// Rows of a step, from the first row and unit of an assignment on.
-template <class Real>
-struct StepRows {
-  const Real* data;
-  Index row;
-};
-
 /// Whether dy is as the cell's kernel reads it.
 template <class Real>
 bool dy_in_place(const DirectionBackward<Real>& d, const Recurrent<Real>& w) {

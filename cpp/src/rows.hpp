@@ -67,4 +67,11 @@ class Rows {
   std::vector<Index> order_, lengths_, offsets_;
 };
 
+/// Rows of one step in the order of positions, `row` apart.
+template <class Real>
+struct StepRows {
+  const Real* data = nullptr;
+  Index row = 0;
+};
+
 }  // namespace eigenlstm

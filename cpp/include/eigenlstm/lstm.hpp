@@ -115,6 +115,7 @@ class LSTM {
   std::shared_ptr<const Weights<Real>> pack(const Real* parameters, bool for_backward, std::optional<std::uint64_t> seed = {}) const;
 
   /// x (B, T, I) -> y (B, T, features of the last layer) and the final state. `lengths`: T_b of each row, 0 <= T_b <= T, or null: all T.
+  /// What is written must not overlap what is read.
   /// Rows past their length give zeros in y and keep their state; a reverse direction starts at each row's own end.
   /// `tape`: null, or where to leave what backward() needs (the weights must then be packed for backward).
   /// `seed`: of the random masks of training; none: no masks.
