@@ -116,8 +116,8 @@ def of_the_peak(run: dict) -> Iterator[Verdict]:
 
 def of_threads(run: dict) -> Iterator[Verdict]:
     for group in ("inference", "training"):
-        found = scaling(run, group) + scaling(run, f"{group}, T = 1")
-        wide = [(gain, record) for gain, record in found if int(record["work"].split()[1][1:]) >= 32]
+        found = [pair for kind in ("", ", T = 1", ", a call every 10 ms") for pair in scaling(run, group + kind)]
+        wide = [(gain, record) for gain, record in scaling(run, group) if int(record["work"].split()[1][1:]) >= 32]
         if wide:
             worst, record = min(wide, key=lambda pair: pair[0])
             where = record["name"] + (f" (the peak: {record['peak_scaling']:.2f})" if record["peak_scaling"] else "")

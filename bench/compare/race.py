@@ -192,7 +192,8 @@ class Race:
             if row.work.flops and row.threads > 1:
                 scalings.append(self.peak.ask("peak_scaling", row.work.dtype, peak_seconds, row.threads))
             for entry in left[i % len(left) :] + left[: i % len(left)]:
-                turn = entry.process.ask("turn", entry.label, 0.0 if self.quick else self.seconds / self.rounds)
+                seconds = 0.0 if self.quick else self.seconds / self.rounds
+                turn = entry.process.ask("turn", entry.label, seconds, row.pause)
                 turns[entry.label].append(turn)
                 spent[entry.label] += turn["wall"]
         for entry in entries:

@@ -91,11 +91,14 @@ class Desk:
             "call": seconds[fastest],
         }
 
-    def turn(self, label: str, seconds: float) -> dict:
-        """Samples of the time of one call, in seconds, and the processor time used; the first calls only warm up."""
+    def turn(self, label: str, seconds: float, pause: float) -> dict:
+        """Samples of the time of one call, in seconds, and the processor time used; the first calls only warm up.
+
+        `pause`: seconds before each sample, which is of one call then.
+        """
         timed, call = self.works[label]
         run, clock = timed.run, time.perf_counter
-        together = max(1, round(SAMPLE_SECONDS / call))
+        together = 1 if pause else max(1, round(SAMPLE_SECONDS / call))
         gc.collect()
         gc.disable()
         if seconds and call < 0.1:
@@ -106,6 +109,8 @@ class Desk:
         samples, before = [], Processor.now()
         end = clock() + seconds
         while True:
+            if pause:
+                time.sleep(pause)
             t0 = clock()
             for _ in range(together):
                 run()

@@ -28,6 +28,7 @@ class Row:
 
     measure: "seconds" of one call; "bytes": the growth of resident memory in three calls of a fresh process; or "tape":
     the bytes that a tape says it keeps.
+    pause: seconds before each call; threads that spin for the next one sleep by then.
     same: contestants must give the same answer to be timed. False where the costs of different things are compared.
     """
 
@@ -36,6 +37,7 @@ class Row:
     contestants: dict[str, Contestant]
     threads: int = 1
     measure: str = "seconds"
+    pause: float = 0.0
     same: bool = True
 
     @property

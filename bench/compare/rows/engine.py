@@ -64,12 +64,20 @@ def special(threads: int) -> list[Row]:
     return rows
 
 
+def apart(threads: int) -> list[Row]:
+    """As a server or a gateway calls."""
+    return [
+        Row("inference, a call every 10 ms", Lstm(*shape), {OURS: US[OURS]} | PYTORCH | RUNTIMES, threads, pause=0.01)
+        for shape in ((100, 8, 64, 64), MIDDLE)
+    ]
+
+
 MEMORY = [
     Row("peak memory of training", Lstm(*shape, mode="training"), {OURS: US[OURS]} | PYTORCH, measure="bytes")
     for shape in ((100, 1, 64, 64), MIDDLE, (100, 64, 256, 256), (20, 64, 1024, 1024), (365, 256, 32, 64))
 ]
 
-ROWS = grid(1) + grid(2) + special(1) + special(2) + MEMORY
+ROWS = grid(1) + grid(2) + special(1) + special(2) + apart(1) + apart(2) + MEMORY
 
 TARGETS = [
     Target("inference, T > 1, to the best peer", ("inference",), "best", each=1.05, mean=1.35),
