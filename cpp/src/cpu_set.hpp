@@ -1,10 +1,12 @@
-// Processors, and threads that are kept off some of them. Where the system has no such thing there is none of them.
+// Processors, and which of them a thread may run on. Where the system does not tell, there are none.
 #pragma once
 
 #include <thread>
 
-#ifdef __linux__
+#if defined(__linux__) && !defined(__ANDROID__)
+#define EIGENLSTM_HAS_CPU_SETS
 #include <sched.h>
+#include <sys/types.h>
 #endif
 
 namespace eigenlstm {
@@ -12,20 +14,23 @@ namespace eigenlstm {
 /// The processor that the calling thread is on; -1: unknown.
 int this_cpu();
 
-/// Processors that a thread may run on.
 class CpuSet {
  public:
   CpuSet() = default;
-  /// Those of the calling thread.
+  /// Those that a thread may run on; the process: its main thread, whose set is what `taskset -p` and control groups change.
   static CpuSet of_this_thread();
+  static CpuSet of_process();
+  static CpuSet of(std::thread& thread);
+  /// Makes these all that `thread` may run on. Where the system refuses, nothing changes.
+  void apply_to(std::thread& thread) const;
 
-  int count() const;  // 0: unknown
+  int count() const;
   CpuSet without(int cpu) const;
-  /// Forbids `thread` all others. Where the system refuses, all stays as it is.
-  void restrict(std::thread& thread) const;
+  bool operator==(const CpuSet& other) const;
 
  private:
-#ifdef __linux__
+#ifdef EIGENLSTM_HAS_CPU_SETS
+  static CpuSet of(pid_t thread);
   cpu_set_t set_{};
 #endif
 };

@@ -89,13 +89,13 @@ Index project_chunk(const DirectionForward<Real>& d, const Assignment& a, const 
   return n;
 }
 
-/// Rows whose y the cell's kernel writes beside the gates: each may be a page of memory.
-constexpr Index most_pages = 64;
+/// Rows whose y the cell's kernel writes beside the gates, at most: each may be in a page of its own.
+constexpr Index most_rows_of_y = 64;
 
 /// Whether the cell's kernel writes y of member `a`: the plain cell by whole vectors.
 template <class Real>
 bool cell_writes_y(const DirectionForward<Real>& d, const Assignment& a) {
-  return d.y.data != nullptr && d.y.feature_stride == 1 && d.weights.plain && (d.kept.gates == nullptr || a.row_end - a.row_begin <= most_pages) &&
+  return d.y.data != nullptr && d.y.feature_stride == 1 && d.weights.plain && (d.kept.gates == nullptr || a.row_end - a.row_begin <= most_rows_of_y) &&
          d.p.H == d.p.units && !d.p.whole_rows && !d.rows.ragged() && d.recurrent == nullptr && d.weights.zone_h.size() == 0;
 }
 

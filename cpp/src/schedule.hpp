@@ -31,7 +31,7 @@ inline int useful_threads(double work) {
   return n >= double(available) ? available : n < 1 ? 1 : int(n);
 }
 
-/// Where members split the units of a layer rather than the rows: for at most so many rows a member, and R of so many bytes at least. Each then reads
+/// Where members split the units of a layer rather than the rows: for at most so many rows a member (rounded down), and R of so many bytes at least. Each then reads
 /// its part of R at a step, not all of it, but what the others have made of every row, and waits for them.
 struct UnitSplit {
   Index rows_per_member, bytes;
@@ -56,7 +56,8 @@ struct Schedule {
     const auto splits = [&](const UnitSplit& split) {
       return !p.whole_rows && recurrent_bytes >= split.bytes && B / s.members <= split.rows_per_member;
     };
-    const bool few = B / s.members <= too_few_rows.rows_per_member, even = 4 * ceil_div(parts, s.members) * s.members <= 5 * parts;
+    const bool few = B / s.members <= too_few_rows.rows_per_member;
+    const bool even = 4 * ceil_div(parts, s.members) * s.members <= 5 * parts;  // nobody has more than a quarter too many
     s.by_units = s.members > 1 && (splits(too_few_rows) ? parts > 1 : splits(worthwhile) && even);
     if (s.by_units) s.members = int(std::min<Index>(s.members, parts));
     else if (few) s.members = int(std::max<Index>(1, std::min<Index>(s.members, B / 2)));

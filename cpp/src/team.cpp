@@ -33,7 +33,7 @@ class Pool {
   ~Pool() {
     ticket_.store(quit);
     posted_.ring();
-    for (std::thread& worker : workers_) worker.join();
+    for (Worker& worker : workers_) worker.thread.join();
   }
 
   bool try_take() { return !taken_.exchange(true, std::memory_order_acquire); }
@@ -41,9 +41,11 @@ class Pool {
 
   /// Members there can be, the caller included, starting threads as needed. The caller has taken the pool.
   int grow(int members) {
-    if (workers_.empty()) first_caller_ = CpuSet::of_this_thread();
     try {
-      while (int(workers_.size()) < members - 1) workers_.emplace_back(&Pool::work, this, int(workers_.size()) + 1);
+      while (int(workers_.size()) < members - 1) {
+        workers_.reserve(workers_.size() + 1);  // what follows the start of a thread must not throw
+        workers_.push_back({std::thread(&Pool::work, this, int(workers_.size()) + 1), {}});
+      }
     } catch (const std::exception&) {  // no more threads, or no memory for them: go on with those there are
     }
     return int(workers_.size()) + 1 < members ? int(workers_.size()) + 1 : members;
@@ -53,7 +55,7 @@ class Pool {
     job_ = job;
     context_ = context;
     caller_cpu_ = this_cpu();
-    if (crowded_.load(std::memory_order_relaxed) || (kept_.members > 0 && (kept_.cpu != caller_cpu_ || kept_.members != members))) keep_off_caller(members);
+    if (places_ || crowded_.load(std::memory_order_relaxed)) place_workers(members);
     pending_.store(members - 1, std::memory_order_relaxed);
     const std::uint64_t job_number = ticket_.load(std::memory_order_relaxed) / ticket_members + 1;
     ticket_.store(job_number * ticket_members + std::uint64_t(members), std::memory_order_seq_cst);
@@ -79,28 +81,35 @@ class Pool {
     }
   }
 
+  struct Worker {
+    std::thread thread;
+    CpuSet given;  // by place_workers()
+  };
+
   /// Systems wake workers on their caller's processor though others are idle: after they have been busy, and virtual machines, whose idle processors
-  /// look taken, most of the time. The two then take turns, and a call takes as long as with one thread. So once a worker has met its caller, each
-  /// caller forbids them the processor that it is on, if that leaves enough of those that it may use, or that the first caller might.
-  void keep_off_caller(int members) {
-    crowded_.store(false, std::memory_order_relaxed);
-    kept_ = {caller_cpu_, members};
-    const CpuSet own = CpuSet::of_this_thread(), cpus = own.count() >= std::min(members, first_caller_.count()) ? own : first_caller_;
-    const CpuSet allowed = cpus.count() >= members ? cpus.without(caller_cpu_) : cpus;
-    for (std::thread& worker : workers_) allowed.restrict(worker);
+  /// look taken, most of the time. The two then take turns, and a call takes as long as with one thread. So once a worker has met its caller, callers
+  /// keep workers off the processor that they are on themselves, if the process has others for all of them. If not, nobody is kept off any.
+  void place_workers(int members) {
+    const CpuSet all = CpuSet::of_process();
+    const bool enough = all.count() >= members, crowded = crowded_.exchange(false, std::memory_order_relaxed);
+    const CpuSet cpus = enough ? all.without(caller_cpu_) : all;
+    for (int i = 0; i < members - 1; ++i) {
+      Worker& worker = workers_[std::size_t(i)];
+      if (cpus == worker.given && !(crowded && enough)) continue;  // crowded: someone else may have set it
+      if (enough || CpuSet::of(worker.thread).count() < all.count()) cpus.apply_to(worker.thread);
+      worker.given = cpus;
+    }
+    places_ = true;
   }
 
-  std::vector<std::thread> workers_;
+  std::vector<Worker> workers_;
   Doorbell posted_, done_;
   std::atomic<bool> taken_{false};
   Job job_ = nullptr;
   void* context_ = nullptr;
   int caller_cpu_ = -1;
   std::atomic<bool> crowded_{false};  // a worker has begun a job on its caller's processor
-  struct {
-    int cpu = -1, members = 0;
-  } kept_;  // what keep_off_caller() was last called for
-  CpuSet first_caller_;
+  bool places_ = false;               // it has happened
   alignas(64) std::atomic<std::uint64_t> ticket_{0};  // job number * ticket_members + the job's members
   alignas(64) std::atomic<int> pending_{0};
 };

@@ -55,40 +55,52 @@ bool run_jobs(int jobs, int most, unsigned seed) {
 TEST_CASE("team: sizes that change from job to job") { CHECK(run_jobs(150, 6, 1)); }
 
 #ifdef __linux__
-TEST_CASE("team: a worker that has begun on its caller's processor keeps off it, where there are others") {
+TEST_CASE("team: workers that have met their caller keep off its processor, within what the process may use") {
   const auto mask = [] {
     cpu_set_t set;
     CPU_ZERO(&set);
     sched_getaffinity(0, sizeof set, &set);
     return set;
   };
-  const cpu_set_t all = mask();
-  if (CPU_COUNT(&all) < 2) return;
   const auto only = [](int cpu) {
     cpu_set_t set;
     CPU_ZERO(&set);
     CPU_SET(cpu, &set);
     sched_setaffinity(0, sizeof set, &set);
+    return set;
   };
+  const cpu_set_t all = mask();
+  if (CPU_COUNT(&all) < 2) return;
   const auto each_worker = [](int members, auto f) {
     Team team(members);
     team.run([&](int m) {
       if (m > 0) f();
     });
   };
-  each_worker(2, [] {});  // the first caller may run everywhere
-  const int caller = sched_getcpu();
-  only(caller);
-  each_worker(2, [&] { only(caller); });
-  each_worker(2, [] {});  // begun there
-  for (int job = 0; job < 3; ++job) {
-    int begun_on = caller;
-    cpu_set_t allowed = all;
-    each_worker(2, [&] { begun_on = sched_getcpu(), allowed = mask(); });
-    CHECK(begun_on != caller);
-    CPU_SET(caller, &allowed);
-    CHECK(CPU_EQUAL(&allowed, &all));
+  each_worker(2, [] {});  // started where it may run everywhere
+
+  const int cpu = sched_getcpu();
+  const cpu_set_t one = only(cpu);  // as `taskset -a` sets all threads of a process
+  each_worker(2, [&] { only(cpu); });
+  for (int job = 0; job < 4; ++job) {
+    cpu_set_t allowed;
+    each_worker(2, [&] { allowed = mask(); });
+    CHECK(CPU_EQUAL(&allowed, &one));
   }
+
+  sched_setaffinity(0, sizeof all, &all);
+  std::thread([&] {
+    only(cpu);
+    cpu_set_t others = all;
+    CPU_CLR(cpu, &others);
+    each_worker(2, [] {});  // the worker may still be where it has been put above
+    for (int job = 0; job < 4; ++job) {
+      cpu_set_t allowed;
+      each_worker(2, [&] { allowed = mask(); });
+      CHECK(CPU_EQUAL(&allowed, &others));
+    }
+  }).join();
+
   const int more = CPU_COUNT(&all) + 1;  // members that need all there are
   std::atomic<int> everywhere{0};
   each_worker(more, [&] {
@@ -96,7 +108,6 @@ TEST_CASE("team: a worker that has begun on its caller's processor keeps off it,
     everywhere += CPU_EQUAL(&allowed, &all);
   });
   CHECK(everywhere == more - 1);
-  sched_setaffinity(0, sizeof all, &all);
 }
 #endif
 

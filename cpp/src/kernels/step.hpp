@@ -12,8 +12,10 @@ template <class Real>
 void step_forward(const StepArgs<Real>& s) {
   step_products(s, [&](Index panel) {
     const Real* z = s.z + panel * s.z_panel;
-    if (s.gates != nullptr) s.y != nullptr ? cell_forward<Real, true, true>(s, panel, z) : cell_forward<Real, true, false>(s, panel, z);
-    else s.y != nullptr ? cell_forward<Real, false, true>(s, panel, z) : cell_forward<Real, false, false>(s, panel, z);
+    if (s.gates != nullptr && s.y != nullptr) cell_forward<Real, true, true>(s, panel, z);
+    else if (s.gates != nullptr) cell_forward<Real, true, false>(s, panel, z);
+    else if (s.y != nullptr) cell_forward<Real, false, true>(s, panel, z);
+    else cell_forward<Real, false, false>(s, panel, z);
   });
 }
 
