@@ -3,29 +3,42 @@
 #include <algorithm>
 
 #include "masks.hpp"
+#include "tasks.hpp"
 
 namespace eigenlstm {
 namespace {
 
-/// w (4H, n) row-major -> panels of 4 L columns, [wide panel][k][4 L] with k = (panel, gate, unit): the order of dz.
-/// Row by row of w: by columns, each of its pages would be turned to once for each panel.
+/// Packing one value takes as long as so many multiply-adds.
+constexpr double packing_work = 25;
+
+/// w (4H, n) row-major -> panels of 4 L columns, [wide panel][k][4 L] with k = (panel, gate, unit): the order of dz. Here: the rows of one panel.
+/// Row by row of w: by columns, each of its pages would be turned to once for each wide panel.
 template <class Real>
-Buffer<Real> pack_backward(const Padded<Real>& p, Index n, const Real* w) {
-  Buffer<Real> packed(p.wide_panels(n) * p.wide_panel());
+void pack_backward(const Padded<Real>& p, Index panel, Index n, const Real* w, Real* out) {
   const Index width = 4 * p.L;
-  Real* out = packed.data();
-  for (Index panel = 0; panel < p.panels; ++panel)
-    for (Index gate = 0; gate < 4; ++gate)
-      for (Index unit = 0; unit < p.gate_distance(panel); ++unit, out += width) {
-        const Real* row = w + (gate * p.H + panel * p.L + unit) * n;
-        Real* to = out;
-        for (Index column = 0; column < n; column += width, to += p.wide_panel()) {
-          const Index used = unit < p.units_of(panel, panel + 1) ? std::min(width, n - column) : 0;
-          std::copy_n(row + column, used, to);
-          std::fill(to + used, to + width, Real(0));
-        }
+  out += panel * 4 * p.L * width;
+  for (Index gate = 0; gate < 4; ++gate)
+    for (Index unit = 0; unit < p.gate_distance(panel); ++unit, out += width) {
+      const Real* row = w + (gate * p.H + panel * p.L + unit) * n;
+      Real* to = out;
+      for (Index column = 0; column < n; column += width, to += p.wide_panel()) {
+        const Index used = unit < p.units_of(panel, panel + 1) ? std::min(width, n - column) : 0;
+        std::copy_n(row + column, used, to);
+        std::fill(to + used, to + width, Real(0));
       }
-  return packed;
+    }
+}
+
+/// [k][4 L] of one panel, with k = bias, x, h.
+template <class Real>
+void pack_forward(const Padded<Real>& p, Index panel, const Real* bias, const Real* weight_ih, const Real* weight_hh, Real* out) {
+  const Index width = 4 * p.L, units = p.units_of(panel, panel + 1), distance = p.gate_distance(panel);
+  const auto pack = [&](Index K, const Real* w, Real* to) { kernels<Real>().pack_gates(units, distance, K, w + panel * p.L * K, p.H * K, to); };
+  out += panel * p.weights_panel();
+  if (bias != nullptr) pack(1, bias, out);
+  else std::fill_n(out, width, Real(0));
+  pack(p.I, weight_ih, out + width);
+  pack(p.P, weight_hh, out + (1 + p.I) * width);
 }
 
 /// R, multiplied by the mask of weight drop where there is a seed: then a copy in `dropped`.
@@ -48,21 +61,22 @@ DirectionWeights<Real> pack_direction(const LSTMOptions& options, Index layer, I
   Buffer<Real> dropped;
   const Real* weight_hh = recurrent_weights(shape, parameters + shape.weight_hh, layer * options.directions() + direction, options.weight_drop,
                                             drop_seed, dropped);
+  const Real* const weight_ih = parameters + shape.weight_ih;
+  const Real* const bias = shape.bias >= 0 && !shape.normalised() ? parameters + shape.bias : nullptr;  // normalised: it comes after
   DirectionWeights<Real> packed;
   packed.forward = Buffer<Real>(p.panels * p.weights_panel());
-  Real* out = packed.forward.data();
-  if (shape.bias >= 0 && !shape.normalised()) {  // normalised: the bias comes after
-    kernels<Real>().pack_gates(p.H, 1, parameters + shape.bias, out, p.weights_panel(), p.last_units);
-  } else {
-    for (Index panel = 0; panel < p.panels; ++panel) std::fill_n(out + panel * p.weights_panel(), 4 * p.L, Real(0));
-  }
-  kernels<Real>().pack_gates(p.H, p.I, parameters + shape.weight_ih, out + 4 * p.L, p.weights_panel(), p.last_units);
-  kernels<Real>().pack_gates(p.H, p.P, weight_hh, out + (1 + p.I) * 4 * p.L, p.weights_panel(), p.last_units);
-  pack_variant(options, shape, parameters, packed);
   if (for_backward) {
-    packed.backward_h = pack_backward(p, p.P, weight_hh);
-    packed.backward_x = pack_backward(p, p.I, parameters + shape.weight_ih);
+    packed.backward_h = Buffer<Real>(p.wide_panels(p.P) * p.wide_panel());
+    packed.backward_x = Buffer<Real>(p.wide_panels(p.I) * p.wide_panel());
   }
+  const double values = double(packed.forward.size() + packed.backward_h.size() + packed.backward_x.size());
+  for_tasks<true>(p.panels, task_threads(p.panels, packing_work * values), [&](Index panel, int) {
+    pack_forward(p, panel, bias, weight_ih, weight_hh, packed.forward.data());
+    if (!for_backward) return;
+    pack_backward(p, panel, p.P, weight_hh, packed.backward_h.data());
+    pack_backward(p, panel, p.I, weight_ih, packed.backward_x.data());
+  });
+  pack_variant(options, shape, parameters, packed);
   return packed;
 }
 

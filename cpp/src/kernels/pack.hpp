@@ -47,23 +47,20 @@ void transpose_gates(Index rows, Index panels, Index gates, const Real* in, Inde
       }
 }
 
-/// `out`: the first panel's k = 0; panels lie `out_panel` apart. In the last one the gates lie `last_units` apart (table.hpp). What is
-/// between the units and after them is zero.
+/// One panel: w (units, K) of gate i, those of the next gates w_gate values further, to out [k][4 L], gates `distance` columns apart, which is L
+/// but in the last panel (table.hpp). What is between the units and after them is zero.
 template <class Real>
-void pack_gates(Index H, Index K, const Real* w, Real* out, Index out_panel, Index last_units) {
+void pack_gates(Index units, Index distance, Index K, const Real* w, Index w_gate, Real* out) {
   constexpr Index L = lanes<Real>;
-  for (Index u = 0; u < H; u += L, out += out_panel) {
-    const Index units = H - u < L ? H - u : L, distance = u + L < H ? L : last_units;
-    for (Index gate = 0; gate < 4; ++gate) {
-      const Real* rows = w + (gate * H + u) * K;
-      Real* column = out + gate * distance;
-      if (units == L) {
-        transpose(L, K, rows, K, column, 4 * L);
-        continue;
-      }
-      for (Index k = 0; k < K; ++k)
-        for (Index l = 0; l < (gate < 3 ? distance : 4 * L - 3 * distance); ++l) column[k * 4 * L + l] = l < units ? rows[l * K + k] : Real(0);
+  for (Index gate = 0; gate < 4; ++gate) {
+    const Real* rows = w + gate * w_gate;
+    Real* column = out + gate * distance;
+    if (units == L) {
+      transpose(L, K, rows, K, column, 4 * L);
+      continue;
     }
+    for (Index k = 0; k < K; ++k)
+      for (Index l = 0; l < (gate < 3 ? distance : 4 * L - 3 * distance); ++l) column[k * 4 * L + l] = l < units ? rows[l * K + k] : Real(0);
   }
 }
 
