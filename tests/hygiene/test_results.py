@@ -94,8 +94,9 @@ def test_the_peak_has_a_turn_in_every_round(compare):
     asked = []
 
     class Library:
-        def ask(self, request, label, seconds):
+        def ask(self, request, label, seconds, pause):
             asked.append(label)
+            assert pause == 0.25
             return {"samples": [1.0], "wall": 1.0, "cpu": 1.0, "waited": 0.0, "machine": 1.0}
 
     class Peak:
@@ -106,7 +107,7 @@ def test_the_peak_has_a_turn_in_every_round(compare):
             return 1.75 if threads else next(self.found)
 
     def row(flops, threads=1):
-        return SimpleNamespace(work=SimpleNamespace(flops=flops, dtype="float64"), threads=threads)
+        return SimpleNamespace(work=SimpleNamespace(flops=flops, dtype="float64"), threads=threads, pause=0.25)
 
     race = Race(None, seconds=3.0, rounds=7, quick=False)
     race.peak = Peak()
