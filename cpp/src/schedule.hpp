@@ -31,8 +31,8 @@ inline int useful_threads(double work) {
   return n >= double(available) ? available : n < 1 ? 1 : int(n);
 }
 
-/// Where members split the units of a layer rather than the rows: for at most so many rows a member (rounded down), and R of so many bytes at least. Each then reads
-/// its part of R at a step, not all of it, but what the others have made of every row, and waits for them.
+/// Where members split the units of a layer rather than the rows: for at most so many rows a member (rounded down), and R of so many bytes at
+/// least. Each then reads its part of R at a step, not all of it, but what the others have made of every row, and waits for them.
 struct UnitSplit {
   Index rows_per_member, bytes;
 };

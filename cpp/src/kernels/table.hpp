@@ -131,7 +131,7 @@ struct KernelTable {
   void (*transpose)(Index rows, Index columns, const Real* in, Index in_row, Real* out, Index out_row);
   // rows [panel][4][L], of each panel `gates` gates from `in` on, to [gate][panel][L][row], gates out_gate apart
   void (*transpose_gates)(Index rows, Index panels, Index gates, const Real* in, Index in_row, Real* out, Index out_gate, Index out_row);
-  // (4H, K) gate matrix to panels [panel][k][4][L] that lie out_panel apart, the last one's gates last_units; the rest is zero.
+  // a panel's rows of a (4H, K) gate matrix, whose gates lie w_gate apart, to [k][4][L], gates `distance` columns apart; the rest is zero
   void (*pack_gates)(Index units, Index distance, Index K, const Real* w, Index w_gate, Real* out);
   Real (*fma_peak)(Index iterations);  // 12 L multiply-adds an iteration: what the core can do at best
   TrainingTable<Real> training;
