@@ -73,8 +73,7 @@ GateValues<Real> take_gates(Arena& memory, const DirectionBackward<Real>& d, Ind
 template <class Real>
 void run_direction(const DirectionBackward<Real>& d, Arena& memory, Team& team) {
   const Padded<Real>& p = d.p;
-  const Index unit_parts = ceil_div(p.panels, 4);  // units split at wide panels
-  const Schedule schedule = Schedule::choose(team.size(), p, 1, d.rows, backward_units, unit_parts);
+  const Schedule schedule = Schedule::choose(team.size(), p, 1, d.rows, backward_units, 4);  // by units at wide panels
   const std::vector<Chunk> all = chunks_of(d.rows, d.steps, d.per_row);
   Index most_rows = 0;
   for (const Chunk& chunk : all) most_rows = std::max(most_rows, chunk.rows);
@@ -96,11 +95,7 @@ void run_direction(const DirectionBackward<Real>& d, Arena& memory, Team& team) 
   Barrier units_barrier(schedule.members), barrier(team.size());
   team.run([&](int m) {
     const bool recurs = m < schedule.members;
-    Assignment a = assign(schedule, recurs ? m : 0, d.rows, p.panels);
-    if (schedule.by_units) {
-      a.panel_begin = 4 * share(unit_parts, m, schedule.members).begin;
-      a.panel_end = std::min(p.panels, 4 * share(unit_parts, m, schedule.members).end);
-    }
+    const Assignment a = assign(schedule, recurs ? m : 0, d.rows, p.panels);
     const Range units{a.panel_begin * p.L, a.panel_end * p.L};
     if (recurs) {
       start_gradient(d, a, h_columns(p, a), p.P, p.h_row, d.dfinal.h, w.dh);

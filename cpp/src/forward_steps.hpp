@@ -221,7 +221,7 @@ void run_layer(std::vector<DirectionForward<Real>>& directions, Arena& memory, T
   const DirectionForward<Real>& first = directions.front();
   const Rows& rows = first.rows;
   const Padded<Real>& p = first.p;
-  const Schedule schedule = Schedule::choose(team.size(), p, Index(directions.size()), rows, forward_units, p.panels);
+  const Schedule schedule = Schedule::choose(team.size(), p, Index(directions.size()), rows, forward_units, 1);
   std::deque<Barrier> barriers;
   std::vector<Scratch<Real>> scratch;
   for (int g = 0; g < schedule.groups; ++g) barriers.emplace_back(schedule.members);

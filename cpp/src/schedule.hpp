@@ -45,14 +45,15 @@ struct Schedule {
   int groups = 1;       // groups that run different directions at the same time
   int members = 1;      // of a group
   bool by_units = false;  // members share the rows and split the units: a barrier every step
+  Index part_panels = 1;  // the units, at multiples of so many panels
 
-  /// `parts`: into how many the units can be split.
   template <class Real>
-  static Schedule choose(int size, const Padded<Real>& p, Index directions, const Rows& rows, const UnitSplit& worthwhile, Index parts) {
+  static Schedule choose(int size, const Padded<Real>& p, Index directions, const Rows& rows, const UnitSplit& worthwhile, Index part_panels) {
     Schedule s;
+    s.part_panels = part_panels;
     s.groups = directions == 2 && size % 2 == 0 ? 2 : 1;
     s.members = size / s.groups;
-    const Index B = rows.active(0), recurrent_bytes = p.H * p.gates() * Index(sizeof(Real));
+    const Index B = rows.active(0), recurrent_bytes = p.H * p.gates() * Index(sizeof(Real)), parts = ceil_div(p.panels, part_panels);
     const auto splits = [&](const UnitSplit& split) {
       return !p.whole_rows && recurrent_bytes >= split.bytes && B / s.members <= split.rows_per_member;
     };
@@ -78,9 +79,9 @@ inline Assignment assign(const Schedule& s, int m, const Rows& rows, Index panel
   const int group = m % s.groups, member = m / s.groups;
   Assignment a{group, s.groups, 0, rows.batch_size(), 0, panels, group, member};
   if (s.by_units) {
-    const Range r = share(panels, member, s.members);
-    a.panel_begin = r.begin;
-    a.panel_end = r.end;
+    const Range parts = share(ceil_div(panels, s.part_panels), member, s.members);
+    a.panel_begin = parts.begin * s.part_panels;
+    a.panel_end = std::min(panels, parts.end * s.part_panels);
   } else {
     a.row_begin = rows.split(member, s.members);
     a.row_end = rows.split(member + 1, s.members);
