@@ -2,10 +2,12 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <deque>
 #include <stdexcept>
 
 #include "core.hpp"
 #include "eigenlstm/threads.hpp"
+#include "same_bits.hpp"
 
 using namespace test;
 
@@ -137,6 +139,12 @@ TEST_CASE_TEMPLATE("training and inference give the same bits, at any number of 
     }
   }
   eigenlstm::set_num_threads(before);
+}
+
+TEST_CASE_TEMPLATE("weights packed by any number of threads are the same", Real, float, double) {
+  const Problem p = random_problem(model(64, 403), 1, 2, false, 11);  // large enough for three
+  std::deque<Core<Real>> all;  // kept: memory that is used again would have the right weights already
+  CHECK(test::same_for_any_threads([&] { return all.emplace_back(p).forward_backward(); }));
 }
 
 TEST_CASE("any strides: time-major and every second feature") {
