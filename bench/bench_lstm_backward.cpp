@@ -30,14 +30,14 @@ template <class Real>
 void backward(benchmark::State& state, const bench::Shape& shape, int threads) {
   if (!right<Real>(shape)) return state.SkipWithError("wrong gradient");
   test::Core<Real> core(test::random_problem(test::model(shape.I, shape.H), shape.B, shape.T, false, 1));
-  test::Results<Real> out = core.forward();
-  const std::vector<Real> dy = test::as<Real>(core.problem.dy);
-  std::vector<Real> dx(core.x.size()), dparameters(core.parameters.size());
+  const auto parameters = bench::on_lines(core.parameters), x = bench::on_lines(core.x), dy = bench::on_lines(test::as<Real>(core.problem.dy));
+  const eigenlstm::Buffer<Real> y(dy.size()), dx(x.size());
+  const auto dparameters = eigenlstm::zeros<Real>(parameters.size());
   for (auto _ : state) {
     std::unique_ptr<eigenlstm::Tape<Real>> tape;
-    core.lstm.forward(core.lstm.pack(core.parameters.data(), true), shape.B, shape.T, test::batch_major<const Real>(core.x.data(), shape.T, shape.I),
-                      nullptr, {}, test::batch_major(out.y.data(), shape.T, shape.H), {}, &tape);
-    core.lstm.backward(*tape, test::batch_major(dy.data(), shape.T, shape.H), {}, test::batch_major(dx.data(), shape.T, shape.I), {},
+    core.lstm.forward(core.lstm.pack(parameters.data(), true), shape.B, shape.T, test::batch_major<const Real>(x.data(), shape.T, shape.I),
+                      nullptr, {}, test::batch_major(y.data(), shape.T, shape.H), {}, &tape);
+    core.lstm.backward(*tape, test::batch_major<const Real>(dy.data(), shape.T, shape.H), {}, test::batch_major(dx.data(), shape.T, shape.I), {},
                        dparameters.data());
     benchmark::ClobberMemory();
   }

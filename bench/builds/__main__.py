@@ -101,7 +101,7 @@ def library(folder: Path) -> ctypes.CDLL:
     )
     path = folder.resolve() / "layer.so"
     hidden = ["-fvisibility=hidden", "-Wl,-Bsymbolic", "-Wl,--exclude-libs,ALL"]
-    includes = [f"-I{source}/cpp/include", f"-I{ROOT}/tests/cpp"]
+    includes = [f"-I{source}/cpp/include", f"-I{source}/cpp/src", f"-I{ROOT}/tests/cpp"]
     flags = ["-std=c++17", "-O2", "-fPIC", "-shared", *hidden, *includes, "-pthread"]
     output(compiler, *flags, "-o", path, ROOT / "bench/builds/layer.cpp", folder / "cpp/libeigenlstm.a")
     loaded = ctypes.CDLL(str(path))

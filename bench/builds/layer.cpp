@@ -9,6 +9,7 @@
 
 #include "eigenlstm/lstm.hpp"
 #include "eigenlstm/threads.hpp"
+#include "memory.hpp"  // cpp/src
 #include "random.hpp"  // tests/cpp
 
 namespace {
@@ -28,13 +29,13 @@ template <class Real>
 class Layer : public Work {
  public:
   Layer(Index T, Index B, Index I, Index H, bool train)
-      : T(T), B(B), I(I), H(H), train(train), random(1), lstm(options(I, H)), parameters(random.vector<Real>(lstm.num_parameters(), 0.1)),
-        x(random.vector<Real>(T * B * I)), dy(random.vector<Real>(T * B * H)), y(T * B * H), h(B * H), c(B * H), dx(T * B * I), dh(B * H),
-        dc(B * H), gradients(lstm.num_parameters()), weights(lstm.pack(parameters.data(), train)) {}
+      : T(T), B(B), I(I), H(H), train(train), random(1), lstm(options(I, H)), parameters(drawn(lstm.num_parameters(), 0.1)), x(drawn(T * B * I)),
+        dy(drawn(T * B * H)), y(zeros(T * B * H)), h(zeros(B * H)), c(zeros(B * H)), dx(zeros(T * B * I)), dh(zeros(B * H)), dc(zeros(B * H)),
+        gradients(zeros(lstm.num_parameters())), weights(lstm.pack(parameters.data(), train)) {}
 
   /// times[0]: seconds of the forward pass, in training with the packing of the weights; times[1]: of the backward pass.
   void run(double* times) override {
-    std::fill(gradients.begin(), gradients.end(), Real(0));
+    std::fill_n(gradients.data(), gradients.size(), Real(0));
     const double start = seconds();
     std::unique_ptr<eigenlstm::Tape<Real>> tape;
     if (train) weights = lstm.pack(parameters.data(), true);
@@ -46,8 +47,8 @@ class Layer : public Work {
     times[1] = seconds() - between;
   }
 
-  Index size(Index part) const override { return Index(answers()[part]->size()); }
-  void answer(Index part, double* out) const override { std::copy(answers()[part]->begin(), answers()[part]->end(), out); }
+  Index size(Index part) const override { return answers()[part]->size(); }
+  void answer(Index part, double* out) const override { std::copy_n(answers()[part]->data(), answers()[part]->size(), out); }
 
  private:
   static eigenlstm::LSTMOptions options(Index I, Index H) {
@@ -56,13 +57,22 @@ class Layer : public Work {
     options.hidden_size = H;
     return options;
   }
-  std::array<const std::vector<Real>*, 7> answers() const { return {&y, &h, &c, &dx, &dh, &dc, &gradients}; }
+  // In memory like that of the arrays that Python gets.
+  using Buffer = eigenlstm::Buffer<Real>;
+  static Buffer zeros(Index n) { return eigenlstm::zeros<Real>(n); }
+  Buffer drawn(Index n, double scale = 1) {
+    const std::vector<Real> values = random.vector<Real>(n, scale);
+    Buffer buffer(n);
+    std::copy(values.begin(), values.end(), buffer.data());
+    return buffer;
+  }
+  std::array<const Buffer*, 7> answers() const { return {&y, &h, &c, &dx, &dh, &dc, &gradients}; }
 
   Index T, B, I, H;
   bool train;
   test::Random random;
   eigenlstm::LSTM<Real> lstm;
-  std::vector<Real> parameters, x, dy, y, h, c, dx, dh, dc, gradients;
+  Buffer parameters, x, dy, y, h, c, dx, dh, dc, gradients;
   std::shared_ptr<const eigenlstm::Weights<Real>> weights;
 };
 

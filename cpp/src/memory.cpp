@@ -26,7 +26,7 @@ constexpr bool watched = false;
 constexpr std::size_t alignment = 64, huge_page = std::size_t(2) << 20;
 
 void* allocate(std::size_t bytes) {
-  const bool huge = bytes >= 2 * huge_page;
+  const bool huge = bytes >= huge_page;
   void* p = std::aligned_alloc(huge ? huge_page : alignment, bytes);
   if (p == nullptr) throw std::bad_alloc();
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
@@ -96,7 +96,8 @@ std::size_t round_up(std::size_t bytes, std::size_t to) { return (bytes + to - 1
 Block::Block(std::size_t bytes) {
   if (bytes == 0) return;
   if (bytes > (std::size_t(1) << 62)) throw std::bad_alloc();
-  bytes_ = round_up(bytes, bytes >= 2 * huge_page ? huge_page : alignment);
+  const std::size_t whole = round_up(bytes, huge_page);
+  bytes_ = whole - bytes <= bytes / 3 ? whole : round_up(bytes, alignment);  // large blocks may end in small pages
   data_ = cache().take(bytes_);
   if (data_ == nullptr) data_ = allocate(bytes_);
 }

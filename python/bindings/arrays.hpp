@@ -4,8 +4,13 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <limits>
+#include <memory>
+#include <new>
 #include <string>
+#include <vector>
 
+#include "eigenlstm/buffer.hpp"
 #include "eigenlstm/lstm.hpp"
 
 namespace eigenlstm_python {
@@ -26,6 +31,23 @@ inline std::string shape_text(const py::array& a) {
 
 template <class Real>
 constexpr const char* dtype_name = sizeof(Real) == 4 ? "float32" : "float64";
+
+/// A new array, its values undefined. Large ones stand in a Block of the core.
+template <class Real>
+py::array_t<Real> new_array(const std::vector<py::ssize_t>& shape) {
+  constexpr py::ssize_t large = 65536 / sizeof(Real), most = std::numeric_limits<py::ssize_t>::max() / py::ssize_t(sizeof(Real));
+  py::ssize_t n = 1;
+  for (const py::ssize_t size : shape) {
+    if (size > 0 && n > most / size) throw std::bad_alloc();
+    n *= size;
+  }
+  if (n < large) return py::array_t<Real>(shape);
+  auto block = std::make_unique<eigenlstm::Block>(eigenlstm::bytes_of<Real>(n));
+  const Real* const values = static_cast<const Real*>(block->data());
+  const py::capsule owner(block.get(), [](void* owned) { delete static_cast<eigenlstm::Block*>(owned); });
+  block.release();
+  return py::array_t<Real>(shape, values, owner);
+}
 
 /// An array of Real as it is; a misaligned one is copied.
 template <class Real>

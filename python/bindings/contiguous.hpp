@@ -72,10 +72,10 @@ inline py::array_t<std::int64_t, py::array::c_style> int64_input(py::handle valu
   return array;
 }
 
-/// A new uninitialised array.
+/// A new array, its values undefined.
 template <class Real>
 Contiguous<Real> output(std::initializer_list<Index> shape) {
-  return Contiguous<Real>(std::vector<py::ssize_t>(shape));
+  return new_array<Real>(shape);
 }
 
 }  // namespace eigenlstm_python

@@ -49,7 +49,7 @@ std::string sequence_shape(bool time_major, const std::string& B, const std::str
 
 template <class Real>
 py::array_t<Real> new_sequence(Index B, Index T, Index features, bool time_major) {
-  return py::array_t<Real>({time_major ? T : B, time_major ? B : T, features});
+  return new_array<Real>({time_major ? T : B, time_major ? B : T, features});
 }
 
 Memory memory_of(py::handle value) {
@@ -108,7 +108,7 @@ py::tuple backward(const LSTM<Real>& lstm, const PyTape<Real>& kept, py::handle 
   Real* dparameters = nullptr;
   std::optional<py::array_t<Real>> rows;
   if (per_row) {
-    rows = py::array_t<Real>({B, lstm.num_parameters()});
+    rows = new_array<Real>({B, lstm.num_parameters()});
     dparameters = rows->mutable_data();
     std::fill_n(dparameters, rows->size(), Real(0));
   } else {
