@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <cstdlib>
 #include <mutex>
 #include <new>
@@ -23,16 +24,44 @@ constexpr bool watched = true;
 constexpr bool watched = false;
 #endif
 
-constexpr std::size_t alignment = 64, huge_page = std::size_t(2) << 20;
+constexpr std::size_t alignment = 64, huge_page = std::size_t(2) << 20, any_page = 65536;  // the systems' pages are 4 to 64 KB
+
+std::size_t round_up(std::size_t bytes, std::size_t to) { return (bytes + to - 1) / to * to; }
+
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+/// Large blocks are mappings of their own: of memory that malloc has had in use, the pages would stay small.
+bool maps(std::size_t bytes) { return !watched && bytes >= huge_page; }
+
+void* map(std::size_t bytes) {
+  const std::size_t reserved = bytes + huge_page;
+  void* const all = mmap(nullptr, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (all == MAP_FAILED) throw std::bad_alloc();
+  char *const begin = static_cast<char*>(all), *const end = begin + reserved;
+  char* const data = begin + (round_up(reinterpret_cast<std::uintptr_t>(begin), huge_page) - reinterpret_cast<std::uintptr_t>(begin));
+  char* const data_end = data + bytes;
+  if (data > begin) munmap(begin, std::size_t(data - begin));
+  if (data_end < end) munmap(data_end, std::size_t(end - data_end));
+  madvise(data, bytes, MADV_HUGEPAGE);
+  return data;
+}
+
+void unmap(void* data, std::size_t bytes) { munmap(data, bytes); }
+#else
+bool maps(std::size_t) { return false; }
+void* map(std::size_t) { return nullptr; }
+void unmap(void*, std::size_t) {}
+#endif
 
 void* allocate(std::size_t bytes) {
-  const bool huge = bytes >= huge_page;
-  void* p = std::aligned_alloc(huge ? huge_page : alignment, bytes);
-  if (p == nullptr) throw std::bad_alloc();
-#if defined(__linux__) && defined(MADV_HUGEPAGE)
-  if (huge) madvise(p, bytes, MADV_HUGEPAGE);
-#endif
-  return p;
+  if (maps(bytes)) return map(bytes);
+  void* const data = std::aligned_alloc(bytes >= huge_page ? huge_page : alignment, bytes);
+  if (data == nullptr) throw std::bad_alloc();
+  return data;
+}
+
+void deallocate(void* data, std::size_t bytes) {
+  if (maps(bytes)) unmap(data, bytes);
+  else std::free(data);
 }
 
 /// Freed blocks, few and bounded. A block serves a request that fills at least half of it.
@@ -59,10 +88,10 @@ class Cache {
       if (!watched && freed < bytes && held_ - freed + bytes <= max_held) {
         held_ += bytes - freed;
         std::swap(slot.data, data);
-        slot.bytes = bytes;
+        std::swap(slot.bytes, bytes);
       }
     }
-    std::free(data);
+    deallocate(data, bytes);
   }
 
   void lock() { mutex_.lock(); }
@@ -89,15 +118,13 @@ Cache& cache() {
   return *c;
 }
 
-std::size_t round_up(std::size_t bytes, std::size_t to) { return (bytes + to - 1) / to * to; }
-
 }  // namespace
 
 Block::Block(std::size_t bytes) {
   if (bytes == 0) return;
   if (bytes > (std::size_t(1) << 62)) throw std::bad_alloc();
   const std::size_t whole = round_up(bytes, huge_page);
-  bytes_ = whole - bytes <= bytes / 3 ? whole : round_up(bytes, alignment);  // large blocks may end in small pages
+  bytes_ = whole - bytes <= bytes / 3 ? whole : round_up(bytes, bytes < huge_page ? alignment : any_page);  // large blocks may end in small pages
   data_ = cache().take(bytes_);
   if (data_ == nullptr) data_ = allocate(bytes_);
 }
