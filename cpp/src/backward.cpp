@@ -10,14 +10,14 @@
 namespace eigenlstm {
 namespace {
 
-/// Rows of dx that are made at once: W is read for each such number of rows. In place they are those of a step, half as many at least.
-constexpr Index dx_rows = 48;
+/// Rows of dx that are made at once, of a step at least: W is read for each such number of rows.
+constexpr Index dx_rows = 96;
 
-/// Whether dz W is dx, and can be written to its place: by whole vectors, for enough rows of a step at once.
+/// Whether dz W is dx, and can be written to its place: by whole vectors.
 template <class Real>
 bool dx_in_place(const DirectionBackward<Real>& d) {
-  return d.dx.stride() == 1 && d.dx.features == d.p.I && d.p.I % d.p.L == 0 && !d.rows.ragged() && 2 * d.rows.batch_size() >= dx_rows &&
-         d.dx_adds_from >= d.rows.time_steps() && !d.residual && !d.input.drops();
+  return d.dx.stride() == 1 && d.dx.features == d.p.I && d.p.I % d.p.L == 0 && !d.rows.ragged() && d.dx_adds_from >= d.rows.time_steps() &&
+         !d.residual && !d.input.drops();
 }
 
 /// dx = dz W of the chunk's rows [begin, end).
@@ -25,22 +25,23 @@ template <class Real>
 void input_gradient(const DirectionBackward<Real>& d, Range range, const Real* dz, const Chunk& chunk, Real* staged) {
   const Padded<Real>& p = d.p;
   const Index width = 4 * p.L, vectors = ceil_div(p.I, p.L), stride = d.dx.stride(), features = d.dx.features;
-  const auto multiply = [&](Index row, Index n, Real* out, Index out_row) {
+  const auto multiply = [&](Index row, Index n, const typename GemmArgs<Real>::Result& out) {
     kernels<Real>().gemm({n, vectors, p.dense_gates(), {dz + row * p.dz_row, p.dz_row}, {d.weights.backward_x.data(), p.wide_panel(), width},
-                          {out, width, out_row}, GemmArgs<Real>::zero});
+                          out, GemmArgs<Real>::zero});
   };
   const bool in_place = dx_in_place(d);
   Index s = chunk.s0;
   for (Index row = range.begin, n; row < range.end; row += n) {
     while (d.rows.offset(s + 1) - chunk.first_row <= row) ++s;
     if (in_place) {
-      n = std::min(range.end, d.rows.offset(s + 1) - chunk.first_row) - row;
-      const Index position = chunk.first_row + row - d.rows.offset(s);
-      multiply(row, n, d.dx.at(d.rows, position, d.rows.time(s, position, d.reverse)), d.dx.row_distance());
+      const Index B = d.rows.batch_size(), position = chunk.first_row + row - d.rows.offset(s);
+      n = std::min(range.end - row, position > 0 ? B - position : std::max<Index>(1, dx_rows / B) * B);  // the rest of a step, or whole steps
+      const Index time = d.dx.time_distance(d.rows);
+      multiply(row, n, {d.dx.at(d.rows, position, d.rows.time(s, position, d.reverse)), width, d.dx.row_distance(), d.reverse ? -time : time, B});
       continue;
     }
     n = std::min(dx_rows, range.end - row);
-    multiply(row, n, staged, vectors * p.L);
+    multiply(row, n, {staged, width, vectors * p.L});
     for (Index j = 0; j < n; ++j) {
       while (d.rows.offset(s + 1) - chunk.first_row <= row + j) ++s;
       const Index position = chunk.first_row + row + j - d.rows.offset(s);

@@ -19,6 +19,8 @@ struct RowArray {
   }
   /// From a batch row to the next at the same time; of a ragged batch's packed rows, to that at the next position.
   Index row_distance() const { return packed ? features : strided.batch_stride; }
+  /// From a time to the next in the same row, of a batch that is not ragged.
+  Index time_distance(const Rows& rows) const { return packed ? rows.batch_size() * features : strided.time_stride; }
   Index stride() const { return packed ? 1 : strided.feature_stride; }
   explicit operator bool() const { return packed != nullptr || strided.data != nullptr; }
 };
