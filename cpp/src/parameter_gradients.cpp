@@ -5,7 +5,7 @@ namespace eigenlstm {
 namespace {
 
 /// h whose rows have so many bytes is staged even where it stands in the tape: see staged_columns().
-constexpr Index wide_row_bytes = 2048;
+constexpr Index wide_row_bytes = 1024;
 
 /// Where the h before the chunk's steps stand in the tape row by row, ready to be multiplied; else null.
 template <class Real>

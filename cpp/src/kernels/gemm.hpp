@@ -229,7 +229,8 @@ template <class Real>
 Index groups_for(const Soon<Real>& soon, Index K) { return (soon.rows * soon.lines + K - 1) / K; }
 
 /// What a group of rows asks for that has K lines to spare: the next K of what is in g.soon (the last group of each goes on past its end), or
-/// nothing where the groups before it ask for all.
+/// nothing where the groups after it ask for all. `spare_group` is counted from the last of the product: asked for early, it would have to stay in L2
+/// beside all of B.
 template <class Real>
 Ask<Real> ask_soon(const GemmArgs<Real>& g, Index spare_group, Index k0) {
   for (const Soon<Real>* soon = g.soon; g.K > 0 && soon != g.soon + g.num_soon; ++soon) {
@@ -268,7 +269,7 @@ template <class Real>
 void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_block) {
   using Args = GemmArgs<Real>;
   constexpr Index L = lanes<Real>, lines = 4 * L / cache_line<Real>;
-  const Index groups = (g.rows + tile_rows - 1) / tile_rows;
+  const Index groups = (g.rows + tile_rows - 1) / tile_rows, panels = (g.vectors + 3) / 4;
   const Index times = following_times(g, groups, lines), spare = groups - times * lines;
   const Real* b = g.b.data + panel * g.b.panel;
   Real* c = g.c.data + panel * g.c.panel;
@@ -277,7 +278,7 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
   const Index size = g.rows / groups, longer = g.rows % groups;
   const typename Tile<Real>::Function tile[] = {Tile<Real>::pick(size, vectors), longer > 0 ? Tile<Real>::pick(size + 1, vectors) : nullptr};
   // What lies behind a packed panel mostly comes next, in this call or the one after it. Else the next panel of this call follows, if there is one.
-  const bool packed = g.b.row == 4 * L, last = panel == (g.backwards ? 0 : (g.vectors + 3) / 4 - 1);
+  const bool packed = g.b.row == 4 * L, last = panel == (g.backwards ? 0 : panels - 1);
   const Real* const next_panel = packed && !g.backwards ? b + g.K * g.b.row : last ? nullptr : g.backwards ? b - g.b.panel : b + g.b.panel;
   Index k0 = 0;
   do {  // once even where K = 0: C0 is then the result
@@ -290,7 +291,7 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
       // A by columns comes from afar.
       const Ask<Real> ask = g.a.k_step != 1 ? Ask<Real>{g.a.data + row * g.a.row + (k0 + 16) * g.a.k_step, g.a.k_step}
                             : i >= spare    ? ask_following(k1 < g.K ? b + k1 * g.b.row : next_panel, g.b.row, groups - 1 - i, k1 - k0, times)
-                                            : ask_soon(g, panel * spare + i, k0);
+                                            : ask_soon(g, (panels - panel) * spare - 1 - i, k0);
       tile[one_more](g, row, b, c, k0, k1, start, ask);
       row += size + one_more;
     }
