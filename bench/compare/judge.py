@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from .rows import OURS, Target
+from .rows import ONE_THREAD, OURS, Target
 
 UNITS = {"seconds": "seconds", "bytes": "growth", "tape": "tape"}
 
@@ -149,11 +149,14 @@ def row_of(run: dict, group: str, work: str, threads: int = 1) -> dict | None:
 
 
 def scaling(run: dict, group: str) -> list[tuple[float, dict]]:
-    """How many times as fast two threads are as one, with the record of the two."""
-    two = [record for record in run["rows"] if record["group"] == group and record["threads"] == 2]
-    pairs = [(row_of(run, group, record["work"]), record) for record in two]
-    return [
-        (value(one, OURS) / value(both, OURS), both)
-        for one, both in pairs
-        if one and value(one, OURS) and value(both, OURS)
-    ]
+    """How many times as fast two threads are as one, with the record of the two.
+
+    One thread had its turns among those of the two; in older runs it has a row of its own, minutes apart.
+    """
+    found = []
+    for both in (record for record in run["rows"] if record["group"] == group and record["threads"] == 2):
+        alone = row_of(run, group, both["work"])
+        one, two = value(both, ONE_THREAD) or (alone and value(alone, OURS)), value(both, OURS)
+        if one and two:
+            found.append((one / two, both))
+    return found

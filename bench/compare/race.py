@@ -140,7 +140,8 @@ class Race:
     def times(self, row: Row) -> dict:
         entries, results, answers = [], {}, {}
         for label, contestant in row.contestants.items():
-            process = self.process(contestant.library, row.threads)
+            threads = contestant.threads or row.threads
+            process = self.process(contestant.library, threads)
             if not process:
                 continue
             try:
@@ -150,7 +151,7 @@ class Race:
             except Failed as error:
                 results[label] = {"error": str(error)}
                 if not process.process.is_alive():
-                    del self.processes[contestant.library, row.threads]
+                    del self.processes[contestant.library, threads]
                 continue
             answers[label] = result.pop("answer")
             results[label] = result

@@ -16,7 +16,7 @@ from .judge import (
     value,
     verdicts,
 )
-from .rows import Target
+from .rows import ONE_THREAD, Target
 
 FILES = "--json bench/results.json --page bench/RESULTS.md --plot bench/results.svg --readme README.md"
 
@@ -158,7 +158,7 @@ def sections(run: dict) -> dict[str, list[dict]]:
 
 def section_table(records: list[dict]) -> str:
     """A line a row: every contestant's median, then our GFLOP/s, share of peak and ratios."""
-    labels = list(dict.fromkeys(label for record in records for label in record["results"]))
+    labels = list(dict.fromkeys(label for record in records for label in record["results"] if label != ONE_THREAD))
     fast, rival = any(gflops(record) for record in records), own_rival(records[0])
     head = ["what"] * bool(rival) + ["work", "threads", *labels] + ["GFLOP/s", "of peak"] * fast
     rows = [[*head, "ratio"] if rival else [*head, "to the best", "to PyTorch"]]

@@ -60,12 +60,16 @@ def test_a_cost_is_judged_by_the_row_that_costs_most(compare):
 
 
 def test_two_threads_are_held_against_one_beside_what_the_machine_gave(compare):
-    judge, report, _ = compare
+    judge, report, rows = compare
     run = run_of(record("training", eigenlstm=2.0), record("training", threads=2, eigenlstm=1.0))
     wide, every = judge.verdicts(run, [])
     assert wide.met and wide.worst == every.worst == "2.00"
     assert wide.where == "training: T100 B32 I8 H8 (the peak: 1.50)"
     assert "| training | T100 B32 I8 H8 | 2.00 | 1.50 |" in report.page(run, [])
+    run["rows"][1]["results"][rows.ONE_THREAD] = {"seconds": 1.75}  # in the same rounds
+    assert [v.worst for v in judge.verdicts(run, [])] == ["1.75", "1.75"]
+    assert "1750.000 ms" not in report.page(run, [])
+    assert judge.best_peer(run["rows"][1]) is None
 
 
 def test_a_share_of_the_peak_is_of_the_row_s_own(compare):

@@ -7,15 +7,20 @@ from importlib import import_module
 
 FILES = ("engine", "cliffs", "variants", "training", "ctc")
 OURS = "eigenlstm"
+ONE_THREAD = f"{OURS}, 1 thread"  # in rows of several threads: what they are held against
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """library: of the process (peers/<library>.py); build: "module:function", called with the work and the options."""
+    """library: of the process (peers/<library>.py); build: "module:function", called with the work and the options.
+
+    threads: of its process; None: those of the row.
+    """
 
     library: str
     build: str = ""
     options: dict = field(default_factory=dict)
+    threads: int | None = None
 
     @property
     def builder(self) -> str:

@@ -1,7 +1,7 @@
 """The engine: the grid of shapes in inference, training and streaming, and the cases that peers are slow at."""
 
 from ..work import Lstm
-from . import OURS, Contestant, Row, Target
+from . import ONE_THREAD, OURS, Contestant, Row, Target
 
 GRID = [  # T, B, I, H
     (1, 1, 16, 16),
@@ -21,6 +21,7 @@ GRID = [  # T, B, I, H
 MIDDLE = (100, 32, 128, 128)
 
 US = {OURS: Contestant("eigenlstm"), "eigenlstm time-major": Contestant("eigenlstm", options={"time_major": True})}
+ALONE = {ONE_THREAD: Contestant("eigenlstm", threads=1)}
 PYTORCH = {"PyTorch": Contestant("pytorch")}
 RUNTIMES = {"ONNX Runtime": Contestant("onnxruntime"), "OpenVINO": Contestant("openvino")}
 COMPILERS = {"JAX": Contestant("jax"), "Keras": Contestant("keras")}
@@ -33,6 +34,10 @@ def of_mode(mode: str) -> dict[str, Contestant]:
     return TRAINING if mode == "training" else INFERENCE
 
 
+def beside_one(threads: int, contestants: dict[str, Contestant]) -> dict[str, Contestant]:
+    return contestants | ALONE if threads > 1 else contestants
+
+
 def grid(threads: int) -> list[Row]:
     rows = []
     for shape in GRID:
@@ -41,7 +46,7 @@ def grid(threads: int) -> list[Row]:
             rows.append(Row("step", Lstm(*shape, mode="step"), STEP))
         for mode in ("inference", "training"):
             group = f"{mode}, T = 1" if single else mode
-            rows.append(Row(group, Lstm(*shape, mode=mode), of_mode(mode), threads))
+            rows.append(Row(group, Lstm(*shape, mode=mode), beside_one(threads, of_mode(mode)), threads))
     return rows
 
 
@@ -66,8 +71,9 @@ def special(threads: int) -> list[Row]:
 
 def apart(threads: int) -> list[Row]:
     """As a server or a gateway calls."""
+    contestants = beside_one(threads, {OURS: US[OURS]} | PYTORCH | RUNTIMES)
     return [
-        Row("inference, a call every 10 ms", Lstm(*shape), {OURS: US[OURS]} | PYTORCH | RUNTIMES, threads, pause=0.01)
+        Row("inference, a call every 10 ms", Lstm(*shape), contestants, threads, pause=0.01)
         for shape in ((100, 8, 64, 64), MIDDLE)
     ]
 
