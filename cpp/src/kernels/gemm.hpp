@@ -139,7 +139,7 @@ struct Tile {
         if (ask.soon != nullptr) {
           const Soon<Real>& soon = *ask.soon;
           const Index in_row = soon_line % soon.lines;
-          next = soon.data + soon_line / soon.lines * soon.row + in_row * cache_line<Real>;
+          next = soon.data + soon_line / soon.lines * soon.row + in_row * soon.step;
           n = n < soon.lines - in_row ? n : soon.lines - in_row;
           soon_line += n;
         }
@@ -235,7 +235,7 @@ template <class Real>
 Ask<Real> ask_soon(const GemmArgs<Real>& g, Index spare_group, Index k0) {
   for (const Soon<Real>* soon = g.soon; g.K > 0 && soon != g.soon + g.num_soon; ++soon) {
     const Index groups = groups_for(*soon, g.K);
-    if (spare_group < groups) return {nullptr, cache_line<Real>, soon, spare_group * g.K + k0};
+    if (spare_group < groups) return {nullptr, soon->step, soon, spare_group * g.K + k0};
     spare_group -= groups;
   }
   return {};

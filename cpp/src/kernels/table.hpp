@@ -17,11 +17,12 @@ using Index = std::ptrdiff_t;
 template <class Real>
 constexpr Index cache_line = 64 / Index(sizeof(Real));
 
-/// Memory that will be read or written soon: rows of `lines` cache lines, `row` values apart. Nothing where one of them is 0.
+/// Memory that will be read or written soon: rows of `lines` cache lines, `row` values apart, the lines of a row `step` apart. Nothing where one of
+/// the numbers is 0.
 template <class Real>
 struct Soon {
   const Real* data;
-  Index rows, lines, row;
+  Index rows, lines, row, step = cache_line<Real>;
 };
 
 /// C[r][n] = C0[r][n] + sum over k of A(r, k) * B[k][n], one multiply-add chain per output, k ascending.
