@@ -64,34 +64,34 @@ void deallocate(void* data, std::size_t bytes) {
   else std::free(data);
 }
 
-/// Freed blocks, few and bounded. A block serves a request that fills at least half of it.
+/// Freed blocks, bounded in number and bytes: those that were freed longest ago leave first. A block serves a request that fills at least half of it.
 class Cache {
  public:
   void* take(std::size_t& bytes) {
     std::lock_guard<std::mutex> lock(mutex_);
     Entry* best = nullptr;
-    for (Entry& e : entries_)
-      if (e.data != nullptr && e.bytes >= bytes && e.bytes / 2 <= bytes && (best == nullptr || e.bytes < best->bytes)) best = &e;
+    for (Entry* e = entries_.data(); e != entries_.data() + size_; ++e)
+      if (e->bytes >= bytes && e->bytes / 2 <= bytes && (best == nullptr || e->bytes < best->bytes)) best = e;
     if (best == nullptr) return nullptr;
-    held_ -= best->bytes;
     bytes = best->bytes;
-    return std::exchange(best->data, nullptr);
+    return remove(best).data;
   }
 
   void put(void* data, std::size_t bytes) {
-    {
-      std::lock_guard<std::mutex> lock(mutex_);
-      Entry& slot = *std::min_element(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {
-        return (a.data ? a.bytes : 0) < (b.data ? b.bytes : 0);
-      });
-      const std::size_t freed = slot.data ? slot.bytes : 0;
-      if (!watched && freed < bytes && held_ - freed + bytes <= max_held) {
-        held_ += bytes - freed;
-        std::swap(slot.data, data);
-        std::swap(slot.bytes, bytes);
+    if (watched || bytes > max_held) return deallocate(data, bytes);
+    for (;;) {
+      Entry oldest;
+      {
+        std::lock_guard<std::mutex> lock(mutex_);
+        if (size_ < entries_.size() && held_ + bytes <= max_held) {
+          entries_[size_++] = {data, bytes, ++freed_};
+          held_ += bytes;
+          return;
+        }
+        oldest = remove(std::min_element(entries_.data(), entries_.data() + size_, [](const Entry& a, const Entry& b) { return a.freed < b.freed; }));
       }
+      deallocate(oldest.data, oldest.bytes);
     }
-    deallocate(data, bytes);
   }
 
   void lock() { mutex_.lock(); }
@@ -99,13 +99,21 @@ class Cache {
 
  private:
   struct Entry {
-    void* data = nullptr;
-    std::size_t bytes = 0;
+    void* data;
+    std::size_t bytes;
+    std::uint64_t freed;  // how many blocks were freed before it, and itself
   };
   static constexpr std::size_t max_held = std::size_t(512) << 20;
+
+  Entry remove(Entry* e) {
+    held_ -= e->bytes;
+    return std::exchange(*e, entries_[--size_]);
+  }
+
   std::mutex mutex_;
-  std::array<Entry, 32> entries_;
-  std::size_t held_ = 0;
+  std::array<Entry, 256> entries_;
+  std::size_t size_ = 0, held_ = 0;
+  std::uint64_t freed_ = 0;
 };
 
 // Never destroyed: blocks may be freed by destructors that run at exit.

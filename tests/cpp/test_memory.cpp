@@ -44,7 +44,7 @@ TEST_CASE("an empty block, and sizes that no machine has") {
 
 #ifndef __SANITIZE_ADDRESS__  // under which nothing is kept
 TEST_CASE("a freed block is used again for about its size, not for much less") {
-  const std::size_t bytes = std::size_t(60) << 20;  // larger than any other test's: the cache prefers large blocks
+  const std::size_t bytes = std::size_t(60) << 20;  // larger than any other test's
   void* first;
   {
     const Block block(bytes);
@@ -56,6 +56,20 @@ TEST_CASE("a freed block is used again for about its size, not for much less") {
   }
   const Block again(bytes - bytes / 8);
   CHECK(again.data() == first);
+}
+
+TEST_CASE("a block freed lately is kept rather than larger ones freed long ago") {
+  const std::size_t mb = std::size_t(1) << 20;
+  {
+    std::vector<Block> large(300);  // more than are kept, in number and in bytes
+    for (Block& block : large) block = Block(4 * mb);
+  }
+  void* first;
+  {
+    const Block block(mb);
+    first = block.data();
+  }
+  CHECK(Block(mb).data() == first);
 }
 #endif
 
