@@ -39,7 +39,7 @@ def best_peer(record: dict) -> tuple[str, float] | None:
 
 def own_rival(record: dict) -> str | None:
     """Where no peer takes part: the other contestant, ours as well, that the row is held against."""
-    labels = list(record["results"])
+    labels = [label for label in record["results"] if label != ONE_THREAD]
     return None if any(map(is_peer, labels)) else next((label for label in labels if label != OURS), None)
 
 
@@ -155,8 +155,12 @@ def scaling(run: dict, group: str) -> list[tuple[float, dict]]:
     """
     found = []
     for both in (record for record in run["rows"] if record["group"] == group and record["threads"] == 2):
-        alone = row_of(run, group, both["work"])
-        one, two = value(both, ONE_THREAD) or (alone and value(alone, OURS)), value(both, OURS)
+        if ONE_THREAD in both["results"]:
+            one = value(both, ONE_THREAD)
+        else:
+            alone = row_of(run, group, both["work"])
+            one = alone and value(alone, OURS)
+        two = value(both, OURS)
         if one and two:
             found.append((one / two, both))
     return found

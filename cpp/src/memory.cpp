@@ -24,7 +24,7 @@ constexpr bool watched = true;
 constexpr bool watched = false;
 #endif
 
-constexpr std::size_t alignment = 64, huge_page = std::size_t(2) << 20, any_page = 65536;  // the systems' pages are 4 to 64 KB
+constexpr std::size_t alignment = 64, huge_page = std::size_t(2) << 20, any_page = 65536;  // pages of x86-64 and Arm are 4 to 64 KB
 
 std::size_t round_up(std::size_t bytes, std::size_t to) { return (bytes + to - 1) / to * to; }
 
@@ -32,10 +32,11 @@ std::size_t round_up(std::size_t bytes, std::size_t to) { return (bytes + to - 1
 /// Large blocks are mappings of their own: of memory that malloc has had in use, the pages would stay small.
 bool maps(std::size_t bytes) { return !watched && bytes >= huge_page; }
 
+/// Null where there is no room.
 void* map(std::size_t bytes) {
   const std::size_t reserved = bytes + huge_page;
   void* const all = mmap(nullptr, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (all == MAP_FAILED) throw std::bad_alloc();
+  if (all == MAP_FAILED) return nullptr;
   char *const begin = static_cast<char*>(all), *const end = begin + reserved;
   char* const data = begin + (round_up(reinterpret_cast<std::uintptr_t>(begin), huge_page) - reinterpret_cast<std::uintptr_t>(begin));
   char* const data_end = data + bytes;
@@ -52,11 +53,11 @@ void* map(std::size_t) { return nullptr; }
 void unmap(void*, std::size_t) {}
 #endif
 
+/// Null where there is no room.
 void* allocate(std::size_t bytes) {
   if (maps(bytes)) return map(bytes);
-  void* const data = std::aligned_alloc(bytes >= huge_page ? huge_page : alignment, bytes);
-  if (data == nullptr) throw std::bad_alloc();
-  return data;
+  const std::size_t to = bytes >= huge_page ? huge_page : alignment;
+  return std::aligned_alloc(to, round_up(bytes, to));
 }
 
 void deallocate(void* data, std::size_t bytes) {
@@ -91,6 +92,18 @@ class Cache {
         oldest = remove(std::min_element(entries_.data(), entries_.data() + size_, [](const Entry& a, const Entry& b) { return a.freed < b.freed; }));
       }
       deallocate(oldest.data, oldest.bytes);
+    }
+  }
+
+  void clear() {
+    for (;;) {
+      Entry last;
+      {
+        std::lock_guard<std::mutex> lock(mutex_);
+        if (size_ == 0) return;
+        last = remove(&entries_[size_ - 1]);
+      }
+      deallocate(last.data, last.bytes);
     }
   }
 
@@ -134,7 +147,12 @@ Block::Block(std::size_t bytes) {
   const std::size_t whole = round_up(bytes, huge_page);
   bytes_ = whole - bytes <= bytes / 3 ? whole : round_up(bytes, bytes < huge_page ? alignment : any_page);  // large blocks may end in small pages
   data_ = cache().take(bytes_);
-  if (data_ == nullptr) data_ = allocate(bytes_);
+  if (data_ != nullptr) return;
+  data_ = allocate(bytes_);
+  if (data_ != nullptr) return;
+  cache().clear();  // what is kept may be what is missing
+  data_ = allocate(bytes_);
+  if (data_ == nullptr) throw std::bad_alloc();
 }
 
 Block& Block::operator=(Block&& other) noexcept {

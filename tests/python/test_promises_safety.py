@@ -253,6 +253,29 @@ def test_ctrl_c_stops_a_long_call_and_leaves_the_model_usable(what, threads, kin
     assert (result.returncode, result.stdout) == (0, "done\n"), result.stderr
 
 
+SHORT_OF_MEMORY = """
+    import resource, sys
+    import numpy as np
+    import eigenlstm as el
+
+    def call(mb):
+        return el.LSTM(1, 256, seed=0)(np.zeros((mb * 1024 // 50, 50, 1), np.float32))[0].nbytes >> 20  # y is `mb` MB
+    el.set_num_threads(1)
+    call(1)
+    with open("/proc/self/statm") as f:
+        now = int(f.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (now + (460 << 20),) * 2)
+    call(300), call(100), call(140)  # a kept block serves what is at least half as large
+    print("done")
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_memory_that_is_kept_for_later_is_not_missing_elsewhere():
+    result = python(SHORT_OF_MEMORY)
+    assert (result.returncode, result.stdout) == (0, "done\n"), result.stderr
+
+
 def denormals_work():
     """Whether this thread computes with denormals, in both types, at input and output."""
     small32, small64 = np.float32(1e-40), np.float64(1e-310)

@@ -8,8 +8,9 @@
 
 namespace eigenlstm {
 
-/// A block of memory, aligned to 64 bytes; from 1.5 MB on to 2 MB, in huge pages where the system has them. Freed blocks go to a small cache of the
-/// process (512 MB at most) and come from there. Contents start undefined. Throws std::bad_alloc.
+/// A block of memory, aligned to 64 bytes. From 1.5 MB on it is aligned to 2 MB and in huge pages where the system has them (but for its end, if the
+/// last one would be mostly empty). Freed blocks go to a cache of the process (512 MB at most) and come from there, so that bytes() may be up to
+/// twice what was asked for. Contents start undefined. Throws std::bad_alloc.
 class Block {
  public:
   Block() = default;

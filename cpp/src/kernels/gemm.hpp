@@ -291,7 +291,7 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
       // A by columns comes from afar.
       const Ask<Real> ask = g.a.k_step != 1 ? Ask<Real>{g.a.data + row * g.a.row + (k0 + 16) * g.a.k_step, g.a.k_step}
                             : i >= spare    ? ask_following(k1 < g.K ? b + k1 * g.b.row : next_panel, g.b.row, groups - 1 - i, k1 - k0, times)
-                                            : ask_soon(g, (panels - panel) * spare - 1 - i, k0);
+                                            : ask_soon(g, (g.backwards ? panel + 1 : panels - panel) * spare - 1 - i, k0);
       tile[one_more](g, row, b, c, k0, k1, start, ask);
       row += size + one_more;
     }

@@ -7,15 +7,22 @@
 namespace eigenlstm {
 namespace EIGENLSTM_ISA {
 
-/// Whether the products ask for the places of y, too, whose rows are pages apart. It pays where they are many and the products short (TUNING.md).
+/// What the cell of a panel writes and its product asks for, as stores that miss would hold the cell up: the gates, or where they are not kept y,
+/// whose rows may be pages apart. That pays where they are many and the products short (TUNING.md).
 template <class Real>
-bool asks_for_y(const StepArgs<Real>& s) { return s.y != nullptr && s.rows >= 96 && s.input_size + s.hidden_size < 128; }
+Soon<Real> written_by_cell(const StepArgs<Real>& s, Index panel) {
+  constexpr Index L = lanes<Real>, lines = (L + cache_line<Real> - 1) / cache_line<Real>;
+  if (s.gates != nullptr && s.rows > 1) return {s.gates + panel * s.gates_panel, 1, s.rows * 4 * L / cache_line<Real>, 0};
+  const bool asks_for_y = s.gates == nullptr && s.y != nullptr && s.rows >= 96 && s.input_size + s.hidden_size < 128;
+  if (asks_for_y) return {s.y + panel * L, lines, s.rows, cache_line<Real>, s.y_row};  // down the rows: short pieces would cut the loop over k
+  return {};
+}
 
 /// Calls cell(panel) when the tile of a panel is ready.
 template <class Real, class Cell>
 void step_products(const StepArgs<Real>& s, Cell cell) {
   using Args = GemmArgs<Real>;
-  constexpr Index L = lanes<Real>, lines = (L + cache_line<Real> - 1) / cache_line<Real>;
+  constexpr Index L = lanes<Real>;
   const Index width = 4 * L, I = s.input_size, H = s.hidden_size;
   const Real* weights = s.weights + (s.x != nullptr ? 1 : 1 + I) * width;
   Args product{s.rows, 0, I + H, {s.x, s.x_row}, {nullptr, s.weights_panel, width}, {nullptr, s.z_panel, width}, Args::bias, false,
@@ -33,11 +40,9 @@ void step_products(const StepArgs<Real>& s, Cell cell) {
     product.vectors = 4 * n - (p + n == s.panels ? 4 - (4 * s.last_units + L - 1) / L : 0);
     product.b.data = weights + p * s.weights_panel;
     product.c.data = s.z + p * s.z_panel;
-    Soon<Real> soon[2];  // stores that miss would hold the cell up
-    product.soon = soon;
-    product.num_soon = 0;
-    if (asks_for_y(s)) soon[product.num_soon++] = {s.y + p * L, lines, s.rows, cache_line<Real>, s.y_row};
-    if (s.gates != nullptr && s.rows > 1) soon[product.num_soon++] = {s.gates + p * s.gates_panel, 1, s.rows * width / cache_line<Real>, 0};
+    const Soon<Real> soon = written_by_cell(s, p);
+    product.soon = &soon;
+    product.num_soon = soon.data != nullptr;
     gemm(product);
     for (Index q = p; q < p + n; ++q) {
       if (q + 1 == s.panels) spread_last_panel(s);

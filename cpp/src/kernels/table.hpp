@@ -17,8 +17,8 @@ using Index = std::ptrdiff_t;
 template <class Real>
 constexpr Index cache_line = 64 / Index(sizeof(Real));
 
-/// Memory that will be read or written soon: rows of `lines` cache lines, `row` values apart, the lines of a row `step` apart. Nothing where one of
-/// the numbers is 0.
+/// Memory that will be read or written soon: rows of `lines` cache lines, `row` values apart, the lines of a row `step` apart. Nothing where
+/// `rows` or `lines` is 0.
 template <class Real>
 struct Soon {
   const Real* data;
@@ -89,7 +89,7 @@ struct StepArgs {
   Index c_prev_row;
   Real *c, *h;          // [row][panels * L]
   Index c_row, h_row;
-  Real* y;              // [row][panels * L]: h once more, for the caller; or null. Only of the plain cell, without gates
+  Real* y;              // [row][panels * L]: h once more, for the caller; or null. Only of the plain cell
   Index y_row;
   Real* gates;          // [panel][row][4][L]: i f g o after activation, or null
   Index gates_panel;
