@@ -11,7 +11,7 @@
 #include "eigenlstm/activations.hpp"
 #include "eigenlstm/isa.hpp"
 #include "eigenlstm/threads.hpp"
-#include "memory.hpp"
+#include "on_lines.hpp"
 
 namespace bench {
 
@@ -21,14 +21,6 @@ template <class Real>
 double peak_gflops() {
   static const double peak = eigenlstm::fma_peak(sizeof(Real), 0.2);
   return peak;
-}
-
-/// The values where they begin on a cache line, as those of the engine do: a SIMD vector across two lines takes two reads.
-template <class Real>
-eigenlstm::Buffer<Real> on_lines(const std::vector<Real>& values) {
-  eigenlstm::Buffer<Real> copy(Index(values.size()));
-  std::copy(values.begin(), values.end(), copy.data());
-  return copy;
 }
 
 /// After the loop: `flops` are those of one iteration. The share is of one core's peak times `threads`. Google Benchmark

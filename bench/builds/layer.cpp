@@ -5,11 +5,10 @@
 #include <cstdio>
 #include <exception>
 #include <memory>
-#include <vector>
 
+#include "../on_lines.hpp"
 #include "eigenlstm/lstm.hpp"
 #include "eigenlstm/threads.hpp"
-#include "memory.hpp"  // cpp/src
 #include "random.hpp"  // tests/cpp
 
 namespace {
@@ -57,15 +56,9 @@ class Layer : public Work {
     options.hidden_size = H;
     return options;
   }
-  // In memory like that of the arrays that Python gets.
   using Buffer = eigenlstm::Buffer<Real>;
   static Buffer zeros(Index n) { return eigenlstm::zeros<Real>(n); }
-  Buffer drawn(Index n, double scale = 1) {
-    const std::vector<Real> values = random.vector<Real>(n, scale);
-    Buffer buffer(n);
-    std::copy(values.begin(), values.end(), buffer.data());
-    return buffer;
-  }
+  Buffer drawn(Index n, double scale = 1) { return bench::on_lines(random.vector<Real>(n, scale)); }
   std::array<const Buffer*, 7> answers() const { return {&y, &h, &c, &dx, &dh, &dc, &gradients}; }
 
   Index T, B, I, H;

@@ -125,9 +125,10 @@ class Race:
     def bytes_of(self, row: Row) -> dict:
         request, results = {"bytes": "memory", "tape": "tape"}[row.measure], {}
         for label, contestant in row.contestants.items():
-            if not self.process(contestant.library, row.threads):
+            threads = row.threads_of(contestant)
+            if not self.process(contestant.library, threads):
                 continue
-            process = self.start(contestant.library, row.threads)  # a fresh one: an old one has memory to spare
+            process = self.start(contestant.library, threads)  # a fresh one: an old one has memory to spare
             try:
                 results[label] = process.ask(request, contestant.builder, row.work, contestant.options)
             except Absent:
@@ -140,7 +141,7 @@ class Race:
     def times(self, row: Row) -> dict:
         entries, results, answers = [], {}, {}
         for label, contestant in row.contestants.items():
-            threads = contestant.threads or row.threads
+            threads = row.threads_of(contestant)
             process = self.process(contestant.library, threads)
             if not process:
                 continue

@@ -61,8 +61,8 @@ template <class Real>
 Index columns_row(Index rows) { return Padded<Real>::distance(ceil_div(rows, cache_line<Real>) * cache_line<Real>); }
 
 /// How n columns of staged rows stand: in panels of 4 L, the rows of a panel side by side. Row by row, those of 1 KB or more would be a page of
-/// memory every few rows, and products with them up to a tenth slower. n <= 4 L: one panel, as wide as it must be. x is copied in any case; h that stands
-/// in the tape only where its rows are so wide.
+/// memory every few rows, and products with them up to a tenth slower. n <= 4 L: one panel, as wide as it must be. x is copied in any case; h
+/// that stands in the tape only where its rows are so wide.
 template <class Real>
 typename GemmArgs<Real>::Right staged_columns(const Padded<Real>& p, Index n, const Real* data, Index rows) {
   return {data, rows * 4 * p.L, std::min<Index>(4, ceil_div(n, p.L)) * p.L};

@@ -147,8 +147,7 @@ Block::Block(std::size_t bytes) {
   const std::size_t whole = round_up(bytes, huge_page);
   bytes_ = whole - bytes <= bytes / 3 ? whole : round_up(bytes, bytes < huge_page ? alignment : any_page);  // large blocks may end in small pages
   data_ = cache().take(bytes_);
-  if (data_ != nullptr) return;
-  data_ = allocate(bytes_);
+  if (data_ == nullptr) data_ = allocate(bytes_);
   if (data_ != nullptr) return;
   cache().clear();  // what is kept may be what is missing
   data_ = allocate(bytes_);

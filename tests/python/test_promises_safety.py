@@ -254,7 +254,7 @@ def test_ctrl_c_stops_a_long_call_and_leaves_the_model_usable(what, threads, kin
 
 
 SHORT_OF_MEMORY = """
-    import resource, sys
+    import resource
     import numpy as np
     import eigenlstm as el
 

@@ -45,6 +45,9 @@ class Row:
     pause: float = 0.0
     same: bool = True
 
+    def threads_of(self, contestant: Contestant) -> int:
+        return contestant.threads or self.threads
+
     @property
     def name(self) -> str:
         return f"{self.group}: {self.work}, {self.threads} thread{'s' * (self.threads > 1)}"

@@ -269,7 +269,7 @@ template <class Real>
 void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_block) {
   using Args = GemmArgs<Real>;
   constexpr Index L = lanes<Real>, lines = 4 * L / cache_line<Real>;
-  const Index groups = (g.rows + tile_rows - 1) / tile_rows, panels = (g.vectors + 3) / 4;
+  const Index groups = (g.rows + tile_rows - 1) / tile_rows;
   const Index times = following_times(g, groups, lines), spare = groups - times * lines;
   const Real* b = g.b.data + panel * g.b.panel;
   Real* c = g.c.data + panel * g.c.panel;
@@ -278,8 +278,11 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
   const Index size = g.rows / groups, longer = g.rows % groups;
   const typename Tile<Real>::Function tile[] = {Tile<Real>::pick(size, vectors), longer > 0 ? Tile<Real>::pick(size + 1, vectors) : nullptr};
   // What lies behind a packed panel mostly comes next, in this call or the one after it. Else the next panel of this call follows, if there is one.
-  const bool packed = g.b.row == 4 * L, last = panel == (g.backwards ? 0 : panels - 1);
-  const Real* const next_panel = packed && !g.backwards ? b + g.K * g.b.row : last ? nullptr : g.backwards ? b - g.b.panel : b + g.b.panel;
+  const Index panels_after = g.backwards ? panel : (g.vectors + 3) / 4 - 1 - panel;
+  const bool packed = g.b.row == 4 * L;
+  const Real* const next_panel = packed && !g.backwards ? b + g.K * g.b.row
+                                 : panels_after == 0    ? nullptr
+                                                        : g.backwards ? b - g.b.panel : b + g.b.panel;
   Index k0 = 0;
   do {  // once even where K = 0: C0 is then the result
     const Index k1 = k0 + k_block < g.K ? k0 + k_block : g.K;
@@ -291,7 +294,7 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
       // A by columns comes from afar.
       const Ask<Real> ask = g.a.k_step != 1 ? Ask<Real>{g.a.data + row * g.a.row + (k0 + 16) * g.a.k_step, g.a.k_step}
                             : i >= spare    ? ask_following(k1 < g.K ? b + k1 * g.b.row : next_panel, g.b.row, groups - 1 - i, k1 - k0, times)
-                                            : ask_soon(g, (g.backwards ? panel + 1 : panels - panel) * spare - 1 - i, k0);
+                                            : ask_soon(g, panels_after * spare + spare - 1 - i, k0);
       tile[one_more](g, row, b, c, k0, k1, start, ask);
       row += size + one_more;
     }
