@@ -12,28 +12,24 @@ namespace {
 constexpr double packing_work = 25;
 
 /// w (4H, n) row-major -> panels of 4 L columns, [wide panel][k][4 L] with k = (panel, gate, unit): the order of dz. Here: the rows of one panel.
-/// Row by row of w: by columns, each of its pages would be turned to once for each wide panel.
 template <class Real>
-void pack_backward(const Padded<Real>& p, Index panel, Index n, const Real* w, Real* out) {
-  const Index width = 4 * p.L;
+void pack_backward(const Padded<Real>& p, Index panel, Index n, const Real* w, Real* out, bool past_caches) {
+  const Index width = 4 * p.L, units = p.units_of(panel, panel + 1), distance = p.gate_distance(panel);
   out += panel * 4 * p.L * width;
-  for (Index gate = 0; gate < 4; ++gate)
-    for (Index unit = 0; unit < p.gate_distance(panel); ++unit, out += width) {
-      const Real* row = w + (gate * p.H + panel * p.L + unit) * n;
-      Real* to = out;
-      for (Index column = 0; column < n; column += width, to += p.wide_panel()) {
-        const Index used = unit < p.units_of(panel, panel + 1) ? std::min(width, n - column) : 0;
-        std::copy_n(row + column, used, to);
-        std::fill(to + used, to + width, Real(0));
-      }
-    }
+  for (Index gate = 0; gate < 4; ++gate, out += distance * width) {
+    kernels<Real>().pack_rows(units, n, w + (gate * p.H + panel * p.L) * n, out, p.wide_panel(), past_caches);
+    for (Index column = 0; column < n; column += width)  // units that are none
+      std::fill_n(out + (column / width) * p.wide_panel() + units * width, (distance - units) * width, Real(0));
+  }
 }
 
 /// [k][4 L] of one panel, with k = bias, x, h.
 template <class Real>
-void pack_forward(const Padded<Real>& p, Index panel, const Real* bias, const Real* weight_ih, const Real* weight_hh, Real* out) {
+void pack_forward(const Padded<Real>& p, Index panel, const Real* bias, const Real* weight_ih, const Real* weight_hh, Real* out, bool past_caches) {
   const Index width = 4 * p.L, units = p.units_of(panel, panel + 1), distance = p.gate_distance(panel);
-  const auto pack = [&](Index K, const Real* w, Real* to) { kernels<Real>().pack_gates(units, distance, K, w + panel * p.L * K, p.H * K, to); };
+  const auto pack = [&](Index K, const Real* w, Real* to) {
+    kernels<Real>().pack_gates(units, distance, K, w + panel * p.L * K, p.H * K, to, past_caches);
+  };
   out += panel * p.weights_panel();
   if (bias != nullptr) pack(1, bias, out);
   else std::fill_n(out, width, Real(0));
@@ -69,12 +65,13 @@ DirectionWeights<Real> pack_direction(const LSTMOptions& options, Index layer, I
     packed.backward_h = Buffer<Real>(p.wide_panels(p.P) * p.wide_panel());
     packed.backward_x = Buffer<Real>(p.wide_panels(p.I) * p.wide_panel());
   }
-  const double values = double(packed.forward.size() + packed.backward_h.size() + packed.backward_x.size());
-  for_tasks<true>(p.panels, task_threads(p.panels, packing_work * values), [&](Index panel, int) {
-    pack_forward(p, panel, bias, weight_ih, weight_hh, packed.forward.data());
+  const Index values = packed.forward.size() + packed.backward_h.size() + packed.backward_x.size();
+  const bool past_caches = bytes_of<Real>(packed.forward.size()) >= past_caches_bytes;
+  for_tasks<true>(p.panels, task_threads(p.panels, packing_work * double(values)), [&](Index panel, int) {
+    pack_forward(p, panel, bias, weight_ih, weight_hh, packed.forward.data(), past_caches);
     if (!for_backward) return;
-    pack_backward(p, panel, p.P, weight_hh, packed.backward_h.data());
-    pack_backward(p, panel, p.I, weight_ih, packed.backward_x.data());
+    pack_backward(p, panel, p.P, weight_hh, packed.backward_h.data(), past_caches);
+    pack_backward(p, panel, p.I, weight_ih, packed.backward_x.data(), past_caches);
   });
   pack_variant(options, shape, parameters, packed);
   return packed;

@@ -12,6 +12,9 @@
 namespace eigenlstm {
 namespace EIGENLSTM_ISA {
 
+/// What becomes of i f g o: `past_caches`: stored past them, where they leave them anyway before the backward pass.
+enum class Gates { none, kept, kept_past_caches };
+
 /// Rows of one panel from some row on. (Not StepArgs: gcc reads that again after each store of a vector, which may alias anything.)
 template <class Real>
 struct CellRows {
@@ -19,10 +22,10 @@ struct CellRows {
   Real *c, *h, *y, *gates;
   Index c_prev_row, c_row, h_row, y_row;
 
-  template <bool keep, bool writes_y>
+  template <Gates kept, bool writes_y>
   [[gnu::always_inline]] void skip(Index n) {
     z += n * 4 * lanes<Real>, c_prev += n * c_prev_row, c += n * c_row, h += n * h_row;
-    if (keep) gates += n * 4 * lanes<Real>;
+    if (kept != Gates::none) gates += n * 4 * lanes<Real>;
     if (writes_y) y += n * y_row;
   }
 };
@@ -32,7 +35,7 @@ template <class Real>
 constexpr int cell_rows = num_vector_registers == 32 ? 4 : sizeof(Real) == 4 ? 3 : 2;
 
 /// N rows, gate by gate.
-template <class Real, bool keep, bool writes_y, int N>
+template <class Real, Gates kept, bool writes_y, int N>
 [[gnu::always_inline]] inline void cell_forward_rows(const CellRows<Real>& rows) {
   using V = Vec<Real>;
   constexpr Index L = lanes<Real>;
@@ -41,6 +44,10 @@ template <class Real, bool keep, bool writes_y, int N>
   const auto load_gate = [&](V (&out)[N], Index gate) [[gnu::always_inline]] {
     unroll<N>([&](auto n) [[gnu::always_inline]] { out[n] = load(rows.z + (4 * n + gate) * L); });
   };
+  const auto keep = [&](Index at, V gate) [[gnu::always_inline]] {
+    if constexpr (kept == Gates::kept) store(rows.gates + at * L, gate);
+    if constexpr (kept == Gates::kept_past_caches) store_past_caches(rows.gates + at * L, gate);
+  };
   load_gate(y, 2);
   tanh_numerators(y);
   load_gate(d, 0);
@@ -48,13 +55,14 @@ template <class Real, bool keep, bool writes_y, int N>
   unroll<N>([&](auto n) [[gnu::always_inline]] {
     const V e = add(y[n], one), per_ig = div(half, mul(d[n], e));
     c[n] = mul(y[n], per_ig);
-    if (keep) store(rows.gates + 4 * n * L, mul(e, per_ig)), store(rows.gates + (4 * n + 2) * L, div(y[n], e));
+    keep(4 * n, mul(e, per_ig));
+    keep(4 * n + 2, div(y[n], e));
   });
   load_gate(d, 1);
   half_sigmoid_denominators(d);
   unroll<N>([&](auto n) [[gnu::always_inline]] {
     const V f = div(half, d[n]);
-    if (keep) store(rows.gates + (4 * n + 1) * L, f);
+    keep(4 * n + 1, f);
     c[n] = madd(f, load(rows.c_prev + n * rows.c_prev_row), c[n]);
     store(rows.c + n * rows.c_row, c[n]);
   });
@@ -64,28 +72,27 @@ template <class Real, bool keep, bool writes_y, int N>
   unroll<N>([&](auto n) [[gnu::always_inline]] {
     const V e = add(c[n], one), per_oc = div(half, mul(d[n], e)), h = mul(c[n], per_oc);
     store(rows.h + n * rows.h_row, h);
-    if (keep) store(rows.gates + (4 * n + 3) * L, mul(e, per_oc));
+    keep(4 * n + 3, mul(e, per_oc));
     if (writes_y) store(rows.y + n * rows.y_row, h);
   });
 }
 
-/// One panel of L units. `keep`: store i f g o for the backward pass. Inference and training take the same
-/// path to c and h, so that they give the same bits.
+/// One panel of L units. Inference and training take the same path to c and h, so that they give the same bits.
 ///
 /// With sigmoid(x) = 0.5 / d(x) and tanh(x) = y / (y + 1) (activations.hpp), i g = 0.5 y_g / (d_i (y_g + 1)) and h = o tanh(c)
 /// likewise take one division each: three in all instead of five. Where a product of denominators overflows, it makes them 0 instead of
 /// less than 1e-30.
-template <class Real, bool keep, bool writes_y>
+template <class Real, Gates kept, bool writes_y>
 void cell_forward(const StepArgs<Real>& s, Index panel, const Real* z) {
   const Index unit = panel * lanes<Real>;
-  CellRows<Real> rows{z, s.c_prev + unit, s.c + unit, s.h + unit, writes_y ? s.y + unit : nullptr, keep ? s.gates + panel * s.gates_panel : nullptr,
+  CellRows<Real> rows{z, s.c_prev + unit, s.c + unit, s.h + unit, writes_y ? s.y + unit : nullptr, kept != Gates::none ? s.gates + panel * s.gates_panel : nullptr,
                       s.c_prev_row, s.c_row, s.h_row, s.y_row};
   constexpr int N = cell_rows<Real>;
   Index n = s.rows;
-  for (; n >= N; n -= N) cell_forward_rows<Real, keep, writes_y, N>(rows), rows.template skip<keep, writes_y>(N);
-  if (N > 3 && n == 3) cell_forward_rows<Real, keep, writes_y, 3>(rows);
-  if (N > 2 && n == 2) cell_forward_rows<Real, keep, writes_y, 2>(rows);
-  if (n == 1) cell_forward_rows<Real, keep, writes_y, 1>(rows);
+  for (; n >= N; n -= N) cell_forward_rows<Real, kept, writes_y, N>(rows), rows.template skip<kept, writes_y>(N);
+  if (N > 3 && n == 3) cell_forward_rows<Real, kept, writes_y, 3>(rows);
+  if (N > 2 && n == 2) cell_forward_rows<Real, kept, writes_y, 2>(rows);
+  if (n == 1) cell_forward_rows<Real, kept, writes_y, 1>(rows);
 }
 
 template <class Real>

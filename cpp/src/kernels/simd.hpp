@@ -32,6 +32,19 @@ template <class Real>
 inline Vec<Real> load(const Real* p) { return Eigen::internal::ploadu<Vec<Real>>(p); }
 template <class Real>
 inline void store(Real* p, Vec<Real> v) { Eigen::internal::pstoreu(p, v); }
+/// store_past_caches: for what is not read again soon; p is aligned. The line is not read first, and takes no other's place. That needs vectors which
+/// are whole lines: elsewhere it is store(). fence_stores orders such stores before all that come later, as other threads see them.
+#if defined(__AVX512F__)
+constexpr bool stores_past_caches = true;
+inline void store_past_caches(float* p, Vec<float> v) { _mm512_stream_ps(p, v); }
+inline void store_past_caches(double* p, Vec<double> v) { _mm512_stream_pd(p, v); }
+inline void fence_stores() { _mm_sfence(); }
+#else
+constexpr bool stores_past_caches = false;
+template <class Real>
+inline void store_past_caches(Real* p, Vec<Real> v) { store(p, v); }
+inline void fence_stores() {}
+#endif
 template <class Real>
 inline Vec<Real> splat(Real x) { return Eigen::internal::pset1<Vec<Real>>(x); }
 template <class V>

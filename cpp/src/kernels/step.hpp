@@ -8,15 +8,21 @@
 namespace eigenlstm {
 namespace EIGENLSTM_ISA {
 
-template <class Real>
-void step_forward(const StepArgs<Real>& s) {
+template <class Real, Gates kept>
+void step_forward_keeping(const StepArgs<Real>& s) {
   step_products(s, [&](Index panel) {
     const Real* z = s.z + panel * s.z_panel;
-    if (s.gates != nullptr && s.y != nullptr) cell_forward<Real, true, true>(s, panel, z);
-    else if (s.gates != nullptr) cell_forward<Real, true, false>(s, panel, z);
-    else if (s.y != nullptr) cell_forward<Real, false, true>(s, panel, z);
-    else cell_forward<Real, false, false>(s, panel, z);
+    if (s.y != nullptr) cell_forward<Real, kept, true>(s, panel, z);
+    else cell_forward<Real, kept, false>(s, panel, z);
   });
+}
+
+template <class Real>
+void step_forward(const StepArgs<Real>& s) {
+  if (s.gates == nullptr) return step_forward_keeping<Real, Gates::none>(s);
+  if (!stores_past_caches || !s.gates_past_caches) return step_forward_keeping<Real, Gates::kept>(s);
+  step_forward_keeping<Real, Gates::kept_past_caches>(s);
+  fence_stores();
 }
 
 template <class Real>

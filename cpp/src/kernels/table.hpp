@@ -93,6 +93,7 @@ struct StepArgs {
   Index y_row;
   Real* gates;          // [panel][row][4][L]: i f g o after activation, or null
   Index gates_panel;
+  bool gates_past_caches;  // stored past the caches where that gains; they are aligned to 64 bytes then. Only of the plain cell
   bool backwards;       // the last panel first (see GemmArgs)
   const StepVariant<Real>* variant;  // null: the plain cell
 };
@@ -132,8 +133,11 @@ struct KernelTable {
   void (*transpose)(Index rows, Index columns, const Real* in, Index in_row, Real* out, Index out_row);
   // rows [panel][4][L], of each panel `gates` gates from `in` on, to [gate][panel][L][row], gates out_gate apart
   void (*transpose_gates)(Index rows, Index panels, Index gates, const Real* in, Index in_row, Real* out, Index out_gate, Index out_row);
-  // a panel's rows of a (4H, K) gate matrix, whose gates lie w_gate apart, to [k][4][L], gates `distance` columns apart; the rest is zero
-  void (*pack_gates)(Index units, Index distance, Index K, const Real* w, Index w_gate, Real* out);
+  // a panel's rows of a (4H, K) gate matrix, whose gates lie w_gate apart, to [k][4][L], gates `distance` columns apart; the rest is zero. `past_caches`:
+  // stored past the caches where the ISA has a way that gains; out is aligned to 64 bytes then (below, too)
+  void (*pack_gates)(Index units, Index distance, Index K, const Real* w, Index w_gate, Real* out, bool past_caches);
+  // rows of an (., n) matrix to panels of 4 L columns, [row][4 L], `panel` values apart, with zeros after the last column
+  void (*pack_rows)(Index rows, Index n, const Real* w, Real* out, Index panel, bool past_caches);
   Real (*fma_peak)(Index iterations);  // 12 L multiply-adds an iteration: what the core can do at best
   TrainingTable<Real> training;
 };
