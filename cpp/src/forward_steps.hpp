@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdint>
 #include <deque>
 #include <vector>
 
@@ -89,14 +90,22 @@ Index project_chunk(const DirectionForward<Real>& d, const Assignment& a, const 
   return n;
 }
 
-/// Rows whose y the cell's kernel writes beside the gates, at most: each may be in a page of its own.
+/// Whether y is stored past the caches: only by whole lines, and as the caller may turn to it next, only where it is more than an L3 of 2026 keeps for a core.
+template <class Real>
+bool y_past_caches(const DirectionForward<Real>& d) {
+  const auto place = reinterpret_cast<std::uintptr_t>(d.y.data) | std::uintptr_t(d.y.batch_stride | d.y.time_stride) * sizeof(Real);
+  return place % (cache_line<Real> * sizeof(Real)) == 0 && bytes_of<Real>(d.rows.total() * d.p.H) >= std::size_t(16) << 20;
+}
+
+/// Rows whose y the cell's kernel writes into the caches beside the gates, at most: each may be in a page of its own.
 constexpr Index most_rows_of_y = 64;
 
 /// Whether the cell's kernel writes y of member `a`: the plain cell by whole vectors.
 template <class Real>
 bool cell_writes_y(const DirectionForward<Real>& d, const Assignment& a) {
-  return d.y.data != nullptr && d.y.feature_stride == 1 && d.weights.plain && (d.kept.gates == nullptr || a.row_end - a.row_begin <= most_rows_of_y) &&
-         d.p.H == d.p.units && !d.p.whole_rows && !d.rows.ragged() && d.recurrent == nullptr && d.weights.zone_h.size() == 0;
+  const bool whole_vectors = d.y.data != nullptr && d.y.feature_stride == 1 && d.p.H == d.p.units && !d.p.whole_rows;
+  const bool plain = d.weights.plain && !d.rows.ragged() && d.recurrent == nullptr && d.weights.zone_h.size() == 0;
+  return whole_vectors && plain && (d.kept.gates == nullptr || a.row_end - a.row_begin <= most_rows_of_y || y_past_caches(d));
 }
 
 /// Copies the units that member `a` owns of step s to y, and of the rows that end there to the final state.
@@ -182,6 +191,7 @@ void step(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Re
   if (cell_writes_y(d, a)) {
     step.y = d.y.data + act.begin * d.y.batch_stride + d.rows.time(s, act.begin, d.reverse) * d.y.time_stride + unit;
     step.y_row = d.y.batch_stride;
+    step.y_past_caches = y_past_caches(d);
   }
   step.backwards = act.count() <= kernels<Real>().tile_rows && (s % 2 == 1) != d.turned;
   StepVariant<Real> variant{};

@@ -12,8 +12,14 @@
 namespace eigenlstm {
 namespace EIGENLSTM_ISA {
 
-/// What becomes of i f g o: `past_caches`: stored past them, where they leave them anyway before the backward pass.
-enum class Gates { none, kept, kept_past_caches };
+/// How the cell stores what only others read: i f g o, and y.
+enum class Stored { no, in_caches, past_caches };
+
+template <Stored how, class Real>
+[[gnu::always_inline]] inline void store_as(Real* p, Vec<Real> v) {
+  if constexpr (how == Stored::in_caches) store(p, v);
+  if constexpr (how == Stored::past_caches) store_past_caches(p, v);
+}
 
 /// Rows of one panel from some row on. (Not StepArgs: gcc reads that again after each store of a vector, which may alias anything.)
 template <class Real>
@@ -22,11 +28,11 @@ struct CellRows {
   Real *c, *h, *y, *gates;
   Index c_prev_row, c_row, h_row, y_row;
 
-  template <Gates kept, bool writes_y>
+  template <Stored kept, Stored y_stored>
   [[gnu::always_inline]] void skip(Index n) {
     z += n * 4 * lanes<Real>, c_prev += n * c_prev_row, c += n * c_row, h += n * h_row;
-    if (kept != Gates::none) gates += n * 4 * lanes<Real>;
-    if (writes_y) y += n * y_row;
+    if (kept != Stored::no) gates += n * 4 * lanes<Real>;
+    if (y_stored != Stored::no) y += n * y_row;
   }
 };
 
@@ -35,7 +41,7 @@ template <class Real>
 constexpr int cell_rows = num_vector_registers == 32 ? 4 : sizeof(Real) == 4 ? 3 : 2;
 
 /// N rows, gate by gate.
-template <class Real, Gates kept, bool writes_y, int N>
+template <class Real, Stored kept, Stored y_stored, int N>
 [[gnu::always_inline]] inline void cell_forward_rows(const CellRows<Real>& rows) {
   using V = Vec<Real>;
   constexpr Index L = lanes<Real>;
@@ -44,10 +50,7 @@ template <class Real, Gates kept, bool writes_y, int N>
   const auto load_gate = [&](V (&out)[N], Index gate) [[gnu::always_inline]] {
     unroll<N>([&](auto n) [[gnu::always_inline]] { out[n] = load(rows.z + (4 * n + gate) * L); });
   };
-  const auto keep = [&](Index at, V gate) [[gnu::always_inline]] {
-    if constexpr (kept == Gates::kept) store(rows.gates + at * L, gate);
-    if constexpr (kept == Gates::kept_past_caches) store_past_caches(rows.gates + at * L, gate);
-  };
+  const auto keep = [&](Index at, V gate) [[gnu::always_inline]] { store_as<kept>(rows.gates + at * L, gate); };
   load_gate(y, 2);
   tanh_numerators(y);
   load_gate(d, 0);
@@ -73,7 +76,7 @@ template <class Real, Gates kept, bool writes_y, int N>
     const V e = add(c[n], one), per_oc = div(half, mul(d[n], e)), h = mul(c[n], per_oc);
     store(rows.h + n * rows.h_row, h);
     keep(4 * n + 3, mul(e, per_oc));
-    if (writes_y) store(rows.y + n * rows.y_row, h);
+    store_as<y_stored>(rows.y + n * rows.y_row, h);
   });
 }
 
@@ -82,17 +85,18 @@ template <class Real, Gates kept, bool writes_y, int N>
 /// With sigmoid(x) = 0.5 / d(x) and tanh(x) = y / (y + 1) (activations.hpp), i g = 0.5 y_g / (d_i (y_g + 1)) and h = o tanh(c)
 /// likewise take one division each: three in all instead of five. Where a product of denominators overflows, it makes them 0 instead of
 /// less than 1e-30.
-template <class Real, Gates kept, bool writes_y>
+template <class Real, Stored kept, Stored y_stored>
 void cell_forward(const StepArgs<Real>& s, Index panel, const Real* z) {
   const Index unit = panel * lanes<Real>;
-  CellRows<Real> rows{z, s.c_prev + unit, s.c + unit, s.h + unit, writes_y ? s.y + unit : nullptr, kept != Gates::none ? s.gates + panel * s.gates_panel : nullptr,
+  CellRows<Real> rows{z, s.c_prev + unit, s.c + unit, s.h + unit, y_stored != Stored::no ? s.y + unit : nullptr,
+                      kept != Stored::no ? s.gates + panel * s.gates_panel : nullptr,
                       s.c_prev_row, s.c_row, s.h_row, s.y_row};
   constexpr int N = cell_rows<Real>;
   Index n = s.rows;
-  for (; n >= N; n -= N) cell_forward_rows<Real, kept, writes_y, N>(rows), rows.template skip<kept, writes_y>(N);
-  if (N > 3 && n == 3) cell_forward_rows<Real, kept, writes_y, 3>(rows);
-  if (N > 2 && n == 2) cell_forward_rows<Real, kept, writes_y, 2>(rows);
-  if (n == 1) cell_forward_rows<Real, kept, writes_y, 1>(rows);
+  for (; n >= N; n -= N) cell_forward_rows<Real, kept, y_stored, N>(rows), rows.template skip<kept, y_stored>(N);
+  if (N > 3 && n == 3) cell_forward_rows<Real, kept, y_stored, 3>(rows);
+  if (N > 2 && n == 2) cell_forward_rows<Real, kept, y_stored, 2>(rows);
+  if (n == 1) cell_forward_rows<Real, kept, y_stored, 1>(rows);
 }
 
 template <class Real>

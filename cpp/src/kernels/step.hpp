@@ -8,21 +8,22 @@
 namespace eigenlstm {
 namespace EIGENLSTM_ISA {
 
-template <class Real, Gates kept>
-void step_forward_keeping(const StepArgs<Real>& s) {
-  step_products(s, [&](Index panel) {
-    const Real* z = s.z + panel * s.z_panel;
-    if (s.y != nullptr) cell_forward<Real, kept, true>(s, panel, z);
-    else cell_forward<Real, kept, false>(s, panel, z);
-  });
+/// Calls f with a constant that says how to store what goes to p.
+template <class Real, class F>
+[[gnu::always_inline]] inline void as_stored(const Real* p, bool past_caches, F&& f) {
+  if (p == nullptr) f(std::integral_constant<Stored, Stored::no>{});
+  else if (!stores_past_caches || !past_caches) f(std::integral_constant<Stored, Stored::in_caches>{});
+  else if constexpr (stores_past_caches) f(std::integral_constant<Stored, Stored::past_caches>{});
 }
 
 template <class Real>
 void step_forward(const StepArgs<Real>& s) {
-  if (s.gates == nullptr) return step_forward_keeping<Real, Gates::none>(s);
-  if (!stores_past_caches || !s.gates_past_caches) return step_forward_keeping<Real, Gates::kept>(s);
-  step_forward_keeping<Real, Gates::kept_past_caches>(s);
-  fence_stores();
+  as_stored(s.gates, s.gates_past_caches, [&](auto kept) {
+    as_stored(s.y, s.y_past_caches, [&](auto y_stored) {
+      step_products(s, [&](Index panel) { cell_forward<Real, kept, y_stored>(s, panel, s.z + panel * s.z_panel); });
+    });
+  });
+  if (s.gates_past_caches || s.y_past_caches) fence_stores();
 }
 
 template <class Real>

@@ -12,9 +12,9 @@ namespace EIGENLSTM_ISA {
 template <class Real>
 Soon<Real> written_by_cell(const StepArgs<Real>& s, Index panel) {
   constexpr Index L = lanes<Real>, lines = (L + cache_line<Real> - 1) / cache_line<Real>;
-  const bool past_caches = stores_past_caches && s.gates_past_caches;
-  if (s.gates != nullptr && !past_caches && s.rows > 1) return {s.gates + panel * s.gates_panel, 1, s.rows * 4 * L / cache_line<Real>, 0};
-  const bool asks_for_y = s.y != nullptr && s.rows >= 96 && s.input_size + s.hidden_size < 128;
+  const auto waits = [](const Real* p, bool past_caches) { return p != nullptr && !(stores_past_caches && past_caches); };
+  if (waits(s.gates, s.gates_past_caches) && s.rows > 1) return {s.gates + panel * s.gates_panel, 1, s.rows * 4 * L / cache_line<Real>, 0};
+  const bool asks_for_y = waits(s.y, s.y_past_caches) && s.gates == nullptr && s.rows >= 96 && s.input_size + s.hidden_size < 128;
   if (asks_for_y) return {s.y + panel * L, lines, s.rows, cache_line<Real>, s.y_row};  // down the rows: short pieces would cut the loop over k
   return {};
 }

@@ -93,7 +93,7 @@ struct StepArgs {
   Index y_row;
   Real* gates;          // [panel][row][4][L]: i f g o after activation, or null
   Index gates_panel;
-  bool gates_past_caches;  // stored past the caches where that gains; they are aligned to 64 bytes then. Only of the plain cell
+  bool gates_past_caches, y_past_caches;  // stored past the caches where that gains; rows are aligned to 64 bytes then. Only of the plain cell
   bool backwards;       // the last panel first (see GemmArgs)
   const StepVariant<Real>* variant;  // null: the plain cell
 };
