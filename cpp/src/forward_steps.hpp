@@ -94,7 +94,7 @@ Index project_chunk(const DirectionForward<Real>& d, const Assignment& a, const 
 template <class Real>
 bool y_past_caches(const DirectionForward<Real>& d) {
   const auto place = reinterpret_cast<std::uintptr_t>(d.y.data) | std::uintptr_t(d.y.batch_stride | d.y.time_stride) * sizeof(Real);
-  return place % (cache_line<Real> * sizeof(Real)) == 0 && bytes_of<Real>(d.rows.total() * d.p.H) >= std::size_t(16) << 20;
+  return place % (cache_line<Real> * sizeof(Real)) == 0 && bytes_of<Real>(d.rows.total() * d.p.P) >= std::size_t(16) << 20;
 }
 
 /// Rows whose y the cell's kernel writes into the caches beside the gates, at most: each may be in a page of its own.
@@ -105,7 +105,23 @@ template <class Real>
 bool cell_writes_y(const DirectionForward<Real>& d, const Assignment& a) {
   const bool whole_vectors = d.y.data != nullptr && d.y.feature_stride == 1 && d.p.H == d.p.units && !d.p.whole_rows;
   const bool plain = d.weights.plain && !d.rows.ragged() && d.recurrent == nullptr && d.weights.zone_h.size() == 0;
-  return whole_vectors && plain && (d.kept.gates == nullptr || a.row_end - a.row_begin <= most_rows_of_y || y_past_caches(d));
+  if (!whole_vectors || !plain) return false;
+  return y_past_caches(d) ? is_line<Real>(d.p.L) : d.kept.gates == nullptr || a.row_end - a.row_begin <= most_rows_of_y;
+}
+
+/// Copies [u0, u1) of each of the rows' h to y of step s.
+template <class Real>
+void write_y(const DirectionForward<Real>& d, Active act, Index s, Index u0, Index u1) {
+  const Real* h = d.h_at(s) + act.begin * d.p.h_row;
+  const auto y_at = [&](Index position) { return d.y.data + d.rows.batch_row(position) * d.y.batch_stride + d.rows.time(s, position, d.reverse) * d.y.time_stride; };
+  const bool whole_lines = d.y.feature_stride == 1 && u0 % cache_line<Real> == 0 && u1 % cache_line<Real> == 0;
+  if (whole_lines && !d.rows.ragged() && y_past_caches(d))
+    return kernels<Real>().copy_past_caches(act.count(), u1 - u0, h + u0, d.p.h_row, y_at(act.begin) + u0, d.y.batch_stride);
+  for (Index position = act.begin; position < act.end; ++position, h += d.p.h_row) {
+    Real* y = y_at(position);
+    if (d.y.feature_stride == 1) std::copy(h + u0, h + u1, y + u0);
+    else for (Index u = u0; u < u1; ++u) y[u * d.y.feature_stride] = h[u];
+  }
 }
 
 /// Copies the units that member `a` owns of step s to y, and of the rows that end there to the final state.
@@ -115,14 +131,7 @@ void deliver(const DirectionForward<Real>& d, const Assignment& a, Index s) {
   const Index u0 = a.panel_begin * p.L, u1 = std::min(a.panel_end * p.L, p.H), h1 = p.whole_rows ? p.P : u1;
   const Active act = active_rows(d.rows, a, s), next = active_rows(d.rows, a, s + 1 < d.steps.end ? s + 1 : d.rows.steps());
   const Real* h = d.h_at(s);
-  if (d.y.data != nullptr && !cell_writes_y(d, a)) {
-    for (Index position = act.begin; position < act.end; ++position) {
-      Real* y = d.y.data + d.rows.batch_row(position) * d.y.batch_stride + d.rows.time(s, position, d.reverse) * d.y.time_stride;
-      const Real* from = h + position * p.h_row;
-      if (d.y.feature_stride == 1) std::copy(from + u0, from + h1, y + u0);
-      else for (Index u = u0; u < h1; ++u) y[u * d.y.feature_stride] = from[u];
-    }
-  }
+  if (d.y.data != nullptr && !cell_writes_y(d, a)) write_y(d, act, s, u0, h1);
   for (Index position = next.end; position < act.end; ++position) {
     const Index row = d.rows.batch_row(position);
     if (d.final.h) std::copy(h + position * p.h_row + u0, h + position * p.h_row + h1, d.final.h + row * p.P + u0);

@@ -182,19 +182,19 @@ void step_back(const DirectionBackward<Real>& d, const Assignment& a, Index s, I
   table.step_backward_variant(step);
 }
 
-/// What the cell of step s reads of n rows that is not warm: not the step's own c, dh and dc.
+/// What the cell of step s reads of n rows that is not warm: not the step's own c, dh and dc. Returns how many pieces of memory.
 template <class Real>
-std::array<Soon<Real>, 3> read_by_step(const DirectionBackward<Real>& d, const Assignment& a, Index s, Index n, const Recurrent<Real>& w,
-                                       const GateValues<Real>& values) {
+Index read_by_step(const DirectionBackward<Real>& d, const Assignment& a, Index s, Index n, const Recurrent<Real>& w, const GateValues<Real>& values,
+                   std::array<Soon<Real>, 3>& soon) {
   const Padded<Real>& p = d.p;
   const Index panels = a.panel_end - a.panel_begin, lines = panels * p.L / cache_line<Real>;
-  const Soon<Real> gates{values.gates + values.offset(a.panel_begin, d.rows.offset(s) + a.row_begin, p.L), panels, n * 4 * p.L / cache_line<Real>,
-                         values.panel_stride(p.L)};
-  const Soon<Real> c{d.c_before(s) + a.row_begin * p.row + a.panel_begin * p.L, n, lines, p.row};
-  if (lines < 4) return {gates, Soon<Real>{}, Soon<Real>{}};  // to find rows so short takes longer than they do: 9% of 64 rows of 16 units
-  if (!dy_in_place(d, w)) return {gates, c, Soon<Real>{}};
+  soon[0] = {values.gates + values.offset(a.panel_begin, d.rows.offset(s) + a.row_begin, p.L), panels, n * 4 * p.L / cache_line<Real>, values.panel_stride(p.L)};
+  if (lines < 4) return 1;  // to find rows so short takes longer than they do: 9% of 64 rows of 16 units
+  soon[1] = {d.c_before(s) + a.row_begin * p.row + a.panel_begin * p.L, n, lines, p.row};
+  if (!dy_in_place(d, w)) return 2;
   const StepRows<Real> dy = dy_of_step(d, a, s, a.row_begin + n, w);
-  return {gates, c, Soon<Real>{dy.data, n, lines, dy.row}};
+  soon[2] = {dy.data, n, lines, dy.row};
+  return 3;
 }
 
 /// From the last step of the chunk to its first: dz, and dh for the step before.
@@ -222,9 +222,8 @@ void recurrence(const DirectionBackward<Real>& d, const Assignment& a, const Rec
                              GemmArgs<Real>::zero, n <= kernels<Real>().tile_rows && s % 2 == 1};
       std::array<Soon<Real>, 3> soon;
       if (s > chunk.s0) {
-        soon = read_by_step(d, a, s - 1, n, w, values);
         product.soon = soon.data();
-        product.num_soon = Index(soon.size());
+        product.num_soon = read_by_step(d, a, s - 1, n, w, values, soon);
       }
       kernels<Real>().gemm(product);
       if (d.recurrent != nullptr)

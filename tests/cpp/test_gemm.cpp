@@ -223,7 +223,7 @@ TEST_CASE_TEMPLATE("gemm: what it asks for ahead changes nothing", Real, float, 
   using Args = GemmArgs<Real>;
   unsigned seed = 0;
   const std::vector<Real> memory(4096);
-  const std::vector<eigenlstm::Soon<Real>> soon{{memory.data(), 0, 2, 64}, {memory.data(), 3, 0, 64}, {memory.data(), 5, 1, 64},
+  const std::vector<eigenlstm::Soon<Real>> soon{{memory.data(), 3, 7, 64}, {memory.data(), 1, 1, 0}, {memory.data(), 5, 1, 64},
                                                 {memory.data(), 7, 5, 512}, {memory.data(), 1, 70, 0}};
   for (Index rows : {Index(1), Index(2), kernels<Real>().tile_rows, 9 * kernels<Real>().tile_rows + 1})
     for (Index vectors : {3, 8, 9})

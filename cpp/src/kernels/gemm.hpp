@@ -11,6 +11,8 @@
 //   [r][k] ->  acc[r][0..3]
 #pragma once
 
+#include <algorithm>
+
 #include "kernels/simd.hpp"
 #include "kernels/table.hpp"
 
@@ -29,17 +31,40 @@ constexpr int single_row_panels = 3;
 constexpr Index panel_block_bytes = num_vector_registers == 32 ? 196608 : 65536;
 constexpr Index adding_block_bytes = num_vector_registers == 32 ? 196608 : 32768;
 
+/// A walk through what comes soon: at each turn of a tile's loop (k_at_once k) it asks for the line where it is and goes `pace` values on. So slowly
+/// that lines from afar, each of which takes a core's fill buffer for some 100 ns, leave enough of them to the product. Beyond `end`: nothing.
+template <class Real>
+struct Walk {
+  const Soon<Real>*soon = nullptr, *end = nullptr;
+  Index at = 0, pace = 0;  // values; `at`: of *soon
+  bool ends() const { return soon == end; }
+
+  /// Where the next turns begin: at most `turns`, fewer where a row ends before.
+  const Real* go(Index& turns) {
+    const Index row_values = soon->lines * cache_line<Real>, row = at / row_values, in_row = at - row * row_values;
+    const Index rest = (row_values - in_row + pace - 1) / pace;
+    if (rest < turns) turns = rest;
+    const Real* const from = soon->data + row * soon->row + in_row;
+    at += turns * pace;
+    if (at >= soon->rows * row_values) at = 0, ++soon;
+    return from;
+  }
+};
+
 /// The cache lines that a tile asks for: from `next` on, `step` apart (null: none), one at each k, or at each fourth that one and the one `apart`
-/// values further; or where there is a `soon`, its lines from `line` on, one at each k.
+/// values further; and those of a walk.
 template <class Real>
 struct Ask {
   const Real* next = nullptr;
   Index step = cache_line<Real>;
-  const Soon<Real>* soon = nullptr;
-  Index line = 0;
   bool every_fourth = false;
   Index apart = 0;
+  Walk<Real> walk{};
 };
+
+/// A line each 4 k, at least.
+template <class Real>
+constexpr Index slowest_pace = cache_line<Real> * k_at_once / 4;
 
 /// Of the sums that a tile adds to, it asks for two vectors every 32 k. All at once they would take most of the misses that a core may have
 /// under way (some twenty), and B would wait.
@@ -52,10 +77,10 @@ struct Tile {
   static constexpr Index L = lanes<Real>;
 
   /// acc += a b for n k, k_at_once at a time where B is packed: its rows are then at constant distances. `asks_every`: it asks for the lines of an
-  /// Ask at each so many k (0: for none).
-  template <int asks_every, int MR, int NV>
+  /// Ask at each so many k (0: for none). `walks`: and at each turn for the line at `soon`.
+  template <int asks_every, bool walks, int MR, int NV>
   [[gnu::always_inline]] static void multiply_add(V (&acc)[NV][MR], Index n, const Real* a, Index a_row, Index k_step, const Real* b, Index b_row,
-                                                  Index b_panel, const Real* next, Index step, Index apart) {
+                                                  Index b_panel, const Real* next, Index step, Index apart, const Real* soon, Index pace) {
     const Real* const b_end = b + n * b_row;
     for (const Real* const b_whole = b_row == 4 * L ? b + n / k_at_once * k_at_once * 4 * L : b; b != b_whole;
          b += k_at_once * 4 * L, a += k_at_once * k_step) {
@@ -69,6 +94,7 @@ struct Tile {
         for (int i = 0; i < k_at_once; ++i) prefetch(next + i * step);
         next += k_at_once * step;
       }
+      if (walks) prefetch(soon), soon += pace;
       if (asks_every == 4) prefetch(next), prefetch(next + apart), next += step;
     }
     for (; b != b_end; b += b_row, a += k_step) {
@@ -102,7 +128,8 @@ struct Tile {
   }
 
   /// MR rows from `row` on x NV vectors over k0 <= k < k1, all accumulators in registers. A single row asks for nothing.
-  template <int MR, int NV>
+  /// (Walking is a function of its own: two instructions more in a loop of 70, which count where two threads share a core.)
+  template <int MR, int NV, bool walks = false>
   static void run(const Args& g, Index row, const Real* b, Real* c, Index k0, Index k1, typename Args::Start start,
                   const Ask<Real>& ask) {
     V acc[NV][MR];
@@ -128,41 +155,45 @@ struct Tile {
     }
     b += k0 * b_row;
     [[maybe_unused]] const Real* next = ask.next;
-    [[maybe_unused]] Index soon_line = ask.line, sums_asked = 0;
+    [[maybe_unused]] Index sums_asked = 0;
+    [[maybe_unused]] Walk<Real> walk = ask.walk;
     for (Index k = k0; k < k1;) {
       const bool second = k >= g.split;
       const typename Args::Left& a = second ? g.a2 : g.a;
       const Index from = second ? k - g.split : k, end = !second && g.split < k1 ? g.split : k1;
       const Index a_row = a.row, k_step = a.k_step;
       Index n = end - k;
-      if constexpr (MR > 1) {
-        if (ask.soon != nullptr) {
-          const Soon<Real>& soon = *ask.soon;
-          const Index in_row = soon_line % soon.lines;
-          next = soon.data + soon_line / soon.lines * soon.row + in_row * soon.step;
-          n = n < soon.lines - in_row ? n : soon.lines - in_row;
-          soon_line += n;
+      const Real* const ak = a.data + row * a_row + from * k_step;
+      [[maybe_unused]] const Real* soon = ak;  // the walk has ended, or not begun: a line that is in L1
+      [[maybe_unused]] Index pace = 0;
+      if constexpr (walks) {
+        if (!walk.ends()) {
+          Index turns = (n + k_at_once - 1) / k_at_once;
+          soon = walk.go(turns);
+          pace = walk.pace;
+          n = n < turns * k_at_once ? n : turns * k_at_once;
         }
+      }
+      if constexpr (MR > 1) {
         if (start == Args::add) {
           n = n < sums_every ? n : sums_every;
           for (Index i = 0; i < sums_at_once && sums_asked < MR * NV; ++i, ++sums_asked) prefetch(c_at(int(sums_asked % NV), int(sums_asked / NV)));
         }
       }
-      const Real* ak = a.data + row * a_row + from * k_step;
       const bool fourth = four_at_once && MR > 1 && next != nullptr && ask.every_fourth;
       if constexpr (four_at_once && MR > 1) {
         if (fourth) {
-          multiply_add<4>(acc, n, ak, a_row, k_step, b, b_row, b_panel, next, step, ask.apart);
+          multiply_add<4, walks>(acc, n, ak, a_row, k_step, b, b_row, b_panel, next, step, ask.apart, soon, pace);
           next += n / 4 * step;
         }
       }
       if constexpr (MR > 1) {
         if (next != nullptr && !fourth) {
-          multiply_add<1>(acc, n, ak, a_row, k_step, b, b_row, b_panel, next, step, 0);
+          multiply_add<1, walks>(acc, n, ak, a_row, k_step, b, b_row, b_panel, next, step, 0, soon, pace);
           next += n * step;
         }
       }
-      if (MR == 1 || next == nullptr) multiply_add<0>(acc, n, ak, a_row, k_step, b, b_row, b_panel, nullptr, 0, 0);
+      if (MR == 1 || next == nullptr) multiply_add<0, walks>(acc, n, ak, a_row, k_step, b, b_row, b_panel, nullptr, 0, 0, soon, pace);
       b += n * b_row;
       k += n;
     }
@@ -176,27 +207,27 @@ struct Tile {
 
   using Function = void (*)(const Args&, Index, const Real*, Real*, Index, Index, typename Args::Start, const Ask<Real>&);
   template <int MR>
-  static Function with_vectors(Index vectors) {
+  static Function with_vectors(Index vectors, bool walks) {
     static constexpr Function by_vectors[] = {run<MR, 1>, run<MR, 2>, run<MR, 3>, run<MR, 4>};
-    return by_vectors[vectors - 1];
+    return walks ? run<MR, 4, true> : by_vectors[vectors - 1];
   }
   template <int... i>
   static Function single_row(Index vectors, std::integer_sequence<int, i...>) {
     static constexpr Function by_vectors[] = {run<1, i + 1>...};
     return by_vectors[vectors - 1];
   }
-  /// `vectors` <= 4, or for one row all of its panels.
-  static Function pick(Index rows, Index vectors) {
+  /// `vectors` <= 4, or for one row all of its panels. `walks`: only of several rows and 4 vectors.
+  static Function pick(Index rows, Index vectors, bool walks) {
     switch (rows) {
       case 1: return single_row(vectors, std::make_integer_sequence<int, 4 * single_row_panels>{});
-      case 2: return with_vectors<2>(vectors);
-      case 3: return with_vectors<3>(vectors);
+      case 2: return with_vectors<2>(vectors, walks);
+      case 3: return with_vectors<3>(vectors, walks);
       default: break;
     }
     if constexpr (tile_rows > 3) {
-      if (rows == 4) return with_vectors<4>(vectors);
-      if (rows == 5) return with_vectors<5>(vectors);
-      return with_vectors<6>(vectors);
+      if (rows == 4) return with_vectors<4>(vectors, walks);
+      if (rows == 5) return with_vectors<5>(vectors, walks);
+      return with_vectors<6>(vectors, walks);
     }
     return nullptr;
   }
@@ -220,37 +251,40 @@ void gemm_single_row(const GemmArgs<Real>& g) {
     const Part p = part_of(panels, groups, g.backwards ? groups - 1 - i : i);
     const Index rest = g.vectors - 4 * p.begin, vectors = rest < 4 * p.size ? rest : 4 * p.size;
     const Real* b = g.b.data + p.begin * g.b.panel;
-    Tile<Real>::pick(1, vectors)(g, 0, b, g.c.data + p.begin * g.c.panel, 0, g.K, g.start, {});
+    Tile<Real>::pick(1, vectors, false)(g, 0, b, g.c.data + p.begin * g.c.panel, 0, g.K, g.start, {});
   }
 }
 
-/// Groups of rows with K lines to spare each that what comes soon takes.
+/// How a product walks through what comes soon, in its whole panels: so that it is through at their end, and begins no earlier than it must, as what
+/// was asked for early would have to stay in L2 beside all of B.
 template <class Real>
-Index groups_for(const Soon<Real>& soon, Index K) { return (soon.rows * soon.lines + K - 1) / K; }
+struct WalkPlan {
+  Index values = 0, pace = 0;
 
-/// What a group of rows asks for that has K lines to spare: the next K of what is in g.soon (the last group of each goes on past its end), or
-/// nothing where the groups after it ask for all. `spare_group` is counted from the last of the product: asked for early, it would have to stay in L2
-/// beside all of B.
-template <class Real>
-Ask<Real> ask_soon(const GemmArgs<Real>& g, Index spare_group, Index k0) {
-  for (const Soon<Real>* soon = g.soon; g.K > 0 && soon != g.soon + g.num_soon; ++soon) {
-    const Index groups = groups_for(*soon, g.K);
-    if (spare_group < groups) return {nullptr, soon->step, soon, spare_group * g.K + k0};
-    spare_group -= groups;
+  explicit WalkPlan(const GemmArgs<Real>& g) {
+    for (Index i = 0; i < g.num_soon; ++i) values += g.soon[i].rows * g.soon[i].lines * cache_line<Real>;
+    const Index turns = (g.rows + tile_rows - 1) / tile_rows * (g.vectors / 4) * g.K / k_at_once;
+    if (values > 0 && turns > 0) pace = std::max(slowest_pace<Real>, (values + turns - 1) / turns);
   }
-  return {};
-}
+  /// Of `own` turns where so many are left.
+  Walk<Real> walk(const GemmArgs<Real>& g, Index turns_left, Index own) const {
+    Index at = std::max<Index>(0, values - turns_left * pace);
+    if (values <= (turns_left - own) * pace) return {};  // it begins later
+    for (const Soon<Real>* soon = g.soon; soon != g.soon + g.num_soon; ++soon) {
+      const Index here = soon->rows * soon->lines * cache_line<Real>;
+      if (at < here) return {soon, g.soon + g.num_soon, at, pace};
+      at -= here;
+    }
+    return {};
+  }
+};
 
 /// The block of B that follows has `lines` cache lines for each k, and the last groups of rows ask for them: `lines` groups a line at each k; or,
 /// where B is packed, two or four times as many, two lines or one at each fourth k. From L3 fewer at a time come with less waiting.
-/// Here: how many times as many, so that those before them suffice for what comes soon.
 template <class Real>
 Index following_times(const GemmArgs<Real>& g, Index groups, Index lines) {
   if (!four_at_once || g.b.row != 4 * lanes<Real> || groups < 2 * lines || g.K == 0) return 1;
-  Index soon = 0;
-  for (Index i = 0; i < g.num_soon; ++i) soon += groups_for(g.soon[i], g.K);
-  const Index panels = (g.vectors + 3) / 4, kept = (soon + panels - 1) / panels;
-  return groups >= 4 * lines + kept ? 4 : groups >= 2 * lines + kept ? 2 : 1;
+  return groups >= 4 * lines ? 4 : 2;
 }
 
 /// What the group number `asker` from the end asks for of the block `following`, rows b_row apart. (Of pieces of K that are no multiple of four, up
@@ -261,12 +295,12 @@ Ask<Real> ask_following(const Real* following, Index b_row, Index asker, Index K
   if (b_row != 4 * lanes<Real>) return {following + asker * cache_line<Real>, b_row};
   const Index quarter = K / 4 * cache_line<Real>;
   if (times == 1) return {following + asker * K * cache_line<Real>};
-  return {following + asker * (times == 2 ? 2 : 1) * quarter, cache_line<Real>, nullptr, 0, true, times == 2 ? quarter : 0};
+  return {following + asker * (times == 2 ? 2 : 1) * quarter, cache_line<Real>, true, times == 2 ? quarter : 0};
 }
 
 /// All rows over one panel of 1 to 4 vectors.
 template <class Real>
-void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_block) {
+void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_block, const WalkPlan<Real>& plan) {
   using Args = GemmArgs<Real>;
   constexpr Index L = lanes<Real>, lines = 4 * L / cache_line<Real>;
   const Index groups = (g.rows + tile_rows - 1) / tile_rows;
@@ -276,7 +310,10 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
   // Rows in groups as even as possible, cut as part_of() cuts them but without its divisions: one for each group would take as long as several
   // k. `longer` groups have a row more.
   const Index size = g.rows / groups, longer = g.rows % groups;
-  const typename Tile<Real>::Function tile[] = {Tile<Real>::pick(size, vectors), longer > 0 ? Tile<Real>::pick(size + 1, vectors) : nullptr};
+  const bool walks = plan.pace > 0 && vectors == 4;
+  const Index whole_after = g.backwards ? panel : g.vectors / 4 - 1 - panel;
+  const typename Tile<Real>::Function tile[] = {Tile<Real>::pick(size, vectors, walks),
+                                               longer > 0 ? Tile<Real>::pick(size + 1, vectors, walks) : nullptr};
   // What lies behind a packed panel mostly comes next, in this call or the one after it. Else the next panel of this call follows, if there is one.
   const Index panels_after = g.backwards ? panel : (g.vectors + 3) / 4 - 1 - panel;
   const bool packed = g.b.row == 4 * L;
@@ -292,9 +329,10 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
       const bool one_more = excess >= groups;
       if (one_more) excess -= groups;
       // A by columns comes from afar.
-      const Ask<Real> ask = g.a.k_step != 1 ? Ask<Real>{g.a.data + row * g.a.row + (k0 + 16) * g.a.k_step, g.a.k_step}
+      Ask<Real> ask = g.a.k_step != 1 ? Ask<Real>{g.a.data + row * g.a.row + (k0 + 16) * g.a.k_step, g.a.k_step}
                             : i >= spare    ? ask_following(k1 < g.K ? b + k1 * g.b.row : next_panel, g.b.row, groups - 1 - i, k1 - k0, times)
-                                            : ask_soon(g, panels_after * spare + spare - 1 - i, k0);
+                                            : Ask<Real>{};
+      if (walks) ask.walk = plan.walk(g, (whole_after * groups * g.K + groups * (g.K - k0) - i * (k1 - k0)) / k_at_once, (k1 - k0) / k_at_once);
       tile[one_more](g, row, b, c, k0, k1, start, ask);
       row += size + one_more;
     }
@@ -315,8 +353,9 @@ void gemm(const GemmArgs<Real>& g) {
     k_block = (g.K + blocks - 1) / blocks;
   }
   if (g.rows == 1 && !adds) return gemm_single_row(g);
-  for (Index i = 0; i < whole; ++i) gemm_panel(g, g.backwards ? whole - 1 - i : i, 4, k_block);
-  if (g.vectors % 4 != 0) gemm_panel(g, whole, g.vectors % 4, k_block);
+  const WalkPlan<Real> plan(g);
+  for (Index i = 0; i < whole; ++i) gemm_panel(g, g.backwards ? whole - 1 - i : i, 4, k_block, plan);
+  if (g.vectors % 4 != 0) gemm_panel(g, whole, g.vectors % 4, k_block, plan);
 }
 
 }  // namespace EIGENLSTM_ISA

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "kernels/simd.hpp"
+#include "kernels/table.hpp"
 
 namespace eigenlstm {
 namespace EIGENLSTM_ISA {
@@ -61,7 +62,7 @@ void pack_gates(Index units, Index distance, Index K, const Real* w, Index w_gat
     const Real* rows = w + gate * w_gate;
     Real* column = out + gate * distance;
     if (units == L) {
-      (past_caches ? transpose<Real, true> : transpose<Real>)(L, K, rows, K, column, 4 * L);
+      (past_caches && is_line<Real>(L) ? transpose<Real, true> : transpose<Real>)(L, K, rows, K, column, 4 * L);
       continue;
     }
     for (Index k = 0; k < K; ++k)
@@ -75,18 +76,27 @@ void pack_gates(Index units, Index distance, Index K, const Real* w, Index w_gat
 template <class Real>
 void pack_rows(Index rows, Index n, const Real* w, Real* out, Index panel, bool past_caches) {
   constexpr Index L = lanes<Real>, width = 4 * L;
+  const bool whole_lines = past_caches && width % cache_line<Real> == 0;
   for (; rows > 0; --rows, w += n, out += width) {
     Real* to = out;
     Index column = 0;
     for (; column + width <= n; column += width, to += panel)
       for (Index l = 0; l < width; l += L) {
-        if (past_caches) store_past_caches(to + l, load(w + column + l));
+        if (whole_lines) store_past_caches(to + l, load(w + column + l));
         else store(to + l, load(w + column + l));
       }
     if (column == n) continue;
     std::copy_n(w + column, n - column, to);
     std::fill(to + (n - column), to + width, Real(0));
   }
+  fence_stores();
+}
+
+/// Rows of n values, which are whole lines.
+template <class Real>
+void copy_past_caches(Index rows, Index n, const Real* in, Index in_row, Real* out, Index out_row) {
+  for (; rows > 0; --rows, in += in_row, out += out_row)
+    for (Index i = 0; i < n; i += lanes<Real>) store_past_caches(out + i, load(in + i));
   fence_stores();
 }
 

@@ -32,17 +32,24 @@ template <class Real>
 inline Vec<Real> load(const Real* p) { return Eigen::internal::ploadu<Vec<Real>>(p); }
 template <class Real>
 inline void store(Real* p, Vec<Real> v) { Eigen::internal::pstoreu(p, v); }
-/// store_past_caches: for what is not read again soon; p is aligned. The line is not read first, and takes no other's place. That needs vectors which
-/// are whole lines: elsewhere it is store(). fence_stores orders such stores before all that come later, as other threads see them.
+/// For what is not read again soon: the line is not read first, and takes no other's place. All of a line has to be stored at once, and p is aligned.
+/// fence_stores orders such stores before all that come later, as other threads see them.
 #if defined(__AVX512F__)
-constexpr bool stores_past_caches = true;
 inline void store_past_caches(float* p, Vec<float> v) { _mm512_stream_ps(p, v); }
 inline void store_past_caches(double* p, Vec<double> v) { _mm512_stream_pd(p, v); }
-inline void fence_stores() { _mm_sfence(); }
+#elif defined(__AVX2__)
+inline void store_past_caches(float* p, Vec<float> v) { _mm256_stream_ps(p, v); }
+inline void store_past_caches(double* p, Vec<double> v) { _mm256_stream_pd(p, v); }
+#elif defined(__SSE2__)
+inline void store_past_caches(float* p, Vec<float> v) { _mm_stream_ps(p, v); }
+inline void store_past_caches(double* p, Vec<double> v) { _mm_stream_pd(p, v); }
 #else
-constexpr bool stores_past_caches = false;
 template <class Real>
 inline void store_past_caches(Real* p, Vec<Real> v) { store(p, v); }
+#endif
+#if defined(__SSE2__)
+inline void fence_stores() { _mm_sfence(); }
+#else
 inline void fence_stores() {}
 #endif
 template <class Real>

@@ -12,8 +12,8 @@ namespace EIGENLSTM_ISA {
 template <class Real, class F>
 [[gnu::always_inline]] inline void as_stored(const Real* p, bool past_caches, F&& f) {
   if (p == nullptr) f(std::integral_constant<Stored, Stored::no>{});
-  else if (!stores_past_caches || !past_caches) f(std::integral_constant<Stored, Stored::in_caches>{});
-  else if constexpr (stores_past_caches) f(std::integral_constant<Stored, Stored::past_caches>{});
+  else if (!is_line<Real>(lanes<Real>) || !past_caches) f(std::integral_constant<Stored, Stored::in_caches>{});
+  else if constexpr (is_line<Real>(lanes<Real>)) f(std::integral_constant<Stored, Stored::past_caches>{});
 }
 
 template <class Real>

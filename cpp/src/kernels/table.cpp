@@ -70,7 +70,7 @@ template <class Real>
 constexpr KernelTable<Real> make_table() {
   return {lanes<Real>,       tile_rows,  gemm<Real>,     step_forward<Real>, step_backward<Real>,
           step_forward_variant<Real>, step_backward_variant<Real>, map_sigmoid<Real>, map_tanh<Real>, sum_rows<Real>,
-          transpose<Real>, transpose_gates<Real>, pack_gates<Real>, pack_rows<Real>, fma_peak<Real>, training_table<Real>()};
+          transpose<Real>, transpose_gates<Real>, pack_gates<Real>, pack_rows<Real>, copy_past_caches<Real>, fma_peak<Real>, training_table<Real>()};
 }
 
 }  // namespace

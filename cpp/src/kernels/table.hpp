@@ -17,12 +17,15 @@ using Index = std::ptrdiff_t;
 template <class Real>
 constexpr Index cache_line = 64 / Index(sizeof(Real));
 
-/// Memory that will be read or written soon: rows of `lines` cache lines, `row` values apart, the lines of a row `step` apart. Nothing where
-/// `rows` or `lines` is 0.
+/// Whether a vector of so many values is a whole line, and can be stored past the caches by itself.
+template <class Real>
+constexpr bool is_line(Index lanes) { return lanes == cache_line<Real>; }
+
+/// Memory that will be read or written soon: rows of `lines` cache lines, `row` values apart. Some of each.
 template <class Real>
 struct Soon {
   const Real* data;
-  Index rows, lines, row, step = cache_line<Real>;
+  Index rows, lines, row;
 };
 
 /// C[r][n] = C0[r][n] + sum over k of A(r, k) * B[k][n], one multiply-add chain per output, k ascending.
@@ -93,7 +96,7 @@ struct StepArgs {
   Index y_row;
   Real* gates;          // [panel][row][4][L]: i f g o after activation, or null
   Index gates_panel;
-  bool gates_past_caches, y_past_caches;  // stored past the caches where that gains; rows are aligned to 64 bytes then. Only of the plain cell
+  bool gates_past_caches, y_past_caches;  // stored past the caches where is_line(L); rows are aligned to 64 bytes then. Only of the plain cell
   bool backwards;       // the last panel first (see GemmArgs)
   const StepVariant<Real>* variant;  // null: the plain cell
 };
@@ -134,10 +137,13 @@ struct KernelTable {
   // rows [panel][4][L], of each panel `gates` gates from `in` on, to [gate][panel][L][row], gates out_gate apart
   void (*transpose_gates)(Index rows, Index panels, Index gates, const Real* in, Index in_row, Real* out, Index out_gate, Index out_row);
   // a panel's rows of a (4H, K) gate matrix, whose gates lie w_gate apart, to [k][4][L], gates `distance` columns apart; the rest is zero. `past_caches`:
-  // stored past the caches where the ISA has a way that gains; out is aligned to 64 bytes then (below, too)
+  // stored past the caches, where is_line(L); `out` is aligned to 64 bytes then
   void (*pack_gates)(Index units, Index distance, Index K, const Real* w, Index w_gate, Real* out, bool past_caches);
-  // rows of an (., n) matrix to panels of 4 L columns, [row][4 L], `panel` values apart, with zeros after the last column
+  // rows of an (., n) matrix to panels of 4 L columns, [row][4 L], `panel` values apart, with zeros after the last column; past the caches where 4 L
+  // values are whole lines
   void (*pack_rows)(Index rows, Index n, const Real* w, Real* out, Index panel, bool past_caches);
+  // rows of n values, past the caches: whole lines
+  void (*copy_past_caches)(Index rows, Index n, const Real* in, Index in_row, Real* out, Index out_row);
   Real (*fma_peak)(Index iterations);  // 12 L multiply-adds an iteration: what the core can do at best
   TrainingTable<Real> training;
 };
