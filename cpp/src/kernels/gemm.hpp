@@ -11,8 +11,6 @@
 //   [r][k] ->  acc[r][0..3]
 #pragma once
 
-#include <algorithm>
-
 #include "kernels/simd.hpp"
 #include "kernels/table.hpp"
 
@@ -264,12 +262,14 @@ struct WalkPlan {
   explicit WalkPlan(const GemmArgs<Real>& g) {
     for (Index i = 0; i < g.num_soon; ++i) values += g.soon[i].rows * g.soon[i].lines * cache_line<Real>;
     const Index turns = (g.rows + tile_rows - 1) / tile_rows * (g.vectors / 4) * g.K / k_at_once;
-    if (values > 0 && turns > 0) pace = std::max(slowest_pace<Real>, (values + turns - 1) / turns);
+    if (values == 0 || turns == 0) return;
+    pace = (values + turns - 1) / turns;
+    if (pace < slowest_pace<Real>) pace = slowest_pace<Real>;
   }
   /// Of `own` turns where so many are left.
   Walk<Real> walk(const GemmArgs<Real>& g, Index turns_left, Index own) const {
-    Index at = std::max<Index>(0, values - turns_left * pace);
     if (values <= (turns_left - own) * pace) return {};  // it begins later
+    Index at = values < turns_left * pace ? 0 : values - turns_left * pace;
     for (const Soon<Real>* soon = g.soon; soon != g.soon + g.num_soon; ++soon) {
       const Index here = soon->rows * soon->lines * cache_line<Real>;
       if (at < here) return {soon, g.soon + g.num_soon, at, pace};

@@ -3,8 +3,6 @@
 // and of dz, by columns for dW and dR. Both rest on a transposition, which Linear's weights go through as well.
 #pragma once
 
-#include <algorithm>
-
 #include "kernels/simd.hpp"
 #include "kernels/table.hpp"
 
@@ -86,8 +84,7 @@ void pack_rows(Index rows, Index n, const Real* w, Real* out, Index panel, bool 
         else store(to + l, load(w + column + l));
       }
     if (column == n) continue;
-    std::copy_n(w + column, n - column, to);
-    std::fill(to + (n - column), to + width, Real(0));
+    for (Index l = 0; l < width; ++l) to[l] = column + l < n ? w[column + l] : Real(0);
   }
   fence_stores();
 }
