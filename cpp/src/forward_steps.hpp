@@ -202,6 +202,10 @@ void step(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Re
     step.y_row = d.y.batch_stride;
     step.y_past_caches = y_past_caches(d);
   }
+  if (d.c_history && d.h_history && a.panel_end - a.panel_begin == p.panels && s + 1 < d.steps.end) {
+    step.c_next = d.c_at(s + 1) + act.begin * p.row;
+    step.h_next = d.h_at(s + 1) + act.begin * p.h_row;
+  }
   step.backwards = act.count() <= kernels<Real>().tile_rows && (s % 2 == 1) != d.turned;
   StepVariant<Real> variant{};
   const AroundCell<Real> around = around_cell(d, a, scratch, s, variant);

@@ -7,6 +7,23 @@
 namespace eigenlstm {
 namespace EIGENLSTM_ISA {
 
+/// What will be written where the caches do not have it, for the product of a panel to ask for: the places of the panel's gates, and of the next step's
+/// c and h a part, all panels by turns.
+template <class Real>
+Index written_soon(const StepArgs<Real>& s, Index panel, Soon<Real> (&soon)[3]) {
+  constexpr Index L = lanes<Real>, line = cache_line<Real>;
+  Index n = 0;
+  if (s.rows == 1) return n;
+  if (s.gates != nullptr && !(is_line<Real>(L) && s.gates_past_caches)) soon[n++] = {s.gates + panel * s.gates_panel, 1, s.rows * 4 * L / line, 0};
+  const auto part = [&](const Real* next, Index row) {
+    const Index lines = s.rows * row / line, from = lines * panel / s.panels, to = lines * (panel + 1) / s.panels;
+    if (next != nullptr && from < to) soon[n++] = {next + from * line, 1, to - from, 0};
+  };
+  part(s.c_next, s.c_row);
+  part(s.h_next, s.h_row);
+  return n;
+}
+
 /// Calls cell(panel) when the tile of a panel is ready.
 template <class Real, class Cell>
 void step_products(const StepArgs<Real>& s, Cell cell) {
@@ -23,16 +40,15 @@ void step_products(const StepArgs<Real>& s, Cell cell) {
   } else if (s.x + I == s.h_prev && s.x_row == s.h_prev_row) {  // rows [x | h] in one piece
     product.split = I + H;
   }
-  const bool asks_for_gates = s.gates != nullptr && s.rows > 1 && !(is_line<Real>(L) && s.gates_past_caches);
+  Soon<Real> soon[3];
+  product.soon = soon;
   const Index groups = s.rows == 1 ? (s.panels + single_row_panels - 1) / single_row_panels : s.panels;
   for (Index i = 0; i < groups; ++i) {
     const auto [p, n] = part_of(s.panels, groups, s.backwards ? groups - 1 - i : i);
     product.vectors = 4 * n - (p + n == s.panels ? 4 - (4 * s.last_units + L - 1) / L : 0);
     product.b.data = weights + p * s.weights_panel;
     product.c.data = s.z + p * s.z_panel;
-    const Soon<Real> gates{s.gates + p * s.gates_panel, 1, s.rows * 4 * L / cache_line<Real>, 0};  // written by the cell, which would wait for their lines
-    product.soon = &gates;
-    product.num_soon = asks_for_gates;
+    product.num_soon = written_soon(s, p, soon);
     gemm(product);
     for (Index q = p; q < p + n; ++q) {
       if (q + 1 == s.panels) spread_last_panel(s);
