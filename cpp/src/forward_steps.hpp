@@ -209,7 +209,6 @@ void step(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Re
   step.backwards = act.count() <= kernels<Real>().tile_rows && (s % 2 == 1) != d.turned;
   StepVariant<Real> variant{};
   const AroundCell<Real> around = around_cell(d, a, scratch, s, variant);
-  step.gates_past_caches = d.weights.plain && bytes_of<Real>(d.kept.rows * p.gates()) >= past_caches_bytes;
   d.kept.store_to(step, variant, a.panel_begin, d.rows.offset(s) + act.begin, p.L);
   run_step(p, d.weights, step, variant, around);
 }

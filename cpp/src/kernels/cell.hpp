@@ -12,7 +12,7 @@
 namespace eigenlstm {
 namespace EIGENLSTM_ISA {
 
-/// How the cell stores what only others read: i f g o, and y.
+/// How the cell stores y.
 enum class Stored { no, in_caches, past_caches };
 
 template <Stored how, class Real>
@@ -28,10 +28,10 @@ struct CellRows {
   Real *c, *h, *y, *gates;
   Index c_prev_row, c_row, h_row, y_row;
 
-  template <Stored kept, Stored y_stored>
+  template <bool keep, Stored y_stored>
   [[gnu::always_inline]] void skip(Index n) {
     z += n * 4 * lanes<Real>, c_prev += n * c_prev_row, c += n * c_row, h += n * h_row;
-    if (kept != Stored::no) gates += n * 4 * lanes<Real>;
+    if (keep) gates += n * 4 * lanes<Real>;
     if (y_stored != Stored::no) y += n * y_row;
   }
 };
@@ -41,7 +41,7 @@ template <class Real>
 constexpr int cell_rows = num_vector_registers == 32 ? 4 : sizeof(Real) == 4 ? 3 : 2;
 
 /// N rows, gate by gate.
-template <class Real, Stored kept, Stored y_stored, int N>
+template <class Real, bool keep, Stored y_stored, int N>
 [[gnu::always_inline]] inline void cell_forward_rows(const CellRows<Real>& rows) {
   using V = Vec<Real>;
   constexpr Index L = lanes<Real>;
@@ -50,7 +50,6 @@ template <class Real, Stored kept, Stored y_stored, int N>
   const auto load_gate = [&](V (&out)[N], Index gate) [[gnu::always_inline]] {
     unroll<N>([&](auto n) [[gnu::always_inline]] { out[n] = load(rows.z + (4 * n + gate) * L); });
   };
-  const auto keep = [&](Index at, V gate) [[gnu::always_inline]] { store_as<kept>(rows.gates + at * L, gate); };
   load_gate(y, 2);
   tanh_numerators(y);
   load_gate(d, 0);
@@ -58,14 +57,13 @@ template <class Real, Stored kept, Stored y_stored, int N>
   unroll<N>([&](auto n) [[gnu::always_inline]] {
     const V e = add(y[n], one), per_ig = div(half, mul(d[n], e));
     c[n] = mul(y[n], per_ig);
-    keep(4 * n, mul(e, per_ig));
-    keep(4 * n + 2, div(y[n], e));
+    if (keep) store(rows.gates + 4 * n * L, mul(e, per_ig)), store(rows.gates + (4 * n + 2) * L, div(y[n], e));
   });
   load_gate(d, 1);
   half_sigmoid_denominators(d);
   unroll<N>([&](auto n) [[gnu::always_inline]] {
     const V f = div(half, d[n]);
-    keep(4 * n + 1, f);
+    if (keep) store(rows.gates + (4 * n + 1) * L, f);
     c[n] = madd(f, load(rows.c_prev + n * rows.c_prev_row), c[n]);
     store(rows.c + n * rows.c_row, c[n]);
   });
@@ -75,28 +73,28 @@ template <class Real, Stored kept, Stored y_stored, int N>
   unroll<N>([&](auto n) [[gnu::always_inline]] {
     const V e = add(c[n], one), per_oc = div(half, mul(d[n], e)), h = mul(c[n], per_oc);
     store(rows.h + n * rows.h_row, h);
-    keep(4 * n + 3, mul(e, per_oc));
+    if (keep) store(rows.gates + (4 * n + 3) * L, mul(e, per_oc));
     store_as<y_stored>(rows.y + n * rows.y_row, h);
   });
 }
 
-/// One panel of L units. Inference and training take the same path to c and h, so that they give the same bits.
+/// One panel of L units. `keep`: store i f g o for the backward pass. Inference and training take the same path to c and h, so that they give the same bits.
 ///
 /// With sigmoid(x) = 0.5 / d(x) and tanh(x) = y / (y + 1) (activations.hpp), i g = 0.5 y_g / (d_i (y_g + 1)) and h = o tanh(c)
 /// likewise take one division each: three in all instead of five. Where a product of denominators overflows, it makes them 0 instead of
 /// less than 1e-30.
-template <class Real, Stored kept, Stored y_stored>
+template <class Real, bool keep, Stored y_stored>
 void cell_forward(const StepArgs<Real>& s, Index panel, const Real* z) {
   const Index unit = panel * lanes<Real>;
   CellRows<Real> rows{z, s.c_prev + unit, s.c + unit, s.h + unit, y_stored != Stored::no ? s.y + unit : nullptr,
-                      kept != Stored::no ? s.gates + panel * s.gates_panel : nullptr,
+                      keep ? s.gates + panel * s.gates_panel : nullptr,
                       s.c_prev_row, s.c_row, s.h_row, s.y_row};
   constexpr int N = cell_rows<Real>;
   Index n = s.rows;
-  for (; n >= N; n -= N) cell_forward_rows<Real, kept, y_stored, N>(rows), rows.template skip<kept, y_stored>(N);
-  if (N > 3 && n == 3) cell_forward_rows<Real, kept, y_stored, 3>(rows);
-  if (N > 2 && n == 2) cell_forward_rows<Real, kept, y_stored, 2>(rows);
-  if (n == 1) cell_forward_rows<Real, kept, y_stored, 1>(rows);
+  for (; n >= N; n -= N) cell_forward_rows<Real, keep, y_stored, N>(rows), rows.template skip<keep, y_stored>(N);
+  if (N > 3 && n == 3) cell_forward_rows<Real, keep, y_stored, 3>(rows);
+  if (N > 2 && n == 2) cell_forward_rows<Real, keep, y_stored, 2>(rows);
+  if (n == 1) cell_forward_rows<Real, keep, y_stored, 1>(rows);
 }
 
 template <class Real>

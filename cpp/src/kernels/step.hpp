@@ -8,22 +8,22 @@
 namespace eigenlstm {
 namespace EIGENLSTM_ISA {
 
-/// Calls f with a constant that says how to store what goes to p.
-template <class Real, class F>
-[[gnu::always_inline]] inline void as_stored(const Real* p, bool past_caches, F&& f) {
-  if (p == nullptr) f(std::integral_constant<Stored, Stored::no>{});
-  else if (!is_line<Real>(lanes<Real>) || !past_caches) f(std::integral_constant<Stored, Stored::in_caches>{});
-  else if constexpr (is_line<Real>(lanes<Real>)) f(std::integral_constant<Stored, Stored::past_caches>{});
+template <class Real, Stored y_stored>
+void step_forward_storing(const StepArgs<Real>& s) {
+  step_products(s, [&](Index panel) {
+    const Real* z = s.z + panel * s.z_panel;
+    if (s.gates != nullptr) cell_forward<Real, true, y_stored>(s, panel, z);
+    else cell_forward<Real, false, y_stored>(s, panel, z);
+  });
 }
 
 template <class Real>
 void step_forward(const StepArgs<Real>& s) {
-  as_stored(s.gates, s.gates_past_caches, [&](auto kept) {
-    as_stored(s.y, s.y_past_caches, [&](auto y_stored) {
-      step_products(s, [&](Index panel) { cell_forward<Real, kept, y_stored>(s, panel, s.z + panel * s.z_panel); });
-    });
-  });
-  if (s.gates_past_caches || s.y_past_caches) fence_stores();
+  if (s.y == nullptr) return step_forward_storing<Real, Stored::no>(s);
+  if constexpr (is_line<Real>(lanes<Real>)) {
+    if (s.y_past_caches) return step_forward_storing<Real, Stored::past_caches>(s), fence_stores();
+  }
+  step_forward_storing<Real, Stored::in_caches>(s);
 }
 
 template <class Real>

@@ -94,9 +94,9 @@ struct StepArgs {
   Index c_row, h_row;
   Real* y;              // [row][panels * L]: h once more, for the caller; or null. Only of the plain cell
   Index y_row;
+  bool y_past_caches;   // stored past the caches, where is_line(L); its rows are aligned to 64 bytes then
   Real* gates;          // [panel][row][4][L]: i f g o after activation, or null
   Index gates_panel;
-  bool gates_past_caches, y_past_caches;  // stored past the caches where is_line(L); rows are aligned to 64 bytes then. Only of the plain cell
   const Real *c_next, *h_next;  // where the next step will store c and h, rows c_row and h_row apart; or null
   bool backwards;       // the last panel first (see GemmArgs)
   const StepVariant<Real>* variant;  // null: the plain cell
