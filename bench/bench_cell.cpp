@@ -18,7 +18,7 @@ template <class Real>
 struct Tile {
   Tile() {
     test::Random random(1);
-    weights = eigenlstm::zeros<Real>(4 * L);
+    weights = eigenlstm::Buffer<Real>::zeros(4 * L);
     z = bench::on_lines(random.vector<Real>(rows * 4 * L, 3));
     c_prev = bench::on_lines(random.vector<Real>(rows * L, 2));
     c = eigenlstm::Buffer<Real>(rows * L);

@@ -32,7 +32,7 @@ void backward(benchmark::State& state, const bench::Shape& shape, int threads) {
   test::Core<Real> core(test::random_problem(test::model(shape.I, shape.H), shape.B, shape.T, false, 1));
   const auto parameters = bench::on_lines(core.parameters), x = bench::on_lines(core.x), dy = bench::on_lines(test::as<Real>(core.problem.dy));
   const eigenlstm::Buffer<Real> y(dy.size()), dx(x.size());
-  const auto dparameters = eigenlstm::zeros<Real>(parameters.size());
+  const auto dparameters = eigenlstm::Buffer<Real>::zeros(parameters.size());
   for (auto _ : state) {
     std::unique_ptr<eigenlstm::Tape<Real>> tape;
     core.lstm.forward(core.lstm.pack(parameters.data(), true), shape.B, shape.T, test::batch_major<const Real>(x.data(), shape.T, shape.I),

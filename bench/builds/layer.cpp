@@ -57,7 +57,11 @@ class Layer : public Work {
     return options;
   }
   using Buffer = eigenlstm::Buffer<Real>;
-  static Buffer zeros(Index n) { return eigenlstm::zeros<Real>(n); }
+  static Buffer zeros(Index n) {
+    Buffer buffer(n);  // (no Buffer::zeros: older revisions have none)
+    std::fill_n(buffer.data(), n, Real(0));
+    return buffer;
+  }
   Buffer drawn(Index n, double scale = 1) { return bench::on_lines(random.vector<Real>(n, scale)); }
   std::array<const Buffer*, 7> answers() const { return {&y, &h, &c, &dx, &dh, &dc, &gradients}; }
 

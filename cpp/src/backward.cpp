@@ -219,11 +219,11 @@ void LSTM<Real>::backward(const Tape<Real>& tape_value, Sequence<const Real> dy,
   Team team(useful_threads(2 * largest_layer_work(options_, rows)));
 
   Buffer<Real> dh0, dc0, dfilled, masked;
-  if (tape.learned_h && dinitial.h == nullptr) dinitial.h = (dh0 = zeros<Real>(h_size)).data();
-  if (tape.learned_c && dinitial.c == nullptr) dinitial.c = (dc0 = zeros<Real>(c_size)).data();
+  if (tape.learned_h && dinitial.h == nullptr) dinitial.h = (dh0 = Buffer<Real>::zeros(h_size)).data();
+  if (tape.learned_c && dinitial.c == nullptr) dinitial.c = (dc0 = Buffer<Real>::zeros(c_size)).data();
   const bool fills = dx.data && options_.missing == Missing::forward_fill, masks = tape.weights->drop_seed.has_value();
   if (fills) dfilled = Buffer<Real>(rows.total() * I);
-  if (masks) masked = zeros<Real>(num_parameters_ * (per_row ? B : 1));
+  if (masks) masked = Buffer<Real>::zeros(num_parameters_ * (per_row ? B : 1));
   Real* dmasked = masks ? masked.data() : dparameters;
 
   const std::vector<Layers> groups = layer_groups(options_, tape.plan);

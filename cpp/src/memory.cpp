@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <mutex>
 #include <new>
 #include <utility>
@@ -141,17 +142,23 @@ Cache& cache() {
 
 }  // namespace
 
-Block::Block(std::size_t bytes) {
+Block::Block(std::size_t bytes) : Block(bytes, false) {}
+Block Block::zeros(std::size_t bytes) { return Block(bytes, true); }
+
+Block::Block(std::size_t bytes, bool zero) {
   if (bytes == 0) return;
   if (bytes > (std::size_t(1) << 62)) throw std::bad_alloc();
   const std::size_t whole = round_up(bytes, huge_page);
   bytes_ = whole - bytes <= bytes / 3 ? whole : round_up(bytes, bytes < huge_page ? alignment : any_page);  // large blocks may end in small pages
-  data_ = cache().take(bytes_);
+  const bool fresh = zero && maps(bytes_);  // then it is zero already
+  if (!fresh) data_ = cache().take(bytes_);
   if (data_ == nullptr) data_ = allocate(bytes_);
-  if (data_ != nullptr) return;
-  cache().clear();  // what is kept may be what is missing
-  data_ = allocate(bytes_);
+  if (data_ == nullptr) {
+    cache().clear();  // what is kept may be what is missing
+    data_ = allocate(bytes_);
+  }
   if (data_ == nullptr) throw std::bad_alloc();
+  if (zero && !fresh) std::memset(data_, 0, bytes_);
 }
 
 Block& Block::operator=(Block&& other) noexcept {

@@ -8,6 +8,9 @@
 
 namespace eigenlstm {
 
+/// From so many bytes on, what is written whole and not read at once is stored past the caches: far more than L2 holds, which keeps what is at work.
+constexpr std::size_t past_caches_bytes = std::size_t(6) << 20;
+
 /// Scratch memory of one call: pieces are taken one after the other and all given back together. The thread's own
 /// arena() keeps its memory, so that a call allocates only when it needs more than any before it.
 class Arena {

@@ -59,6 +59,18 @@ void ema(Index n, double decay, const Real* params, Real* average) {
 }
 
 template <class Real>
+void set_zero(Index n, Real* x) {
+  constexpr Index line = cache_line<Real>;
+  alignas(64) static constexpr Real zeros[line] = {};
+  const bool past_caches = bytes_of<Real>(n) >= past_caches_bytes && reinterpret_cast<std::uintptr_t>(x) % 64 == 0;
+  by_chunks(n, [=](Index begin, Index size) {
+    const Index lines = past_caches ? size / line : 0;
+    kernels<Real>().copy_past_caches(lines, line, zeros, 0, x + begin, line);
+    std::fill(x + begin + lines * line, x + begin + size, Real(0));
+  });
+}
+
+template <class Real>
 double norm(Index n, const Real* x) {
   const Index chunks = (n + chunk - 1) / chunk;
   double* const sums = arena().take<double>(chunks);
@@ -78,6 +90,8 @@ template void update(const Adagrad&, std::int64_t, const Update<float>&);
 template void update(const Adagrad&, std::int64_t, const Update<double>&);
 template void ema(Index, double, const float*, float*);
 template void ema(Index, double, const double*, double*);
+template void set_zero(Index, float*);
+template void set_zero(Index, double*);
 template double norm(Index, const float*);
 template double norm(Index, const double*);
 

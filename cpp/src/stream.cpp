@@ -37,12 +37,12 @@ struct Stream<Real>::Impl {
   };
 
   Impl(std::shared_ptr<const Weights<Real>> packed, const LSTMOptions& model, Index batch)
-      : weights(std::move(packed)), options(model), B(batch), filled(zeros<Real>(model.missing == Missing::forward_fill ? B * model.input_size : 0)) {
+      : weights(std::move(packed)), options(model), B(batch), filled(Buffer<Real>::zeros(model.missing == Missing::forward_fill ? B * model.input_size : 0)) {
     for (Index layer = 0; layer < options.num_layers; ++layer) {
       const DirectionShape shape = direction_shape(options, layer, 0);
       const Padded<Real> p(shape);
       const Index xh = B * (ceil_div(p.I, p.L) * p.L + p.h_row);
-      layers.push_back({p, &weights->directions[layer], {zeros<Real>(xh), zeros<Real>(xh)}, zeros<Real>(B * p.row), Buffer<Real>(B * p.gates()),
+      layers.push_back({p, &weights->directions[layer], {Buffer<Real>::zeros(xh), Buffer<Real>::zeros(xh)}, Buffer<Real>::zeros(B * p.row), Buffer<Real>(B * p.gates()),
                         Buffer<Real>(shape.projected() ? B * p.row : 0), Buffer<Real>(options.residual && layer > 0 ? B * p.P : 0)});
     }
     for (Layer& layer : layers) prepare(layer);

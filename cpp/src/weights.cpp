@@ -11,9 +11,6 @@ namespace {
 /// Packing one value takes as long as so many multiply-adds.
 constexpr double packing_work = 25;
 
-/// From so many bytes of packed weights on, they are stored past the caches: far more than L2 holds, which keeps what is at work.
-constexpr std::size_t past_caches_bytes = std::size_t(6) << 20;
-
 /// w (4H, n) row-major -> panels of 4 L columns, [wide panel][k][4 L] with k = (panel, gate, unit): the order of dz. Here: the rows of one panel.
 template <class Real>
 void pack_backward(const Padded<Real>& p, Index panel, Index n, const Real* w, Real* out, bool past_caches) {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "eigenlstm/buffer.hpp"
@@ -32,7 +33,17 @@ inline std::string shape_text(const py::array& a) {
 template <class Real>
 constexpr const char* dtype_name = sizeof(Real) == 4 ? "float32" : "float64";
 
-/// A new array, its values undefined. Large ones stand in a Block of the core.
+/// An array of what stands in a block of the core.
+template <class Real>
+py::array_t<Real> array_in(eigenlstm::Block block, const std::vector<py::ssize_t>& shape) {
+  auto owned = std::make_unique<eigenlstm::Block>(std::move(block));
+  const Real* const values = static_cast<const Real*>(owned->data());
+  const py::capsule owner(owned.get(), [](void* owned) { delete static_cast<eigenlstm::Block*>(owned); });
+  owned.release();
+  return py::array_t<Real>(shape, values, owner);
+}
+
+/// A new array, its values undefined. Large ones stand in a Block.
 template <class Real>
 py::array_t<Real> new_array(const std::vector<py::ssize_t>& shape) {
   constexpr py::ssize_t large = 65536 / sizeof(Real), most = std::numeric_limits<py::ssize_t>::max() / py::ssize_t(sizeof(Real));
@@ -41,12 +52,7 @@ py::array_t<Real> new_array(const std::vector<py::ssize_t>& shape) {
     if (size > 0 && n > most / size) throw std::bad_alloc();
     n *= size;
   }
-  if (n < large) return py::array_t<Real>(shape);
-  auto block = std::make_unique<eigenlstm::Block>(eigenlstm::bytes_of<Real>(n));
-  const Real* const values = static_cast<const Real*>(block->data());
-  const py::capsule owner(block.get(), [](void* owned) { delete static_cast<eigenlstm::Block*>(owned); });
-  block.release();
-  return py::array_t<Real>(shape, values, owner);
+  return n < large ? py::array_t<Real>(shape) : array_in<Real>(eigenlstm::Block(eigenlstm::bytes_of<Real>(n)), shape);
 }
 
 /// An array of Real as it is; a misaligned one is copied.

@@ -67,6 +67,16 @@ double norm(const py::array& x) {
   });
 }
 
+void set_zero(const py::array& x) {
+  by_dtype(x, "set_zero", "x", [&](auto zero) {
+    using Real = decltype(zero);
+    const Index n = x.size();
+    Real* const data = in_place<Real>(x, {n}, "set_zero", "x");
+    py::gil_scoped_release release;
+    eigenlstm::set_zero(n, data);
+  });
+}
+
 void ema(const py::array& average, const py::array& params, double decay) {
   by_dtype(params, "ema", "params", [&](auto zero) {
     using Real = decltype(zero);
@@ -79,10 +89,19 @@ void ema(const py::array& average, const py::array& params, double decay) {
   });
 }
 
+py::array zeros(py::ssize_t n, const py::object& dtype) {
+  if (n < 0) throw py::value_error("zeros: n must not be negative, got " + std::to_string(n));
+  return by_dtype(dtype, "zeros", [&](auto zero) -> py::array {
+    using Real = decltype(zero);
+    return array_in<Real>(eigenlstm::Block::zeros(eigenlstm::bytes_of<Real>(n)), {n});
+  });
+}
+
 }  // namespace
 
 void register_optimisers(py::module_& m) {
   using Ends = const std::vector<Index>&;
+  m.def("zeros", zeros, py::arg("n"), py::arg("dtype"), "A flat array of n zeros, aligned to 64 bytes; large ones stand in huge pages.");
   using Decay = const std::vector<double>&;
   using Array = const py::array&;
   using State = const py::object&;
@@ -109,6 +128,7 @@ void register_optimisers(py::module_& m) {
   }, py::arg("params"), py::arg("grads"), py::arg("step"), py::arg("lr"), py::arg("ends"), py::arg("weight_decay"), py::arg("sum"), py::arg("lr_decay"),
      py::arg("eps"), "One step of Adagrad on flat arrays, in place.");
   m.def("ema", ema, py::arg("average"), py::arg("params"), py::arg("decay"), "average = decay average + (1 - decay) params, in place.");
+  m.def("set_zero", set_zero, py::arg("x"), "x = 0, in place.");
   m.def("norm", norm, py::arg("x"), "The Euclidean norm of all values, summed in float64.");
 }
 

@@ -165,6 +165,12 @@ def ctc_beam_search(logits: NDArray[Any], blank: int, width: int) -> list[Any]:
 # -- optimisers: one step on flat arrays, in place -----------------------------------------------
 # weight_decay[i] holds for the parameters before ends[i].
 
+def zeros(n: int, dtype: Any) -> NDArray[Any]:
+    """A flat array of n zeros, aligned to 64 bytes; large ones stand in huge pages."""
+
+def set_zero(x: NDArray[_Real]) -> None:
+    """x = 0, in place."""
+
 def sgd_step(params: NDArray[_Real], grads: NDArray[_Real], step: int, lr: float, ends: Sequence[int], weight_decay: Sequence[float],
              momentum_buffer: _Optional[_Real], momentum: float, dampening: float, nesterov: bool) -> None:
     """Stochastic gradient descent."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from . import _core
 from .arrays import as_array, as_floats, as_seed, float_dtype
 from .parameters import ParameterStore, admitted, blank_parameters, initialising
 
@@ -194,7 +195,7 @@ class Layer:
 
     def zero_grad(self):
         """Set all gradients to zero."""
-        self._flat_grads.fill(0)
+        _core.set_zero(self._flat_grads)
 
     def touch(self):
         """Say that parameters were changed by other means than the views of this layer."""

@@ -48,7 +48,7 @@ class Optimiser:
 
     def _initial_state(self, n, dtype):
         """dict name -> array (n,) of the state before the first step."""
-        return {name: np.zeros(n, dtype) for name in self._slots()}
+        return {name: _core.zeros(n, dtype) for name in self._slots()}
 
     def _slots(self):
         """Names of the state's arrays."""

@@ -11,7 +11,6 @@ import numpy as np
 
 from . import _core
 
-_ALIGNMENT = 64  # bytes: one cache line, one AVX-512 vector
 
 _blank_limit = ContextVar("blank_limit", default=None)
 
@@ -59,14 +58,6 @@ def admitted(specs):
         yield name, tuple(shape)
 
 
-def _aligned_zeros(size, dtype):
-    if size >= 2**48:
-        raise ValueError(f"{size} parameters fit in no memory")
-    raw = np.zeros(size * dtype.itemsize + _ALIGNMENT, np.uint8)
-    start = -raw.__array_interface__["data"][0] % _ALIGNMENT
-    return raw[start:start + size * dtype.itemsize].view(dtype)
-
-
 class ParameterStore:
     """Parameters and gradients of any number of layers, each in one contiguous 1-D array.
 
@@ -99,8 +90,10 @@ class ParameterStore:
         self.specs = [(name, tuple(shape)) for name, shape in specs]
         self.size = sum(math.prod(shape) for _, shape in self.specs)
         self.dtype = np.dtype(dtype)
-        self.params = _aligned_zeros(self.size, self.dtype)
-        self.grads = _aligned_zeros(self.size, self.dtype)
+        if self.size >= 2**48:
+            raise ValueError(f"{self.size} parameters fit in no memory")
+        self.params = _core.zeros(self.size, self.dtype)
+        self.grads = _core.zeros(self.size, self.dtype)
         self._public = np.asarray(memoryview(self.params))
         self._version = 1
         self._fingerprint = None

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from . import losses, optimisers, saving
+from . import _core, losses, optimisers, saving
 from . import metrics as metric_module
 from .batches import epoch_key, step_key
 from .files import FileError
@@ -151,7 +151,7 @@ class Run:
         value, dy = self._loss(predicted, y, weight, known)
         if not math.isfinite(value):
             self._fail("the loss", value)
-        model._flat_grads.fill(0)
+        _core.set_zero(model._flat_grads)
         model.backward(tape, dy, need_dx=False)
         for metric in self._metrics:
             metric.update(predicted, y, known)

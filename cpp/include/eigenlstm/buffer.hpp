@@ -2,7 +2,6 @@
 // results may, too: rows that begin on cache lines, in large pages, make a layer some percent faster.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <new>
 
@@ -15,6 +14,8 @@ class Block {
  public:
   Block() = default;
   explicit Block(std::size_t bytes);
+  /// All bits zero. A large one is no kept block, but fresh pages, which take no memory until they are written.
+  static Block zeros(std::size_t bytes);
   ~Block() { release(); }
   Block(Block&& other) noexcept : data_(other.data_), bytes_(other.bytes_) { other.data_ = nullptr; other.bytes_ = 0; }
   Block& operator=(Block&& other) noexcept;
@@ -23,6 +24,7 @@ class Block {
   std::size_t bytes() const { return bytes_; }
 
  private:
+  Block(std::size_t bytes, bool zero);
   void release() noexcept;
   void* data_ = nullptr;
   std::size_t bytes_ = 0;
@@ -41,6 +43,12 @@ class Buffer {
  public:
   Buffer() = default;
   explicit Buffer(std::ptrdiff_t n) : block_(bytes_of<Real>(n)), size_(n) {}
+  static Buffer zeros(std::ptrdiff_t n) {
+    Buffer buffer;
+    buffer.block_ = Block::zeros(bytes_of<Real>(n));
+    buffer.size_ = n;
+    return buffer;
+  }
   Real* data() const { return static_cast<Real*>(block_.data()); }
   std::ptrdiff_t size() const { return size_; }
 
@@ -48,12 +56,5 @@ class Buffer {
   Block block_;
   std::ptrdiff_t size_ = 0;
 };
-
-template <class Real>
-Buffer<Real> zeros(std::ptrdiff_t n) {
-  Buffer<Real> buffer(n);
-  std::fill_n(buffer.data(), n, Real(0));
-  return buffer;
-}
 
 }  // namespace eigenlstm

@@ -62,6 +62,10 @@ void update(const Adagrad&, std::int64_t step, const Update<Real>&);
 template <class Real>
 void ema(std::ptrdiff_t n, double decay, const Real* params, Real* average);
 
+/// x = 0. As gradients before a backward pass.
+template <class Real>
+void set_zero(std::ptrdiff_t n, Real* x);
+
 /// The Euclidean norm of n values: squares are summed in float64 in chunks of a fixed size.
 template <class Real>
 double norm(std::ptrdiff_t n, const Real* x);
