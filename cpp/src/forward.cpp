@@ -139,7 +139,8 @@ void forward_layers(const Pass<Real>& pass, Inputs<Real>& inputs, State<const Re
                                  h_history, states, kept.values(first_row, n),
                                  {writes_y ? y.data + d * p.P * y.feature_stride : nullptr, y.batch_stride, y.time_stride, y.feature_stride},
                                  {at(final.h, shape.h_before), at(final.c, shape.c_before)},
-                                 pass.tape.recurrent[index].data(), index, pass.seed, o.cell, pass.turned};
+                                 pass.tape.recurrent[index].data(), index, pass.seed, o.cell, pass.turned, false};
+      run.y_past_caches = goes_past_caches(run.y, rows.total() * p.P);
       start_state(rows, pass.steps.begin, p.P, p.h_row, at(initial.h, shape.h_before), run.h0, run.final.h);
       start_state(rows, pass.steps.begin, p.H, p.row, at(initial.c, shape.c_before), run.c0, run.final.c);
       running.push_back(run);

@@ -33,12 +33,21 @@ struct DirectionForward {
   std::optional<std::uint64_t> seed;  // of zoneout; none: its expectation
   const CellOptions& cell;
   bool turned;                // see Pass
+  bool y_past_caches;         // y is stored past the caches
 
   Real* h_at(Index s) const { return s < steps.begin ? h0 : h + (h_history ? row(s) : (s & 1) * rows.batch_size()) * p.h_row; }
   Real* c_at(Index s) const { return s < steps.begin ? c0 : c_history ? c + row(s) * p.row : c0; }
   /// Where the rows of step s start among those of `steps`.
   Index row(Index s) const { return rows.offset(s) - rows.offset(steps.begin); }
 };
+
+/// Whether y, n values, is stored past the caches: only by whole lines, and as the caller may turn to it next, only where it is more than an L3 of 2026
+/// keeps for a core.
+template <class Real>
+bool goes_past_caches(const Sequence<Real>& y, Index n) {
+  const auto place = reinterpret_cast<std::uintptr_t>(y.data) | std::uintptr_t(y.batch_stride | y.time_stride) * sizeof(Real);
+  return place % (cache_line<Real> * sizeof(Real)) == 0 && bytes_of<Real>(n) >= std::size_t(16) << 20;
+}
 
 /// Scratch of one member.
 template <class Real>
@@ -90,13 +99,6 @@ Index project_chunk(const DirectionForward<Real>& d, const Assignment& a, const 
   return n;
 }
 
-/// Whether y is stored past the caches: only by whole lines, and as the caller may turn to it next, only where it is more than an L3 of 2026 keeps for a core.
-template <class Real>
-bool y_past_caches(const DirectionForward<Real>& d) {
-  const auto place = reinterpret_cast<std::uintptr_t>(d.y.data) | std::uintptr_t(d.y.batch_stride | d.y.time_stride) * sizeof(Real);
-  return place % (cache_line<Real> * sizeof(Real)) == 0 && bytes_of<Real>(d.rows.total() * d.p.P) >= std::size_t(16) << 20;
-}
-
 /// Rows whose y the cell's kernel writes into the caches beside the gates, at most: each may be in a page of its own.
 constexpr Index most_rows_of_y = 64;
 
@@ -106,7 +108,7 @@ bool cell_writes_y(const DirectionForward<Real>& d, const Assignment& a) {
   const bool whole_vectors = d.y.data != nullptr && d.y.feature_stride == 1 && d.p.H == d.p.units && !d.p.whole_rows;
   const bool plain = d.weights.plain && !d.rows.ragged() && d.recurrent == nullptr && d.weights.zone_h.size() == 0;
   if (!whole_vectors || !plain) return false;
-  return y_past_caches(d) ? is_line<Real>(d.p.L) : d.kept.gates == nullptr || a.row_end - a.row_begin <= most_rows_of_y;
+  return d.y_past_caches ? is_line<Real>(d.p.L) : d.kept.gates == nullptr || a.row_end - a.row_begin <= most_rows_of_y;
 }
 
 /// Copies [u0, u1) of each of the rows' h to y of step s.
@@ -115,7 +117,7 @@ void write_y(const DirectionForward<Real>& d, Active act, Index s, Index u0, Ind
   const Real* h = d.h_at(s) + act.begin * d.p.h_row;
   const auto y_at = [&](Index position) { return d.y.data + d.rows.batch_row(position) * d.y.batch_stride + d.rows.time(s, position, d.reverse) * d.y.time_stride; };
   const bool whole_lines = d.y.feature_stride == 1 && u0 % cache_line<Real> == 0 && u1 % cache_line<Real> == 0;
-  if (whole_lines && !d.rows.ragged() && y_past_caches(d))
+  if (whole_lines && !d.rows.ragged() && d.y_past_caches)
     return kernels<Real>().copy_past_caches(act.count(), u1 - u0, h + u0, d.p.h_row, y_at(act.begin) + u0, d.y.batch_stride);
   for (Index position = act.begin; position < act.end; ++position, h += d.p.h_row) {
     Real* y = y_at(position);
@@ -200,7 +202,7 @@ void step(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Re
   if (cell_writes_y(d, a)) {
     step.y = d.y.data + act.begin * d.y.batch_stride + d.rows.time(s, act.begin, d.reverse) * d.y.time_stride + unit;
     step.y_row = d.y.batch_stride;
-    step.y_past_caches = y_past_caches(d);
+    step.y_past_caches = d.y_past_caches;
   }
   if (d.c_history && d.h_history && a.panel_end - a.panel_begin == p.panels && s + 1 < d.steps.end) {
     step.c_next = d.c_at(s + 1) + act.begin * p.row;

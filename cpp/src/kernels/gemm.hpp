@@ -60,6 +60,8 @@ struct Ask {
   Walk<Real> walk{};
 };
 
+/// With fewer rows, to begin a walk costs more than it gives.
+constexpr Index walking_rows = 2 * tile_rows;
 /// A line each 4 k, at least.
 template <class Real>
 constexpr Index slowest_pace = cache_line<Real> * k_at_once / 4;
@@ -92,7 +94,7 @@ struct Tile {
         for (int i = 0; i < k_at_once; ++i) prefetch(next + i * step);
         next += k_at_once * step;
       }
-      if (walks) prefetch(soon), soon += pace;
+      if (walks) prefetch_to_write(soon), soon += pace;
       if (asks_every == 4) prefetch(next), prefetch(next + apart), next += step;
     }
     for (; b != b_end; b += b_row, a += k_step) {
@@ -260,6 +262,7 @@ struct WalkPlan {
   Index values = 0, pace = 0;
 
   explicit WalkPlan(const GemmArgs<Real>& g) {
+    if (g.num_soon == 0 || g.rows < walking_rows) return;
     for (Index i = 0; i < g.num_soon; ++i) values += g.soon[i].rows * g.soon[i].lines * cache_line<Real>;
     const Index turns = (g.rows + tile_rows - 1) / tile_rows * (g.vectors / 4) * g.K / k_at_once;
     if (values == 0 || turns == 0) return;

@@ -88,6 +88,9 @@ template <int N, class F>
 /// Asks for the cache line at p. (always_inline: gcc leaves out calls of a function that does nothing else.)
 [[gnu::always_inline]] inline void prefetch(const void* p) { __builtin_prefetch(p); }
 
+/// The same, to write there: a line that another core has is then this one's at once.
+[[gnu::always_inline]] inline void prefetch_to_write(const void* p) { __builtin_prefetch(p, 1); }
+
 /// Keeps v in a register: the compiler may not fold its load into each use.
 template <class V>
 inline void pin(V& v) { EIGEN_OPTIMIZATION_BARRIER(v) }

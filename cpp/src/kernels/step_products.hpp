@@ -13,7 +13,7 @@ template <class Real>
 Index written_soon(const StepArgs<Real>& s, Index panel, Soon<Real> (&soon)[3]) {
   constexpr Index L = lanes<Real>, line = cache_line<Real>;
   Index n = 0;
-  if (s.rows == 1) return n;
+  if (s.rows < walking_rows) return n;
   if (s.gates != nullptr) soon[n++] = {s.gates + panel * s.gates_panel, 1, s.rows * 4 * L / line, 0};
   const auto part = [&](const Real* next, Index row) {
     const Index lines = s.rows * row / line, from = lines * panel / s.panels, to = lines * (panel + 1) / s.panels;
