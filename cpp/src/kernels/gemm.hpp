@@ -164,7 +164,7 @@ struct Tile {
       const Index a_row = a.row, k_step = a.k_step;
       Index n = end - k;
       const Real* const ak = a.data + row * a_row + from * k_step;
-      [[maybe_unused]] const Real* soon = ak;  // the walk has ended, or not begun: a line that is in L1
+      [[maybe_unused]] const Real* soon = c_rows[0];  // the walk has ended, or not begun: a line that is this tile's to write
       [[maybe_unused]] Index pace = 0;
       if constexpr (walks) {
         if (!walk.ends()) {
