@@ -205,8 +205,11 @@ void step(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Re
     step.y_past_caches = d.y_past_caches;
   }
   if (d.c_history && d.h_history && a.panel_end - a.panel_begin == p.panels && s + 1 < d.steps.end) {
-    step.c_next = d.c_at(s + 1) + act.begin * p.row;
-    step.h_next = d.h_at(s + 1) + act.begin * p.h_row;
+    const Active next = active_rows(d.rows, a, s + 1);
+    step.c_next = d.c_at(s + 1) + next.begin * p.row;
+    step.c_next_size = next.count() * p.row;
+    step.h_next = d.h_at(s + 1) + next.begin * p.h_row;
+    step.h_next_size = next.count() * p.h_row;
   }
   step.backwards = act.count() <= kernels<Real>().tile_rows && (s % 2 == 1) != d.turned;
   StepVariant<Real> variant{};

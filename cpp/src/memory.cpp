@@ -150,15 +150,15 @@ Block::Block(std::size_t bytes, bool zero) {
   if (bytes > (std::size_t(1) << 62)) throw std::bad_alloc();
   const std::size_t whole = round_up(bytes, huge_page);
   bytes_ = whole - bytes <= bytes / 3 ? whole : round_up(bytes, bytes < huge_page ? alignment : any_page);  // large blocks may end in small pages
-  const bool fresh = zero && maps(bytes_);  // then it is zero already
-  if (!fresh) data_ = cache().take(bytes_);
+  data_ = cache().take(bytes_);
+  const bool is_zero = data_ == nullptr && maps(bytes_);  // fresh pages
   if (data_ == nullptr) data_ = allocate(bytes_);
   if (data_ == nullptr) {
     cache().clear();  // what is kept may be what is missing
     data_ = allocate(bytes_);
   }
   if (data_ == nullptr) throw std::bad_alloc();
-  if (zero && !fresh) std::memset(data_, 0, bytes_);
+  if (zero && !is_zero) std::memset(data_, 0, bytes_);
 }
 
 Block& Block::operator=(Block&& other) noexcept {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 
 #include "kernels/table.hpp"
 #include "memory.hpp"
@@ -61,11 +62,11 @@ void ema(Index n, double decay, const Real* params, Real* average) {
 template <class Real>
 void set_zero(Index n, Real* x) {
   constexpr Index line = cache_line<Real>;
-  alignas(64) static constexpr Real zeros[line] = {};
+  alignas(64) static constexpr Real zero_line[line] = {};
   const bool past_caches = bytes_of<Real>(n) >= past_caches_bytes && reinterpret_cast<std::uintptr_t>(x) % 64 == 0;
   by_chunks(n, [=](Index begin, Index size) {
     const Index lines = past_caches ? size / line : 0;
-    kernels<Real>().copy_past_caches(lines, line, zeros, 0, x + begin, line);
+    kernels<Real>().copy_past_caches(lines, line, zero_line, 0, x + begin, line);
     std::fill(x + begin + lines * line, x + begin + size, Real(0));
   });
 }

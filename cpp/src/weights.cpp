@@ -66,6 +66,7 @@ DirectionWeights<Real> pack_direction(const LSTMOptions& options, Index layer, I
     packed.backward_x = Buffer<Real>(p.wide_panels(p.I) * p.wide_panel());
   }
   const Index values = packed.forward.size() + packed.backward_h.size() + packed.backward_x.size();
+  // All three as the largest: they are used one after the other.
   const bool past_caches = bytes_of<Real>(packed.forward.size()) >= past_caches_bytes;
   for_tasks<true>(p.panels, task_threads(p.panels, packing_work * double(values)), [&](Index panel, int) {
     pack_forward(p, panel, bias, weight_ih, weight_hh, packed.forward.data(), past_caches);

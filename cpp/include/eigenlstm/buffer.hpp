@@ -14,7 +14,7 @@ class Block {
  public:
   Block() = default;
   explicit Block(std::size_t bytes);
-  /// All bits zero. A large one is no kept block, but fresh pages, which take no memory until they are written.
+  /// All bits zero. The pages of a large one that was not kept take no memory until they are written.
   static Block zeros(std::size_t bytes);
   ~Block() { release(); }
   Block(Block&& other) noexcept : data_(other.data_), bytes_(other.bytes_) { other.data_ = nullptr; other.bytes_ = 0; }

@@ -30,7 +30,8 @@ constexpr Index panel_block_bytes = num_vector_registers == 32 ? 196608 : 65536;
 constexpr Index adding_block_bytes = num_vector_registers == 32 ? 196608 : 32768;
 
 /// A walk through what comes soon: at each turn of a tile's loop (k_at_once k) it asks for the line where it is and goes `pace` values on. So slowly
-/// that lines from afar, each of which takes a core's fill buffer for some 100 ns, leave enough of them to the product. Beyond `end`: nothing.
+/// that lines from afar, each of which takes a core's fill buffer for some 100 ns, leave enough of them to the product; where it asks for a line twice,
+/// that costs nothing, and where it must go faster than a line a turn, it leaves lines out. Beyond `end`: nothing.
 template <class Real>
 struct Walk {
   const Soon<Real>*soon = nullptr, *end = nullptr;

@@ -32,7 +32,7 @@ template <class Real>
 inline Vec<Real> load(const Real* p) { return Eigen::internal::ploadu<Vec<Real>>(p); }
 template <class Real>
 inline void store(Real* p, Vec<Real> v) { Eigen::internal::pstoreu(p, v); }
-/// For what is not read again soon: the line is not read first, and takes no other's place. All of a line has to be stored at once, and p is aligned.
+/// For what is not read again soon: the line is not read first, and takes no other's place. All of a line has to be stored one after the other, and p is aligned.
 /// fence_stores orders such stores before all that come later, as other threads see them.
 #if defined(__AVX512F__)
 inline void store_past_caches(float* p, Vec<float> v) { _mm512_stream_ps(p, v); }

@@ -15,12 +15,12 @@ Index written_soon(const StepArgs<Real>& s, Index panel, Soon<Real> (&soon)[3]) 
   Index n = 0;
   if (s.rows < walking_rows) return n;
   if (s.gates != nullptr) soon[n++] = {s.gates + panel * s.gates_panel, 1, s.rows * 4 * L / line, 0};
-  const auto part = [&](const Real* next, Index row) {
-    const Index lines = s.rows * row / line, from = lines * panel / s.panels, to = lines * (panel + 1) / s.panels;
+  const auto part = [&](const Real* next, Index size) {
+    const Index lines = size / line, from = lines * panel / s.panels, to = lines * (panel + 1) / s.panels;
     if (next != nullptr && from < to) soon[n++] = {next + from * line, 1, to - from, 0};
   };
-  part(s.c_next, s.c_row);
-  part(s.h_next, s.h_row);
+  part(s.c_next, s.c_next_size);
+  part(s.h_next, s.h_next_size);
   return n;
 }
 

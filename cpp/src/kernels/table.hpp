@@ -21,7 +21,8 @@ constexpr Index cache_line = 64 / Index(sizeof(Real));
 template <class Real>
 constexpr bool is_line(Index lanes) { return lanes == cache_line<Real>; }
 
-/// Memory that will be read or written soon: rows of `lines` cache lines, `row` values apart. Some of each.
+/// Memory that will be read or written soon: rows of `lines` cache lines, `row` values apart, some of each. It is fetched to be written: no other
+/// thread should be at it.
 template <class Real>
 struct Soon {
   const Real* data;
@@ -97,7 +98,8 @@ struct StepArgs {
   bool y_past_caches;   // stored past the caches, where is_line(L); its rows are aligned to 64 bytes then
   Real* gates;          // [panel][row][4][L]: i f g o after activation, or null
   Index gates_panel;
-  const Real *c_next, *h_next;  // where the next step will store c and h, rows c_row and h_row apart; or null
+  const Real *c_next, *h_next;  // where the next step will store c and h; or null
+  Index c_next_size, h_next_size;
   bool backwards;       // the last panel first (see GemmArgs)
   const StepVariant<Real>* variant;  // null: the plain cell
 };
