@@ -171,6 +171,25 @@ def test_large_buffers_give_the_same_bits_for_any_number_of_threads():
     assert answers[0][1] == pytest.approx(np.linalg.norm(grads.astype(np.float64)), rel=1e-12)
 
 
+@pytest.mark.parametrize("hidden_size", [8, 700])  # of 700 the gradients are zeroed past the caches
+def test_gradients_are_zeroed_and_nothing_else(hidden_size):
+    model = el.Sequential([el.LSTM(3, hidden_size), el.Linear(hidden_size, 5)])
+    model.flat_grads = np.ones(model.num_params, np.float32)
+    model[0].zero_grad()
+    assert not model[0].flat_grads.any() and (model[1].flat_grads == 1).all()
+    model.zero_grad()
+    assert not model.flat_grads.any()
+    array = np.ones(10, np.float32)
+    _core.set_zero(array[3:5])
+    assert array.tolist() == [1, 1, 1, 0, 0, 1, 1, 1, 1, 1]
+    with pytest.raises(ValueError, match="set_zero: x is written in place and must be contiguous"):
+        _core.set_zero(array[::2])
+    with pytest.raises(TypeError, match="set_zero: x must have dtype float32 or float64, got int64"):
+        _core.set_zero(np.zeros(3, np.int64))
+    with pytest.raises(ValueError, match="zeros: n must not be negative, got -1"):
+        _core.zeros(-1, "float32")
+
+
 def test_clipping():
     layer = make_layer("float64")
     layer.flat_grads = np.linspace(-3, 3, layer.num_params)
