@@ -38,7 +38,7 @@ template <class Real>
 py::array_t<Real> array_in(eigenlstm::Block block, const std::vector<py::ssize_t>& shape) {
   auto owned = std::make_unique<eigenlstm::Block>(std::move(block));
   const Real* const values = static_cast<const Real*>(owned->data());
-  const py::capsule owner(owned.get(), [](void* owned) { delete static_cast<eigenlstm::Block*>(owned); });
+  const py::capsule owner(owned.get(), [](void* data) { delete static_cast<eigenlstm::Block*>(data); });
   owned.release();
   return py::array_t<Real>(shape, values, owner);
 }
