@@ -39,6 +39,7 @@ std::vector<Real> y_of(const eigenlstm::LSTMOptions& options, Index B, Index T, 
   lstm.forward(lstm.pack(parameters.data(), tape), B, T, batch_major(x.data(), T, options.input_size), nullptr, {},
                {all.data() + offset, stride, P, 1}, {}, tape ? &kept : nullptr);
   std::vector<Real> y;
+  y.reserve(B * T * P);
   for (Index b = 0; b < B; ++b) {
     const Real* const row = all.data() + offset + b * stride;
     y.insert(y.end(), row, row + T * P);
@@ -94,15 +95,14 @@ TEST_CASE_TEMPLATE("zeros, of kept memory and of fresh", Real, float, double) {
 
 TEST_CASE_TEMPLATE("y of many megabytes is the same wherever it stands", Real, float, double) {
   const Index T = 64, B = Index(4104 * sizeof(float) / sizeof(Real));  // 16 MB with H = 16: as little work as there is
-  auto projected = model(1, 20), coupled = model(1, 16);
-  projected.proj_size = 16;
-  coupled.cell.coupled_input_forget = true;
-  const std::vector<Real> expected = y_of<Real>(model(1, 16), B, T, 1, 1, false);  // off the cache lines
-  CHECK(y_of<Real>(model(1, 16), B, T, 0, 16, false) == expected);
-  CHECK(y_of<Real>(model(1, 16), B, T, 0, 0, true) == expected);
+  const auto plain = model(1, 16);
+  const std::vector<Real> expected = y_of<Real>(plain, B, T, 1, 1, false);  // off the cache lines
+  CHECK(y_of<Real>(plain, B, T, 0, 16, true) == expected);
   const int threads = eigenlstm::num_threads();
   eigenlstm::set_num_threads(threads == 2 ? 1 : 2);
-  CHECK(y_of<Real>(model(1, 16), B, T, 0, 0, false) == expected);
+  CHECK(y_of<Real>(plain, B, T, 0, 0, false) == expected);
   eigenlstm::set_num_threads(threads);
-  for (const auto& options : {projected, coupled}) CHECK(y_of<Real>(options, B, T, 0, 0, false) == y_of<Real>(options, B, T, 1, 1, false));
+  auto projected = model(1, 17);  // its y is copied
+  projected.proj_size = 16;
+  CHECK(y_of<Real>(projected, B, T, 0, 0, false) == y_of<Real>(projected, B, T, 1, 1, false));
 }
