@@ -131,16 +131,17 @@ void forward_layers(const Pass<Real>& pass, Inputs<Real>& inputs, State<const Re
       const auto at = [B](auto* all, Index before) { return all ? all + B * before : all; };
       const bool whole_h = kept.h.size() > 0, h_history = states || whole_h || !last || combined;
       if (keep == Keep::gates) take_gates(o, p, n, kept);
+      const Sequence<Real> own_y{writes_y ? y.data + d * p.P * y.feature_stride : nullptr, y.batch_stride, y.time_stride, y.feature_stride};
       DirectionForward<Real> run{p, pass.weights.directions[index], inputs.of(layer), rows, pass.steps, d == 1,
                                  take(kept.h0, states, B * p.h_row),
                                  whole_h ? kept.h.data() + first_row * p.h_row : take(kept.h, states, (h_history ? n : 2 * B) * p.h_row),
                                  take(kept.c0, states, B * p.row),
                                  states ? take(kept.c, true, n * p.row) : nullptr,
                                  h_history, states, kept.values(first_row, n),
-                                 {writes_y ? y.data + d * p.P * y.feature_stride : nullptr, y.batch_stride, y.time_stride, y.feature_stride},
+                                 own_y,
                                  {at(final.h, shape.h_before), at(final.c, shape.c_before)},
-                                 pass.tape.recurrent[index].data(), index, pass.seed, o.cell, pass.turned, false};
-      run.y_past_caches = goes_past_caches(run.y, rows.total() * p.P);
+                                 pass.tape.recurrent[index].data(), index, pass.seed, o.cell, pass.turned,
+                                 goes_past_caches(own_y, rows.total() * p.P)};
       start_state(rows, pass.steps.begin, p.P, p.h_row, at(initial.h, shape.h_before), run.h0, run.final.h);
       start_state(rows, pass.steps.begin, p.H, p.row, at(initial.c, shape.c_before), run.c0, run.final.c);
       running.push_back(run);

@@ -37,6 +37,7 @@ struct DirectionForward {
 
   Real* h_at(Index s) const { return s < steps.begin ? h0 : h + (h_history ? row(s) : (s & 1) * rows.batch_size()) * p.h_row; }
   Real* c_at(Index s) const { return s < steps.begin ? c0 : c_history ? c + row(s) * p.row : c0; }
+  Real* y_at(Index s, Index position) const { return y.data + rows.batch_row(position) * y.batch_stride + rows.time(s, position, reverse) * y.time_stride; }
   /// Where the rows of step s start among those of `steps`.
   Index row(Index s) const { return rows.offset(s) - rows.offset(steps.begin); }
 };
@@ -115,12 +116,11 @@ bool cell_writes_y(const DirectionForward<Real>& d, const Assignment& a) {
 template <class Real>
 void write_y(const DirectionForward<Real>& d, Active act, Index s, Index u0, Index u1) {
   const Real* h = d.h_at(s) + act.begin * d.p.h_row;
-  const auto y_at = [&](Index position) { return d.y.data + d.rows.batch_row(position) * d.y.batch_stride + d.rows.time(s, position, d.reverse) * d.y.time_stride; };
   const bool whole_lines = d.y.feature_stride == 1 && u0 % cache_line<Real> == 0 && u1 % cache_line<Real> == 0;
   if (whole_lines && !d.rows.ragged() && d.y_past_caches)
-    return kernels<Real>().copy_past_caches(act.count(), u1 - u0, h + u0, d.p.h_row, y_at(act.begin) + u0, d.y.batch_stride);
+    return kernels<Real>().copy_past_caches(act.count(), u1 - u0, h + u0, d.p.h_row, d.y_at(s, act.begin) + u0, d.y.batch_stride);
   for (Index position = act.begin; position < act.end; ++position, h += d.p.h_row) {
-    Real* y = y_at(position);
+    Real* y = d.y_at(s, position);
     if (d.y.feature_stride == 1) std::copy(h + u0, h + u1, y + u0);
     else for (Index u = u0; u < u1; ++u) y[u * d.y.feature_stride] = h[u];
   }
@@ -200,7 +200,7 @@ void step(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Re
   step.h = d.h_at(s) + act.begin * p.h_row + unit;
   step.c_prev_row = step.c_row = p.row;
   if (cell_writes_y(d, a)) {
-    step.y = d.y.data + act.begin * d.y.batch_stride + d.rows.time(s, act.begin, d.reverse) * d.y.time_stride + unit;
+    step.y = d.y_at(s, act.begin) + unit;
     step.y_row = d.y.batch_stride;
     step.y_past_caches = d.y_past_caches;
   }

@@ -11,7 +11,6 @@ import numpy as np
 
 from . import _core
 
-
 _blank_limit = ContextVar("blank_limit", default=None)
 
 # Of the versions of all stores. One for all, so that a fork can wait for it: a child forked while another thread holds it

@@ -334,8 +334,8 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
       if (one_more) excess -= groups;
       // A by columns comes from afar.
       Ask<Real> ask = g.a.k_step != 1 ? Ask<Real>{g.a.data + row * g.a.row + (k0 + 16) * g.a.k_step, g.a.k_step}
-                            : i >= spare    ? ask_following(k1 < g.K ? b + k1 * g.b.row : next_panel, g.b.row, groups - 1 - i, k1 - k0, times)
-                                            : Ask<Real>{};
+                      : i >= spare    ? ask_following(k1 < g.K ? b + k1 * g.b.row : next_panel, g.b.row, groups - 1 - i, k1 - k0, times)
+                                      : Ask<Real>{};
       if (walks) ask.walk = plan.walk(g, (whole_after * groups * g.K + groups * (g.K - k0) - i * (k1 - k0)) / k_at_once, (k1 - k0) / k_at_once);
       tile[one_more](g, row, b, c, k0, k1, start, ask);
       row += size + one_more;

@@ -74,13 +74,13 @@ void pack_gates(Index units, Index distance, Index K, const Real* w, Index w_gat
 template <class Real>
 void pack_rows(Index rows, Index n, const Real* w, Real* out, Index panel, bool past_caches) {
   constexpr Index L = lanes<Real>, width = 4 * L;
-  const bool whole_lines = past_caches && width % cache_line<Real> == 0;
+  static_assert(width % cache_line<Real> == 0);
   for (; rows > 0; --rows, w += n, out += width) {
     Real* to = out;
     Index column = 0;
     for (; column + width <= n; column += width, to += panel)
       for (Index l = 0; l < width; l += L) {
-        if (whole_lines) store_past_caches(to + l, load(w + column + l));
+        if (past_caches) store_past_caches(to + l, load(w + column + l));
         else store(to + l, load(w + column + l));
       }
     if (column == n) continue;

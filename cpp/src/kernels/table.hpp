@@ -142,8 +142,8 @@ struct KernelTable {
   // a panel's rows of a (4H, K) gate matrix, whose gates lie w_gate apart, to [k][4][L], gates `distance` columns apart; the rest is zero. `past_caches`:
   // stored past the caches, where is_line(L); `out` is aligned to 64 bytes then
   void (*pack_gates)(Index units, Index distance, Index K, const Real* w, Index w_gate, Real* out, bool past_caches);
-  // rows of an (., n) matrix to panels of 4 L columns, [row][4 L], `panel` values apart, with zeros after the last column; past the caches where 4 L
-  // values are whole lines
+  // rows of an (., n) matrix to panels of 4 L columns, [row][4 L], `panel` values apart, with zeros after the last column. `past_caches`:
+  // likewise, on any ISA
   void (*pack_rows)(Index rows, Index n, const Real* w, Real* out, Index panel, bool past_caches);
   // rows of n values, past the caches: whole lines
   void (*copy_past_caches)(Index rows, Index n, const Real* in, Index in_row, Real* out, Index out_row);
