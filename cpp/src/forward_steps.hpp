@@ -79,7 +79,7 @@ inline Active active_rows(const Rows& rows, const Assignment& a, Index s) {
   return {a.row_begin, std::max(a.row_begin, std::min(a.row_end, rows.active(s)))};
 }
 
-/// Whether one tile serves all panels of a step: else each panel has its own.
+/// Whether the panels of a step take turns with a few tiles: else each panel has its own.
 template <class Real>
 bool one_tile(const DirectionForward<Real>& d, Index rows) { return rows > 1 && !d.weights.normalises(); }
 
@@ -257,8 +257,8 @@ void run_layer(std::vector<DirectionForward<Real>>& directions, Arena& memory, T
     const Assignment a = assign(schedule, m, rows, p.panels);
     const Index n = active_rows(rows, a, first.steps.begin).count(), chunk = projected_steps(p, n, first.steps);
     const Index panels = a.panel_end - a.panel_begin;
-    // z of all panels: of a chunk, or of a single row, as the last one of a ragged batch; else one tile.
-    const Index z_tiles = chunk > 1 || !one_tile(first, n) ? n * chunk * panels : std::max(n, panels);
+    // z of all panels: of a chunk, or of a single row, as the last one of a ragged batch; else of those that are multiplied at once.
+    const Index z_tiles = chunk > 1 || !one_tile(first, n) ? n * chunk * panels : std::max(n * std::min(panels, step_panels), panels);
     const auto rows_of = [&](bool used, Index row) { return used ? memory.take<Real>(n * row) : nullptr; };
     scratch.push_back({memory.take<Real>(n * chunk * p.I), memory.take<Real>(z_tiles * 4 * p.L),
                        rows_of(first.recurrent != nullptr, p.h_row), rows_of(first.weights.project.size() > 0, p.row),

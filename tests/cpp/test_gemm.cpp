@@ -225,7 +225,7 @@ TEST_CASE_TEMPLATE("gemm: what it asks for ahead changes nothing", Real, float, 
   const std::vector<Real> memory(4096);
   const std::vector<eigenlstm::Soon<Real>> soon{{memory.data(), 3, 7, 64}, {memory.data(), 1, 1, 0}, {memory.data(), 5, 1, 64},
                                                 {memory.data(), 7, 5, 512}, {memory.data(), 1, 70, 0}};
-  for (Index rows : {Index(1), Index(2), kernels<Real>().tile_rows, 9 * kernels<Real>().tile_rows + 1})
+  for (Index rows : {Index(1), Index(2), kernels<Real>().tile_rows, Index(15), 9 * kernels<Real>().tile_rows + 1})
     for (Index vectors : {3, 8, 9})
       for (Index K : {0, 1, 40, 1100})
         for (Layout layout : {Layout{}, Layout{true}, Layout{false, 9}})

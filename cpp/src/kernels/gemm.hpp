@@ -1,238 +1,23 @@
-// The one micro-kernel, and the product of packed panels built on it. Every matrix product of the library
-// runs here: W x, R h, their transposes, dW = dZ^T X, Linear.
+// The product of packed panels, built on the micro-kernel: W x, R h, their transposes, dW = dZ^T X, Linear.
 //
-// Each output is one chain of multiply-adds in the order of k (promise 1). Latency is hidden by many independent
-// outputs, MR rows x 4 vectors at once (one row: several panels), never by splitting a chain. Blocking K stores and
-// reloads accumulators, which rounds nothing; but a product that is added to C adds each block's chain, in blocks that depend on K alone.
-//
-//              b: panel of 4 L columns
-//              [k][ L | L | L | L ]          AVX2:    3 x 4 accumulators + 3 broadcasts + 1 vector = 16 registers
-//   a: rows    ----------------------        AVX-512: 6 x 4 + 1 + 4 = 29 of 32
-//   [r][k] ->  acc[r][0..3]
+// Blocking K stores and reloads accumulators, which rounds nothing; but a product that is added to C adds each block's chain, in blocks that depend on
+// K alone.
 #pragma once
 
-#include "kernels/simd.hpp"
 #include "kernels/table.hpp"
+#include "kernels/tile.hpp"
 
 namespace eigenlstm {
 namespace EIGENLSTM_ISA {
 
-constexpr int tile_rows = num_vector_registers == 32 ? 6 : 3;
-/// How many k a tile takes per turn of its loop. With 16 registers four, as a k of 12 multiply-adds takes 6 cycles, in which the front end that two
-/// threads of a core share brings only 18 instructions. With 32 registers two: of four k with 24 multiply-adds gcc 12 spills every sum.
-constexpr int k_at_once = num_vector_registers == 32 ? 2 : 4;
-constexpr bool four_at_once = k_at_once == 4;
-/// Panels that a single row takes at once, so that enough chains are in flight.
-constexpr int single_row_panels = 3;
+template <class Real>
+constexpr Index panel_row_bytes = 4 * lanes<Real> * Index(sizeof(Real));
 /// Bytes of a panel that all rows sweep over before they turn to the next ones: B then comes from L2. Blocks that fit L1 would store and load
 /// the tile more often. A product that adds is blocked by itself: its bits depend on the size, and its B may be rows far apart.
 constexpr Index panel_block_bytes = num_vector_registers == 32 ? 196608 : 65536;
 constexpr Index adding_block_bytes = num_vector_registers == 32 ? 196608 : 32768;
-
-/// A walk through what comes soon: at each turn of a tile's loop (k_at_once k) it asks for the line where it is and goes `pace` values on. So slowly
-/// that lines from afar, each of which takes a core's fill buffer for some 100 ns, leave enough of them to the product; where it asks for a line twice,
-/// that costs nothing, and where it must go faster than a line a turn, it leaves lines out. Beyond `end`: nothing.
-template <class Real>
-struct Walk {
-  const Soon<Real>*soon = nullptr, *end = nullptr;
-  Index at = 0, pace = 0;  // values; `at`: of *soon
-  bool ends() const { return soon == end; }
-
-  /// Where the next turns begin: at most `turns`, fewer where a row ends before.
-  const Real* go(Index& turns) {
-    const Index row_values = soon->lines * cache_line<Real>, row = at / row_values, in_row = at - row * row_values;
-    const Index rest = (row_values - in_row + pace - 1) / pace;
-    if (rest < turns) turns = rest;
-    const Real* const from = soon->data + row * soon->row + in_row;
-    at += turns * pace;
-    if (at >= soon->rows * row_values) at = 0, ++soon;
-    return from;
-  }
-};
-
-/// The cache lines that a tile asks for: from `next` on, `step` apart (null: none), one at each k, or at each fourth that one and the one `apart`
-/// values further; and those of a walk.
-template <class Real>
-struct Ask {
-  const Real* next = nullptr;
-  Index step = cache_line<Real>;
-  bool every_fourth = false;
-  Index apart = 0;
-  Walk<Real> walk{};
-};
-
-/// With fewer rows, to begin a walk costs more than it gives.
-constexpr Index walking_rows = 2 * tile_rows;
-/// A line each 4 k, at least.
-template <class Real>
-constexpr Index slowest_pace = cache_line<Real> * k_at_once / 4;
-
-/// Of the sums that a tile adds to, it asks for two vectors every 32 k. All at once they would take most of the misses that a core may have
-/// under way (some twenty), and B would wait.
-constexpr Index sums_every = 32, sums_at_once = 2;
-
-template <class Real>
-struct Tile {
-  using Args = GemmArgs<Real>;
-  using V = Vec<Real>;
-  static constexpr Index L = lanes<Real>;
-
-  /// acc += a b for n k, k_at_once at a time where B is packed: its rows are then at constant distances. `asks_every`: it asks for the lines of an
-  /// Ask at each so many k (0: for none). `walks`: and at each turn for the line at `soon`.
-  template <int asks_every, bool walks, int MR, int NV>
-  [[gnu::always_inline]] static void multiply_add(V (&acc)[NV][MR], Index n, const Real* a, Index a_row, Index k_step, const Real* b, Index b_row,
-                                                  Index b_panel, const Real* next, Index step, Index apart, const Real* soon, Index pace) {
-    const Real* const b_end = b + n * b_row;
-    for (const Real* const b_whole = b_row == 4 * L ? b + n / k_at_once * k_at_once * 4 * L : b; b != b_whole;
-         b += k_at_once * 4 * L, a += k_at_once * k_step) {
-      multiply_add(acc, a, a_row, b, b_panel);
-      multiply_add(acc, a + k_step, a_row, b + 4 * L, b_panel);
-      if constexpr (four_at_once) {
-        multiply_add(acc, a + 2 * k_step, a_row, b + 8 * L, b_panel);
-        multiply_add(acc, a + 3 * k_step, a_row, b + 12 * L, b_panel);
-      }
-      if (asks_every == 1) {
-        for (int i = 0; i < k_at_once; ++i) prefetch(next + i * step);
-        next += k_at_once * step;
-      }
-      if (walks) prefetch_to_write(soon), soon += pace;
-      if (asks_every == 4) prefetch(next), prefetch(next + apart), next += step;
-    }
-    for (; b != b_end; b += b_row, a += k_step) {
-      multiply_add(acc, a, a_row, b, b_panel);
-      if (asks_every == 1) prefetch(next), next += step;
-    }
-  }
-  /// The same for one k. With 32 registers and several rows: the vectors of B first, then row by row. Else vector by vector of B over all rows, as 16
-  /// registers leave one for it.
-  template <int MR, int NV>
-  [[gnu::always_inline]] static void multiply_add(V (&acc)[NV][MR], const Real* a, Index a_row, const Real* b, Index b_panel) {
-    const auto b_at = [&](int v) [[gnu::always_inline]] { return b + (v / 4) * b_panel + (v % 4) * L; };
-    // gcc would fold the loads that are pinned into each multiply-add: two loads a cycle are all there are.
-    if constexpr (num_vector_registers == 32 && MR > 1) {
-      V w[NV];
-      unroll<NV>([&](auto v) [[gnu::always_inline]] { V x = load(b_at(v)); pin(x); w[v] = x; });
-      unroll<MR>([&](auto r) [[gnu::always_inline]] {
-        V left = splat(a[r * a_row]);
-        pin(left);
-        unroll<NV>([&](auto v) [[gnu::always_inline]] { acc[v][r] = madd(left, w[v], acc[v][r]); });
-      });
-    } else {
-      V left[MR];
-      unroll<MR>([&](auto r) [[gnu::always_inline]] { left[r] = splat(a[r * a_row]); });
-      unroll<NV>([&](auto v) [[gnu::always_inline]] {
-        V w = load(b_at(v));
-        if (MR == 2) pin(w);  // 3 rows by four k: gcc 12 would spill
-        unroll<MR>([&](auto r) [[gnu::always_inline]] { acc[v][r] = madd(left[r], w, acc[v][r]); });
-      });
-    }
-  }
-
-  /// MR rows from `row` on x NV vectors over k0 <= k < k1, all accumulators in registers. A single row asks for nothing.
-  /// (Walking is a function of its own: two instructions more in a loop of 70, which count where two threads share a core.)
-  template <int MR, int NV, bool walks = false>
-  static void run(const Args& g, Index row, const Real* b, Real* c, Index k0, Index k1, typename Args::Start start,
-                  const Ask<Real>& ask) {
-    V acc[NV][MR];
-    [[maybe_unused]] const Index step = ask.step;
-    const Index b_panel = g.b.panel, b_row = g.b.row, c_panel = g.c.panel;
-    Real* c_rows[MR];
-    Index in_block = row < g.c.inner ? row : row % g.c.inner;
-    c += row < g.c.inner ? row * g.c.row : row / g.c.inner * g.c.block + in_block * g.c.row;
-    unroll<MR>([&](auto r) [[gnu::always_inline]] {
-      c_rows[r] = c;
-      const bool last = ++in_block == g.c.inner;
-      c += last ? g.c.block - (g.c.inner - 1) * g.c.row : g.c.row;
-      if (last) in_block = 0;
-    });
-    const auto c_at = [&](int v, int r) [[gnu::always_inline]] { return c_rows[r] + (v / 4) * c_panel + (v % 4) * L; };
-    if (start == Args::chain) {
-      unroll<NV>([&](auto v) [[gnu::always_inline]] { unroll<MR>([&](auto r) [[gnu::always_inline]] { acc[v][r] = load(c_at(v, r)); }); });
-    } else {
-      unroll<NV>([&](auto v) [[gnu::always_inline]] {
-        const V first = start == Args::bias ? load(b + (v / 4) * b_panel - b_row + (v % 4) * L) : set1<V>(Real(0));
-        unroll<MR>([&](auto r) [[gnu::always_inline]] { acc[v][r] = first; });
-      });
-    }
-    b += k0 * b_row;
-    [[maybe_unused]] const Real* next = ask.next;
-    [[maybe_unused]] Index sums_asked = 0;
-    [[maybe_unused]] Walk<Real> walk = ask.walk;
-    for (Index k = k0; k < k1;) {
-      const bool second = k >= g.split;
-      const typename Args::Left& a = second ? g.a2 : g.a;
-      const Index from = second ? k - g.split : k, end = !second && g.split < k1 ? g.split : k1;
-      const Index a_row = a.row, k_step = a.k_step;
-      Index n = end - k;
-      const Real* const ak = a.data + row * a_row + from * k_step;
-      [[maybe_unused]] const Real* soon = c_rows[0];  // the walk has ended, or not begun: a line that is this tile's to write
-      [[maybe_unused]] Index pace = 0;
-      if constexpr (walks) {
-        if (!walk.ends()) {
-          Index turns = (n + k_at_once - 1) / k_at_once;
-          soon = walk.go(turns);
-          pace = walk.pace;
-          n = n < turns * k_at_once ? n : turns * k_at_once;
-        }
-      }
-      if constexpr (MR > 1) {
-        if (start == Args::add) {
-          n = n < sums_every ? n : sums_every;
-          for (Index i = 0; i < sums_at_once && sums_asked < MR * NV; ++i, ++sums_asked) prefetch(c_at(int(sums_asked % NV), int(sums_asked / NV)));
-        }
-      }
-      const bool fourth = four_at_once && MR > 1 && next != nullptr && ask.every_fourth;
-      if constexpr (four_at_once && MR > 1) {
-        if (fourth) {
-          multiply_add<4, walks>(acc, n, ak, a_row, k_step, b, b_row, b_panel, next, step, ask.apart, soon, pace);
-          next += n / 4 * step;
-        }
-      }
-      if constexpr (MR > 1) {
-        if (next != nullptr && !fourth) {
-          multiply_add<1, walks>(acc, n, ak, a_row, k_step, b, b_row, b_panel, next, step, 0, soon, pace);
-          next += n * step;
-        }
-      }
-      if (MR == 1 || next == nullptr) multiply_add<0, walks>(acc, n, ak, a_row, k_step, b, b_row, b_panel, nullptr, 0, 0, soon, pace);
-      b += n * b_row;
-      k += n;
-    }
-    if (start == Args::add) {
-      unroll<NV>([&](auto v) [[gnu::always_inline]] {
-        unroll<MR>([&](auto r) [[gnu::always_inline]] { acc[v][r] = add(load(c_at(v, r)), acc[v][r]); });
-      });
-    }
-    unroll<MR>([&](auto r) [[gnu::always_inline]] { unroll<NV>([&](auto v) [[gnu::always_inline]] { store(c_at(v, r), acc[v][r]); }); });
-  }
-
-  using Function = void (*)(const Args&, Index, const Real*, Real*, Index, Index, typename Args::Start, const Ask<Real>&);
-  template <int MR>
-  static Function with_vectors(Index vectors, bool walks) {
-    static constexpr Function by_vectors[] = {run<MR, 1>, run<MR, 2>, run<MR, 3>, run<MR, 4>};
-    return walks ? run<MR, 4, true> : by_vectors[vectors - 1];
-  }
-  template <int... i>
-  static Function single_row(Index vectors, std::integer_sequence<int, i...>) {
-    static constexpr Function by_vectors[] = {run<1, i + 1>...};
-    return by_vectors[vectors - 1];
-  }
-  /// `vectors` <= 4, or for one row all of its panels. `walks`: only of several rows and 4 vectors.
-  static Function pick(Index rows, Index vectors, bool walks) {
-    switch (rows) {
-      case 1: return single_row(vectors, std::make_integer_sequence<int, 4 * single_row_panels>{});
-      case 2: return with_vectors<2>(vectors, walks);
-      case 3: return with_vectors<3>(vectors, walks);
-      default: break;
-    }
-    if constexpr (tile_rows > 3) {
-      if (rows == 4) return with_vectors<4>(vectors, walks);
-      if (rows == 5) return with_vectors<5>(vectors, walks);
-      return with_vectors<6>(vectors, walks);
-    }
-    return nullptr;
-  }
-};
+/// Where strips pay: B has to be in L2, as they ask for none of it; and with more rows the tiles of C that stand side by side are more than L1 holds.
+constexpr Index strip_panel_bytes = 65536, most_strip_rows = 32;
 
 /// Part i of n items cut into `parts` as even as possible: 7 in 2 parts = 4 + 3.
 struct Part {
@@ -247,12 +32,12 @@ inline Part part_of(Index n, Index parts, Index i) {
 /// One row over all panels, several at a time.
 template <class Real>
 void gemm_single_row(const GemmArgs<Real>& g) {
-  const Index panels = (g.vectors + 3) / 4, groups = (panels + single_row_panels - 1) / single_row_panels;
+  const Index panels = (g.vectors + 3) / 4, groups = (panels + step_panels - 1) / step_panels;
   for (Index i = 0; i < groups; ++i) {
     const Part p = part_of(panels, groups, g.backwards ? groups - 1 - i : i);
     const Index rest = g.vectors - 4 * p.begin, vectors = rest < 4 * p.size ? rest : 4 * p.size;
     const Real* b = g.b.data + p.begin * g.b.panel;
-    Tile<Real>::pick(1, vectors, false)(g, 0, b, g.c.data + p.begin * g.c.panel, 0, g.K, g.start, {});
+    Tile<Real>::pick(1, vectors, false)(g, 0, 0, b, g.c.data + p.begin * g.c.panel, 0, g.K, g.start, {});
   }
 }
 
@@ -262,10 +47,10 @@ template <class Real>
 struct WalkPlan {
   Index values = 0, pace = 0;
 
-  explicit WalkPlan(const GemmArgs<Real>& g) {
+  /// `turns`: of the loops over k, in all of the product.
+  WalkPlan(const GemmArgs<Real>& g, Index turns) {
     if (g.num_soon == 0 || g.rows < walking_rows) return;
     for (Index i = 0; i < g.num_soon; ++i) values += g.soon[i].rows * g.soon[i].lines * cache_line<Real>;
-    const Index turns = (g.rows + tile_rows - 1) / tile_rows * (g.vectors / 4) * g.K / k_at_once;
     if (values == 0 || turns == 0) return;
     pace = (values + turns - 1) / turns;
     if (pace < slowest_pace<Real>) pace = slowest_pace<Real>;
@@ -337,27 +122,58 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
                       : i >= spare    ? ask_following(k1 < g.K ? b + k1 * g.b.row : next_panel, g.b.row, groups - 1 - i, k1 - k0, times)
                                       : Ask<Real>{};
       if (walks) ask.walk = plan.walk(g, (whole_after * groups * g.K + groups * (g.K - k0) - i * (k1 - k0)) / k_at_once, (k1 - k0) / k_at_once);
-      tile[one_more](g, row, b, c, k0, k1, start, ask);
+      tile[one_more](g, row, 0, b, c, k0, k1, start, ask);
       row += size + one_more;
     }
     k0 = k1;
   } while (k0 < g.K);
 }
 
+/// Whether so many rows are better multiplied by strips: with fewer tiles, which read B less often.
+template <class Real>
+bool by_strips(Index rows, Index K) {
+  if (num_vector_registers != 32 || rows <= tile_rows || rows > most_strip_rows || K * panel_row_bytes<Real> > strip_panel_bytes) return false;
+  return 4 * ((rows + strip_rows - 1) / strip_rows) < strip_vectors * ((rows + tile_rows - 1) / tile_rows);
+}
+
+/// All rows over the vectors of all panels, three at a time.
+template <class Real>
+void gemm_strips(const GemmArgs<Real>& g) {
+  const Index groups = (g.rows + strip_rows - 1) / strip_rows, size = g.rows / groups, longer = g.rows % groups;
+  const Index whole = g.vectors / strip_vectors;
+  const WalkPlan<Real> plan(g, whole * groups * g.K / k_at_once);
+  for (Index v = 0, strip = 0; v < g.vectors; v += strip_vectors, ++strip) {
+    const Index vectors = strip < whole ? strip_vectors : g.vectors - v;
+    const bool walks = plan.pace > 0 && strip < whole;
+    const Real* b = g.b.data + v / 4 * g.b.panel;
+    Real* c = g.c.data + v / 4 * g.c.panel;
+    for (Index i = 0, row = 0; i < groups; ++i) {
+      const Index rows = i < longer ? size + 1 : size;
+      Ask<Real> ask;
+      if (walks) ask.walk = plan.walk(g, ((whole - strip) * groups - i) * g.K / k_at_once, g.K / k_at_once);
+      Tile<Real>::pick_strip(rows, vectors, walks)(g, row, v % 4, b, c, 0, g.K, g.start, ask);
+      row += rows;
+    }
+  }
+}
+
 template <class Real>
 void gemm(const GemmArgs<Real>& g) {
   if (g.rows == 0) return;  // no groups to divide by
-  constexpr Index panel_bytes = 4 * lanes<Real> * Index(sizeof(Real));
   const Index whole = g.vectors / 4;
   Index k_block = g.K;
   const bool adds = g.start == GemmArgs<Real>::add;  // block by block: the same blocks whatever the number of rows, then
   const Index block_bytes = adds ? adding_block_bytes : panel_block_bytes;
-  if ((g.rows > tile_rows || adds) && g.K * panel_bytes > block_bytes) {
-    const Index blocks = (g.K * panel_bytes + block_bytes - 1) / block_bytes;
+  if ((g.rows > tile_rows || adds) && g.K * panel_row_bytes<Real> > block_bytes) {
+    const Index blocks = (g.K * panel_row_bytes<Real> + block_bytes - 1) / block_bytes;
     k_block = (g.K + blocks - 1) / blocks;
   }
   if (g.rows == 1 && !adds) return gemm_single_row(g);
-  const WalkPlan<Real> plan(g);
+  if constexpr (num_vector_registers == 32) {
+    const bool packed = g.b.row == 4 * lanes<Real> && g.a.k_step == 1 && g.a2.k_step == 1;
+    if (!adds && packed && g.vectors > 4 && by_strips<Real>(g.rows, g.K)) return gemm_strips(g);
+  }
+  const WalkPlan<Real> plan(g, (g.rows + tile_rows - 1) / tile_rows * whole * g.K / k_at_once);
   for (Index i = 0; i < whole; ++i) gemm_panel(g, g.backwards ? whole - 1 - i : i, 4, k_block, plan);
   if (g.vectors % 4 != 0) gemm_panel(g, whole, g.vectors % 4, k_block, plan);
 }

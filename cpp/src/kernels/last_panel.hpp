@@ -8,14 +8,13 @@
 namespace eigenlstm {
 namespace EIGENLSTM_ISA {
 
-/// The z of a step's last panel, from gates `last_units` apart to [4][L], 0 past the units.
+/// The z of a step's last panel, at `z`, from gates `last_units` apart to [4][L], 0 past the units.
 template <class Real>
-void spread_last_panel(const StepArgs<Real>& s) {
+void spread_last_panel(const StepArgs<Real>& s, Real* z) {
   using V = Vec<Real>;
   constexpr Index L = lanes<Real>;
   if (s.last_units == L) return;
   const V zero = set1<V>(Real(0)), used = less(lane_numbers<V>(), set1<V>(Real(s.last_units)));
-  Real* z = s.z + (s.panels - 1) * s.z_panel;
   for (Index r = 0; r < s.rows; ++r, z += 4 * L) {
     V gates[4];
     unroll<4>([&](auto g) [[gnu::always_inline]] { gates[g] = select(used, load(z + g * s.last_units), zero); });

@@ -94,6 +94,26 @@ template <int N, class F>
 /// Keeps v in a register: the compiler may not fold its load into each use.
 template <class V>
 inline void pin(V& v) { EIGEN_OPTIMIZATION_BARRIER(v) }
+/// The same of an address, which it may not make from another one.
+template <class Real>
+inline void pin(const Real*& p) { asm("" : "+r"(p)); }
+
+/// c = a * b + c, in the register of c: gcc 12 puts some sums of a loop into that of a factor, and moves them back.
+#if defined(__AVX512F__)
+inline void madd_to(Vec<float>& c, Vec<float> a, Vec<float> b) {
+  Vec<float> sum = c;
+  asm("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+  c = sum;
+}
+inline void madd_to(Vec<double>& c, Vec<double> a, Vec<double> b) {
+  Vec<double> sum = c;
+  asm("vfmadd231pd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+  c = sum;
+}
+#else
+template <class V>
+inline void madd_to(V& c, V a, V b) { c = madd(a, b, c); }
+#endif
 
 /// Words of 32 bits, each the low half of 64: what is above them counts in nothing but a shift.
 using WideWords [[gnu::vector_size(sizeof(Vec<double>))]] = std::uint64_t;

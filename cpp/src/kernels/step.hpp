@@ -10,8 +10,7 @@ namespace EIGENLSTM_ISA {
 
 template <class Real, Stored y_stored>
 void step_forward_storing(const StepArgs<Real>& s) {
-  step_products(s, [&](Index panel) {
-    const Real* z = s.z + panel * s.z_panel;
+  step_products(s, [&](Index panel, const Real* z) {
     if (s.gates != nullptr) cell_forward<Real, true, y_stored>(s, panel, z);
     else cell_forward<Real, false, y_stored>(s, panel, z);
   });

@@ -7,16 +7,16 @@
 namespace eigenlstm {
 namespace EIGENLSTM_ISA {
 
-/// What will be written where the caches do not have it, for the product of a panel to ask for: the places of the panel's gates, and of the next step's
-/// c and h a part, all panels by turns.
+/// What will be written where the caches do not have it, for the product of `panels` panels to ask for: the places of their gates, and of the next
+/// step's c and h a part, all panels by turns.
 template <class Real>
-Index written_soon(const StepArgs<Real>& s, Index panel, Soon<Real> (&soon)[3]) {
+Index written_soon(const StepArgs<Real>& s, Index panel, Index panels, Soon<Real> (&soon)[3]) {
   constexpr Index L = lanes<Real>, line = cache_line<Real>;
   Index n = 0;
   if (s.rows < walking_rows) return n;
-  if (s.gates != nullptr) soon[n++] = {s.gates + panel * s.gates_panel, 1, s.rows * 4 * L / line, 0};
+  if (s.gates != nullptr) soon[n++] = {s.gates + panel * s.gates_panel, panels, s.rows * 4 * L / line, s.gates_panel};
   const auto part = [&](const Real* next, Index size) {
-    const Index lines = size / line, from = lines * panel / s.panels, to = lines * (panel + 1) / s.panels;
+    const Index lines = size / line, from = lines * panel / s.panels, to = lines * (panel + panels) / s.panels;
     if (next != nullptr && from < to) soon[n++] = {next + from * line, 1, to - from, 0};
   };
   part(s.c_next, s.c_next_size);
@@ -24,14 +24,15 @@ Index written_soon(const StepArgs<Real>& s, Index panel, Soon<Real> (&soon)[3]) 
   return n;
 }
 
-/// Calls cell(panel) when the tile of a panel is ready.
+/// Calls cell(panel, z) when the tile of a panel is ready.
 template <class Real, class Cell>
 void step_products(const StepArgs<Real>& s, Cell cell) {
   using Args = GemmArgs<Real>;
   constexpr Index L = lanes<Real>;
   const Index width = 4 * L, I = s.input_size, H = s.hidden_size;
   const Real* weights = s.weights + (s.x != nullptr ? 1 : 1 + I) * width;
-  Args product{s.rows, 0, I + H, {s.x, s.x_row}, {nullptr, s.weights_panel, width}, {nullptr, s.z_panel, width}, Args::bias, false,
+  const Index z_panel = s.z_panel != 0 ? s.z_panel : s.rows * width;
+  Args product{s.rows, 0, I + H, {s.x, s.x_row}, {nullptr, s.weights_panel, width}, {nullptr, z_panel, width}, Args::bias, false,
                {s.h_prev, s.h_prev_row}, I};
   if (s.x == nullptr) {  // z has the rest
     product.a = product.a2;
@@ -42,17 +43,19 @@ void step_products(const StepArgs<Real>& s, Cell cell) {
   }
   Soon<Real> soon[3];
   product.soon = soon;
-  const Index groups = s.rows == 1 ? (s.panels + single_row_panels - 1) / single_row_panels : s.panels;
+  const bool together = s.rows == 1 || by_strips<Real>(s.rows, product.K);
+  const Index groups = together ? (s.panels + step_panels - 1) / step_panels : s.panels;
   for (Index i = 0; i < groups; ++i) {
     const auto [p, n] = part_of(s.panels, groups, s.backwards ? groups - 1 - i : i);
     product.vectors = 4 * n - (p + n == s.panels ? 4 - (4 * s.last_units + L - 1) / L : 0);
     product.b.data = weights + p * s.weights_panel;
-    product.c.data = s.z + p * s.z_panel;
-    product.num_soon = written_soon(s, p, soon);
+    Real* z = s.z + p * s.z_panel;
+    product.c.data = z;
+    product.num_soon = written_soon(s, p, n, soon);
     gemm(product);
-    for (Index q = p; q < p + n; ++q) {
-      if (q + 1 == s.panels) spread_last_panel(s);
-      cell(q);
+    for (Index q = p; q < p + n; ++q, z += z_panel) {
+      if (q + 1 == s.panels) spread_last_panel(s, z);
+      cell(q, z);
     }
   }
 }

@@ -74,6 +74,9 @@ struct GemmArgs {
 /// of L, those in the last panel of the weights and of dz stand only as far apart as it has units, [4][last_units]: what a product need
 /// not multiply. In a layer of a single panel they don't (last_units = L): there the cell takes the time.
 
+/// Panels that a step multiplies at once, at most: a single row, so that enough chains are in flight, or rows that go by strips.
+constexpr Index step_panels = 3;
+
 /// One time step of one direction for `rows` rows and the panels [0, panels) of L units each:
 ///   z = b + W x + R h_prev ; i f g o = act(z) ; c = f c_prev + i g ; h = o tanh(c)
 /// or what `variant` makes of it.
@@ -88,7 +91,7 @@ struct StepArgs {
   const Real* h_prev;   // [row][H]
   Index h_prev_row;
   Real* z;              // [panel][row][4][L]
-  Index z_panel;        // 0: one tile used for all panels (only with x)
+  Index z_panel;        // 0: step_panels tiles, used for all panels by turns (only with x)
   const Real* c_prev;   // [row][panels * L], may equal c
   Index c_prev_row;
   Real *c, *h;          // [row][panels * L]
