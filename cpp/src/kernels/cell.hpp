@@ -21,17 +21,18 @@ template <Stored how, class Real>
   if constexpr (how == Stored::past_caches) store_past_caches(p, v);
 }
 
-/// Rows of one panel from some row on. (Not StepArgs: gcc reads that again after each store of a vector, which may alias anything.)
+/// Rows of one panel from some row on, or panels of a single row. (Not StepArgs: gcc reads that again after each store of a vector, which may alias
+/// anything.)
 template <class Real>
 struct CellRows {
   const Real *z, *c_prev;
   Real *c, *h, *y, *gates;
-  Index c_prev_row, c_row, h_row, y_row;
+  Index z_row, c_prev_row, c_row, h_row, y_row, gates_row;
 
   template <bool keep, Stored y_stored>
   [[gnu::always_inline]] void skip(Index n) {
-    z += n * 4 * lanes<Real>, c_prev += n * c_prev_row, c += n * c_row, h += n * h_row;
-    if (keep) gates += n * 4 * lanes<Real>;
+    z += n * z_row, c_prev += n * c_prev_row, c += n * c_row, h += n * h_row;
+    if (keep) gates += n * gates_row;
     if (y_stored != Stored::no) y += n * y_row;
   }
 };
@@ -48,7 +49,7 @@ template <class Real, bool keep, Stored y_stored, int N>
   const V one = set1<V>(Real(1)), half = set1<V>(Real(0.5));
   V y[N], d[N], c[N];
   const auto load_gate = [&](V (&out)[N], Index gate) [[gnu::always_inline]] {
-    unroll<N>([&](auto n) [[gnu::always_inline]] { out[n] = load(rows.z + (4 * n + gate) * L); });
+    unroll<N>([&](auto n) [[gnu::always_inline]] { out[n] = load(rows.z + n * rows.z_row + gate * L); });
   };
   load_gate(y, 2);
   tanh_numerators(y);
@@ -57,13 +58,13 @@ template <class Real, bool keep, Stored y_stored, int N>
   unroll<N>([&](auto n) [[gnu::always_inline]] {
     const V e = add(y[n], one), per_ig = div(half, mul(d[n], e));
     c[n] = mul(y[n], per_ig);
-    if (keep) store(rows.gates + 4 * n * L, mul(e, per_ig)), store(rows.gates + (4 * n + 2) * L, div(y[n], e));
+    if (keep) store(rows.gates + n * rows.gates_row, mul(e, per_ig)), store(rows.gates + n * rows.gates_row + 2 * L, div(y[n], e));
   });
   load_gate(d, 1);
   half_sigmoid_denominators(d);
   unroll<N>([&](auto n) [[gnu::always_inline]] {
     const V f = div(half, d[n]);
-    if (keep) store(rows.gates + (4 * n + 1) * L, f);
+    if (keep) store(rows.gates + n * rows.gates_row + L, f);
     c[n] = madd(f, load(rows.c_prev + n * rows.c_prev_row), c[n]);
     store(rows.c + n * rows.c_row, c[n]);
   });
@@ -73,24 +74,27 @@ template <class Real, bool keep, Stored y_stored, int N>
   unroll<N>([&](auto n) [[gnu::always_inline]] {
     const V e = add(c[n], one), per_oc = div(half, mul(d[n], e)), h = mul(c[n], per_oc);
     store(rows.h + n * rows.h_row, h);
-    if (keep) store(rows.gates + (4 * n + 3) * L, mul(e, per_oc));
+    if (keep) store(rows.gates + n * rows.gates_row + 3 * L, mul(e, per_oc));
     store_as<y_stored>(rows.y + n * rows.y_row, h);
   });
 }
 
-/// One panel of L units. `keep`: store i f g o for the backward pass. Inference and training take the same path to c and h, so that they give the same bits.
+/// A panel of L units; or of a single row several, z_panel apart, which then go side by side as rows do. `keep`: store i f g o for the
+/// backward pass. Inference and training take the same path to c and h, so that they give the same bits.
 ///
 /// With sigmoid(x) = 0.5 / d(x) and tanh(x) = y / (y + 1) (activations.hpp), i g = 0.5 y_g / (d_i (y_g + 1)) and h = o tanh(c)
 /// likewise take one division each: three in all instead of five. Where a product of denominators overflows, it makes them 0 instead of
 /// less than 1e-30.
 template <class Real, bool keep, Stored y_stored>
-void cell_forward(const StepArgs<Real>& s, Index panel, const Real* z) {
-  const Index unit = panel * lanes<Real>;
+void cell_forward(const StepArgs<Real>& s, Index panel, Index panels, const Real* z, Index z_panel) {
+  constexpr Index L = lanes<Real>;
+  const Index unit = panel * L;
+  const bool single = s.rows == 1;
   CellRows<Real> rows{z, s.c_prev + unit, s.c + unit, s.h + unit, y_stored != Stored::no ? s.y + unit : nullptr,
-                      keep ? s.gates + panel * s.gates_panel : nullptr,
-                      s.c_prev_row, s.c_row, s.h_row, s.y_row};
+                      keep ? s.gates + panel * s.gates_panel : nullptr, single ? z_panel : 4 * L, single ? L : s.c_prev_row, single ? L : s.c_row,
+                      single ? L : s.h_row, single ? L : s.y_row, single ? s.gates_panel : 4 * L};
   constexpr int N = cell_rows<Real>;
-  Index n = s.rows;
+  Index n = single ? panels : s.rows;
   for (; n >= N; n -= N) cell_forward_rows<Real, keep, y_stored, N>(rows), rows.template skip<keep, y_stored>(N);
   if (N > 3 && n == 3) cell_forward_rows<Real, keep, y_stored, 3>(rows);
   if (N > 2 && n == 2) cell_forward_rows<Real, keep, y_stored, 2>(rows);

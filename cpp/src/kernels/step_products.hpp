@@ -53,10 +53,9 @@ void step_products(const StepArgs<Real>& s, Cell cell) {
     product.c.data = z;
     product.num_soon = written_soon(s, p, n, soon);
     gemm(product);
-    for (Index q = p; q < p + n; ++q, z += z_panel) {
-      if (q + 1 == s.panels) spread_last_panel(s, z);
-      cell(q, z);
-    }
+    if (p + n == s.panels) spread_last_panel(s, z + (n - 1) * z_panel);
+    if (s.rows == 1) cell(p, n, z, z_panel);
+    else for (Index q = p; q < p + n; ++q, z += z_panel) cell(q, 1, z, z_panel);
   }
 }
 

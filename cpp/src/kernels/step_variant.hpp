@@ -36,13 +36,12 @@ void step_forward_variant(const StepArgs<Real>& s) {
   constexpr Index L = lanes<Real>;
   const CellVariant<Real>& v = *s.variant->cell;
   if (v.norm_gates == nullptr) {
-    step_products(s, [&](Index panel, Real* z) {
-      cell_variant_forward(s, panel, z);
-      cell_variant_output(s, panel, z);
+    step_products(s, [&](Index panel, Index panels, Real* z, Index z_panel) {
+      for (const Index end = panel + panels; panel < end; ++panel, z += z_panel) cell_variant_forward(s, panel, z), cell_variant_output(s, panel, z);
     });
     return;
   }
-  step_products(s, [](Index, Real*) {});
+  step_products(s, [](Index, Index, Real*, Index) {});
   normalise_gates(s);
   for (Index panel = 0; panel < s.panels; ++panel) cell_variant_forward(s, panel, s.z + panel * s.z_panel);
   for (Index r = 0; r < s.rows; ++r) {
