@@ -1,7 +1,7 @@
 // The product of packed panels, built on the micro-kernel: W x, R h, their transposes, dW = dZ^T X, Linear.
 //
-// Blocking K stores and reloads accumulators, which rounds nothing; but a product that is added to C adds each block's chain, in blocks that depend on
-// K alone.
+// Blocking K stores and reloads accumulators, which rounds nothing; but a product that is added to C adds each block's chain, in blocks
+// that depend on K alone.
 #pragma once
 
 #include "kernels/table.hpp"

@@ -24,7 +24,8 @@ Index written_soon(const StepArgs<Real>& s, Index panel, Index panels, Soon<Real
   return n;
 }
 
-/// Calls cell(panel, z) when the tile of a panel is ready.
+/// Calls cell(panel, panels, z, z_panel) when the tiles of so many panels from `panel` on are ready, z_panel apart: of a single row several,
+/// else of one.
 template <class Real, class Cell>
 void step_products(const StepArgs<Real>& s, Cell cell) {
   using Args = GemmArgs<Real>;

@@ -20,12 +20,13 @@ constexpr int tile_rows = num_vector_registers == 32 ? 6 : 3;
 /// threads of a core share brings only 18 instructions. With 32 registers two: four give nothing.
 constexpr int k_at_once = num_vector_registers == 32 ? 2 : 4;
 constexpr bool four_at_once = k_at_once == 4;
-/// The other shape of a tile with 32 registers: rows of A that are eight or a few times eight read B less often so. A strip goes on from panel to panel.
+/// The other shape of a tile with 32 registers: rows of A that are eight or a few times eight read B less often so. A strip goes on from panel to
+/// panel.
 constexpr int strip_rows = 8, strip_vectors = 3;
 
-/// A walk through what comes soon: at each turn of a tile's loop (k_at_once k) it asks for the line where it is and goes `pace` values on. So slowly
-/// that lines from afar, each of which takes a core's fill buffer for some 100 ns, leave enough of them to the product; where it asks for a line twice,
-/// that costs nothing, and where it must go faster than a line a turn, it leaves lines out. Beyond `end`: nothing.
+/// A walk through what comes soon: at each turn of a tile's loop (k_at_once k) it asks for the line where it is and goes `pace` values on. So
+/// slowly that lines from afar, each of which takes a core's fill buffer for some 100 ns, leave enough of them to the product; where it asks for
+/// a line twice, that costs nothing, and where it must go faster than a line a turn, it leaves lines out. Beyond `end`: nothing.
 template <class Real>
 struct Walk {
   const Soon<Real>*soon = nullptr, *end = nullptr;
@@ -77,23 +78,23 @@ struct Columns {
   [[gnu::always_inline]] Index operator()(int v) const { return strip ? at[v] : (v / 4) * panel + (v % 4) * L; }
 };
 
-/// MR rows of A at some k. An address takes a register once, twice, four or eight times, so that 8 rows have three pointers: a distance of each row would
-/// need more registers than there are. (pin: gcc would make distances of them.)
+/// MR rows of A at some k. An address takes a register once, twice, four or eight times, so that 8 rows have three pointers: a distance of each
+/// row would need more registers than there are. (pin: gcc would make distances of them.)
 template <class Real, int MR>
-struct Rows {
+struct LeftRows {
   static constexpr int each = MR > tile_rows ? 3 : MR, pointers = (MR + each - 1) / each;
   const Real* at[pointers];
   Index row;
 
-  [[gnu::always_inline]] Rows(const Real* a, Index row_) : row(row_) {
+  [[gnu::always_inline]] LeftRows(const Real* a, Index row_) : row(row_) {
     unroll<pointers>([&](auto i) [[gnu::always_inline]] {
       at[i] = a + i * each * row;
       if constexpr (pointers > 1) pin(at[i]);
     });
   }
   [[gnu::always_inline]] void go(Index n) { unroll<pointers>([&](auto i) [[gnu::always_inline]] { at[i] += n; }); }
-  [[gnu::always_inline]] Rows further(Index n) const {
-    Rows there = *this;
+  [[gnu::always_inline]] LeftRows further(Index n) const {
+    LeftRows there = *this;
     there.go(n);
     return there;
   }
@@ -109,7 +110,7 @@ struct Tile {
   /// acc += a b for n k, k_at_once at a time where B is packed: its rows are then at constant distances. `asks_every`: it asks for the lines of an
   /// Ask at each so many k (0: for none). `walks`: and at each turn for the line at `soon`.
   template <int asks_every, bool walks, int MR, int NV, bool strip>
-  [[gnu::always_inline]] static void multiply_add(V (&acc)[NV][MR], Index n, Rows<Real, MR> a, Index k_step, const Real* b, Index b_row,
+  [[gnu::always_inline]] static void multiply_add(V (&acc)[NV][MR], Index n, LeftRows<Real, MR> a, Index k_step, const Real* b, Index b_row,
                                                   const Columns<Real, NV, strip>& column, const Real* next, Index step, Index apart, const Real* soon,
                                                   Index pace) {
     const Real* const b_end = b + n * b_row;
@@ -131,7 +132,7 @@ struct Tile {
   /// The same for one k. With 32 registers and several rows: the vectors of B first, then row by row. Else vector by vector of B over
   /// all rows, as 16 registers leave one for it.
   template <int MR, int NV, bool strip>
-  [[gnu::always_inline]] static void multiply_add(V (&acc)[NV][MR], const Rows<Real, MR>& a, const Real* b,
+  [[gnu::always_inline]] static void multiply_add(V (&acc)[NV][MR], const LeftRows<Real, MR>& a, const Real* b,
                                                   const Columns<Real, NV, strip>& column) {
     if constexpr (num_vector_registers == 32 && MR > 1) {
       V w[NV];
@@ -145,15 +146,16 @@ struct Tile {
       unroll<MR>([&](auto r) [[gnu::always_inline]] { left[r] = splat(a(r)); });
       unroll<NV>([&](auto v) [[gnu::always_inline]] {
         V w = load(b + column(v));
-        if (MR == 2) pin(w);  // gcc would fold the load into each multiply-add: two loads a cycle are all there are. (3 rows by four k: gcc 12 would spill)
+        // gcc would fold the load into each multiply-add: two loads a cycle are all there are. (With 3 rows by four k gcc 12 would spill.)
+        if (MR == 2) pin(w);
         unroll<MR>([&](auto r) [[gnu::always_inline]] { acc[v][r] = madd(left[r], w, acc[v][r]); });
       });
     }
   }
 
   /// MR rows from `row` on x NV vectors over k0 <= k < k1, all accumulators in registers. A single row asks for nothing.
-  /// (Walking is a function of its own: two instructions more in a loop of 70, which count where two threads share a core.) A strip asks for nothing but
-  /// walks, begins at the panel's vector `first` (else 0), and needs packed B and k_step 1.
+  /// (Walking is a function of its own: two instructions more in a loop of 70, which count where two threads share a core.)
+  /// A strip begins at the panel's vector `first` (else 0). It asks for nothing, but may walk; its B is packed, and k_step of A is 1.
   template <int MR, int NV, bool walks = false, bool strip = false>
   static void run(const Args& g, Index row, Index first, const Real* b, Real* c, Index k0, Index k1, typename Args::Start start,
                   const Ask<Real>& ask) {
@@ -189,7 +191,7 @@ struct Tile {
       const Index from = second ? k - g.split : k, end = !second && g.split < k1 ? g.split : k1;
       const Index k_step = strip ? 1 : a.k_step;
       Index n = end - k;
-      const Rows<Real, MR> ak(a.data + row * a.row + from * k_step, a.row);
+      const LeftRows<Real, MR> ak(a.data + row * a.row + from * k_step, a.row);
       [[maybe_unused]] const Real* soon = c_rows[0];  // the walk has ended, or not begun: a line that is this tile's to write
       [[maybe_unused]] Index pace = 0;
       if constexpr (walks) {
