@@ -11,25 +11,33 @@ namespace EIGENLSTM_ISA {
 template <int N>
 void random_blocks(std::uint64_t seed, std::uint64_t stream, std::uint64_t first_block, std::uint32_t (&words)[4][N]) {
   constexpr int lanes = sizeof(WideWords) / sizeof(std::uint64_t);
-  static_assert(N % lanes == 0);
-  for (int i = 0; i < N; i += lanes) {
-    WideWords c0 = WideWords{} + (first_block + std::uint64_t(i)), c2 = WideWords{} + stream;
-    for (int lane = 0; lane < lanes; ++lane) c0[lane] += std::uint64_t(lane);
-    WideWords c1 = c0 >> 32, c3 = c2 >> 32;
+  static_assert(N % (2 * lanes) == 0);
+  WideWords numbers{};  // a constant: added to each lane of c0, they would be inserted one by one
+  for (int lane = 0; lane < lanes; ++lane) numbers[lane] = std::uint64_t(lane);
+  for (int i = 0; i < N; i += 2 * lanes) {  // two side by side: a round is a chain of some 8 cycles
+    WideWords c0[2], c1[2], c2[2], c3[2];
+    for (int v = 0; v < 2; ++v) {
+      c0[v] = numbers + (first_block + std::uint64_t(i + v * lanes)), c2[v] = WideWords{} + stream;
+      c1[v] = c0[v] >> 32, c3[v] = c2[v] >> 32;
+    }
     std::uint32_t k0 = std::uint32_t(seed), k1 = std::uint32_t(seed >> 32);
     for (int round = 0; round < 10; ++round) {
-      const WideWords p0 = multiply_words(c0, random_multipliers[0]), p1 = multiply_words(c2, random_multipliers[1]);
-      c0 = p1 >> 32 ^ c1 ^ k0;
-      c2 = p0 >> 32 ^ c3 ^ k1;
-      c1 = p1;
-      c3 = p0;
+      for (int v = 0; v < 2; ++v) {
+        const WideWords p0 = multiply_words(c0[v], random_multipliers[0]), p1 = multiply_words(c2[v], random_multipliers[1]);
+        c0[v] = p1 >> 32 ^ c1[v] ^ k0;
+        c2[v] = p0 >> 32 ^ c3[v] ^ k1;
+        c1[v] = p1;
+        c3[v] = p0;
+      }
       k0 += random_weyl[0];
       k1 += random_weyl[1];
     }
-    store_words(words[0] + i, c0);
-    store_words(words[1] + i, c1);
-    store_words(words[2] + i, c2);
-    store_words(words[3] + i, c3);
+    for (int v = 0; v < 2; ++v) {
+      store_words(words[0] + i + v * lanes, c0[v]);
+      store_words(words[1] + i + v * lanes, c1[v]);
+      store_words(words[2] + i + v * lanes, c2[v]);
+      store_words(words[3] + i + v * lanes, c3[v]);
+    }
   }
 }
 
