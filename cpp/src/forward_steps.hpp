@@ -81,7 +81,7 @@ inline Active active_rows(const Rows& rows, const Assignment& a, Index s) {
 
 /// Whether the panels of a step take turns with a few tiles: else each panel has its own.
 template <class Real>
-bool one_tile(const DirectionForward<Real>& d, Index rows) { return rows > 1 && !d.weights.normalises(); }
+bool tiles_by_turns(const DirectionForward<Real>& d, Index rows) { return rows > 1 && !d.weights.normalises(); }
 
 /// b + W x of steps [s0, s1) into z [panel][row of the chunk][4][L]. Returns the rows of the chunk.
 template <class Real>
@@ -194,7 +194,7 @@ void step(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Re
   step.h_prev = d.h_at(s - 1) + act.begin * p.h_row;
   step.h_prev_row = step.h_row = p.h_row;
   step.z = z;
-  step.z_panel = projected > 0 ? projected * width : one_tile(d, act.count()) ? 0 : act.count() * width;
+  step.z_panel = projected > 0 ? projected * width : tiles_by_turns(d, act.count()) ? 0 : act.count() * width;
   step.c_prev = d.c_at(s - 1) + act.begin * p.row + unit;
   step.c = d.c_at(s) + act.begin * p.row + unit;
   step.h = d.h_at(s) + act.begin * p.h_row + unit;
@@ -257,8 +257,8 @@ void run_layer(std::vector<DirectionForward<Real>>& directions, Arena& memory, T
     const Assignment a = assign(schedule, m, rows, p.panels);
     const Index n = active_rows(rows, a, first.steps.begin).count(), chunk = projected_steps(p, n, first.steps);
     const Index panels = a.panel_end - a.panel_begin;
-    // z of all panels: of a chunk, or of a single row, as the last one of a ragged batch; else of those that are multiplied at once.
-    const Index z_tiles = chunk > 1 || !one_tile(first, n) ? n * chunk * panels : std::max(n * std::min(panels, step_panels), panels);
+    // z of all panels: of a chunk, or of a single row, as the last one of a ragged batch; else by turns.
+    const Index z_tiles = chunk > 1 || !tiles_by_turns(first, n) ? n * chunk * panels : std::max(z_rows(n, panels), panels);
     const auto rows_of = [&](bool used, Index row) { return used ? memory.take<Real>(n * row) : nullptr; };
     scratch.push_back({memory.take<Real>(n * chunk * p.I), memory.take<Real>(z_tiles * 4 * p.L),
                        rows_of(first.recurrent != nullptr, p.h_row), rows_of(first.weights.project.size() > 0, p.row),

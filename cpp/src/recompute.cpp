@@ -20,7 +20,7 @@ Index run_end(const Rows& rows, Index first_step, Index s, Index limit) {
 
 template <class Real>
 Index recompute_scratch(const Padded<Real>& p) {
-  const Index z = p.whole_rows ? block_rows * p.gates() : std::max(block_rows * std::min(p.panels, step_panels) * 4 * p.L, p.gates());
+  const Index z = p.whole_rows ? block_rows * p.gates() : std::max(z_rows(block_rows, p.panels) * 4 * p.L, p.gates());
   return block_rows * (p.I + 2 * p.row + p.h_row) + z;
 }
 

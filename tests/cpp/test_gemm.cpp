@@ -207,7 +207,7 @@ TEST_CASE_TEMPLATE("gemm: blocks of C in one product have the bits of products o
 TEST_CASE_TEMPLATE("gemm: A in two pieces, and a row-major B", Real, float, double) {
   using Args = GemmArgs<Real>;
   unsigned seed = 0;
-  for (Index rows : {1, 2, 7, 12})
+  for (Index rows : {1, 2, 7, 12, 16, 31})
     for (Index vectors : {1, 4, 9, 12})
       for (Index K : {1, 8, 40})
         for (Index split : {Index(0), Index(1), Index(5), Index(8), K})

@@ -16,8 +16,8 @@ constexpr Index panel_row_bytes = 4 * lanes<Real> * Index(sizeof(Real));
 /// the tile more often. A product that adds is blocked by itself: its bits depend on the size, and its B may be rows far apart.
 constexpr Index panel_block_bytes = num_vector_registers == 32 ? 196608 : 65536;
 constexpr Index adding_block_bytes = num_vector_registers == 32 ? 196608 : 32768;
-/// Where strips pay: B has to be in L2, as they ask for none of it; and with more rows the tiles of C that stand side by side are more than L1 holds.
-constexpr Index strip_panel_bytes = 65536, most_strip_rows = 32;
+/// Bytes of a panel, at most, where strips pay: B has to be in L2, as they ask for none of it.
+constexpr Index strip_panel_bytes = 65536;
 
 /// Part i of n items cut into `parts` as even as possible: 7 in 2 parts = 4 + 3.
 struct Part {
@@ -129,14 +129,26 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
   } while (k0 < g.K);
 }
 
-/// Whether so many rows are better multiplied by strips: with fewer tiles, which read B less often.
-template <class Real>
-bool by_strips(Index rows, Index K) {
-  if (num_vector_registers != 32 || rows <= tile_rows || rows > most_strip_rows || K * panel_row_bytes<Real> > strip_panel_bytes) return false;
+/// Whether strips take fewer tiles for so many rows. They read B less often, too.
+constexpr bool fewer_by_strips(Index rows) {
   return 4 * ((rows + strip_rows - 1) / strip_rows) < strip_vectors * ((rows + tile_rows - 1) / tile_rows);
 }
+/// What pick_strip() rests on.
+constexpr bool strips_have_6_to_8_rows() {
+  for (Index rows = tile_rows + 1; rows <= most_strip_rows; ++rows)
+    if (fewer_by_strips(rows) && rows / ((rows + strip_rows - 1) / strip_rows) < 6) return false;
+  return true;
+}
+static_assert(num_vector_registers != 32 || (strip_rows == 8 && strips_have_6_to_8_rows()));
 
-/// All rows over the vectors of all panels, three at a time.
+/// Whether so many rows go by strips, over packed panels.
+template <class Real>
+bool by_strips(Index rows, Index K) {
+  if (num_vector_registers != 32 || rows <= tile_rows || rows > most_strip_rows) return false;
+  return K * panel_row_bytes<Real> <= strip_panel_bytes && fewer_by_strips(rows);
+}
+
+/// All rows over the vectors of all panels, three at a time. (From the first panel on: what is multiplied so is in L2 whole.)
 template <class Real>
 void gemm_strips(const GemmArgs<Real>& g) {
   const Index groups = (g.rows + strip_rows - 1) / strip_rows, size = g.rows / groups, longer = g.rows % groups;

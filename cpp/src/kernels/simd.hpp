@@ -102,12 +102,12 @@ inline void pin(const Real*& p) { asm("" : "+r"(p)); }
 #if defined(__AVX512F__)
 inline void madd_to(Vec<float>& c, Vec<float> a, Vec<float> b) {
   Vec<float> sum = c;
-  asm("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+  asm("{vfmadd231ps %2, %1, %0|vfmadd231ps %0, %1, %2}" : "+v"(sum) : "v"(a), "v"(b));
   c = sum;
 }
 inline void madd_to(Vec<double>& c, Vec<double> a, Vec<double> b) {
   Vec<double> sum = c;
-  asm("vfmadd231pd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+  asm("{vfmadd231pd %2, %1, %0|vfmadd231pd %0, %1, %2}" : "+v"(sum) : "v"(a), "v"(b));
   c = sum;
 }
 #else

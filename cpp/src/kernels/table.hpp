@@ -76,6 +76,13 @@ struct GemmArgs {
 
 /// Panels that a step multiplies at once, at most: a single row, so that enough chains are in flight, or rows that go by strips.
 constexpr Index step_panels = 3;
+/// Rows that go by strips, at most: the tiles of z that stand side by side have to stay in L1.
+constexpr Index most_strip_rows = 32;
+/// Rows of [4][L] that z has to hold for a step of so many rows, or fewer, where z_panel is 0.
+constexpr Index z_rows(Index rows, Index panels) {
+  const Index together = (rows < most_strip_rows ? rows : most_strip_rows) * (panels < step_panels ? panels : step_panels);
+  return rows > together ? rows : together;
+}
 
 /// One time step of one direction for `rows` rows and the panels [0, panels) of L units each:
 ///   z = b + W x + R h_prev ; i f g o = act(z) ; c = f c_prev + i g ; h = o tanh(c)
@@ -91,7 +98,7 @@ struct StepArgs {
   const Real* h_prev;   // [row][H]
   Index h_prev_row;
   Real* z;              // [panel][row][4][L]
-  Index z_panel;        // 0: step_panels tiles, used for all panels by turns (only with x)
+  Index z_panel;        // 0: a few tiles, used for all panels by turns: z_rows() (only with x)
   const Real* c_prev;   // [row][panels * L], may equal c
   Index c_prev_row;
   Real *c, *h;          // [row][panels * L]
@@ -128,7 +135,7 @@ struct StepBackwardArgs {
 template <class Real>
 struct KernelTable {
   Index lanes;      // L: values in a vector
-  Index tile_rows;  // MR: rows of a register tile
+  Index tile_rows;  // MR: rows of a register tile, but of a strip
   void (*gemm)(const GemmArgs<Real>&);
   void (*step_forward)(const StepArgs<Real>&);
   void (*step_backward)(const StepBackwardArgs<Real>&);
