@@ -96,9 +96,7 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
   const Index times = following_times(g, groups, lines), spare = groups - times * lines;
   const Real* b = g.b.data + panel * g.b.panel;
   Real* c = g.c.data + panel * g.c.panel;
-  // Rows in groups as even as possible, cut as part_of() cuts them but without its divisions: one for each group would take as long as several
-  // k. `longer` groups have a row more.
-  const Index size = g.rows / groups, longer = g.rows % groups;
+  const Index size = g.rows / groups, longer = g.rows % groups;  // the first groups have a row more: part_of() would divide for each
   const bool walks = plan.pace > 0 && vectors == 4;
   const Index whole_after = g.backwards ? panel : g.vectors / 4 - 1 - panel;
   const typename Tile<Real>::Function tile[] = {Tile<Real>::pick(size, vectors, walks),
@@ -113,10 +111,8 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
   do {  // once even where K = 0: C0 is then the result
     const Index k1 = k0 + k_block < g.K ? k0 + k_block : g.K;
     const auto start = k0 > 0 && g.start != Args::add ? Args::chain : g.start;
-    for (Index i = 0, row = 0, excess = 0; i < groups; ++i) {
-      excess += longer;
-      const bool one_more = excess >= groups;
-      if (one_more) excess -= groups;
+    for (Index i = 0, row = 0; i < groups; ++i) {
+      const bool one_more = i < longer;
       // A by columns comes from afar.
       Ask<Real> ask = g.a.k_step != 1 ? Ask<Real>{g.a.data + row * g.a.row + (k0 + 16) * g.a.k_step, g.a.k_step}
                       : i >= spare    ? ask_following(k1 < g.K ? b + k1 * g.b.row : next_panel, g.b.row, groups - 1 - i, k1 - k0, times)
