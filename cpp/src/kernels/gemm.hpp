@@ -96,11 +96,12 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
   const Index times = following_times(g, groups, lines), spare = groups - times * lines;
   const Real* b = g.b.data + panel * g.b.panel;
   Real* c = g.c.data + panel * g.c.panel;
-  const Index size = g.rows / groups, longer = g.rows % groups;  // the first groups have a row more: part_of() would divide for each
+  // The last groups have a row more, as it is they who ask: more slowly so. (part_of() would divide for each group.)
+  const Index size = g.rows / groups, shorter = groups - g.rows % groups;
   const bool walks = plan.pace > 0 && vectors == 4;
   const Index whole_after = g.backwards ? panel : g.vectors / 4 - 1 - panel;
   const typename Tile<Real>::Function tile[] = {Tile<Real>::pick(size, vectors, walks),
-                                               longer > 0 ? Tile<Real>::pick(size + 1, vectors, walks) : nullptr};
+                                               shorter < groups ? Tile<Real>::pick(size + 1, vectors, walks) : nullptr};
   // What lies behind a packed panel mostly comes next, in this call or the one after it. Else the next panel of this call follows, if there is one.
   const Index panels_after = g.backwards ? panel : (g.vectors + 3) / 4 - 1 - panel;
   const bool packed = g.b.row == 4 * L;
@@ -112,7 +113,7 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
     const Index k1 = k0 + k_block < g.K ? k0 + k_block : g.K;
     const auto start = k0 > 0 && g.start != Args::add ? Args::chain : g.start;
     for (Index i = 0, row = 0; i < groups; ++i) {
-      const bool one_more = i < longer;
+      const bool one_more = i >= shorter;
       // A by columns comes from afar.
       Ask<Real> ask = g.a.k_step != 1 ? Ask<Real>{g.a.data + row * g.a.row + (k0 + 16) * g.a.k_step, g.a.k_step}
                       : i >= spare    ? ask_following(k1 < g.K ? b + k1 * g.b.row : next_panel, g.b.row, groups - 1 - i, k1 - k0, times)
@@ -147,7 +148,7 @@ bool by_strips(Index rows, Index K) {
 /// All rows over the vectors of all panels, three at a time. (From the first panel on: what is multiplied so is in L2 whole.)
 template <class Real>
 void gemm_strips(const GemmArgs<Real>& g) {
-  const Index groups = (g.rows + strip_rows - 1) / strip_rows, size = g.rows / groups, longer = g.rows % groups;
+  const Index groups = (g.rows + strip_rows - 1) / strip_rows, size = g.rows / groups, shorter = groups - g.rows % groups;
   const Index whole = g.vectors / strip_vectors;
   const WalkPlan<Real> plan(g, whole * groups * g.K / k_at_once);
   for (Index v = 0, strip = 0; v < g.vectors; v += strip_vectors, ++strip) {
@@ -156,7 +157,7 @@ void gemm_strips(const GemmArgs<Real>& g) {
     const Real* b = g.b.data + v / 4 * g.b.panel;
     Real* c = g.c.data + v / 4 * g.c.panel;
     for (Index i = 0, row = 0; i < groups; ++i) {
-      const Index rows = i < longer ? size + 1 : size;
+      const Index rows = i >= shorter ? size + 1 : size;
       Ask<Real> ask;
       if (walks) ask.walk = plan.walk(g, ((whole - strip) * groups - i) * g.K / k_at_once, g.K / k_at_once);
       Tile<Real>::pick_strip(rows, vectors, walks)(g, row, v % 4, b, c, 0, g.K, g.start, ask);
