@@ -66,16 +66,15 @@ constexpr Index slowest_pace = cache_line<Real> * k_at_once / 4;
 /// under way (some twenty), and B would wait.
 constexpr Index sums_every = 32, sums_at_once = 2;
 
-/// Where the NV vectors of a row of B or C stand: at the beginning of a panel, or of several; or as a strip, from the panel's vector `first` on.
-template <class Real, int NV, bool strip>
+/// Where the NV vectors of a row of B or C stand, from a panel's vector `first` on.
+template <class Real, int NV>
 struct Columns {
-  static constexpr Index L = lanes<Real>;
-  Index panel, at[NV];
+  Index at[NV];
 
-  Columns(Index panel_, Index first) : panel(panel_) {
-    for (Index v = 0; v < NV; ++v) at[v] = (first + v) * L + (first + v < 4 ? 0 : panel - 4 * L);
+  [[gnu::always_inline]] Columns(Index panel, Index first) {
+    unroll<NV>([&](auto v) [[gnu::always_inline]] { at[v] = (first + v) / 4 * panel + (first + v) % 4 * lanes<Real>; });
   }
-  [[gnu::always_inline]] Index operator()(int v) const { return strip ? at[v] : (v / 4) * panel + (v % 4) * L; }
+  [[gnu::always_inline]] Index operator()(int v) const { return at[v]; }
 };
 
 /// MR rows of A at some k. An address takes a register once, twice, four or eight times, so that 8 rows have three pointers: a distance of each
@@ -109,9 +108,9 @@ struct Tile {
 
   /// acc += a b for n k, k_at_once at a time where B is packed: its rows are then at constant distances. `asks_every`: it asks for the lines of an
   /// Ask at each so many k (0: for none). `walks`: and at each turn for the line at `soon`.
-  template <int asks_every, bool walks, int MR, int NV, bool strip>
+  template <int asks_every, bool walks, int MR, int NV>
   [[gnu::always_inline]] static void multiply_add(V (&acc)[NV][MR], Index n, LeftRows<Real, MR> a, Index k_step, const Real* b, Index b_row,
-                                                  const Columns<Real, NV, strip>& column, const Real* next, Index step, Index apart, const Real* soon,
+                                                  const Columns<Real, NV>& column, const Real* next, Index step, Index apart, const Real* soon,
                                                   Index pace) {
     const Real* const b_end = b + n * b_row;
     for (const Real* const b_whole = b_row == 4 * L ? b + n / k_at_once * k_at_once * 4 * L : b; b != b_whole;
@@ -131,9 +130,9 @@ struct Tile {
   }
   /// The same for one k. With 32 registers and several rows: the vectors of B first, then row by row. Else vector by vector of B over
   /// all rows, as 16 registers leave one for it.
-  template <int MR, int NV, bool strip>
+  template <int MR, int NV>
   [[gnu::always_inline]] static void multiply_add(V (&acc)[NV][MR], const LeftRows<Real, MR>& a, const Real* b,
-                                                  const Columns<Real, NV, strip>& column) {
+                                                  const Columns<Real, NV>& column) {
     if constexpr (num_vector_registers == 32 && MR > 1) {
       V w[NV];
       unroll<NV>([&](auto v) [[gnu::always_inline]] { w[v] = load(b + column(v)); });
@@ -162,7 +161,8 @@ struct Tile {
     V acc[NV][MR];
     [[maybe_unused]] const Index step = ask.step;
     const Index b_row = strip ? 4 * L : g.b.row;
-    const Columns<Real, NV, strip> b_column(g.b.panel, first), c_column(g.c.panel, first);
+    const Index begin = strip ? first : 0;  // a constant
+    const Columns<Real, NV> b_column(g.b.panel, begin), c_column(g.c.panel, begin);
     Real* c_rows[MR];
     Index in_block = row < g.c.inner ? row : row % g.c.inner;
     c += row < g.c.inner ? row * g.c.row : row / g.c.inner * g.c.block + in_block * g.c.row;
