@@ -2,7 +2,8 @@
 //
 // Time runs backwards in chunks of steps. For each chunk the recurrence gives dz of all its rows; then, while dz is in
 // cache, dx = dz W, and dW += dz^T x, dR += dz^T h_prev, db += sum of dz. Sums over rows run in the order of the packed
-// rows within a chunk, in blocks of so many of them, chunks from the last to the first: it depends on shapes only, so do the bits.
+// rows within a chunk, in blocks of so many of them, chunks from the last to the first, and at last over micro-batches: it depends on shapes
+// only, so do the bits.
 #include "missing.hpp"
 #include "pass.hpp"
 #include "recurrence.hpp"
@@ -72,10 +73,10 @@ GateValues<Real> take_gates(Arena& memory, const DirectionBackward<Real>& d, Ind
 
 /// One direction of one layer on the whole team.
 template <class Real>
-void run_direction(const DirectionBackward<Real>& d, Arena& memory, Team& team) {
+void run_direction(const DirectionBackward<Real>& d, const std::vector<Steps>& chunks, Arena& memory, Team& team) {
   const Padded<Real>& p = d.p;
   const Schedule schedule = Schedule::choose(team.size(), p, 1, d.rows, backward_units, 4);  // by units at wide panels
-  const std::vector<Chunk> all = chunks_of(d.rows, d.steps, d.per_row);
+  const std::vector<Chunk> all = chunks_of(d.rows, chunks);
   Index most_rows = 0;
   for (const Chunk& chunk : all) most_rows = std::max(most_rows, chunk.rows);
   const bool light = d.tape.gates.size() == 0;
@@ -143,9 +144,10 @@ struct Gradients {
 template <class Real>
 void backward_layers(const Pass<Real>& pass, const Inputs<Real>& inputs, const std::vector<DirectionTape<Real>>& tapes, const Gradients<Real>& g,
                      Team& team) {
-  const Rows& rows = pass.rows;
-  const LSTMOptions& o = pass.options;
-  const Index D = pass.directions(), B = rows.batch_size();
+  const Rows &rows = pass.rows(), &batch = pass.batch.rows;
+  const LSTMOptions& o = pass.options();
+  const Index D = pass.directions(), B = batch.batch_size();
+  const std::vector<Steps> chunks = chunk_steps(batch, Index(pass.batch.micro_batches.size()), pass.steps, g.per_row);
   const Index first_row = rows.offset(pass.steps.begin), n = rows.offset(pass.steps.end) - first_row;
   Buffer<Real> between[2];  // gradients of the outputs of the layers below the last one
   RowArray<const Real> upper = g.upper;
@@ -160,14 +162,14 @@ void backward_layers(const Pass<Real>& pass, const Inputs<Real>& inputs, const s
       const auto at = [B](auto* all, Index before) { return all ? all + B * before : all; };
       const DirectionShape shape = direction_shape(o, layer, d);
       const Index done = D == 1 ? rows.time_steps() : d == 0 ? pass.steps.end : pass.steps.begin;
-      const DirectionBackward<Real> run{Padded<Real>(shape), shape, pass.weights.directions[index], tapes[index],
+      const DirectionBackward<Real> run{Padded<Real>(shape), shape, pass.batch.weights->directions[index], tapes[index],
                                         pass.tape.recurrent[index].data(), input, rows, pass.steps, d == 1, upper,
                                         o.merge == Merge::concat ? d * shape.output_size : 0, o.merge,
                                         pass.tape.directions[layer * D + (D - 1 - d)].h.data(), o.residual && layer > 0 && upper, lower, done,
                                         {at(g.dfinal.h, shape.h_before), at(g.dfinal.c, shape.c_before)},
                                         {at(g.dinitial.h, shape.h_before), at(g.dinitial.c, shape.c_before)},
-                                        g.dparameters, g.dmasked, g.per_row, g.num_parameters, index, pass.seed, o.cell};
-      run_direction(run, memory, team);
+                                        g.dparameters, g.dmasked, g.per_row, g.num_parameters, index, pass.batch.seed, o.cell};
+      run_direction(run, chunks, memory, team);
     }
     upper = RowArray<const Real>{{}, lower.packed, lower.features, lower.first_row};
   }
@@ -207,6 +209,55 @@ void finish_parameters(const LSTMOptions& o, const typename Tape<Real>::Impl& ta
   }
 }
 
+/// What all micro-batches of a call have in common.
+template <class Real>
+struct BackwardCall {
+  const typename Tape<Real>::Impl& batch;
+  Sequence<const Real> dy;
+  State<const Real> dfinal;
+  Sequence<Real> dx;
+  State<Real> dinitial;
+  const States<Real>& carried;  // of the batch: between segments of steps
+  bool per_row;
+  Index num_parameters;
+};
+
+template <class Real>
+void backward_micro_batch(const BackwardCall<Real>& call, const MicroBatch<Real>& micro, Real* dparameters, Real* dmasked, Team& team) {
+  const auto& batch = call.batch;
+  const LSTMOptions& o = batch.options;
+  const Rows& rows = micro.rows;
+  const bool fills = call.dx.data && o.missing == Missing::forward_fill;
+  const Buffer<Real> dfilled = fills ? Buffer<Real>(rows.total() * o.input_size) : Buffer<Real>();
+  const std::vector<Layers> groups = layer_groups(o, batch.plan);
+  const std::vector<Steps>& segments = batch.plan.segments;
+  Buffer<Real> between[2];
+  RowArray<const Real> upper{call.dy, nullptr, o.features(o.num_layers - 1)};
+  for (auto group = groups.rbegin(); group != groups.rend(); ++group) {
+    RowArray<Real> lower = fills ? RowArray<Real>{{}, dfilled.data(), o.input_size} : RowArray<Real>{call.dx, nullptr, o.input_size};
+    if (group->begin > 0) {
+      const Index features = o.features(group->begin - 1);
+      between[group->begin % 2] = Buffer<Real>(rows.total() * features);
+      lower = RowArray<Real>{{}, between[group->begin % 2].data(), features};
+    }
+    Pass<Real> pass{batch, micro, *group, {0, batch.rows.steps()}};
+    if (segments.empty())
+      backward_layers(pass, Inputs<Real>(pass, group->end - 1, micro.directions), micro.directions,
+                      {upper, lower, call.dfinal, call.dinitial, dparameters, dmasked, call.per_row, call.num_parameters}, team);
+    for (Index i = Index(segments.size()) - 1; i >= 0; --i) {
+      pass.steps = segments[i];
+      std::vector<DirectionTape<Real>> again(micro.directions.size());
+      Inputs<Real> inputs(pass, group->begin, micro.directions);
+      forward_layers(pass, inputs, batch.states[i].template view<const Real>(), {}, {}, again, batch.plan.segment_gates ? Keep::gates : Keep::states, team);
+      const State<const Real> after = i + 1 == Index(segments.size()) ? call.dfinal : call.carried.template view<const Real>();
+      const State<Real> before = i == 0 ? call.dinitial : call.carried.template view<Real>();
+      backward_layers(pass, inputs, again, {upper, lower, after, before, dparameters, dmasked, call.per_row, call.num_parameters}, team);
+    }
+    upper = RowArray<const Real>{{}, lower.packed, lower.features, lower.first_row};
+  }
+  if (fills) fill_missing_backward(rows, batch.x, o.input_size, dfilled.data(), call.dx);
+}
+
 }  // namespace
 
 template <class Real>
@@ -214,46 +265,35 @@ void LSTM<Real>::backward(const Tape<Real>& tape_value, Sequence<const Real> dy,
                           State<Real> dinitial, Real* dparameters, bool per_row) const {
   const auto& tape = tape_value.impl();
   const Rows& rows = tape.rows;
-  const Index I = options_.input_size, B = rows.batch_size(), h_size = B * state_h_size(), c_size = B * state_c_size();
-  if (dx.data) zero_padding(rows, dx, I);
-  Team team(useful_threads(2 * largest_layer_work(options_, rows)));
+  const Index B = rows.batch_size(), h_size = B * state_h_size(), c_size = B * state_c_size(), parts = Index(tape.micro_batches.size());
+  if (dx.data) zero_padding(rows, dx, options_.input_size);
 
-  Buffer<Real> dh0, dc0, dfilled, masked;
+  Buffer<Real> dh0, dc0, masked;
   if (tape.learned_h && dinitial.h == nullptr) dinitial.h = (dh0 = Buffer<Real>::zeros(h_size)).data();
   if (tape.learned_c && dinitial.c == nullptr) dinitial.c = (dc0 = Buffer<Real>::zeros(c_size)).data();
-  const bool fills = dx.data && options_.missing == Missing::forward_fill, masks = tape.weights->drop_seed.has_value();
-  if (fills) dfilled = Buffer<Real>(rows.total() * I);
+  const bool masks = tape.weights->drop_seed.has_value(), segmented = !tape.plan.segments.empty();
   if (masks) masked = Buffer<Real>::zeros(num_parameters_ * (per_row ? B : 1));
-  Real* dmasked = masks ? masked.data() : dparameters;
-
-  const std::vector<Layers> groups = layer_groups(options_, tape.plan);
-  const std::vector<Steps>& segments = tape.plan.segments;
-  States<Real> carried(segments.empty() ? 0 : h_size, segments.empty() ? 0 : c_size);
-  Buffer<Real> between[2];
-  RowArray<const Real> upper{dy, nullptr, options_.features(options_.num_layers - 1)};
-  for (auto group = groups.rbegin(); group != groups.rend(); ++group) {
-    RowArray<Real> lower = fills ? RowArray<Real>{{}, dfilled.data(), I} : RowArray<Real>{dx, nullptr, I};
-    if (group->begin > 0) {
-      const Index features = options_.features(group->begin - 1);
-      between[group->begin % 2] = Buffer<Real>(rows.total() * features);
-      lower = RowArray<Real>{{}, between[group->begin % 2].data(), features};
-    }
-    Pass<Real> pass{options_, *tape.weights, rows, tape.x, tape.seed, tape, *group, {0, rows.steps()}};
-    if (segments.empty())
-      backward_layers(pass, Inputs<Real>(pass, group->end - 1, tape.directions), tape.directions,
-                      {upper, lower, dfinal, dinitial, dparameters, dmasked, per_row, num_parameters_}, team);
-    for (Index i = Index(segments.size()) - 1; i >= 0; --i) {
-      pass.steps = segments[i];
-      std::vector<DirectionTape<Real>> again(tape.directions.size());
-      Inputs<Real> inputs(pass, group->begin, tape.directions);
-      forward_layers(pass, inputs, tape.states[i].template view<const Real>(), {}, {}, again, tape.plan.segment_gates ? Keep::gates : Keep::states, team);
-      const State<const Real> after = i + 1 == Index(segments.size()) ? dfinal : carried.template view<const Real>();
-      const State<Real> before = i == 0 ? dinitial : carried.template view<Real>();
-      backward_layers(pass, inputs, again, {upper, lower, after, before, dparameters, dmasked, per_row, num_parameters_}, team);
-    }
-    upper = RowArray<const Real>{{}, lower.packed, lower.features, lower.first_row};
+  // Of the first micro-batch the gradients are added where they go, of each other one to zeros.
+  std::vector<Buffer<Real>> sums, masked_sums;
+  for (Index k = 1; k < parts && !per_row; ++k) {
+    sums.push_back(Buffer<Real>::zeros(num_parameters_));
+    if (masks) masked_sums.push_back(Buffer<Real>::zeros(num_parameters_));
   }
-  if (fills) fill_missing_backward(rows, tape.x, I, dfilled.data(), dx);
+  Real* const dmasked = masks ? masked.data() : dparameters;
+  const States<Real> carried(segmented ? h_size : 0, segmented ? c_size : 0);
+
+  Team team(useful_threads(2 * largest_layer_work(options_, rows)));
+  const BackwardCall<Real> call{tape, dy, dfinal, dx, dinitial, carried, per_row, num_parameters_};
+  team.split(parts, [&](Team& part, Index k) {
+    const bool own = k > 0 && !per_row;
+    Real* const sum = own ? sums[k - 1].data() : dparameters;
+    backward_micro_batch(call, tape.micro_batches[k], sum, !masks ? sum : own ? masked_sums[k - 1].data() : dmasked, part);
+  });
+  if (!sums.empty()) team.run([&](int m) {
+    const auto [begin, end] = share(num_parameters_, m, team.size());
+    for (const Buffer<Real>& sum : sums) add(sum.data() + begin, end - begin, dparameters + begin);
+    for (const Buffer<Real>& sum : masked_sums) add(sum.data() + begin, end - begin, dmasked + begin);
+  });
   finish_parameters(options_, tape, dinitial, masks ? dmasked : nullptr, per_row ? B : 1, num_parameters_, dparameters);
 }
 

@@ -107,9 +107,11 @@ struct Chunk {
   Index s0, s1, first_row, rows;
 };
 
-inline std::vector<Chunk> chunks_of(const Rows& rows, Steps steps, bool per_row) {
+/// Those that have rows.
+inline std::vector<Chunk> chunks_of(const Rows& rows, const std::vector<Steps>& steps) {
   std::vector<Chunk> all;
-  for (Steps s : chunk_steps(rows, steps, per_row)) all.push_back({s.begin, s.end, rows.offset(s.begin), rows.offset(s.end) - rows.offset(s.begin)});
+  for (Steps s : steps)
+    if (const Index first = rows.offset(s.begin), n = rows.offset(s.end) - first; n > 0) all.push_back({s.begin, s.end, first, n});
   return all;
 }
 

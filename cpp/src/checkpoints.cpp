@@ -56,21 +56,22 @@ std::size_t bytes_of(const LSTMOptions& options, const Rows& rows, const Checkpo
 
 }  // namespace
 
-std::vector<Steps> chunk_steps(const Rows& rows, Steps steps, bool per_row) {
+std::vector<Steps> chunk_steps(const Rows& rows, Index micro_batches, Steps steps, bool per_row) {
   const bool single = per_row || rows.batch_size() == 1;
-  const auto before = [&](Index s) { return single ? s : rows.offset(s); };  // rows of the steps before s
-  const Index total = rows.total(), chunks = ceil_div(total, max_chunk);
+  std::vector<Index> before(std::size_t(rows.steps() + 1));  // rows of the largest micro-batch in the steps before s, or such steps
+  for (Index s = 0; s < rows.steps(); ++s) before[s + 1] = before[s] + (single ? 1 : ceil_div(rows.active(s), micro_batches));
+  const Index total = before.back(), chunks = ceil_div(total, max_chunk);
   std::vector<Steps> all;
   for (Index s0 = steps.begin, s1; s0 < steps.end; s0 = s1) {
-    const Index end = single ? (s0 / max_chunk + 1) * max_chunk : ceil_div((before(s0) + 1) * chunks, total) * total / chunks;
-    for (s1 = s0 + 1; s1 < steps.end && before(s1) < end; ++s1) {}
+    const Index end = single ? (s0 / max_chunk + 1) * max_chunk : ceil_div((before[s0] + 1) * chunks, total) * total / chunks;
+    for (s1 = s0 + 1; s1 < steps.end && before[s1] < end; ++s1) {}
     all.push_back({s0, s1});
   }
   return all;
 }
 
 template <class Real>
-Checkpoints plan_tape(const LSTMOptions& options, const Rows& rows, Memory memory) {
+Checkpoints plan_tape(const LSTMOptions& options, const Rows& rows, Index micro_batches, Memory memory) {
   const RowSize all = row_size<Real>(options, {0, options.num_layers});
   Checkpoints plan;
   std::size_t least = std::numeric_limits<std::size_t>::max();
@@ -81,7 +82,7 @@ Checkpoints plan_tape(const LSTMOptions& options, const Rows& rows, Memory memor
     least = plan.bytes;
   }
   plan.kind = Memory::limited;
-  const std::vector<Steps> chunks = chunk_steps(rows, {0, rows.steps()}, false);
+  const std::vector<Steps> chunks = chunk_steps(rows, micro_batches, {0, rows.steps()}, false);
   for (bool gates : {true, false}) {
     plan.segment_gates = gates;
     for (Index n = Index(chunks.size()); n > 0; --n) {
@@ -95,7 +96,7 @@ Checkpoints plan_tape(const LSTMOptions& options, const Rows& rows, Memory memor
                               std::to_string(memory.bytes));
 }
 
-template Checkpoints plan_tape<float>(const LSTMOptions&, const Rows&, Memory);
-template Checkpoints plan_tape<double>(const LSTMOptions&, const Rows&, Memory);
+template Checkpoints plan_tape<float>(const LSTMOptions&, const Rows&, Index, Memory);
+template Checkpoints plan_tape<double>(const LSTMOptions&, const Rows&, Index, Memory);
 
 }  // namespace eigenlstm

@@ -33,9 +33,9 @@ struct Checkpoints {
   std::size_t bytes = 0;             // of the tape, with that of the largest segment
 };
 
-/// What keeps most among what fits in memory.bytes; throws std::invalid_argument where nothing does.
+/// What keeps most of a batch of so many micro-batches among what fits in memory.bytes; throws std::invalid_argument where nothing does.
 template <class Real>
-Checkpoints plan_tape(const LSTMOptions& options, const Rows& rows, Memory memory);
+Checkpoints plan_tape(const LSTMOptions& options, const Rows& rows, Index micro_batches, Memory memory);
 
 /// The layers that are cut together, from the first to the last.
 inline std::vector<Layers> layer_groups(const LSTMOptions& options, const Checkpoints& plan) {
@@ -51,11 +51,11 @@ inline bool keeps_history(const LSTMOptions& options, Layers group) {
   return group.end < options.num_layers || (options.bidirectional && options.merge == Merge::mul);
 }
 
-/// Rows of a chunk of the backward pass, about.
+/// Rows that a micro-batch has in a chunk of the backward pass, about.
 constexpr Index max_chunk = 512;
-/// The chunks of `steps`: of all steps they are as even as whole steps allow. Of a single row, or where each row has its own gradient, they
-/// have max_chunk steps instead and the last one the rest: a row has the same chunks in any company and whatever its length, so its
-/// gradient has the same bits.
-std::vector<Steps> chunk_steps(const Rows& rows, Steps steps, bool per_row);
+/// The chunks of `steps`, the same for all micro-batches: of all steps they are as even as whole steps allow. Of a single row, or where each row has
+/// its own gradient, they have max_chunk steps instead and the last one the rest: a row has the same chunks in any company and whatever its length,
+/// so its gradient has the same bits.
+std::vector<Steps> chunk_steps(const Rows& rows, Index micro_batches, Steps steps, bool per_row);
 
 }  // namespace eigenlstm

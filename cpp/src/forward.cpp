@@ -3,6 +3,7 @@
 
 #include <stdexcept>
 
+#include "micro_batches.hpp"
 #include "missing.hpp"
 #include "pass.hpp"
 #include "row_array.hpp"
@@ -64,7 +65,7 @@ Buffer<Real> variational_mask(const Rows& rows, std::uint64_t seed, Mask kind, I
 }
 
 template <class Real>
-void draw_masks(const LSTMOptions& o, std::optional<std::uint64_t> seed, typename Tape<Real>::Impl& tape) {
+void draw_masks(const LSTMOptions& o, std::optional<std::uint64_t> seed, MicroBatch<Real>& tape) {
   tape.input_masks.resize(o.num_layers);
   tape.recurrent.resize(o.num_layers * o.directions());
   for (Index layer = 0; seed && layer < o.num_layers; ++layer) {
@@ -109,9 +110,9 @@ template <class Real>
 void forward_layers(const Pass<Real>& pass, Inputs<Real>& inputs, State<const Real> initial, Sequence<Real> y, State<Real> final,
                     std::vector<DirectionTape<Real>>& tapes, Keep keep, Team& team) {
   Arena& memory = arena();
-  const Rows& rows = pass.rows;
-  const LSTMOptions& o = pass.options;
-  const Index D = pass.directions(), B = rows.batch_size();
+  const Rows& rows = pass.rows();
+  const LSTMOptions& o = pass.options();
+  const Index D = pass.directions(), B = rows.batch_size(), whole_batch = pass.batch.rows.batch_size();
   const Index first_row = rows.offset(pass.steps.begin), n = rows.offset(pass.steps.end) - first_row;
   const bool states = keep != Keep::nothing;
   for (Index layer = pass.layers.begin; layer < pass.layers.end; ++layer) {
@@ -128,11 +129,11 @@ void forward_layers(const Pass<Real>& pass, Inputs<Real>& inputs, State<const Re
         buffer = Buffer<Real>(size);
         return buffer.data();
       };
-      const auto at = [B](auto* all, Index before) { return all ? all + B * before : all; };
+      const auto at = [whole_batch](auto* all, Index before) { return all ? all + whole_batch * before : all; };
       const bool whole_h = kept.h.size() > 0, h_history = states || whole_h || !last || combined;
       if (keep == Keep::gates) take_gates(o, p, n, kept);
       const Sequence<Real> own_y{writes_y ? y.data + d * p.P * y.feature_stride : nullptr, y.batch_stride, y.time_stride, y.feature_stride};
-      DirectionForward<Real> run{p, pass.weights.directions[index], inputs.of(layer), rows, pass.steps, d == 1,
+      DirectionForward<Real> run{p, pass.batch.weights->directions[index], inputs.of(layer), rows, pass.steps, d == 1,
                                  take(kept.h0, states, B * p.h_row),
                                  whole_h ? kept.h.data() + first_row * p.h_row : take(kept.h, states, (h_history ? n : 2 * B) * p.h_row),
                                  take(kept.c0, states, B * p.row),
@@ -140,8 +141,8 @@ void forward_layers(const Pass<Real>& pass, Inputs<Real>& inputs, State<const Re
                                  h_history, states, kept.values(first_row, n),
                                  own_y,
                                  {at(final.h, shape.h_before), at(final.c, shape.c_before)},
-                                 pass.tape.recurrent[index].data(), index, pass.seed, o.cell, pass.turned,
-                                 goes_past_caches(own_y, rows.total() * p.P)};
+                                 pass.tape.recurrent[index].data(), index, pass.batch.seed, o.cell, pass.turned,
+                                 goes_past_caches(own_y, pass.batch.rows.total() * p.P)};
       start_state(rows, pass.steps.begin, p.P, p.h_row, at(initial.h, shape.h_before), run.h0, run.final.h);
       start_state(rows, pass.steps.begin, p.H, p.row, at(initial.c, shape.c_before), run.c0, run.final.c);
       running.push_back(run);
@@ -154,65 +155,88 @@ void forward_layers(const Pass<Real>& pass, Inputs<Real>& inputs, State<const Re
     write_output(inputs.of(o.num_layers), pass.steps, y, memory, team);
 }
 
+namespace {
+
+/// What all micro-batches of a call have in common.
+template <class Real>
+struct ForwardCall {
+  typename Tape<Real>::Impl& batch;
+  State<const Real> initial;
+  Sequence<Real> y;
+  State<Real> final;
+  Keep keep;
+  bool turned;
+};
+
+template <class Real>
+void forward_micro_batch(const ForwardCall<Real>& call, MicroBatch<Real>& micro, Team& team) {
+  auto& batch = call.batch;
+  const LSTMOptions& o = batch.options;
+  const Rows& rows = micro.rows;
+  const Index D = o.directions(), top = o.num_layers - 1;
+  if (o.missing == Missing::forward_fill) micro.filled = fill_missing(rows, batch.x, o.input_size);
+  draw_masks<Real>(o, batch.seed, micro);
+  micro.directions.resize(o.num_layers * D);
+  const std::vector<Steps> whole{{0, rows.steps()}}, &segments = batch.plan.segments.empty() ? whole : batch.plan.segments;
+  const bool y_afterwards = D == 2 && segments.size() > 1 && combines(o, top);  // of both directions, once they are through
+  for (Layers group : layer_groups(o, batch.plan)) {
+    const bool histories = !batch.plan.segments.empty() && (keeps_history(o, group) || y_afterwards);
+    for (Index index = group.begin * D; histories && index < group.end * D; ++index)
+      micro.directions[index].h = Buffer<Real>(rows.total() * Padded<Real>(direction_shape(o, index / D, index % D)).h_row);
+    for (std::size_t i = 0; i < segments.size(); ++i) {
+      const Pass<Real> pass{batch, micro, group, segments[i], call.turned};
+      const auto before = batch.states.empty() ? call.initial : batch.states[i].template view<const Real>();
+      const auto after = i + 1 < segments.size() ? batch.states[i + 1].template view<Real>() : call.final;
+      Inputs<Real> inputs(pass, group.begin, micro.directions);
+      forward_layers(pass, inputs, before, call.y, after, micro.directions, call.keep, team);
+    }
+    if (group.end == o.num_layers && y_afterwards) {
+      const Pass<Real> pass{batch, micro, group, whole[0]};
+      write_output(Inputs<Real>(pass, o.num_layers, micro.directions).of(o.num_layers), whole[0], call.y, arena(), team);
+      for (Index index = top * D; !keeps_history(o, group) && index < (top + 1) * D; ++index) micro.directions[index].h = Buffer<Real>();
+    }
+  }
+}
+
+}  // namespace
+
 template <class Real>
 void LSTM<Real>::forward(std::shared_ptr<const Weights<Real>> weights, Index B, Index T, Sequence<const Real> x, const Index* lengths,
                          State<const Real> initial, Sequence<Real> y, State<Real> final, std::unique_ptr<Tape<Real>>* tape_out,
                          std::optional<std::uint64_t> seed, Memory memory) const {
   check_lengths(B, T, lengths);
-  const Index D = directions(), top = options_.num_layers - 1;
   auto tape = std::make_unique<typename Tape<Real>::Impl>(options_, Rows(B, T, lengths));
   const Rows& rows = tape->rows;
+  tape->x = x;
+  tape->seed = seed;
+  tape->weights = std::move(weights);
   if (options_.missing == Missing::error) refuse_missing(rows, x, options_.input_size);
-  if (tape_out) tape->plan = plan_tape<Real>(options_, rows, memory);
-  if (rows.ragged()) zero_padding(rows, y, options_.features(top));
-  if (options_.missing == Missing::forward_fill) tape->filled = fill_missing(rows, x, options_.input_size);
-  draw_masks<Real>(options_, seed, *tape);
+  const Index parts = tape_out ? micro_batches<Real>(options_, rows) : 1;
+  if (tape_out) tape->plan = plan_tape<Real>(options_, rows, parts, memory);
+  for (Index k = 0; k < parts; ++k) tape->micro_batches.push_back({rows.part(k, parts)});
+  if (rows.ragged()) zero_padding(rows, y, options_.features(options_.num_layers - 1));
   tape->learned_h = options_.learned_state && initial.h == nullptr;
   tape->learned_c = options_.learned_state && initial.c == nullptr;
   Buffer<Real> h0, c0;
-  if (tape->learned_h) initial.h = (h0 = for_all_rows(*weights, &DirectionWeights<Real>::h0, B, state_h_size())).data();
-  if (tape->learned_c) initial.c = (c0 = for_all_rows(*weights, &DirectionWeights<Real>::c0, B, state_c_size())).data();
-
-  tape->directions.resize(options_.num_layers * D);
-  const Keep keep = tape_out == nullptr || !tape->plan.segments.empty() ? Keep::nothing
-                    : tape->plan.kind == Memory::full                   ? Keep::gates
-                                                                        : Keep::states;
-  Team team(useful_threads(largest_layer_work(options_, rows)));
-  // What the last step of a call has left in the caches of weights as large as they are, the first step of the next call reads first. (One turn
-  // for all models of a thread: two that are called alternately, a step each, gain nothing.)
-  static thread_local bool next_turned = false;
-  const bool turned = next_turned;
-  if (rows.steps() % 2 == 1) next_turned = !turned;
-  const std::vector<Steps> whole{{0, rows.steps()}}, &segments = tape->plan.segments.empty() ? whole : tape->plan.segments;
+  if (tape->learned_h) initial.h = (h0 = for_all_rows(*tape->weights, &DirectionWeights<Real>::h0, B, state_h_size())).data();
+  if (tape->learned_c) initial.c = (c0 = for_all_rows(*tape->weights, &DirectionWeights<Real>::c0, B, state_c_size())).data();
   for (std::size_t i = 0; i < tape->plan.segments.size(); ++i) tape->states.emplace_back(B * state_h_size(), B * state_c_size());
   if (!tape->states.empty()) {
     copy_or_zero(initial.h, tape->states[0].h);
     copy_or_zero(initial.c, tape->states[0].c);
   }
-  const bool y_afterwards = D == 2 && segments.size() > 1 && combines(options_, top);  // of both directions, once they are through
-  for (Layers group : layer_groups(options_, tape->plan)) {
-    const bool histories = !tape->plan.segments.empty() && (keeps_history(options_, group) || y_afterwards);
-    for (Index index = group.begin * D; histories && index < group.end * D; ++index)
-      tape->directions[index].h = Buffer<Real>(rows.total() * Padded<Real>(direction_shape(options_, index / D, index % D)).h_row);
-    for (std::size_t i = 0; i < segments.size(); ++i) {
-      const Pass<Real> pass{options_, *weights, rows, x, seed, *tape, group, segments[i], turned};
-      const auto before = tape->states.empty() ? initial : tape->states[i].template view<const Real>();
-      const auto after = i + 1 < segments.size() ? tape->states[i + 1].template view<Real>() : final;
-      Inputs<Real> inputs(pass, group.begin, tape->directions);
-      forward_layers(pass, inputs, before, y, after, tape->directions, keep, team);
-    }
-    if (group.end == options_.num_layers && y_afterwards) {
-      const Pass<Real> pass{options_, *weights, rows, x, seed, *tape, group, whole[0]};
-      write_output(Inputs<Real>(pass, options_.num_layers, tape->directions).of(options_.num_layers), whole[0], y, arena(), team);
-      for (Index index = top * D; !keeps_history(options_, group) && index < (top + 1) * D; ++index) tape->directions[index].h = Buffer<Real>();
-    }
-  }
-  if (tape_out) {
-    tape->x = x;
-    tape->seed = seed;
-    tape->weights = std::move(weights);
-    *tape_out = std::make_unique<Tape<Real>>(std::move(tape));
-  }
+  const Keep keep = tape_out == nullptr || !tape->plan.segments.empty() ? Keep::nothing
+                    : tape->plan.kind == Memory::full                   ? Keep::gates
+                                                                        : Keep::states;
+  // What the last step of a call has left in the caches of weights as large as they are, the first step of the next call reads first. (One turn
+  // for all models of a thread: two that are called alternately, a step each, gain nothing.)
+  static thread_local bool next_turned = false;
+  const bool turned = next_turned;
+  if (rows.steps() % 2 == 1) next_turned = !turned;
+  Team team(useful_threads(largest_layer_work(options_, rows)));
+  const ForwardCall<Real> call{*tape, initial, y, final, keep, turned};
+  team.split(parts, [&](Team& part, Index k) { forward_micro_batch(call, tape->micro_batches[k], part); });
+  if (tape_out) *tape_out = std::make_unique<Tape<Real>>(std::move(tape));
 }
 
 template void forward_layers(const Pass<float>&, Inputs<float>&, State<const float>, Sequence<float>, State<float>,

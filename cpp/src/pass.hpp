@@ -11,16 +11,14 @@ namespace eigenlstm {
 
 template <class Real>
 struct Pass {
-  const LSTMOptions& options;
-  const Weights<Real>& weights;
-  const Rows& rows;
-  Sequence<const Real> x;
-  std::optional<std::uint64_t> seed;
-  const typename Tape<Real>::Impl& tape;  // masks, histories of the whole sequence
+  const typename Tape<Real>::Impl& batch;
+  const MicroBatch<Real>& tape;  // masks, histories of the whole sequence, of the rows of this pass
   Layers layers;
   Steps steps;
   bool turned = false;  // steps of few rows go over the weights backwards where they are even, instead of odd: no bit depends on it
-  Index directions() const { return options.directions(); }
+  const LSTMOptions& options() const { return batch.options; }
+  const Rows& rows() const { return tape.rows; }
+  Index directions() const { return options().directions(); }
 };
 
 /// Whether the output of a layer is more than the h of its directions side by side.
@@ -32,9 +30,9 @@ class Inputs {
  public:
   /// Up to that of layer `last`, from the histories of the layers below in `tapes` (layer * D + direction), of the whole sequence.
   Inputs(const Pass<Real>& pass, Index last, const std::vector<DirectionTape<Real>>& tapes) {
-    all_.reserve(std::size_t(pass.options.num_layers + 1));  // so that they stay where they are
-    LayerInput<Real> first{&pass.rows, pass.options.read_size(), pass.x};
-    first.indicates = pass.options.missing == Missing::mask;
+    all_.reserve(std::size_t(pass.options().num_layers + 1));  // so that they stay where they are
+    LayerInput<Real> first{&pass.rows(), pass.options().read_size(), pass.batch.x};
+    first.indicates = pass.options().missing == Missing::mask;
     first.filled = pass.tape.filled.data();
     first.mask = pass.tape.input_masks[0].data();
     all_.push_back(first);
@@ -48,18 +46,18 @@ class Inputs {
 
   /// That of the next layer, from the h of the first and the last direction below, which begin at step `begin`.
   void push(const Pass<Real>& pass, const Real* first_h, const Real* last_h, Index begin) {
-    const LSTMOptions& o = pass.options;
+    const LSTMOptions& o = pass.options();
     const Index layer = Index(all_.size());
-    LayerInput<Real> input{&pass.rows, o.features(layer - 1)};
+    LayerInput<Real> input{&pass.rows(), o.features(layer - 1)};
     input.below[0] = first_h;
     input.below[1] = last_h;
     input.below_directions = pass.directions();
     input.below_row = Padded<Real>(direction_shape(o, layer - 1, 0)).h_row;
-    input.below_first = pass.rows.offset(begin);
+    input.below_first = pass.rows().offset(begin);
     input.merge = o.merge;
     if (o.residual && layer > 1) input.residual = &all_.back();
     if (layer < o.num_layers) {
-      input.dropout = dropout_after(o, layer - 1, pass.seed);
+      input.dropout = dropout_after(o, layer - 1, pass.batch.seed);
       input.mask = pass.tape.input_masks[layer].data();
     }
     all_.push_back(input);

@@ -28,13 +28,28 @@ class Rows {
     std::stable_sort(order_.begin(), order_.end(), [&](Index a, Index b) { return lengths[a] > lengths[b]; });
     lengths_.resize(B);
     for (Index p = 0; p < B; ++p) lengths_[p] = lengths[order_[p]];
-    steps_ = lengths_.front();
-    offsets_.assign(steps_ + 1, 0);
-    for (Index s = 0, active = B; s < steps_; ++s) {
-      while (lengths_[active - 1] <= s) --active;
-      offsets_[s + 1] = offsets_[s] + active;
+    count_rows();
+  }
+
+  /// Part k of n. Rows of equal lengths stay neighbours; of ragged ones it has every n-th, so that all parts have the same number at each step,
+  /// within one.
+  Rows part(Index k, Index n) const {
+    Rows some = *this;
+    if (!ragged()) {
+      some.first_ = first_ + B_ * k / n;
+      some.B_ = B_ * (k + 1) / n - B_ * k / n;
+      some.total_ = some.B_ * T_;
+      return some;
     }
-    total_ = offsets_[steps_];
+    some.order_.clear();
+    some.lengths_.clear();
+    for (Index position = k; position < B_; position += n) {
+      some.order_.push_back(order_[position]);
+      some.lengths_.push_back(lengths_[position]);
+    }
+    some.B_ = Index(some.order_.size());
+    some.count_rows();
+    return some;
   }
 
   Index batch_size() const { return B_; }
@@ -44,7 +59,8 @@ class Rows {
   Index total() const { return total_; }
   bool ragged() const { return !order_.empty(); }
 
-  Index batch_row(Index position) const { return ragged() ? order_[position] : position; }
+  /// The row of the caller's batch.
+  Index batch_row(Index position) const { return ragged() ? order_[position] : first_ + position; }
   Index length(Index position) const { return ragged() ? lengths_[position] : T_; }
   Index offset(Index s) const { return ragged() ? offsets_[s] : s * B_; }
   /// Rows that step s runs; 0 past the last step.
@@ -63,7 +79,18 @@ class Rows {
   }
 
  private:
-  Index B_, T_, steps_, total_;
+  /// From the lengths.
+  void count_rows() {
+    steps_ = lengths_.front();
+    offsets_.assign(T_ + 1, 0);
+    for (Index s = 0, active = B_; s < T_; ++s) {
+      while (active > 0 && lengths_[active - 1] <= s) --active;
+      offsets_[s + 1] = offsets_[s] + active;
+    }
+    total_ = offsets_[T_];
+  }
+
+  Index B_, T_, steps_, total_, first_ = 0;
   std::vector<Index> order_, lengths_, offsets_;
 };
 

@@ -53,6 +53,17 @@ struct States {
   State<T> view() const { return {h.data(), c.data()}; }
 };
 
+/// Of the rows of one micro-batch (micro_batches.hpp).
+template <class Real>
+struct MicroBatch {
+  Rows rows;
+  std::vector<DirectionTape<Real>> directions{};  // layer * D + direction; of all steps, or where the tape is limited, what segments of the layers above need
+  // Of variants; empty where not used.
+  std::vector<Buffer<Real>> input_masks{};  // [layer][B][I]: variational dropout
+  std::vector<Buffer<Real>> recurrent{};    // [layer * D + direction][B][h_row]: the mask on h_prev
+  Buffer<Real> filled{};                    // [total rows][I]: x without its gaps, with Missing::forward_fill
+};
+
 template <class Real>
 struct Tape<Real>::Impl {
   Impl(const LSTMOptions& o, Rows r) : options(o), rows(std::move(r)) {}
@@ -61,15 +72,10 @@ struct Tape<Real>::Impl {
   std::shared_ptr<const Weights<Real>> weights;
   Sequence<const Real> x{};
   std::optional<std::uint64_t> seed;  // of the random masks; none: no masks
-  std::vector<DirectionTape<Real>> directions;  // layer * D + direction; of all steps
-  // Where the tape is limited: the states before each segment of steps, and of `directions` only what segments of the layers
-  // above need (checkpoints.hpp).
+  std::vector<MicroBatch<Real>> micro_batches;
+  // Where the tape is limited: the states before each segment of steps (checkpoints.hpp).
   Checkpoints plan;
   std::vector<States<Real>> states;
-  // Of variants; empty where not used.
-  std::vector<Buffer<Real>> input_masks;  // [layer][B][I]: variational dropout
-  std::vector<Buffer<Real>> recurrent;    // [layer * D + direction][B][h_row]: the mask on h_prev
-  Buffer<Real> filled;                    // [total rows][I]: x without its gaps, with Missing::forward_fill
   bool learned_h = false, learned_c = false;  // the initial state was the learned one
 };
 

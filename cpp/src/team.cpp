@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <deque>
+#include <exception>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -198,24 +201,81 @@ Team::Team(int wanted) : next_poll_(std::chrono::steady_clock::now() + poll_inte
   }
 }
 
+/// Some members of a team, of whom the first, their leader, has calls to make and the others do what these run.
+struct Team::Part {
+  explicit Part(int members) : barrier(members) {}
+  Barrier barrier;  // before a job and after it
+  Job job = nullptr;
+  void* context = nullptr;
+  std::exception_ptr error;
+
+  void run(Job todo, void* with) {
+    job = todo;
+    context = with;
+    barrier.wait();
+    if (todo == nullptr) return;
+    todo(with, 0);
+    barrier.wait();
+  }
+  void dismiss() { run(nullptr, nullptr); }
+  void serve(int member) {
+    while (barrier.wait(), job != nullptr) {
+      job(context, member);
+      barrier.wait();
+    }
+  }
+};
+
+Team::Team(Team& whole, Part& part, int size, bool polls) : size_(size), part_(&part), call_(whole.call_), polls_(polls) {}
+
 Team::~Team() {
-  if (size_ > 1) pool().give_back();
+  if (size_ > 1 && part_ == nullptr) pool().give_back();
 }
 
 void Team::run_job(Job job, void* context) {
   FlushDenormals flush;
   if (size_ == 1) job(context, 0);
+  else if (part_ != nullptr) part_->run(job, context);
   else pool().run(job, context, size_);
+}
+
+/// Parts of `size` members that make n calls: one for each call or member, unless some would have a quarter more to do than their share.
+int num_parts(std::ptrdiff_t n, int size) {
+  const std::ptrdiff_t parts = std::min<std::ptrdiff_t>(n, size), most = (n + parts - 1) / parts;
+  return int(size % parts == 0 && 4 * most * parts <= 5 * n ? parts : std::gcd(n, std::ptrdiff_t(size)));
+}
+
+void Team::split_jobs(std::ptrdiff_t n, PartJob job, const void* context) {
+  const int parts = num_parts(n, size_), members = size_ / parts;
+  if (parts == 1) {
+    for (std::ptrdiff_t i = 0; i < n; ++i) job(context, *this, i);
+    return;
+  }
+  std::deque<Part> all;
+  for (int p = 0; p < parts; ++p) all.emplace_back(members);
+  run([&](int m) {
+    Part& part = all[std::size_t(m / members)];
+    if (m % members > 0) return part.serve(m % members);
+    Team team(*this, part, members, m == 0);
+    try {
+      for (auto [i, end] = share(n, m / members, parts); i < end; ++i) job(context, team, i);
+    } catch (...) {
+      part.error = std::current_exception();
+    }
+    part.dismiss();
+  });
+  for (const Part& part : all)
+    if (part.error) std::rethrow_exception(part.error);
 }
 
 void Team::poll() {
   bool (*check)() = interrupt_check_.load(std::memory_order_relaxed);
-  if (check == nullptr) return;
+  if (check == nullptr || !polls_) return;
   const auto now = std::chrono::steady_clock::now();
-  if (now < next_poll_) return;
-  next_poll_ = now + poll_interval;
+  if (now < call_->next_poll_) return;
+  call_->next_poll_ = now + poll_interval;
   ArenaAside aside;  // the check runs Python's signal handlers, and they whatever they like
-  if (check()) stopped_.store(true);
+  if (check()) call_->stopped_.store(true);
 }
 
 void Team::throw_if_stopped() const {

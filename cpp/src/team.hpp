@@ -59,6 +59,7 @@ class Barrier {
   Doorbell bell_;
 };
 
+/// The threads of a call, or some of them.
 class Team {
  public:
   /// Takes the pool for up to `wanted` threads, the caller included; size() says how many there are.
@@ -76,18 +77,32 @@ class Team {
     run_job([](void* context, int member) { (*static_cast<F*>(context))(member); }, &f);
   }
 
+  /// Calls f(part, i) for i = 0 .. n - 1, on parts of this team that work at the same time: as many as the calls and the members can be shared
+  /// between fairly. Each part takes its calls in turn, the caller's has the first. What f throws is thrown here when all parts are through.
+  template <class F>
+  void split(std::ptrdiff_t n, const F& f) {
+    split_jobs(n, [](const void* context, Team& part, std::ptrdiff_t i) { (*static_cast<const F*>(context))(part, i); }, &f);
+  }
+
   /// For member 0, often: asks the caller's interrupt check every 50 ms (threads.hpp).
   void poll();
   /// For every member: has the call been interrupted?
-  bool stopped() const { return stopped_.load(std::memory_order_relaxed); }
+  bool stopped() const { return call_->stopped_.load(std::memory_order_relaxed); }
   /// After run(): throws Interrupted if it was.
   void throw_if_stopped() const;
 
  private:
   using Job = void (*)(void* context, int member);
+  using PartJob = void (*)(const void* context, Team& part, std::ptrdiff_t i);
+  struct Part;
+  Team(Team& whole, Part& part, int size, bool polls);
   void run_job(Job job, void* context);
+  void split_jobs(std::ptrdiff_t n, PartJob job, const void* context);
 
   int size_ = 1;
+  Part* part_ = nullptr;  // null: all threads of the call
+  Team* call_ = this;     // with them
+  bool polls_ = true;     // member 0 is the caller
   std::atomic<bool> stopped_{false};
   std::chrono::steady_clock::time_point next_poll_;
 };

@@ -53,6 +53,73 @@ bool run_jobs(int jobs, int most, unsigned seed) {
 
 TEST_CASE("team: sizes that change from job to job") { CHECK(run_jobs(150, 6, 1)); }
 
+TEST_CASE("team: its parts make each call once, with as many members as divide it, and meet nobody else's") {
+  struct Split {
+    int size, calls, parts;
+  };
+  for (const Split s : {Split{1, 5, 1}, {2, 1, 1}, {2, 2, 2}, {2, 4, 2}, {3, 2, 1}, {3, 4, 1}, {3, 16, 3}, {4, 2, 2}, {5, 4, 1}, {6, 4, 2}, {6, 2, 2}, {4, 4, 4}}) {
+    CAPTURE(s.size);
+    CAPTURE(s.calls);
+    Team team(s.size);
+    REQUIRE(team.size() == s.size);
+    std::vector<std::atomic<int>> runs(std::size_t(s.calls));
+    std::atomic<int> wrong{0}, began{0};
+    team.split(s.calls, [&](Team& part, std::ptrdiff_t call) {
+      if (part.size() != s.size / s.parts) ++wrong;
+      if (++began <= s.parts)
+        while (began < s.parts) std::this_thread::yield();  // all parts are at work
+      std::vector<int> posted(std::size_t(part.size()));
+      Barrier barrier(part.size());
+      for (int round = 1; round <= 3; ++round)
+        part.run([&](int m) {
+          ++runs[std::size_t(call)];
+          posted[std::size_t(m)] = round;
+          barrier.wait();
+          for (int value : posted) wrong += value != round;
+          barrier.wait();
+        });
+    });
+    CHECK(wrong == 0);
+    for (const auto& n : runs) CHECK(n == 3 * s.size / s.parts);
+  }
+}
+
+TEST_CASE("team: what a call of a part throws comes out, once the other parts are through") {
+  for (int size : {1, 2, 4})
+    for (int bad : {0, 1}) {
+      Team team(size);
+      std::atomic<int> done{0};
+      const auto call = [&](Team& part, std::ptrdiff_t i) {
+        if (i == bad) throw std::runtime_error("of one call");
+        part.run([&](int m) { done += m == 0; });
+      };
+      CHECK_THROWS_WITH_AS(team.split(2, call), "of one call", std::runtime_error);
+      if (size > 1) CHECK(done == 1);
+      std::atomic<int> members{0};
+      team.run([&](int) { ++members; });
+      CHECK(members == size);
+    }
+}
+
+TEST_CASE("team: the caller's part asks for the interrupt check, and all parts hear of it") {
+  eigenlstm::set_interrupt_check([] { return true; });
+  for (int size : {1, 2, 4}) {
+    Team team(size);
+    std::atomic<int> left{0};
+    const auto call = [&](Team& part, std::ptrdiff_t) {
+      part.run([&](int m) {
+        while (!part.stopped())
+          if (m == 0) part.poll();
+        ++left;
+      });
+      part.throw_if_stopped();
+    };
+    CHECK_THROWS_AS(team.split(2, call), eigenlstm::Interrupted);
+    CHECK(left == size);
+  }
+  eigenlstm::set_interrupt_check(nullptr);
+}
+
 #ifdef __linux__
 TEST_CASE("team: workers that have met their caller keep off its processor, within what the process may use") {
   const auto mask = [] {

@@ -48,6 +48,7 @@ def test_every_batch_size(B, dtype):
     Case(70, 30, 30, 64), Case(33, 65, 8, 100, num_layers=2), Case(3, 9, 300, 260, state=True),
     Case(150, 4, 2, 40, bidirectional=True, ragged=True), Case(1, 3, 130, 515), Case(8, 70, 3, 257, dtype="float64"),
     Case(9, 520, 6, 24, dtype="float64"), Case(130, 7, 17, 70, dtype="float64", time_major=True),
+    Case(263, 45, 6, 20), Case(258, 60, 3, 17, 2, bidirectional=True, ragged=True, state=True),
 ], ids=str)
 def test_sizes_that_cross_the_block_sizes(case):
     check_against_oracle(case)

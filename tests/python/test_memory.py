@@ -34,7 +34,7 @@ def check_light(case):
 @pytest.mark.parametrize("case", [
     Case(), Case(1, 1, 1, 1), Case(0, 4), Case(3, 0, state=True), Case(1, 700, 3, 20, bidirectional=True), Case(2, 300, 40, 33, ragged=True),
     Case(70, 30, 30, 64), Case(33, 65, 8, 100, num_layers=2, ragged=True), Case(3, 9, 300, 260, state=True),
-    Case(150, 4, 2, 40, bidirectional=True, ragged=True), Case(300, 3, 2, 9, dtype="float64")], ids=str)
+    Case(150, 4, 2, 40, bidirectional=True, ragged=True), Case(300, 3, 2, 9, dtype="float64"), Case(260, 70, 4, 20, 2, ragged=True)], ids=str)
 def test_light_gives_the_bits_of_full(case):
     check_light(case)
 

@@ -1,7 +1,7 @@
 """Promise 1: the same bits for any threads, batch, row order, chunking of time, stream, and in training.
 
 The shapes are chosen to meet each way of dividing the work: one row (small R and large), few rows, many rows, long
-sequences, two directions, ragged rows.
+sequences, two directions, ragged rows, two and four micro-batches.
 """
 
 from dataclasses import replace
@@ -24,6 +24,7 @@ SHAPES = [      # all but the first with work enough for five threads
     Case(150, 12, 5, 31, num_layers=2),
     Case(40, 100, 1, 40),
     Case(3, 900, 20, 31),
+    Case(260, 60, 8, 40, ragged=True),     # work enough for eight
 ]
 BOTH = [replace(case, dtype=dtype) for case in SHAPES for dtype in ("float32", "float64")]
 THREADS = [1, 2, 3, 5]
@@ -57,7 +58,8 @@ def test_any_number_of_threads(case):
     run = Run(case)
     el.set_num_threads(1)
     expected, inferred = run.everything(), run.infer()
-    for n in [*THREADS[1:], *([4] if case.bidirectional else [])]:     # 4: two groups of two
+    # 4: two groups of two, for directions or micro-batches; 8: four of two
+    for n in [*THREADS[1:], *([4] if case.bidirectional or case.B > 8 else []), *([8] if case.B > 256 else [])]:
         el.set_num_threads(n)
         assert_all_same_bits(run.everything(), expected, f"{n} threads")
         for got, value in zip(run.infer(), inferred):

@@ -1,0 +1,43 @@
+#include "micro_batches.hpp"
+
+#include <algorithm>
+
+#include "weights.hpp"
+
+namespace eigenlstm {
+namespace {
+
+/// At most so many.
+constexpr Index most = 16;
+/// Rows of each, at least: of two; of more than two.
+constexpr Index few_rows = 4, many_rows = 64;
+/// The weights of a direction, which every step of every micro-batch reads: what L2 has room for beside the rows.
+constexpr Index most_weight_bytes = 1 << 19;
+/// What the gradients may take of the values in a full tape.
+constexpr Index tape_to_gradients = 4;
+
+}  // namespace
+
+template <class Real>
+Index micro_batches(const LSTMOptions& options, const Rows& rows) {
+  Index gradients = 0, tape_row = 0, weight_bytes = 0;
+  for (Index layer = 0; layer < options.num_layers; ++layer) {
+    const DirectionShape shape = direction_shape(options, layer, 0);
+    const Padded<Real> p(shape);
+    gradients += options.directions() * p.gates() * (shape.input_size + shape.output_size);
+    tape_row += options.directions() * (p.gates() + p.row + p.h_row);
+    weight_bytes = std::max(weight_bytes, p.panels * p.weights_panel() * Index(sizeof(Real)));
+  }
+  if (weight_bytes > most_weight_bytes) return 1;
+  const auto fits = [&](Index n) {
+    return rows.batch_size() >= n * (n == 2 ? few_rows : many_rows) && tape_to_gradients * n * gradients <= rows.total() * tape_row;
+  };
+  Index n = 1;
+  while (n < most && fits(2 * n)) n *= 2;
+  return n;
+}
+
+template Index micro_batches<float>(const LSTMOptions&, const Rows&);
+template Index micro_batches<double>(const LSTMOptions&, const Rows&);
+
+}  // namespace eigenlstm

@@ -1,0 +1,17 @@
+// A batch that trains is cut into micro-batches of rows. Each goes forward through all layers and back by itself; at the end their gradients of the
+// parameters are added, in their order.
+//
+// Threads that take different micro-batches share nothing until then: no barrier, and what a step writes stays in the caches of its core. And on one
+// thread the states of a few rows stay in L1.
+#pragma once
+
+#include "eigenlstm/lstm.hpp"
+#include "rows.hpp"
+
+namespace eigenlstm {
+
+/// How many: it depends on shapes only, so do the bits of the gradients (promise 1).
+template <class Real>
+Index micro_batches(const LSTMOptions& options, const Rows& rows);
+
+}  // namespace eigenlstm
