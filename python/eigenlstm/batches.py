@@ -1,7 +1,7 @@
 """Data for training: arrays, ragged sequences and streams of batches, all as steps of an epoch.
 
 A batch is ``(x, y, lengths, sample_weight)``; what is not there is None. Arrays of a batch may be
-buffers that the next batch overwrites.
+buffers that the next batch overwrites, or views of what was given, not to be written to.
 """
 
 import itertools
@@ -108,12 +108,14 @@ class Rows:
             yield x, y, lengths, weight
 
     def order(self, key):
-        """Index arrays of the rows of each batch."""
+        """Which rows each batch has: index arrays, or slices where the rows stay as they are."""
         size = self._batch_size
         shuffled = self._order == "shuffled"
+        if not shuffled and (self._lengths is None or self._order == "given"):
+            return [slice(i, min(i + size, self.rows)) for i in range(0, self.rows, size)]
         rng = np.random.Generator(np.random.PCG64(key)) if shuffled else None
         order = rng.permutation(self.rows) if shuffled else np.arange(self.rows)
-        if self._lengths is None or self._order == "given":
+        if self._lengths is None:
             return [order[i:i + size] for i in range(0, self.rows, size)]
         window = _WINDOW * size if shuffled else max(1, self.rows)
         batched = []
@@ -127,7 +129,7 @@ class Rows:
 
 
 class Dense:
-    """A column that is one array, gathered into one buffer."""
+    """A column that is one array: neighbouring rows where they stand, others gathered into a buffer."""
 
     cut = True  # to the longest row of the batch, where rows have lengths
 
@@ -145,10 +147,14 @@ class Dense:
             self._buffer = np.empty((batch_size, *self.array.shape[1:]), self.array.dtype)
 
     def take(self, index, time):
-        if time is not None and self.cut and time < self.array.shape[1]:
-            return self.array[:, :time][index]
-        if self._buffer is None:
-            return self.array[index]
+        cuts = time is not None and self.cut and time < self.array.shape[1]
+        array = self.array[:, :time] if cuts else self.array
+        if isinstance(index, slice):
+            rows = array[index]
+            rows.flags.writeable = False
+            return rows
+        if cuts or self._buffer is None:
+            return array[index]
         full = len(index) == len(self._buffer)
         buffer = self._buffer if full else self._buffer[:len(index)]
         # "clip" writes straight into the buffer; the indices are ours
@@ -174,10 +180,11 @@ class Ragged:
     def take(self, index, time):
         if time is None or self.own_time:
             time = int(self.lengths[index].max())
-        first = self.arrays[0]
-        padded = np.full((len(index), time, *first.shape[1:]), self.padding, first.dtype)
-        for row, i in zip(padded, index):
-            row[:self.lengths[i]] = self.arrays[i]
+        first, lengths = self.arrays[0], self.lengths[index]
+        padded = np.full((len(lengths), time, *first.shape[1:]), self.padding, first.dtype)
+        arrays = self.arrays[index] if isinstance(index, slice) else [self.arrays[i] for i in index]
+        for row, length, array in zip(padded, lengths, arrays):
+            row[:length] = array
         return padded
 
 

@@ -48,6 +48,22 @@ def test_windows_over_a_series_are_not_copied_whole():
     np.testing.assert_array_equal(np.diff(x[:, :, 0]), 1)
 
 
+def test_neighbouring_rows_are_not_copied_and_cannot_be_written_to():
+    x, y = numbered(10, 3, 2), numbered(10, 1)
+    for size, source in ((4, rows(x, y)), (1, rows(x, y, batch_size=1))):
+        for i, (xb, yb, _, _) in enumerate(source.epoch(0, 0)):
+            for ours, given in ((xb, x), (yb, y)):
+                np.testing.assert_array_equal(ours, given[i * size:(i + 1) * size])
+                assert np.shares_memory(ours, given) and not ours.flags.writeable
+    assert x.flags.writeable
+    for xb, *_ in rows(x, y, order="shuffled").epoch(0, 3):
+        assert not np.shares_memory(xb, x)
+    for i, (xb, yb, lengths, _) in enumerate(rows(x, y, np.arange(10) % 2 + 1).epoch(0, 0)):    # of two steps at most
+        np.testing.assert_array_equal(xb, x[4 * i:4 * i + 4, :2])
+        np.testing.assert_array_equal(lengths, (np.arange(10) % 2 + 1)[4 * i:4 * i + 4])
+        assert np.shares_memory(xb, x) and not xb.flags.writeable
+
+
 def ragged(n, seed=0):
     rng = np.random.default_rng(seed)
     return [np.full((length, 2), i, np.float32) for i, length in enumerate(rng.integers(1, 30, n))]
