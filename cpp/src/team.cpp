@@ -25,8 +25,8 @@
 namespace eigenlstm {
 namespace {
 
-/// Looks before a thread sleeps, some 20 to 40 ns each: the wait for others within a call, and a worker's for the next call.
-constexpr int spins_in_call = 2000, spins_between_calls = 4000;
+/// How long a thread looks before it sleeps: in the wait for others within a call, and a worker for the next call.
+constexpr auto spin_in_call = std::chrono::microseconds(100), spin_between_calls = std::chrono::microseconds(150);
 
 class Pool {
  public:
@@ -64,7 +64,7 @@ class Pool {
     ticket_.store(job_number * ticket_members + std::uint64_t(members), std::memory_order_seq_cst);
     posted_.ring();
     job(context, 0);
-    done_.await(spins_in_call, [this] { return pending_.load(std::memory_order_seq_cst) == 0; });
+    done_.await(spin_in_call, [this] { return pending_.load(std::memory_order_seq_cst) == 0; });
   }
 
  private:
@@ -72,7 +72,7 @@ class Pool {
     FlushDenormals flush;
     std::uint64_t seen = 0;
     for (;;) {
-      posted_.await(spins_between_calls, [&] { return ticket_.load(std::memory_order_seq_cst) != seen; });
+      posted_.await(spin_between_calls, [&] { return ticket_.load(std::memory_order_seq_cst) != seen; });
       seen = ticket_.load(std::memory_order_acquire);
       if (seen == quit) return;
       // The ticket tells the job's members too: a worker that is none may look when the next job is already there.
@@ -189,7 +189,7 @@ bool Barrier::wait(bool leave) {
     phase_.store(phase + 1, std::memory_order_seq_cst);
     bell_.ring();
   } else {
-    bell_.await(spins_in_call, [&] { return phase_.load(std::memory_order_seq_cst) != phase; });
+    bell_.await(spin_in_call, [&] { return phase_.load(std::memory_order_seq_cst) != phase; });
   }
   return answer_;
 }

@@ -18,10 +18,17 @@ class Doorbell {
   /// Until ready(). It must load, and whoever rings must have stored, with memory_order_seq_cst: then either the sleeper sees the change, or ring()
   /// sees the sleeper.
   template <class Ready>
-  void await(int spins, Ready ready) {
-    for (int i = 0; i < spins; ++i) {
+  void await(std::chrono::steady_clock::duration spin, Ready ready) {
+    using Clock = std::chrono::steady_clock;
+    constexpr int looks = 64;  // from one look at the clock to the next: some 10 to 40 ns each
+    Clock::time_point end{};
+    for (int i = 1;; ++i) {
       if (ready()) return;
       relax();
+      if (i % looks != 0) continue;
+      const Clock::time_point now = Clock::now();
+      if (i == looks) end = now + spin;
+      else if (now >= end) break;
     }
     std::unique_lock<std::mutex> lock(mutex_);
     sleepers_.fetch_add(1, std::memory_order_seq_cst);
