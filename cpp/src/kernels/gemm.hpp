@@ -16,8 +16,8 @@ constexpr Index panel_row_bytes = 4 * lanes<Real> * Index(sizeof(Real));
 /// the tile more often. A product that adds is blocked by itself: its bits depend on the size, and its B may be rows far apart.
 constexpr Index panel_block_bytes = num_vector_registers == 32 ? 196608 : 65536;
 constexpr Index adding_block_bytes = num_vector_registers == 32 ? 196608 : 32768;
-/// Bytes of a panel, at most, where strips pay: B has to be in L2, as they ask for none of it.
-constexpr Index strip_panel_bytes = 65536;
+/// Bytes of a panel and of all panels, at most, where strips pay: B has to be in L2, as they ask for none of it.
+constexpr Index strip_panel_bytes = 131072, strip_bytes = 1 << 20;
 
 /// Part i of n items cut into `parts` as even as possible: 7 in 2 parts = 4 + 3.
 struct Part {
@@ -138,11 +138,12 @@ constexpr bool strips_have_6_to_8_rows() {
 }
 static_assert(num_vector_registers != 32 || (strip_rows == 8 && strips_have_6_to_8_rows()));
 
-/// Whether so many rows go by strips, over packed panels.
+/// Whether so many rows go by strips, over so many packed panels.
 template <class Real>
-bool by_strips(Index rows, Index K) {
+bool by_strips(Index rows, Index K, Index panels) {
   if (num_vector_registers != 32 || rows <= tile_rows || rows > most_strip_rows) return false;
-  return K * panel_row_bytes<Real> <= strip_panel_bytes && fewer_by_strips(rows);
+  const Index panel_bytes = K * panel_row_bytes<Real>;
+  return panel_bytes <= strip_panel_bytes && panels * panel_bytes <= strip_bytes && fewer_by_strips(rows);
 }
 
 /// All rows over the vectors of all panels, three at a time. (From the first panel on: what is multiplied so is in L2 whole.)
@@ -180,7 +181,7 @@ void gemm(const GemmArgs<Real>& g) {
   if (g.rows == 1 && !adds) return gemm_single_row(g);
   if constexpr (num_vector_registers == 32) {
     const bool packed = g.b.row == 4 * lanes<Real> && g.a.k_step == 1 && g.a2.k_step == 1;
-    if (!adds && packed && g.vectors > 4 && by_strips<Real>(g.rows, g.K)) return gemm_strips(g);
+    if (!adds && packed && g.vectors > 4 && by_strips<Real>(g.rows, g.K, (g.vectors + 3) / 4)) return gemm_strips(g);
   }
   const WalkPlan<Real> plan(g, (g.rows + tile_rows - 1) / tile_rows * whole * g.K / k_at_once);
   for (Index i = 0; i < whole; ++i) gemm_panel(g, g.backwards ? whole - 1 - i : i, 4, k_block, plan);

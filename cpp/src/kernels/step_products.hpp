@@ -44,7 +44,7 @@ void step_products(const StepArgs<Real>& s, Cell cell) {
   }
   Soon<Real> soon[3];
   product.soon = soon;
-  const bool together = s.rows == 1 || by_strips<Real>(s.rows, product.K);
+  const bool together = s.rows == 1 || by_strips<Real>(s.rows, product.K, s.panels);
   const Index groups = together ? (s.panels + step_panels - 1) / step_panels : s.panels;
   for (Index i = 0; i < groups; ++i) {
     const auto [p, n] = part_of(s.panels, groups, s.backwards ? groups - 1 - i : i);
