@@ -1,9 +1,8 @@
 // The backward pass, twin of forward.cpp.
 //
-// Time runs backwards in chunks of steps. For each chunk the recurrence gives dz of all its rows; then, while dz is in
-// cache, dx = dz W, and dW += dz^T x, dR += dz^T h_prev, db += sum of dz. Sums over rows run in the order of the packed
-// rows within a chunk, in blocks of so many of them, chunks from the last to the first, and at last over micro-batches: it depends on shapes
-// only, so do the bits.
+// Time runs backwards in chunks of steps. For each chunk the recurrence gives dz of all its rows; then, while dz is in cache, dx = dz W, and
+// dW += dz^T x, dR += dz^T h_prev, db += sum of dz. Sums over rows run in the order of the packed rows within a chunk, in blocks of so many of
+// them, chunks from the last to the first, and at last over micro-batches: all that depends on shapes only, so do the bits.
 #include "missing.hpp"
 #include "pass.hpp"
 #include "recurrence.hpp"
@@ -136,6 +135,7 @@ struct Gradients {
   State<const Real> dfinal;  // of all directions
   State<Real> dinitial;
   Real *dparameters, *dmasked;
+  const std::vector<Steps>& chunks;  // of all steps
   bool per_row;
   Index num_parameters;
 };
@@ -147,7 +147,7 @@ void backward_layers(const Pass<Real>& pass, const Inputs<Real>& inputs, const s
   const Rows &rows = pass.rows(), &batch = pass.batch.rows;
   const LSTMOptions& o = pass.options();
   const Index D = pass.directions(), B = batch.batch_size();
-  const std::vector<Steps> chunks = chunk_steps(batch, Index(pass.batch.micro_batches.size()), pass.steps, g.per_row);
+  const std::vector<Steps> chunks = within(g.chunks, pass.steps);
   const Index first_row = rows.offset(pass.steps.begin), n = rows.offset(pass.steps.end) - first_row;
   Buffer<Real> between[2];  // gradients of the outputs of the layers below the last one
   RowArray<const Real> upper = g.upper;
@@ -163,9 +163,9 @@ void backward_layers(const Pass<Real>& pass, const Inputs<Real>& inputs, const s
       const DirectionShape shape = direction_shape(o, layer, d);
       const Index done = D == 1 ? rows.time_steps() : d == 0 ? pass.steps.end : pass.steps.begin;
       const DirectionBackward<Real> run{Padded<Real>(shape), shape, pass.batch.weights->directions[index], tapes[index],
-                                        pass.tape.recurrent[index].data(), input, rows, pass.steps, d == 1, upper,
+                                        pass.micro.recurrent[index].data(), input, rows, pass.steps, d == 1, upper,
                                         o.merge == Merge::concat ? d * shape.output_size : 0, o.merge,
-                                        pass.tape.directions[layer * D + (D - 1 - d)].h.data(), o.residual && layer > 0 && upper, lower, done,
+                                        pass.micro.directions[layer * D + (D - 1 - d)].h.data(), o.residual && layer > 0 && upper, lower, done,
                                         {at(g.dfinal.h, shape.h_before), at(g.dfinal.c, shape.c_before)},
                                         {at(g.dinitial.h, shape.h_before), at(g.dinitial.c, shape.c_before)},
                                         g.dparameters, g.dmasked, g.per_row, g.num_parameters, index, pass.batch.seed, o.cell};
@@ -218,6 +218,7 @@ struct BackwardCall {
   Sequence<Real> dx;
   State<Real> dinitial;
   const States<Real>& carried;  // of the batch: between segments of steps
+  const std::vector<Steps>& chunks;
   bool per_row;
   Index num_parameters;
 };
@@ -243,15 +244,16 @@ void backward_micro_batch(const BackwardCall<Real>& call, const MicroBatch<Real>
     Pass<Real> pass{batch, micro, *group, {0, batch.rows.steps()}};
     if (segments.empty())
       backward_layers(pass, Inputs<Real>(pass, group->end - 1, micro.directions), micro.directions,
-                      {upper, lower, call.dfinal, call.dinitial, dparameters, dmasked, call.per_row, call.num_parameters}, team);
+                      {upper, lower, call.dfinal, call.dinitial, dparameters, dmasked, call.chunks, call.per_row, call.num_parameters}, team);
     for (Index i = Index(segments.size()) - 1; i >= 0; --i) {
       pass.steps = segments[i];
       std::vector<DirectionTape<Real>> again(micro.directions.size());
       Inputs<Real> inputs(pass, group->begin, micro.directions);
-      forward_layers(pass, inputs, batch.states[i].template view<const Real>(), {}, {}, again, batch.plan.segment_gates ? Keep::gates : Keep::states, team);
+      forward_layers(pass, inputs, batch.states[i].template view<const Real>(), {}, {}, again,
+                     batch.plan.segment_gates ? Keep::gates : Keep::states, team);
       const State<const Real> after = i + 1 == Index(segments.size()) ? call.dfinal : call.carried.template view<const Real>();
       const State<Real> before = i == 0 ? call.dinitial : call.carried.template view<Real>();
-      backward_layers(pass, inputs, again, {upper, lower, after, before, dparameters, dmasked, call.per_row, call.num_parameters}, team);
+      backward_layers(pass, inputs, again, {upper, lower, after, before, dparameters, dmasked, call.chunks, call.per_row, call.num_parameters}, team);
     }
     upper = RowArray<const Real>{{}, lower.packed, lower.features, lower.first_row};
   }
@@ -273,7 +275,7 @@ void LSTM<Real>::backward(const Tape<Real>& tape_value, Sequence<const Real> dy,
   if (tape.learned_c && dinitial.c == nullptr) dinitial.c = (dc0 = Buffer<Real>::zeros(c_size)).data();
   const bool masks = tape.weights->drop_seed.has_value(), segmented = !tape.plan.segments.empty();
   if (masks) masked = Buffer<Real>::zeros(num_parameters_ * (per_row ? B : 1));
-  // Of the first micro-batch the gradients are added where they go, of each other one to zeros.
+  // The first micro-batch adds to the caller's gradients, each other one to sums of its own.
   std::vector<Buffer<Real>> sums, masked_sums;
   for (Index k = 1; k < parts && !per_row; ++k) {
     sums.push_back(Buffer<Real>::zeros(num_parameters_));
@@ -283,7 +285,8 @@ void LSTM<Real>::backward(const Tape<Real>& tape_value, Sequence<const Real> dy,
   const States<Real> carried(segmented ? h_size : 0, segmented ? c_size : 0);
 
   Team team(useful_threads(2 * largest_layer_work(options_, rows)));
-  const BackwardCall<Real> call{tape, dy, dfinal, dx, dinitial, carried, per_row, num_parameters_};
+  const std::vector<Steps> chunks = chunk_steps(rows, parts, per_row);
+  const BackwardCall<Real> call{tape, dy, dfinal, dx, dinitial, carried, chunks, per_row, num_parameters_};
   team.split(parts, [&](Team& part, Index k) {
     const bool own = k > 0 && !per_row;
     Real* const sum = own ? sums[k - 1].data() : dparameters;

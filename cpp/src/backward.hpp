@@ -107,7 +107,7 @@ struct Chunk {
   Index s0, s1, first_row, rows;
 };
 
-/// Those that have rows.
+/// The chunks of `steps` in which these rows have any.
 inline std::vector<Chunk> chunks_of(const Rows& rows, const std::vector<Steps>& steps) {
   std::vector<Chunk> all;
   for (Steps s : steps)

@@ -56,18 +56,29 @@ std::size_t bytes_of(const LSTMOptions& options, const Rows& rows, const Checkpo
 
 }  // namespace
 
-std::vector<Steps> chunk_steps(const Rows& rows, Index micro_batches, Steps steps, bool per_row) {
+std::vector<Steps> chunk_steps(const Rows& rows, Index micro_batches, bool per_row) {
   const bool single = per_row || rows.batch_size() == 1;
-  std::vector<Index> before(std::size_t(rows.steps() + 1));  // rows of the largest micro-batch in the steps before s, or such steps
-  for (Index s = 0; s < rows.steps(); ++s) before[s + 1] = before[s] + (single ? 1 : ceil_div(rows.active(s), micro_batches));
-  const Index total = before.back(), chunks = ceil_div(total, max_chunk);
+  const auto counted = [&](Index s) { return single ? 1 : ceil_div(rows.active(s), micro_batches); };  // rows of the largest micro-batch; or steps
+  Index total = 0;
+  for (Index s = 0; s < rows.steps(); ++s) total += counted(s);
+  const Index chunks = ceil_div(total, max_chunk);
   std::vector<Steps> all;
-  for (Index s0 = steps.begin, s1; s0 < steps.end; s0 = s1) {
-    const Index end = single ? (s0 / max_chunk + 1) * max_chunk : ceil_div((before[s0] + 1) * chunks, total) * total / chunks;
-    for (s1 = s0 + 1; s1 < steps.end && before[s1] < end; ++s1) {}
+  for (Index s0 = 0, s1 = 0, before = 0; s0 < rows.steps(); s0 = s1) {
+    const Index end = single ? before + max_chunk : ceil_div((before + 1) * chunks, total) * total / chunks;
+    do before += counted(s1++);
+    while (s1 < rows.steps() && before < end);
     all.push_back({s0, s1});
   }
   return all;
+}
+
+std::vector<Steps> within(const std::vector<Steps>& chunks, Steps steps) {
+  std::vector<Steps> some;
+  if (steps.begin == steps.end) return some;
+  auto chunk = std::partition_point(chunks.begin(), chunks.end(), [&](const Steps& c) { return c.end <= steps.begin; });
+  for (; chunk != chunks.end() && chunk->begin < steps.end; ++chunk)
+    some.push_back({std::max(chunk->begin, steps.begin), std::min(chunk->end, steps.end)});
+  return some;
 }
 
 template <class Real>
@@ -82,7 +93,7 @@ Checkpoints plan_tape(const LSTMOptions& options, const Rows& rows, Index micro_
     least = plan.bytes;
   }
   plan.kind = Memory::limited;
-  const std::vector<Steps> chunks = chunk_steps(rows, micro_batches, {0, rows.steps()}, false);
+  const std::vector<Steps> chunks = chunk_steps(rows, micro_batches, false);
   for (bool gates : {true, false}) {
     plan.segment_gates = gates;
     for (Index n = Index(chunks.size()); n > 0; --n) {

@@ -33,7 +33,7 @@ struct Checkpoints {
   std::size_t bytes = 0;             // of the tape, with that of the largest segment
 };
 
-/// What keeps most of a batch of so many micro-batches among what fits in memory.bytes; throws std::invalid_argument where nothing does.
+/// Of what fits in memory.bytes, the plan that keeps most of a batch cut into so many micro-batches; throws std::invalid_argument where nothing fits.
 template <class Real>
 Checkpoints plan_tape(const LSTMOptions& options, const Rows& rows, Index micro_batches, Memory memory);
 
@@ -53,9 +53,11 @@ inline bool keeps_history(const LSTMOptions& options, Layers group) {
 
 /// Rows that a micro-batch has in a chunk of the backward pass, about.
 constexpr Index max_chunk = 512;
-/// The chunks of `steps`, the same for all micro-batches: of all steps they are as even as whole steps allow. Of a single row, or where each row has
-/// its own gradient, they have max_chunk steps instead and the last one the rest: a row has the same chunks in any company and whatever its length,
-/// so its gradient has the same bits.
-std::vector<Steps> chunk_steps(const Rows& rows, Index micro_batches, Steps steps, bool per_row);
+/// The chunks of a batch, the same for all micro-batches: as even as whole steps allow. Of a single row, or where each row has its own gradient, they
+/// have max_chunk steps instead and the last one the rest: a row has the same chunks in any company and whatever its length, so its gradient
+/// has the same bits.
+std::vector<Steps> chunk_steps(const Rows& rows, Index micro_batches, bool per_row);
+/// What `steps` have of these chunks.
+std::vector<Steps> within(const std::vector<Steps>& chunks, Steps steps);
 
 }  // namespace eigenlstm

@@ -65,15 +65,15 @@ Buffer<Real> variational_mask(const Rows& rows, std::uint64_t seed, Mask kind, I
 }
 
 template <class Real>
-void draw_masks(const LSTMOptions& o, std::optional<std::uint64_t> seed, MicroBatch<Real>& tape) {
-  tape.input_masks.resize(o.num_layers);
-  tape.recurrent.resize(o.num_layers * o.directions());
+void draw_masks(const LSTMOptions& o, std::optional<std::uint64_t> seed, MicroBatch<Real>& micro) {
+  micro.input_masks.resize(o.num_layers);
+  micro.recurrent.resize(o.num_layers * o.directions());
   for (Index layer = 0; seed && layer < o.num_layers; ++layer) {
     const DirectionShape shape = direction_shape(o, layer, 0);
     const Padded<Real> p(shape);
-    if (o.input_dropout > 0) tape.input_masks[layer] = variational_mask<Real>(tape.rows, *seed, Mask::input, layer, p.I, p.I, o.input_dropout);
+    if (o.input_dropout > 0) micro.input_masks[layer] = variational_mask<Real>(micro.rows, *seed, Mask::input, layer, p.I, p.I, o.input_dropout);
     for (Index index = layer * o.directions(); o.recurrent_dropout > 0 && index < (layer + 1) * o.directions(); ++index)
-      tape.recurrent[index] = variational_mask<Real>(tape.rows, *seed, Mask::recurrent, index, p.P, p.h_row, o.recurrent_dropout);
+      micro.recurrent[index] = variational_mask<Real>(micro.rows, *seed, Mask::recurrent, index, p.P, p.h_row, o.recurrent_dropout);
   }
 }
 
@@ -141,7 +141,7 @@ void forward_layers(const Pass<Real>& pass, Inputs<Real>& inputs, State<const Re
                                  h_history, states, kept.values(first_row, n),
                                  own_y,
                                  {at(final.h, shape.h_before), at(final.c, shape.c_before)},
-                                 pass.tape.recurrent[index].data(), index, pass.batch.seed, o.cell, pass.turned,
+                                 pass.micro.recurrent[index].data(), index, pass.batch.seed, o.cell, pass.turned,
                                  goes_past_caches(own_y, pass.batch.rows.total() * p.P)};
       start_state(rows, pass.steps.begin, p.P, p.h_row, at(initial.h, shape.h_before), run.h0, run.final.h);
       start_state(rows, pass.steps.begin, p.H, p.row, at(initial.c, shape.c_before), run.c0, run.final.c);

@@ -12,12 +12,12 @@ namespace eigenlstm {
 template <class Real>
 struct Pass {
   const typename Tape<Real>::Impl& batch;
-  const MicroBatch<Real>& tape;  // masks, histories of the whole sequence, of the rows of this pass
+  const MicroBatch<Real>& micro;  // of the rows of this pass: masks, histories of the whole sequence
   Layers layers;
   Steps steps;
   bool turned = false;  // steps of few rows go over the weights backwards where they are even, instead of odd: no bit depends on it
   const LSTMOptions& options() const { return batch.options; }
-  const Rows& rows() const { return tape.rows; }
+  const Rows& rows() const { return micro.rows; }
   Index directions() const { return options().directions(); }
 };
 
@@ -33,8 +33,8 @@ class Inputs {
     all_.reserve(std::size_t(pass.options().num_layers + 1));  // so that they stay where they are
     LayerInput<Real> first{&pass.rows(), pass.options().read_size(), pass.batch.x};
     first.indicates = pass.options().missing == Missing::mask;
-    first.filled = pass.tape.filled.data();
-    first.mask = pass.tape.input_masks[0].data();
+    first.filled = pass.micro.filled.data();
+    first.mask = pass.micro.input_masks[0].data();
     all_.push_back(first);
     const Index D = pass.directions();
     for (Index layer = 1; layer <= last; ++layer) push(pass, tapes[(layer - 1) * D].h.data(), tapes[layer * D - 1].h.data(), 0);
@@ -58,7 +58,7 @@ class Inputs {
     if (o.residual && layer > 1) input.residual = &all_.back();
     if (layer < o.num_layers) {
       input.dropout = dropout_after(o, layer - 1, pass.batch.seed);
-      input.mask = pass.tape.input_masks[layer].data();
+      input.mask = pass.micro.input_masks[layer].data();
     }
     all_.push_back(input);
   }

@@ -31,8 +31,8 @@ class Rows {
     count_rows();
   }
 
-  /// Part k of n. Rows of equal lengths stay neighbours; of ragged ones it has every n-th, so that all parts have the same number at each step,
-  /// within one.
+  /// Part k of n <= batch_size(). Rows of equal lengths stay neighbours; of ragged ones it has every n-th, so that all parts have the same number at
+  /// each step, within one.
   Rows part(Index k, Index n) const {
     Rows some = *this;
     if (!ragged()) {
@@ -79,7 +79,7 @@ class Rows {
   }
 
  private:
-  /// From the lengths.
+  /// steps_, offsets_ and total_ from lengths_. (Offsets of all T steps: a part may end before its batch does, and is asked for later ones.)
   void count_rows() {
     steps_ = lengths_.front();
     offsets_.assign(T_ + 1, 0);

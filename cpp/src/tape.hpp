@@ -57,7 +57,7 @@ struct States {
 template <class Real>
 struct MicroBatch {
   Rows rows;
-  std::vector<DirectionTape<Real>> directions{};  // layer * D + direction; of all steps, or where the tape is limited, what segments of the layers above need
+  std::vector<DirectionTape<Real>> directions{};  // layer * D + direction; of all steps, or of a limited tape what segments of layers above need
   // Of variants; empty where not used.
   std::vector<Buffer<Real>> input_masks{};  // [layer][B][I]: variational dropout
   std::vector<Buffer<Real>> recurrent{};    // [layer * D + direction][B][h_row]: the mask on h_prev

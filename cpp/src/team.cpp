@@ -155,6 +155,12 @@ std::atomic<int> threads_{0};  // 0: not yet asked for
 std::atomic<bool (*)()> interrupt_check_{nullptr};
 constexpr auto poll_interval = std::chrono::milliseconds(50);
 
+/// Parts that a team of `size` makes n calls with: see Team::split.
+int num_parts(std::ptrdiff_t n, int size) {
+  const std::ptrdiff_t parts = std::min<std::ptrdiff_t>(n, size), most = (n + parts - 1) / parts;
+  return int(size % parts == 0 && 4 * most * parts <= 5 * n ? parts : std::gcd(n, std::ptrdiff_t(size)));
+}
+
 }  // namespace
 
 int num_threads() {
@@ -239,12 +245,6 @@ void Team::run_job(Job job, void* context) {
   else pool().run(job, context, size_);
 }
 
-/// Parts of `size` members that make n calls: one for each call or member, unless some would have a quarter more to do than their share.
-int num_parts(std::ptrdiff_t n, int size) {
-  const std::ptrdiff_t parts = std::min<std::ptrdiff_t>(n, size), most = (n + parts - 1) / parts;
-  return int(size % parts == 0 && 4 * most * parts <= 5 * n ? parts : std::gcd(n, std::ptrdiff_t(size)));
-}
-
 void Team::split_jobs(std::ptrdiff_t n, PartJob job, const void* context) {
   const int parts = num_parts(n, size_), members = size_ / parts;
   if (parts == 1) {
@@ -253,19 +253,25 @@ void Team::split_jobs(std::ptrdiff_t n, PartJob job, const void* context) {
   }
   std::deque<Part> all;
   for (int p = 0; p < parts; ++p) all.emplace_back(members);
+  std::atomic<int> working{parts};
+  Doorbell done;
   run([&](int m) {
-    Part& part = all[std::size_t(m / members)];
-    if (m % members > 0) return part.serve(m % members);
-    Team team(*this, part, members, m == 0);
+    const int p = m / members;
+    if (m % members > 0) return all[std::size_t(p)].serve(m % members);
+    Team team(*this, all[std::size_t(p)], members, m == 0);
     try {
-      for (auto [i, end] = share(n, m / members, parts); i < end; ++i) job(context, team, i);
+      // Where some shares have a call more, the last has: it is the caller's, who asks for interrupts while it is at work.
+      for (auto [i, end] = share(n, parts - 1 - p, parts); i < end && !stopped(); ++i) job(context, team, i);
     } catch (...) {
-      part.error = std::current_exception();
+      all[std::size_t(p)].error = std::current_exception();
     }
-    part.dismiss();
+    all[std::size_t(p)].dismiss();
+    if (working.fetch_sub(1, std::memory_order_seq_cst) == 1) done.ring();
+    if (m == 0) done.await(spin_in_call, [&] { return working.load(std::memory_order_seq_cst) == 0; }, poll_interval, [&] { poll(); });
   });
   for (const Part& part : all)
     if (part.error) std::rethrow_exception(part.error);
+  throw_if_stopped();
 }
 
 void Team::poll() {

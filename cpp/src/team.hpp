@@ -12,28 +12,29 @@
 
 namespace eigenlstm {
 
-/// Where threads wait for something that others do: they spin, and when the wait is long, sleep.
+/// Where threads wait for something that others do: they look for it for some time, and when the wait is longer, sleep.
 class Doorbell {
  public:
-  /// Until ready(). It must load, and whoever rings must have stored, with memory_order_seq_cst: then either the sleeper sees the change, or ring()
-  /// sees the sleeper.
+  using Clock = std::chrono::steady_clock;
+
+  /// Until ready(), for `spin` without sleeping. ready() must load, and whoever rings must have stored, with memory_order_seq_cst: then either the
+  /// sleeper sees the change, or ring() sees the sleeper.
   template <class Ready>
-  void await(std::chrono::steady_clock::duration spin, Ready ready) {
-    using Clock = std::chrono::steady_clock;
-    constexpr int looks = 64;  // from one look at the clock to the next: some 10 to 40 ns each
-    Clock::time_point end{};
-    for (int i = 1;; ++i) {
-      if (ready()) return;
-      relax();
-      if (i % looks != 0) continue;
-      const Clock::time_point now = Clock::now();
-      if (i == looks) end = now + spin;
-      else if (now >= end) break;
+  void await(Clock::duration spin, Ready ready) {
+    if (spins(spin, ready)) return;
+    Sleeper sleeper(*this);
+    wake_.wait(sleeper.lock, ready);
+  }
+  /// The same, with a call of meanwhile() after each `interval` of sleep.
+  template <class Ready, class Meanwhile>
+  void await(Clock::duration spin, Ready ready, Clock::duration interval, Meanwhile meanwhile) {
+    if (spins(spin, ready)) return;
+    Sleeper sleeper(*this);
+    while (!wake_.wait_for(sleeper.lock, interval, ready)) {
+      sleeper.lock.unlock();
+      meanwhile();
+      sleeper.lock.lock();
     }
-    std::unique_lock<std::mutex> lock(mutex_);
-    sleepers_.fetch_add(1, std::memory_order_seq_cst);
-    wake_.wait(lock, ready);
-    sleepers_.fetch_sub(1, std::memory_order_relaxed);
   }
   /// After a change: those who sleep look again.
   void ring() {
@@ -43,6 +44,25 @@ class Doorbell {
   }
 
  private:
+  struct Sleeper {
+    explicit Sleeper(Doorbell& b) : bell(b), lock(b.mutex_) { bell.sleepers_.fetch_add(1, std::memory_order_seq_cst); }
+    ~Sleeper() { bell.sleepers_.fetch_sub(1, std::memory_order_relaxed); }
+    Doorbell& bell;
+    std::unique_lock<std::mutex> lock;
+  };
+  template <class Ready>
+  static bool spins(Clock::duration spin, Ready ready) {
+    constexpr int looks = 64;  // between two at the clock; each takes some 10 to 40 ns
+    Clock::time_point end{};
+    for (int i = 1;; ++i) {
+      if (ready()) return true;
+      relax();
+      if (i % looks != 0) continue;
+      const Clock::time_point now = Clock::now();
+      if (i == looks) end = now + spin;
+      else if (now >= end) return false;
+    }
+  }
   static void relax();
 
   std::mutex mutex_;
@@ -84,8 +104,9 @@ class Team {
     run_job([](void* context, int member) { (*static_cast<F*>(context))(member); }, &f);
   }
 
-  /// Calls f(part, i) for i = 0 .. n - 1, on parts of this team that work at the same time: as many as the calls and the members can be shared
-  /// between fairly. Each part takes its calls in turn, the caller's has the first. What f throws is thrown here when all parts are through.
+  /// Calls f(part, i) for i = 0 .. n - 1, n >= 1, on parts of this team that work at the same time: one for each call or member where that leaves no
+  /// part more than a quarter above its share, else as many as divide both numbers. Each part takes its calls in turn. Where f throws, its part makes
+  /// no more of them; once the others are through, what the first part threw is thrown here. Throws Interrupted if the call was.
   template <class F>
   void split(std::ptrdiff_t n, const F& f) {
     split_jobs(n, [](const void* context, Team& part, std::ptrdiff_t i) { (*static_cast<const F*>(context))(part, i); }, &f);

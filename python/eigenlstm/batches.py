@@ -129,7 +129,7 @@ class Rows:
 
 
 class Dense:
-    """A column that is one array: neighbouring rows where they stand, others gathered into a buffer."""
+    """A column that is one array: rows as they stand where neighbours, else gathered in a buffer."""
 
     cut = True  # to the longest row of the batch, where rows have lengths
 

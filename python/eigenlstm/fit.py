@@ -27,7 +27,8 @@ def fit(model, x, y=None, *, loss, optimizer, epochs=1, batch_size=32, lengths=N
         Ragged rows come as a list, or as one array with `lengths`; rows of like length are batched
         together. Batches, for data larger than memory, are ``(x, y)``, ``(x, y, sample_weight)`` or
         dicts with x, y, lengths, sample_weight, from an iterable, or from a function
-        ``f(epoch) -> iterable`` (epochs from 0).
+        ``f(epoch) -> iterable`` (epochs from 0). Layers of your own get batches of an array as
+        read-only views where it needs no copy.
     y : array with N rows, or list of N arrays
         Targets, as `loss` takes them: one a row, or one a step where the model keeps time.
     loss : str or callable

@@ -12,6 +12,9 @@ lengths
 
 What has weight 0 is not looked at (it may be NaN) and gets a gradient of 0; where nothing has weight the
 value is 0.
+
+A function that is called likewise is a loss, too. `fit` may give it `y_true` and `sample_weight` as read-only
+views of the caller's arrays: copy before you write.
 """
 
 import numpy as np

@@ -253,7 +253,8 @@ class LSTM(Layer):
             computes the gates again. A number of bytes is a bound on ``tape.nbytes``, for any T: full or light where they fit, else the
             states at some steps, between which `backward` runs forward again, a segment at a time. The gradients are the same to the
             bit (for ``per_row`` see `backward`). ``tape.nbytes`` counts what the tape keeps and the segment that `backward` computes again, but not x
-            (nor what `missing` makes of it) and not the masks of `input_dropout` and `recurrent_dropout`.
+            (nor what `missing` makes of it), not the masks of `input_dropout` and `recurrent_dropout` and not the gradients that `backward`
+            sums in parts, of up to 16 micro-batches: a quarter of a full tape at most.
         """
         if not (memory in ("full", "light") if isinstance(memory, str) else isinstance(memory, (int, np.integer)) and 0 <= memory < 2**63
                 and not isinstance(memory, bool)):

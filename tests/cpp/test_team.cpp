@@ -57,7 +57,8 @@ TEST_CASE("team: its parts make each call once, with as many members as divide i
   struct Split {
     int size, calls, parts;
   };
-  for (const Split s : {Split{1, 5, 1}, {2, 1, 1}, {2, 2, 2}, {2, 4, 2}, {3, 2, 1}, {3, 4, 1}, {3, 16, 3}, {4, 2, 2}, {5, 4, 1}, {6, 4, 2}, {6, 2, 2}, {4, 4, 4}}) {
+  for (const Split s : {Split{1, 5, 1}, {2, 1, 1}, {2, 2, 2}, {2, 4, 2}, {3, 2, 1}, {3, 4, 1}, {3, 16, 3}, {4, 2, 2}, {5, 4, 1}, {6, 4, 2},
+                        {6, 2, 2}, {4, 4, 4}}) {
     CAPTURE(s.size);
     CAPTURE(s.calls);
     Team team(s.size);
@@ -103,6 +104,7 @@ TEST_CASE("team: what a call of a part throws comes out, once the other parts ar
 
 TEST_CASE("team: the caller's part asks for the interrupt check, and all parts hear of it") {
   eigenlstm::set_interrupt_check([] { return true; });
+  const std::thread::id caller = std::this_thread::get_id();
   for (int size : {1, 2, 4}) {
     Team team(size);
     std::atomic<int> left{0};
@@ -117,6 +119,16 @@ TEST_CASE("team: the caller's part asks for the interrupt check, and all parts h
     CHECK_THROWS_AS(team.split(2, call), eigenlstm::Interrupted);
     CHECK(left == size);
   }
+  Team team(3);
+  std::atomic<int> calls{0};
+  CHECK_THROWS_AS(team.split(6, [&](Team& part, std::ptrdiff_t) {  // the caller is through at once, and asks on for the others
+                    ++calls;
+                    part.run([&](int) {
+                      while (std::this_thread::get_id() != caller && !part.stopped()) std::this_thread::yield();
+                    });
+                  }),
+                  eigenlstm::Interrupted);
+  CHECK(calls == 4);  // the caller's two, one of each other part
   eigenlstm::set_interrupt_check(nullptr);
 }
 
