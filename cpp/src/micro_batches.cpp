@@ -11,7 +11,7 @@ namespace {
 constexpr Index most = 16;
 /// Rows of each, at least: of two; of more than two.
 constexpr Index few_rows = 4, many_rows = 64;
-/// The weights of a direction, which every step of every micro-batch reads: what L2 has room for beside the rows.
+/// W and R of a direction, which every step of every micro-batch reads: what L2 has room for beside the rows.
 constexpr Index most_weight_bytes = 1 << 19;
 /// What the gradients may take of the values in a full tape.
 constexpr Index tape_to_gradients = 4;
@@ -26,7 +26,7 @@ Index micro_batches(const LSTMOptions& options, const Rows& rows) {
     const Padded<Real> p(shape);
     gradients += options.directions() * p.gates() * (shape.input_size + shape.output_size);
     tape_row += options.directions() * (p.gates() + p.row + p.h_row);
-    weight_bytes = std::max(weight_bytes, p.panels * p.weights_panel() * Index(sizeof(Real)));
+    weight_bytes = std::max(weight_bytes, p.gates() * (shape.input_size + shape.output_size) * Index(sizeof(Real)));
   }
   if (weight_bytes > most_weight_bytes) return 1;
   const auto fits = [&](Index n) {
