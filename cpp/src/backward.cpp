@@ -127,17 +127,29 @@ void run_direction(const DirectionBackward<Real>& d, const std::vector<Steps>& c
   team.throw_if_stopped();
 }
 
+/// What all micro-batches of a call have in common.
+template <class Real>
+struct BackwardCall {
+  const typename Tape<Real>::Impl& batch;
+  Sequence<const Real> dy;
+  State<const Real> dfinal;
+  Sequence<Real> dx;
+  State<Real> dinitial;
+  const States<Real>& carried;       // of the batch: between segments of steps
+  const std::vector<Steps>& chunks;  // of all steps
+  bool per_row;
+  Index num_parameters;
+};
+
 /// A pass backwards, from the gradient of its last layer's output to that of its first layer's input.
 template <class Real>
 struct Gradients {
+  const BackwardCall<Real>& call;
   RowArray<const Real> upper;
   RowArray<Real> lower;
   State<const Real> dfinal;  // of all directions
   State<Real> dinitial;
   Real *dparameters, *dmasked;
-  const std::vector<Steps>& chunks;  // of all steps
-  bool per_row;
-  Index num_parameters;
 };
 
 /// `inputs`: of all layers of the pass.
@@ -147,7 +159,7 @@ void backward_layers(const Pass<Real>& pass, const Inputs<Real>& inputs, const s
   const Rows &rows = pass.rows(), &batch = pass.batch.rows;
   const LSTMOptions& o = pass.options();
   const Index D = pass.directions(), B = batch.batch_size();
-  const std::vector<Steps> chunks = within(g.chunks, pass.steps);
+  const std::vector<Steps> chunks = within(g.call.chunks, pass.steps);
   const Index first_row = rows.offset(pass.steps.begin), n = rows.offset(pass.steps.end) - first_row;
   Buffer<Real> between[2];  // gradients of the outputs of the layers below the last one
   RowArray<const Real> upper = g.upper;
@@ -168,7 +180,7 @@ void backward_layers(const Pass<Real>& pass, const Inputs<Real>& inputs, const s
                                         pass.micro.directions[layer * D + (D - 1 - d)].h.data(), o.residual && layer > 0 && upper, lower, done,
                                         {at(g.dfinal.h, shape.h_before), at(g.dfinal.c, shape.c_before)},
                                         {at(g.dinitial.h, shape.h_before), at(g.dinitial.c, shape.c_before)},
-                                        g.dparameters, g.dmasked, g.per_row, g.num_parameters, index, pass.batch.seed, o.cell};
+                                        g.dparameters, g.dmasked, g.call.per_row, g.call.num_parameters, index, pass.batch.seed, o.cell};
       run_direction(run, chunks, memory, team);
     }
     upper = RowArray<const Real>{{}, lower.packed, lower.features, lower.first_row};
@@ -209,20 +221,6 @@ void finish_parameters(const LSTMOptions& o, const typename Tape<Real>::Impl& ta
   }
 }
 
-/// What all micro-batches of a call have in common.
-template <class Real>
-struct BackwardCall {
-  const typename Tape<Real>::Impl& batch;
-  Sequence<const Real> dy;
-  State<const Real> dfinal;
-  Sequence<Real> dx;
-  State<Real> dinitial;
-  const States<Real>& carried;  // of the batch: between segments of steps
-  const std::vector<Steps>& chunks;
-  bool per_row;
-  Index num_parameters;
-};
-
 template <class Real>
 void backward_micro_batch(const BackwardCall<Real>& call, const MicroBatch<Real>& micro, Real* dparameters, Real* dmasked, Team& team) {
   const auto& batch = call.batch;
@@ -244,7 +242,7 @@ void backward_micro_batch(const BackwardCall<Real>& call, const MicroBatch<Real>
     Pass<Real> pass{batch, micro, *group, {0, batch.rows.steps()}};
     if (segments.empty())
       backward_layers(pass, Inputs<Real>(pass, group->end - 1, micro.directions), micro.directions,
-                      {upper, lower, call.dfinal, call.dinitial, dparameters, dmasked, call.chunks, call.per_row, call.num_parameters}, team);
+                      {call, upper, lower, call.dfinal, call.dinitial, dparameters, dmasked}, team);
     for (Index i = Index(segments.size()) - 1; i >= 0; --i) {
       pass.steps = segments[i];
       std::vector<DirectionTape<Real>> again(micro.directions.size());
@@ -253,7 +251,7 @@ void backward_micro_batch(const BackwardCall<Real>& call, const MicroBatch<Real>
                      batch.plan.segment_gates ? Keep::gates : Keep::states, team);
       const State<const Real> after = i + 1 == Index(segments.size()) ? call.dfinal : call.carried.template view<const Real>();
       const State<Real> before = i == 0 ? call.dinitial : call.carried.template view<Real>();
-      backward_layers(pass, inputs, again, {upper, lower, after, before, dparameters, dmasked, call.chunks, call.per_row, call.num_parameters}, team);
+      backward_layers(pass, inputs, again, {call, upper, lower, after, before, dparameters, dmasked}, team);
     }
     upper = RowArray<const Real>{{}, lower.packed, lower.features, lower.first_row};
   }
