@@ -211,7 +211,8 @@ void LSTM<Real>::forward(std::shared_ptr<const Weights<Real>> weights, Index B, 
   tape->seed = seed;
   tape->weights = std::move(weights);
   if (options_.missing == Missing::error) refuse_missing(rows, x, options_.input_size);
-  const Index parts = tape_out ? micro_batches<Real>(options_, rows) : 1;
+  Team team(useful_threads(largest_layer_work(options_, rows)));
+  const Index parts = tape_out ? micro_batches<Real>(options_, rows) : inference_micro_batches<Real>(options_, rows, team.size());
   if (tape_out) tape->plan = plan_tape<Real>(options_, rows, parts, memory);
   for (Index k = 0; k < parts; ++k) tape->micro_batches.push_back({rows.part(k, parts)});
   if (rows.ragged()) zero_padding(rows, y, options_.features(options_.num_layers - 1));
@@ -233,7 +234,6 @@ void LSTM<Real>::forward(std::shared_ptr<const Weights<Real>> weights, Index B, 
   static thread_local bool next_turned = false;
   const bool turned = next_turned;
   if (rows.steps() % 2 == 1) next_turned = !turned;
-  Team team(useful_threads(largest_layer_work(options_, rows)));
   const ForwardCall<Real> call{*tape, initial, y, final, keep, turned};
   team.split(parts, [&](Team& part, Index k) { forward_micro_batch(call, tape->micro_batches[k], part); });
   if (tape_out) *tape_out = std::make_unique<Tape<Real>>(std::move(tape));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "schedule.hpp"
 #include "weights.hpp"
 
 namespace eigenlstm {
@@ -11,6 +12,8 @@ namespace {
 constexpr Index most = 16;
 /// Rows of each, at least: of two; of more than two.
 constexpr Index few_rows = 4, many_rows = 64;
+/// Rows of each, at least, in inference where a thread would have twice as many in a direction of its own.
+constexpr Index few_rows_both_ways = 8;
 /// W and R of a direction, which every step of every micro-batch reads: what L2 has room for beside the rows.
 constexpr Index most_weight_bytes = 1 << 19;
 /// What the gradients may take of the values in a full tape.
@@ -37,7 +40,21 @@ Index micro_batches(const LSTMOptions& options, const Rows& rows) {
   return n;
 }
 
+template <class Real>
+Index inference_micro_batches(const LSTMOptions& options, const Rows& rows, int threads) {
+  if (rows.ragged()) return 1;  // the longest rows together keep tiles fuller than every n-th row does
+  for (Index layer = 0; layer < options.num_layers; ++layer) {
+    const Padded<Real> p(direction_shape(options, layer, 0));
+    const Schedule schedule = Schedule::choose(threads, p, options.directions(), rows, forward_units, 1);
+    if (schedule.by_units || schedule.team() < threads || recurrent_bytes(p) >= forward_units.bytes) return 1;
+    if (schedule.groups == 2 && rows.batch_size() < threads * few_rows_both_ways) return 1;
+  }
+  return threads;
+}
+
 template Index micro_batches<float>(const LSTMOptions&, const Rows&);
 template Index micro_batches<double>(const LSTMOptions&, const Rows&);
+template Index inference_micro_batches<float>(const LSTMOptions&, const Rows&, int);
+template Index inference_micro_batches<double>(const LSTMOptions&, const Rows&, int);
 
 }  // namespace eigenlstm

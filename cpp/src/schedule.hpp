@@ -31,6 +31,9 @@ inline int useful_threads(double work) {
   return n >= double(available) ? available : n < 1 ? 1 : int(n);
 }
 
+template <class Real>
+Index recurrent_bytes(const Padded<Real>& p) { return p.H * p.gates() * Index(sizeof(Real)); }
+
 /// Where members split the units of a layer rather than the rows: for at most so many rows a member (rounded down), and R of so many bytes at
 /// least. Each then reads its part of R at a step, not all of it, but what the others have made of every row, and waits for them.
 struct UnitSplit {
@@ -53,9 +56,9 @@ struct Schedule {
     s.part_panels = part_panels;
     s.groups = directions == 2 && size % 2 == 0 ? 2 : 1;
     s.members = size / s.groups;
-    const Index B = rows.active(0), recurrent_bytes = p.H * p.gates() * Index(sizeof(Real)), parts = ceil_div(p.panels, part_panels);
+    const Index B = rows.active(0), parts = ceil_div(p.panels, part_panels);
     const auto splits = [&](const UnitSplit& split) {
-      return !p.whole_rows && recurrent_bytes >= split.bytes && B / s.members <= split.rows_per_member;
+      return !p.whole_rows && recurrent_bytes(p) >= split.bytes && B / s.members <= split.rows_per_member;
     };
     const bool few = B / s.members <= too_few_rows.rows_per_member;
     const bool even = 4 * ceil_div(parts, s.members) * s.members <= 5 * parts;  // nobody has more than a quarter too many
