@@ -147,8 +147,8 @@ struct Gradients {
   const BackwardCall<Real>& call;
   RowArray<const Real> upper;
   RowArray<Real> lower;
-  State<const Real> dfinal;  // of all directions
-  State<Real> dinitial;
+  State<const Real> after;  // of the states after its steps, of all directions
+  State<Real> before;       // of those before them
   Real *dparameters, *dmasked;
 };
 
@@ -178,8 +178,8 @@ void backward_layers(const Pass<Real>& pass, const Inputs<Real>& inputs, const s
                                         pass.micro.recurrent[index].data(), input, rows, pass.steps, d == 1, upper,
                                         o.merge == Merge::concat ? d * shape.output_size : 0, o.merge,
                                         pass.micro.directions[layer * D + (D - 1 - d)].h.data(), o.residual && layer > 0 && upper, lower, done,
-                                        {at(g.dfinal.h, shape.h_before), at(g.dfinal.c, shape.c_before)},
-                                        {at(g.dinitial.h, shape.h_before), at(g.dinitial.c, shape.c_before)},
+                                        {at(g.after.h, shape.h_before), at(g.after.c, shape.c_before)},
+                                        {at(g.before.h, shape.h_before), at(g.before.c, shape.c_before)},
                                         g.dparameters, g.dmasked, g.call.per_row, g.call.num_parameters, index, pass.batch.seed, o.cell};
       run_direction(run, chunks, memory, team);
     }

@@ -8,16 +8,18 @@
 namespace eigenlstm {
 namespace {
 
+// In training:
 /// At most so many.
 constexpr Index most = 16;
 /// Rows of each, at least: of two; of more than two.
 constexpr Index few_rows = 4, many_rows = 64;
-/// Rows of each, at least, in inference where a thread would have twice as many in a direction of its own.
-constexpr Index few_rows_both_ways = 8;
 /// W and R of a direction, which every step of every micro-batch reads: what L2 has room for beside the rows.
 constexpr Index most_weight_bytes = 1 << 19;
 /// What the gradients may take of the values in a full tape.
 constexpr Index tape_to_gradients = 4;
+
+/// In inference: rows of each, at least, where a thread would have twice as many in a direction of its own.
+constexpr Index few_rows_both_ways = 8;
 
 }  // namespace
 

@@ -1,8 +1,8 @@
-// A batch is cut into micro-batches of rows. Each goes forward through all layers, and where it trains, back by itself; at the end their gradients of
-// the parameters are added, in their order.
+// A batch is cut into micro-batches of rows. Each goes through all layers by itself: forward, and in training back, too, where at the end their
+// gradients of the parameters are added in their order.
 //
-// Threads that take different micro-batches share nothing until then: no barrier, and what a step writes stays in the caches of its core, with no
-// line of it beside one of another's, which would be fetched along. And on one thread the states of a few rows stay in L1.
+// Threads that take different micro-batches share no memory until then but the caller's: no barrier, and what a step writes stays in the caches of its
+// core, and hardly a line of it stands beside one of another's, which would be fetched along. And on one thread the states of a few rows stay in L1.
 #pragma once
 
 #include "eigenlstm/lstm.hpp"

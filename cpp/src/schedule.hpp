@@ -21,8 +21,8 @@ inline double largest_layer_work(const LSTMOptions& options, const Rows& rows) {
   return most;
 }
 
-/// Below this many multiply-adds a second thread costs more than it gives.
-constexpr double min_work_per_member = 1.2e7;
+/// Below this many multiply-adds a second thread costs more than it gives. (Tests, whose work is small, set it lower.)
+inline double min_work_per_member = 1.2e7;
 
 /// Threads worth having for `work` multiply-adds.
 inline int useful_threads(double work) {
@@ -32,7 +32,7 @@ inline int useful_threads(double work) {
 }
 
 template <class Real>
-Index recurrent_bytes(const Padded<Real>& p) { return p.H * p.gates() * Index(sizeof(Real)); }
+Index recurrent_bytes(const Padded<Real>& p) { return p.P * p.gates() * Index(sizeof(Real)); }
 
 /// Where members split the units of a layer rather than the rows: for at most so many rows a member (rounded down), and R of so many bytes at
 /// least. Each then reads its part of R at a step, not all of it, but what the others have made of every row, and waits for them.

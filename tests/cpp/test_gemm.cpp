@@ -240,7 +240,7 @@ TEST_CASE_TEMPLATE("gemm: what it asks for ahead changes nothing", Real, float, 
             Problem<Real> plain(rows, vectors, K, layout, start, ++seed), ahead(rows, vectors, K, layout, start, seed);
             ahead.g.soon = soon.data();
             ahead.g.num_soon = Index(soon.size());
-            kernels<Real>().gemm(plain.g);
+            kernels<Real>().gemm(plain.g);  // against loops above
             kernels<Real>().gemm(ahead.g);
             CHECK(std::memcmp(plain.c.data(), ahead.c.data(), plain.c.size() * sizeof(Real)) == 0);
           }

@@ -13,6 +13,7 @@
 
 #include "core.hpp"
 #include "eigenlstm/threads.hpp"
+#include "same_bits.hpp"
 #include "team.hpp"
 
 using namespace test;
@@ -235,40 +236,46 @@ TEST_CASE("denormals are flushed in every member, and the caller's mode comes ba
 }
 
 TEST_CASE("concurrent calls on one model give the bits of one") {
+  const test::EveryThread every;
   const int before = eigenlstm::num_threads();
   eigenlstm::set_num_threads(3);
-  const Core<float> core(random_problem(model(4, 48, 2), 24, 20, true, 23));
-  const Results<float> expected = core.forward_backward();
-  std::vector<std::thread> callers;
-  std::atomic<int> right{0};
-  for (int caller = 0; caller < 4; ++caller)
-    callers.emplace_back([&] {
-      for (int i = 0; i < 3; ++i) right += core.forward_backward() == expected;
-    });
-  for (std::thread& caller : callers) caller.join();
-  CHECK(right == 12);
+  for (bool ragged : {false, true}) {  // each thread its rows of all layers; threads together in each layer
+    const Core<float> core(random_problem(model(4, 48, 2), 24, 20, ragged, 23));
+    const Results<float> expected = core.forward_backward(), inference = core.forward();
+    std::vector<std::thread> callers;
+    std::atomic<int> right{0};
+    for (int caller = 0; caller < 4; ++caller)
+      callers.emplace_back([&] {
+        for (int i = 0; i < 3; ++i) right += core.forward() == inference && core.forward_backward() == expected;
+      });
+    for (std::thread& caller : callers) caller.join();
+    CHECK(right == 12);
+  }
   eigenlstm::set_num_threads(before);
 }
 
 TEST_CASE("an interrupted call throws, and the next one is right") {
+  const test::EveryThread every;
   const int before = eigenlstm::num_threads();
-  const Core<float> small(random_problem(model(2, 160), 1, 40, false, 29));
-  const Results<float> expected = small.forward();
-  for (int threads : {1, 2}) {
-    eigenlstm::set_num_threads(threads);
-    eigenlstm::set_interrupt_check([] { return true; });
-    bool interrupted = false;
-    for (Index T = 2000; T <= 512000 && !interrupted; T *= 2) {  // until a call lasts the 50 ms after which it asks
-      const Core<float> core(random_problem(model(2, 160), 1, T, false, 31));
-      try {
-        core.forward();
-      } catch (const eigenlstm::Interrupted&) {
-        interrupted = true;
+  for (Index B : {1, 16}) {  // units of one row on each thread; rows of all layers
+    const Core<float> small(random_problem(model(2, 160), B, 40, false, 29));
+    const Results<float> expected = small.forward();
+    for (int threads : {1, 2}) {
+      eigenlstm::set_num_threads(threads);
+      eigenlstm::set_interrupt_check([] { return true; });
+      bool interrupted = false;
+      for (Index T = 2000 / B; T <= 512000 && !interrupted; T *= 2) {  // until a call lasts the 50 ms after which it asks
+        const Core<float> core(random_problem(model(2, 160), B, T, false, 31));
+        try {
+          core.forward();
+        } catch (const eigenlstm::Interrupted&) {
+          interrupted = true;
+        }
       }
+      eigenlstm::set_interrupt_check(nullptr);
+      CHECK(interrupted);
+      CHECK(small.forward() == expected);
     }
-    eigenlstm::set_interrupt_check(nullptr);
-    CHECK(interrupted);
-    CHECK(small.forward() == expected);
   }
   eigenlstm::set_num_threads(before);
 }
