@@ -29,9 +29,10 @@ Index micro_batches(const LSTMOptions& options, const Rows& rows) {
   for (Index layer = 0; layer < options.num_layers; ++layer) {
     const DirectionShape shape = direction_shape(options, layer, 0);
     const Padded<Real> p(shape);
-    gradients += options.directions() * p.gates() * (shape.input_size + shape.output_size);
+    const Index weights = p.gates() * (shape.input_size + shape.output_size);
+    gradients += options.directions() * weights;
     tape_row += options.directions() * (p.gates() + p.row + p.h_row);
-    weight_bytes = std::max(weight_bytes, p.gates() * (shape.input_size + shape.output_size) * Index(sizeof(Real)));
+    weight_bytes = std::max(weight_bytes, weights * Index(sizeof(Real)));
   }
   if (weight_bytes > most_weight_bytes) return 1;
   const auto fits = [&](Index n) {
@@ -44,14 +45,11 @@ Index micro_batches(const LSTMOptions& options, const Rows& rows) {
 
 template <class Real>
 Index inference_micro_batches(const LSTMOptions& options, const Rows& rows, int threads) {
-  if (rows.ragged()) return 1;  // the longest rows together keep tiles fuller than every n-th row does
-  for (Index layer = 0; layer < options.num_layers; ++layer) {
-    const Padded<Real> p(direction_shape(options, layer, 0));
-    const Schedule schedule = Schedule::choose(threads, p, options.directions(), rows, forward_units, 1);
-    if (schedule.by_units || schedule.team() < threads || recurrent_bytes(p) >= forward_units.bytes) return 1;
-    if (schedule.groups == 2 && rows.batch_size() < threads * few_rows_both_ways) return 1;
-  }
-  return threads;
+  if (threads == 1 || rows.ragged()) return 1;  // the longest rows together keep tiles fuller than every n-th row does
+  const Padded<Real> p(direction_shape(options, 0, 0));  // other layers have other inputs, which make no difference here
+  const Schedule schedule = Schedule::choose(threads, p, options.directions(), rows, forward_units, 1);
+  if (schedule.by_units || schedule.team() < threads || recurrent_bytes(p) >= forward_units.bytes) return 1;
+  return schedule.groups == 2 && rows.batch_size() < threads * few_rows_both_ways ? 1 : threads;
 }
 
 template Index micro_batches<float>(const LSTMOptions&, const Rows&);

@@ -31,6 +31,7 @@ inline int useful_threads(double work) {
   return n >= double(available) ? available : n < 1 ? 1 : int(n);
 }
 
+/// Of R.
 template <class Real>
 Index recurrent_bytes(const Padded<Real>& p) { return p.P * p.gates() * Index(sizeof(Real)); }
 

@@ -56,6 +56,9 @@ struct Problem {
   struct Left {
     std::vector<Real> values;
     typename Args::Left args;
+    Real operator()(Index r, Index k) const {
+      return values[r * args.row + k * args.k_step];
+    }
   };
   static Left left(Index rows, Index K, Layout layout, unsigned seed) {
     Left a;
@@ -63,14 +66,6 @@ struct Problem {
     a.values = test::Random(seed).vector<Real>((rows + 1) * (K + 2));
     a.args.data = a.values.data();
     return a;
-  }
-
-  /// sum + the row r of `left` times n values of a column of B.
-  template <class Sum>
-  Sum chain(const typename Args::Left& left, Index r, Index n, const Real* column, Sum sum) const {
-    const Real* row = left.data + r * left.row;
-    for (Index k = 0; k < n; ++k) sum = madd(Sum(row[k * left.k_step]), Sum(column[k * g.b.row]), sum);
-    return sum;
   }
 
   /// What C must be: one chain for each output, k ascending. `add` may sum K in blocks, so it is compared in double.
@@ -83,9 +78,7 @@ struct Problem {
         const Index at = n / width * g.c.panel + r / g.c.inner * g.c.block + r % g.c.inner * g.c.row + n % width;
         const Real* column = g.b.data + n / width * g.b.panel + n % width;
         Sum sum = g.start == Args::bias ? Sum(column[-g.b.row]) : g.start == Args::chain ? result[at] : Sum(0);
-        const Index split = std::min(g.K, g.split);
-        sum = chain(a.args, r, split, column, sum);
-        sum = chain(a2.args, r, g.K - split, column + split * g.b.row, sum);
+        for (Index k = 0; k < g.K; ++k) sum = madd(Sum(k < g.split ? a(r, k) : a2(r, k - g.split)), Sum(column[k * g.b.row]), sum);
         result[at] = g.start == Args::add ? result[at] + sum : sum;
       }
     return result;
@@ -237,12 +230,10 @@ TEST_CASE_TEMPLATE("gemm: what it asks for ahead changes nothing", Real, float, 
       for (Index K : {0, 1, 40, 1100})
         for (Layout layout : {Layout{}, Layout{true}, Layout{false, 9}})
           for (auto start : {Args::zero, Args::bias, Args::chain, Args::add}) {
-            Problem<Real> plain(rows, vectors, K, layout, start, ++seed), ahead(rows, vectors, K, layout, start, seed);
+            Problem<Real> ahead(rows, vectors, K, layout, start, ++seed);
             ahead.g.soon = soon.data();
             ahead.g.num_soon = Index(soon.size());
-            kernels<Real>().gemm(plain.g);  // against loops above
-            kernels<Real>().gemm(ahead.g);
-            CHECK(std::memcmp(plain.c.data(), ahead.c.data(), plain.c.size() * sizeof(Real)) == 0);
+            check(ahead);
           }
 }
 
