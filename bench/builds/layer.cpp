@@ -6,10 +6,10 @@
 #include <exception>
 #include <memory>
 
-#include "../on_lines.hpp"
+#include "../micro/on_lines.hpp"
 #include "eigenlstm/lstm.hpp"
 #include "eigenlstm/threads.hpp"
-#include "random.hpp"  // tests/cpp
+#include "support/random.hpp"  // tests/cpp
 
 namespace {
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from . import data
-from .files import FileError, write_atomically
-from .forecasting import Forecaster, validation_size
-from .report import error_table, verdict, write_picture
-from .run import NonFiniteLoss
-from .series import SeriesError, read_csv
+from .safetensors_files import FileError, write_atomically
+from .forecasting.forecaster import Forecaster, validation_size
+from .forecasting.report import error_table, verdict, write_picture
+from .training.run import NonFiniteLoss
+from .forecasting.csv_series import SeriesError, read_csv
 
 
 class CommandError(Exception):

@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 
-from .files import FileError, parse_json, read_tensors, write_tensors
-from .layer import layer_class
-from .parameters import blank_parameters
+from .safetensors_files import FileError, parse_json, read_tensors, write_tensors
+from .layers.base import layer_class
+from .layers.parameters import blank_parameters
 
 _KEY = "eigenlstm"     # of our text in the metadata
 _FORMAT = 1

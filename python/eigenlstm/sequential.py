@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from .arrays import as_seed
-from .fit import evaluate, fit, predict
-from .layer import Layer, layer_class, mix_seed
-from .parameters import ParameterStore
+from .seeds import as_seed, mix_seed
+from .training.fit import evaluate, fit, predict
+from .layers.base import Layer, layer_class
+from .layers.parameters import ParameterStore
 from .saving import save
 from .tables import Table
 

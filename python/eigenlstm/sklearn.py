@@ -26,15 +26,15 @@ try:
 except ImportError as error:
     raise ImportError('eigenlstm.sklearn needs scikit-learn 1.6 or later: pip install "eigenlstm[sklearn]"') from error
 
-from .callbacks import early_stopping
-from .dropout import Dropout
-from .forecasting import Forecaster
-from .linear import Linear
-from .lstm import LSTM
-from .optimisers import Adam
-from .pooling import Last, MaxPool, MeanPool
+from .training.callbacks import early_stopping
+from .layers.dropout import Dropout
+from .forecasting.forecaster import Forecaster
+from .layers.linear import Linear
+from .layers.lstm import LSTM
+from .training.optimisers import Adam
+from .layers.pooling import Last, MaxPool, MeanPool
 from .sequential import Sequential
-from .timeseries import Scaler
+from .forecasting.windows import Scaler
 
 __all__ = ["LSTMClassifier", "LSTMForecaster", "LSTMRegressor"]
 

@@ -11,7 +11,7 @@ import eigenlstm as el
 import numpy as np
 import pytest
 from eigenlstm.cli import main
-from eigenlstm.files import read_tensors
+from eigenlstm.safetensors_files import read_tensors
 
 FAST = ["--hidden", "4", "--epochs", "1", "--no-plot"]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import eigenlstm as el
-from eigenlstm.layer import Layer, mix_seed
+from eigenlstm.layers.base import Layer, mix_seed
 from layer_checks import assert_close, differences, same_bits
 
 

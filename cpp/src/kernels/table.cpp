@@ -1,9 +1,9 @@
 // The kernels of one ISA: compiled once for each, with its flags and in its own namespace (cpp/CMakeLists.txt).
 #include "kernels/table.hpp"
 
-#include "kernels/pack.hpp"
-#include "kernels/step.hpp"
-#include "kernels/training.hpp"
+#include "kernels/gemm/pack.hpp"
+#include "kernels/lstm/step.hpp"
+#include "kernels/training/training.hpp"
 #include "kernels/variants.hpp"
 
 #define EIGENLSTM_STRING_(x) #x

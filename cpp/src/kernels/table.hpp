@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <limits>
 
-#include "kernels/training_table.hpp"
-#include "kernels/variant_table.hpp"
+#include "kernels/table_training.hpp"
+#include "kernels/table_variant.hpp"
 
 namespace eigenlstm {
 
