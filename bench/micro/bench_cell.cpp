@@ -1,5 +1,5 @@
-// The cell on tiles that stay in L1, forward (also keeping the gates, as training does) and backward, in cells a second:
-// a cell is one unit of one row. The products are empty: no inputs, no recurrent weights.
+// The cell on tiles that stay in L1, forward (also keeping the gates, as training does) and backward, in cells a
+// second: a cell is one unit of one row. The products are empty: no inputs, no recurrent weights.
 #include <cmath>
 
 #include "kernels/table.hpp"
@@ -48,9 +48,11 @@ struct Tile {
     for (Index r = 0; r < rows; ++r)
       for (Index u = 0; u < L; ++u) {
         const auto gate = [&](Index g) { return double(z.data()[r * 4 * L + g * L + u]); };
-        const double expected = test::sigmoid(gate(1)) * double(c_prev.data()[r * L + u]) + test::sigmoid(gate(0)) * std::tanh(gate(2));
+        const double expected =
+            test::sigmoid(gate(1)) * double(c_prev.data()[r * L + u]) + test::sigmoid(gate(0)) * std::tanh(gate(2));
         if (!(std::abs(double(c.data()[r * L + u]) - expected) <= tolerance)) return false;
-        if (!(std::abs(double(h.data()[r * L + u]) - test::sigmoid(gate(3)) * std::tanh(expected)) <= tolerance)) return false;
+        if (!(std::abs(double(h.data()[r * L + u]) - test::sigmoid(gate(3)) * std::tanh(expected)) <= tolerance))
+          return false;
       }
     return true;
   }
@@ -98,9 +100,11 @@ void backward(benchmark::State& state) {
   for (Index r = 0; r < rows; ++r)
     for (Index u = 0; u < L; ++u) {
       const auto gate = [&](Index g) { return double(tile.gates.data()[r * 4 * L + g * L + u]); };
-      const double tanh_c = std::tanh(double(tile.c.data()[r * L + u])), d = double(dy.data()[r * L + u]) + double(dh.data()[r * L + u]);
+      const double tanh_c = std::tanh(double(tile.c.data()[r * L + u])),
+                   d = double(dy.data()[r * L + u]) + double(dh.data()[r * L + u]);
       const double dcell = d * gate(3) * (1 - tanh_c * tanh_c) + double(dc_in.data()[r * L + u]);
-      const double expected[] = {dcell * gate(2) * gate(0) * (1 - gate(0)), dcell * double(tile.c_prev.data()[r * L + u]) * gate(1) * (1 - gate(1)),
+      const double expected[] = {dcell * gate(2) * gate(0) * (1 - gate(0)),
+                                 dcell * double(tile.c_prev.data()[r * L + u]) * gate(1) * (1 - gate(1)),
                                  dcell * gate(0) * (1 - gate(2) * gate(2)), d * tanh_c * gate(3) * (1 - gate(3))};
       for (Index g = 0; g < 4; ++g)
         if (!(std::abs(double(dz.data()[r * 4 * L + g * L + u]) - expected[g]) <= (sizeof(Real) == 4 ? 4e-6 : 1e-14)))

@@ -1,5 +1,6 @@
 // CTC, forward and backward, at the shapes of speech and handwriting. Each is checked before it is timed: the slopes
-// of a frame sum to zero and follow a step along them. "hard": a network so sure of the blank that only logarithms help.
+// of a frame sum to zero and follow a step along them. "hard": a network so sure of the blank that only logarithms
+// help.
 
 #include "eigenlstm/ctc.hpp"
 
@@ -23,7 +24,17 @@ struct Problem {
   std::vector<double> scale, losses;
 
   Problem(Index b, Index t, Index c, Index s, bool hard)
-      : B(b), T(t), C(c), S(s), logits(B * T * C), dlogits(logits.size()), targets(B * S), frames(B, T), counts(B, S), scale(B, 1.0), losses(B) {
+      : B(b),
+        T(t),
+        C(c),
+        S(s),
+        logits(B * T * C),
+        dlogits(logits.size()),
+        targets(B * S),
+        frames(B, T),
+        counts(B, S),
+        scale(B, 1.0),
+        losses(B) {
     std::mt19937 generator(0);
     std::normal_distribution<float> normal;
     for (float& x : logits) x = normal(generator);
@@ -33,7 +44,8 @@ struct Problem {
   }
 
   double run() {
-    eigenlstm::ctc(B, T, C, S, logits.data(), targets.data(), frames.data(), counts.data(), 0, scale.data(), losses.data(), dlogits.data());
+    eigenlstm::ctc(B, T, C, S, logits.data(), targets.data(), frames.data(), counts.data(), 0, scale.data(),
+                   losses.data(), dlogits.data());
     double sum = 0;
     for (double loss : losses) sum += loss;
     return sum;
@@ -74,7 +86,8 @@ void forward_backward(benchmark::State& state, bool hard) {
 
 void shapes(benchmark::internal::Benchmark* benchmark) {
   benchmark->ArgNames({"B", "T", "C", "S", "threads"})->UseRealTime();
-  for (int threads : {1, 2}) benchmark->Args({32, 200, 40, 30, threads})->Args({1, 200, 40, 30, threads})->Args({8, 1000, 1000, 100, threads});
+  for (int threads : {1, 2})
+    benchmark->Args({32, 200, 40, 30, threads})->Args({1, 200, 40, 30, threads})->Args({8, 1000, 1000, 100, threads});
 }
 
 }  // namespace

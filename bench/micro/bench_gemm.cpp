@@ -16,19 +16,28 @@ template <class Real>
 void product(benchmark::State& state, Index rows, Index columns, Index K, bool a_by_columns) {
   const Index L = kernels<Real>().lanes, width = 4 * L, vectors = (columns + L - 1) / L, panels = (vectors + 3) / 4;
   test::Random random(1);
-  const auto a_values = bench::on_lines(random.vector<Real>(rows * K)), b_values = bench::on_lines(random.vector<Real>(panels * K * width));
+  const auto a_values = bench::on_lines(random.vector<Real>(rows * K)),
+             b_values = bench::on_lines(random.vector<Real>(panels * K * width));
   const eigenlstm::Buffer<Real> result(panels * rows * width);
   const Real *a = a_values.data(), *b = b_values.data();
   Real* const c = result.data();
-  const GemmArgs<Real> args{rows, vectors, K, {a, a_by_columns ? 1 : K, a_by_columns ? rows : 1}, {b, K * width, width},
-                            {c, rows * width, width}, GemmArgs<Real>::zero};
+  const GemmArgs<Real> args{rows,
+                            vectors,
+                            K,
+                            {a, a_by_columns ? 1 : K, a_by_columns ? rows : 1},
+                            {b, K * width, width},
+                            {c, rows * width, width},
+                            GemmArgs<Real>::zero};
   kernels<Real>().gemm(args);
   for (Index r = 0; r < rows; r += std::max<Index>(1, rows / 7))
     for (Index n = 0; n < vectors * L; ++n) {
       double sum = 0;
-      for (Index k = 0; k < K; ++k) sum += double(a[a_by_columns ? k * rows + r : r * K + k]) * double(b[n / width * K * width + k * width + n % width]);
+      for (Index k = 0; k < K; ++k)
+        sum += double(a[a_by_columns ? k * rows + r : r * K + k]) *
+               double(b[n / width * K * width + k * width + n % width]);
       const double error = std::abs(sum - double(c[n / width * rows * width + r * width + n % width]));
-      if (!(error <= (sizeof(Real) == 4 ? 1e-6 : 1e-14) * std::sqrt(double(K)) * 4)) return state.SkipWithError("wrong product");
+      if (!(error <= (sizeof(Real) == 4 ? 1e-6 : 1e-14) * std::sqrt(double(K)) * 4))
+        return state.SkipWithError("wrong product");
     }
   for (auto _ : state) {
     kernels<Real>().gemm(args);
@@ -40,8 +49,8 @@ void product(benchmark::State& state, Index rows, Index columns, Index K, bool a
 template <class Real>
 void register_products() {
   const auto add = [](const std::string& name, Index rows, Index columns, Index K, bool a_by_columns) {
-    const std::string title = "gemm/" + std::string(bench::dtype<Real>) + "/" + name + "/" + std::to_string(rows) + "x" +
-                              std::to_string(columns) + "x" + std::to_string(K);
+    const std::string title = "gemm/" + std::string(bench::dtype<Real>) + "/" + name + "/" + std::to_string(rows) +
+                              "x" + std::to_string(columns) + "x" + std::to_string(K);
     benchmark::RegisterBenchmark(title.c_str(), product<Real>, rows, columns, K, a_by_columns);
   };
   for (Index H : {64, 128, 256}) {

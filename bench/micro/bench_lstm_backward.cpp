@@ -1,5 +1,6 @@
 // A training step of one layer without its optimiser, over the grid of bench/compare: the weights packed, forward with
-// its tape, backward to dx and every gradient. Checked along a random direction by central differences of the scalar equations.
+// its tape, backward to dx and every gradient. Checked along a random direction by central differences of the scalar
+// equations.
 #include <cmath>
 
 #include "measure.hpp"
@@ -30,15 +31,17 @@ template <class Real>
 void backward(benchmark::State& state, const bench::Shape& shape, int threads) {
   if (!right<Real>(shape)) return state.SkipWithError("wrong gradient");
   test::Core<Real> core(test::random_problem(test::model(shape.I, shape.H), shape.B, shape.T, false, 1));
-  const auto parameters = bench::on_lines(core.parameters), x = bench::on_lines(core.x), dy = bench::on_lines(test::as<Real>(core.problem.dy));
+  const auto parameters = bench::on_lines(core.parameters), x = bench::on_lines(core.x),
+             dy = bench::on_lines(test::as<Real>(core.problem.dy));
   const eigenlstm::Buffer<Real> y(dy.size()), dx(x.size());
   const auto dparameters = eigenlstm::Buffer<Real>::zeros(parameters.size());
   for (auto _ : state) {
     std::unique_ptr<eigenlstm::Tape<Real>> tape;
-    core.lstm.forward(core.lstm.pack(parameters.data(), true), shape.B, shape.T, test::batch_major<const Real>(x.data(), shape.T, shape.I),
-                      nullptr, {}, test::batch_major(y.data(), shape.T, shape.H), {}, &tape);
-    core.lstm.backward(*tape, test::batch_major<const Real>(dy.data(), shape.T, shape.H), {}, test::batch_major(dx.data(), shape.T, shape.I), {},
-                       dparameters.data());
+    core.lstm.forward(core.lstm.pack(parameters.data(), true), shape.B, shape.T,
+                      test::batch_major<const Real>(x.data(), shape.T, shape.I), nullptr, {},
+                      test::batch_major(y.data(), shape.T, shape.H), {}, &tape);
+    core.lstm.backward(*tape, test::batch_major<const Real>(dy.data(), shape.T, shape.H), {},
+                       test::batch_major(dx.data(), shape.T, shape.I), {}, dparameters.data());
     benchmark::ClobberMemory();
   }
   bench::report<Real>(state, 3 * shape.flops(), threads);

@@ -30,8 +30,9 @@ void forward(benchmark::State& state, const bench::Shape& shape, int threads) {
   if (!right(core, out)) return state.SkipWithError("wrong output");
   const auto x = bench::on_lines(core.x), y = bench::on_lines(out.y);
   for (auto _ : state) {
-    core.lstm.forward(core.weights, shape.B, shape.T, test::batch_major<const Real>(x.data(), shape.T, shape.I), nullptr,
-                      {core.h0.data(), core.c0.data()}, test::batch_major(y.data(), shape.T, shape.H), {out.h.data(), out.c.data()});
+    core.lstm.forward(core.weights, shape.B, shape.T, test::batch_major<const Real>(x.data(), shape.T, shape.I),
+                      nullptr, {core.h0.data(), core.c0.data()}, test::batch_major(y.data(), shape.T, shape.H),
+                      {out.h.data(), out.c.data()});
     benchmark::ClobberMemory();
   }
   bench::report<Real>(state, shape.flops(), threads);

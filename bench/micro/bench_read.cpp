@@ -1,4 +1,5 @@
-// What one core can read of memory of different sizes: the bound of a product of one row, which reads all weights for each step.
+// What one core can read of memory of different sizes: the bound of a product of one row, which reads all weights for
+// each step.
 #include <cstring>
 #include <string>
 #include <vector>

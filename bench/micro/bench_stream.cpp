@@ -19,7 +19,8 @@ void step(benchmark::State& state, Index I, Index H, Index layers) {
   for (Index t = 0; t < T; ++t) stream.step(&core.x[t * I], y.data());
   const test::Outputs expected = test::reference(p);
   for (Index u = 0; u < H; ++u)
-    if (!(std::abs(double(y[u]) - expected.y[(T - 1) * H + u]) <= (sizeof(Real) == 4 ? 1e-5 : 1e-13))) return state.SkipWithError("wrong output");
+    if (!(std::abs(double(y[u]) - expected.y[(T - 1) * H + u]) <= (sizeof(Real) == 4 ? 1e-5 : 1e-13)))
+      return state.SkipWithError("wrong output");
   for (auto _ : state) {
     stream.step(core.x.data(), y.data());
     benchmark::ClobberMemory();
@@ -31,8 +32,8 @@ void step(benchmark::State& state, Index I, Index H, Index layers) {
 template <class Real>
 void register_steps() {
   const auto add = [](Index I, Index H, Index layers) {
-    const std::string title = "stream_step/" + std::string(bench::dtype<Real>) + "/I" + std::to_string(I) + "_H" + std::to_string(H) + "_layers" +
-                              std::to_string(layers);
+    const std::string title = "stream_step/" + std::string(bench::dtype<Real>) + "/I" + std::to_string(I) + "_H" +
+                              std::to_string(H) + "_layers" + std::to_string(layers);
     benchmark::RegisterBenchmark(title.c_str(), step<Real>, I, H, layers);
   };
   for (Index H : {8, 16, 32, 40, 64, 128}) add(1, H, 1);

@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <vector>
 
-// Not eigenlstm/buffer.hpp: bench/builds compiles this file with older revisions too, which lack that header or keep memory.hpp elsewhere.
+// Not eigenlstm/buffer.hpp: bench/builds compiles this file with older revisions too, which lack that header or keep
+// memory.hpp elsewhere.
 #if __has_include("runtime/memory.hpp")
 #include "runtime/memory.hpp"
 #else
@@ -13,8 +14,8 @@
 
 namespace bench {
 
-/// The values where they begin on a cache line and large ones in huge pages, as those of the engine do and those that Python gets from it: a SIMD
-/// vector across two lines takes two reads.
+/// The values where they begin on a cache line and large ones in huge pages, as those of the engine do and those that
+/// Python gets from it: a SIMD vector across two lines takes two reads.
 template <class Real>
 eigenlstm::Buffer<Real> on_lines(const std::vector<Real>& values) {
   eigenlstm::Buffer<Real> copy(std::ptrdiff_t(values.size()));

@@ -41,13 +41,17 @@ Activation take_activation(const py::handle& value) {
   return activation(py::cast<std::string>(parts[0]).c_str(), parameters.data(), int(parameters.size()));
 }
 
-bool equal(const Activation& a, const Activation& b) { return std::tie(a.kind, a.alpha, a.beta) == std::tie(b.kind, b.alpha, b.beta); }
+bool equal(const Activation& a, const Activation& b) {
+  return std::tie(a.kind, a.alpha, a.beta) == std::tie(b.kind, b.alpha, b.beta);
+}
 
 bool equal(const CellOptions& a, const CellOptions& b) {
   const auto values = [](const CellOptions& o) {
-    return std::tie(o.peephole, o.coupled_input_forget, o.layer_norm, o.gate_clip, o.cell_clip, o.zoneout_h, o.zoneout_c);
+    return std::tie(o.peephole, o.coupled_input_forget, o.layer_norm, o.gate_clip, o.cell_clip, o.zoneout_h,
+                    o.zoneout_c);
   };
-  return equal(a.gate, b.gate) && equal(a.candidate, b.candidate) && equal(a.output, b.output) && values(a) == values(b);
+  return equal(a.gate, b.gate) && equal(a.candidate, b.candidate) && equal(a.output, b.output) &&
+         values(a) == values(b);
 }
 
 }  // namespace
@@ -90,8 +94,9 @@ LSTMOptions lstm_options(const py::dict& keywords) {
 
 bool same(const LSTMOptions& a, const LSTMOptions& b) {
   const auto values = [](const LSTMOptions& o) {
-    return std::tie(o.input_size, o.hidden_size, o.num_layers, o.bias, o.bidirectional, o.dropout, o.proj_size, o.hidden_sizes, o.merge, o.residual,
-                    o.learned_state, o.input_dropout, o.recurrent_dropout, o.weight_drop, o.missing);
+    return std::tie(o.input_size, o.hidden_size, o.num_layers, o.bias, o.bidirectional, o.dropout, o.proj_size,
+                    o.hidden_sizes, o.merge, o.residual, o.learned_state, o.input_dropout, o.recurrent_dropout,
+                    o.weight_drop, o.missing);
   };
   return values(a) == values(b) && equal(a.cell, b.cell);
 }

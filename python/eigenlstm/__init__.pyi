@@ -1,12 +1,23 @@
 """What an editor and a type checker see of the names that `__init__.py` imports when they are first asked for."""
 
 from . import forecasting as forecasting, losses as losses, plot as plot, sklearn as sklearn
-from ._core import __version__ as __version__, get_num_threads as get_num_threads, isa as isa, set_num_threads as set_num_threads
+from ._core import (
+    __version__ as __version__,
+    get_num_threads as get_num_threads,
+    isa as isa,
+    set_num_threads as set_num_threads,
+)
 from .losses import ctc as ctc
 from .training import callbacks as callbacks, metrics as metrics, schedules as schedules
 from .training import optimisers as optimisers
 from .training import optimisers as optimizers
-from .training.callbacks import checkpoint as checkpoint, early_stopping as early_stopping, log as log, plateau as plateau, schedule as schedule
+from .training.callbacks import (
+    checkpoint as checkpoint,
+    early_stopping as early_stopping,
+    log as log,
+    plateau as plateau,
+    schedule as schedule,
+)
 from .layers.dropout import Dropout as Dropout
 from .layers.embedding import Embedding as Embedding
 from .safetensors_files import FileError as FileError

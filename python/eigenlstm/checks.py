@@ -24,8 +24,9 @@ def as_array(x, dtype, where, name="x"):
     """
     array = x if type(x) is np.ndarray else _read(x, dtype, where, name)
     if array.dtype != dtype:
-        raise TypeError(f"{where}: {name} must have dtype {dtype}, got {array.dtype}; "
-                        f"convert with {name}.astype(np.{dtype})")
+        raise TypeError(
+            f"{where}: {name} must have dtype {dtype}, got {array.dtype}; convert with {name}.astype(np.{dtype})"
+        )
     return array
 
 
@@ -62,8 +63,7 @@ def as_lengths(lengths, batch, time, where):
     if array.shape != (batch,):
         raise ValueError(f"{where}: lengths must have shape ({batch},), got {array.shape}")
     if array.size and not (0 <= array.min() and array.max() <= time):
-        raise ValueError(f"{where}: lengths must lie in 0..{time}, "
-                         f"got {array.min()}..{array.max()}")
+        raise ValueError(f"{where}: lengths must lie in 0..{time}, got {array.min()}..{array.max()}")
     return array.astype(np.int64, copy=False)
 
 

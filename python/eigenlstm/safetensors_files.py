@@ -15,11 +15,26 @@ import safetensors
 import safetensors.numpy
 
 _MAX_HEADER = 100_000_000  # bytes, as in safetensors
-_MAX_DEPTH = 64            # of JSON: an architecture of nested models needs about four a level
-_MAX_RANK = 64             # of an array, as in NumPy
+_MAX_DEPTH = 64  # of JSON: an architecture of nested models needs about four a level
+_MAX_RANK = 64  # of an array, as in NumPy
 _STRING_OR_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
-_ITEM_BYTES = {"BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "U16": 2, "I16": 2,
-               "F16": 2, "BF16": 2, "U32": 4, "I32": 4, "F32": 4, "U64": 8, "I64": 8, "F64": 8}
+_ITEM_BYTES = {
+    "BOOL": 1,
+    "U8": 1,
+    "I8": 1,
+    "F8_E4M3": 1,
+    "F8_E5M2": 1,
+    "U16": 2,
+    "I16": 2,
+    "F16": 2,
+    "BF16": 2,
+    "U32": 4,
+    "I32": 4,
+    "F32": 4,
+    "U64": 8,
+    "I64": 8,
+    "F64": 8,
+}
 
 
 class FileError(ValueError):
@@ -105,8 +120,10 @@ def _header_size(prefix, size, path):
         raise FileError(f"{path}: {size} bytes are too few for a safetensors file")
     length = int.from_bytes(prefix, "little")
     if length > min(size - 8, _MAX_HEADER):
-        raise FileError(f"{path}: claims a header of {length} bytes; the file has {size - 8} after "
-                        f"the length, and {_MAX_HEADER} are allowed")
+        raise FileError(
+            f"{path}: claims a header of {length} bytes; the file has {size - 8} after "
+            f"the length, and {_MAX_HEADER} are allowed"
+        )
     return length
 
 
@@ -135,37 +152,47 @@ def _no_constant(name):
 
 def _check_header(header, data_size, path):
     """The metadata of a `header` that describes `data_size` bytes exactly."""
+
     def require(condition, problem):
         if not condition:
             raise FileError(f"{path}: {problem}")
 
     require(isinstance(header, dict), "its header is not a JSON object")
     metadata = header.pop("__metadata__", {})
-    require(isinstance(metadata, dict) and all(isinstance(v, str) for v in metadata.values()),
-            "its __metadata__ is not an object of strings")
+    require(
+        isinstance(metadata, dict) and all(isinstance(v, str) for v in metadata.values()),
+        "its __metadata__ is not an object of strings",
+    )
     spans = []
     for name, entry in header.items():
-        require(isinstance(entry, dict) and entry.keys() == {"dtype", "shape", "data_offsets"},
-                f"{name!r} must have dtype, shape and data_offsets")
+        require(
+            isinstance(entry, dict) and entry.keys() == {"dtype", "shape", "data_offsets"},
+            f"{name!r} must have dtype, shape and data_offsets",
+        )
         dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-        require(isinstance(dtype, str) and dtype in _ITEM_BYTES,
-                f"{name!r} has an unknown dtype")
+        require(isinstance(dtype, str) and dtype in _ITEM_BYTES, f"{name!r} has an unknown dtype")
         require(_naturals(shape), f"{name!r} has an impossible shape")
-        require(_naturals(offsets) and len(offsets) == 2 and offsets[0] <= offsets[1] <= data_size,
-                f"{name!r} has offsets outside of the {data_size} bytes of data")
+        require(
+            _naturals(offsets) and len(offsets) == 2 and offsets[0] <= offsets[1] <= data_size,
+            f"{name!r} has offsets outside of the {data_size} bytes of data",
+        )
         needed = math.prod(shape) * _ITEM_BYTES[dtype]
-        require(offsets[1] - offsets[0] == needed,
-                f"{name!r} needs {needed} bytes for {shape} {dtype}, has {offsets[1] - offsets[0]}")
+        require(
+            offsets[1] - offsets[0] == needed,
+            f"{name!r} needs {needed} bytes for {shape} {dtype}, has {offsets[1] - offsets[0]}",
+        )
         spans.append((*offsets, name))
     end = 0
     for start, stop, name in sorted(spans):
-        require(start == end, f"{name!r} starts at byte {start}, expected {end}: "
-                              "the tensors overlap or leave a hole")
+        require(start == end, f"{name!r} starts at byte {start}, expected {end}: the tensors overlap or leave a hole")
         end = stop
     require(end == data_size, f"{data_size - end} bytes of data belong to no tensor")
     return metadata
 
 
 def _naturals(values):
-    return isinstance(values, list) and len(values) <= _MAX_RANK and all(
-        type(v) is int and 0 <= v < 1 << 63 for v in values)
+    return (
+        isinstance(values, list)
+        and len(values) <= _MAX_RANK
+        and all(type(v) is int and 0 <= v < 1 << 63 for v in values)
+    )

@@ -32,8 +32,11 @@ def header_of(tensors=None, about=MODEL, **changes):
 
 
 def about(config=None, **changes):
-    return {**MODEL, "architecture": {"class": "Linear", "config": {"in_features": 2, "out_features": 1,
-                                                                    **(config or {})}}, **changes}
+    return {
+        **MODEL,
+        "architecture": {"class": "Linear", "config": {"in_features": 2, "out_features": 1, **(config or {})}},
+        **changes,
+    }
 
 
 def model_of(name, **config):
@@ -69,8 +72,9 @@ def test_the_file_that_the_hostile_ones_are_made_of_loads(tmp_path):
 HOSTILE = {
     "header not an object": file_of([1, 2]),
     "entry not an object": file_of({"weight": 3}),
-    "entry with a key too many": file_of(header_of(weight={"dtype": "F32", "shape": [1, 2], "data_offsets": [0, 8],
-                                                           "x": 1})),
+    "entry with a key too many": file_of(
+        header_of(weight={"dtype": "F32", "shape": [1, 2], "data_offsets": [0, 8], "x": 1})
+    ),
     "entry with a key too few": file_of(header_of(weight={"dtype": "F32", "shape": [1, 2]})),
     "unknown dtype": file_of(header_of({"weight": ("F33", [1, 2], [0, 8])})),
     "dtype not a text": file_of(header_of({"weight": (["F32"], [1, 2], [0, 8])})),
@@ -87,8 +91,10 @@ HOSTILE = {
     "an overlap": file_of(header_of({"bias": ("F32", [1], [4, 8])}), b"\0" * 8),
     "bytes left over": file_of(header_of(), b"\0" * 13),
     "truncated": file_of(header_of())[:-1],
-    "a name twice": file_of(b'{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},'
-                            b'"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}', b""),
+    "a name twice": file_of(
+        b'{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}',
+        b"",
+    ),
     "metadata not an object": file_of({"__metadata__": "text"}, b""),
     "metadata of numbers": file_of({"__metadata__": {"a": 1}}, b""),
     "NaN": file_of(b'{"a":NaN}', b""),
@@ -111,11 +117,15 @@ HOSTILE = {
     "a huge layer": file_of(header_of(about=about({"in_features": 10**12}))),
     "an impossible layer": file_of(header_of(about=about({"in_features": 10**40}))),
     "a huge LSTM": file_of(header_of(about=model_of("LSTM", input_size=1, hidden_size=10**6))),
-    "endlessly many layers": file_of(header_of(about=model_of("LSTM", input_size=1, hidden_size=1,
-                                                              num_layers=10**9))),
+    "endlessly many layers": file_of(header_of(about=model_of("LSTM", input_size=1, hidden_size=1, num_layers=10**9))),
     "a huge embedding": file_of(header_of(about=model_of("Embedding", num_embeddings=2**40, embedding_dim=2**10))),
-    "many layers": file_of(header_of(about=model_of("Sequential", layers=[
-        {"class": "Linear", "config": {"in_features": 1, "out_features": 1}}] * 10_000))),
+    "many layers": file_of(
+        header_of(
+            about=model_of(
+                "Sequential", layers=[{"class": "Linear", "config": {"in_features": 1, "out_features": 1}}] * 10_000
+            )
+        )
+    ),
     "layers not a list": file_of(header_of(about=model_of("Sequential", layers=3))),
     "layers of text": file_of(header_of(about=model_of("Sequential", layers=["x"]))),
     "no layers": file_of(header_of(about=model_of("Sequential", layers=[]))),
@@ -135,7 +145,7 @@ def test_hostile_files_are_refused_at_once(tmp_path, name):
     try:
         with pytest.raises(el.FileError, match="hostile.safetensors"):
             el.load(path)
-        assert tracemalloc.get_traced_memory()[1] < 10e6 + 100 * len(HOSTILE[name])      # nothing of what it claims
+        assert tracemalloc.get_traced_memory()[1] < 10e6 + 100 * len(HOSTILE[name])  # nothing of what it claims
     finally:
         tracemalloc.stop()
 
@@ -162,8 +172,15 @@ def test_every_truncation_and_many_flipped_bits_are_refused_or_harmless(tmp_path
 def test_arrays_of_any_layout_are_written_as_they_look(tmp_path):
     path = tmp_path / "t.safetensors"
     base = np.arange(24, dtype=np.float32).reshape(4, 6)
-    arrays = {"transposed": base.T, "strided": base[::2, ::3], "reversed": base[::-1], "scalar": np.float64(3.5),
-              "fortran": np.asfortranarray(base), "empty": base[:0], "ints": np.arange(3, dtype=np.uint64)}
+    arrays = {
+        "transposed": base.T,
+        "strided": base[::2, ::3],
+        "reversed": base[::-1],
+        "scalar": np.float64(3.5),
+        "fortran": np.asfortranarray(base),
+        "empty": base[:0],
+        "ints": np.arange(3, dtype=np.uint64),
+    }
     files.write_tensors(path, arrays, {"a": "ü"})
     tensors, metadata = files.read_tensors(path)
     assert metadata == {"a": "ü"}
@@ -179,8 +196,10 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
     files.write_atomically(path, b"old")
     for call in ("fsync", "replace"):
         with monkeypatch.context() as patch:
+
             def fail(*_):
                 raise OSError("disk full")
+
             patch.setattr(os, call, fail)
             with pytest.raises(OSError, match="disk full"):
                 files.write_atomically(path, b"new")

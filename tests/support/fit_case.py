@@ -12,8 +12,9 @@ LENGTHS = RNG.integers(1, 9, 50)
 
 
 def last(p=0.0, dtype="float32"):
-    return el.Sequential([el.LSTM(2, 8, dtype=dtype, seed=1), el.Dropout(p), el.Last(),
-                          el.Linear(8, 1, dtype=dtype, seed=2)])
+    return el.Sequential(
+        [el.LSTM(2, 8, dtype=dtype, seed=1), el.Dropout(p), el.Last(), el.Linear(8, 1, dtype=dtype, seed=2)]
+    )
 
 
 def each(**kind):
@@ -21,8 +22,15 @@ def each(**kind):
 
 
 def fit(model, x=X, y=Y, **options):
-    options = {"loss": "mse", "optimizer": el.Adam(1e-2), "epochs": 2, "batch_size": 16, "seed": 0, "verbose": 0,
-               **options}
+    options = {
+        "loss": "mse",
+        "optimizer": el.Adam(1e-2),
+        "epochs": 2,
+        "batch_size": 16,
+        "seed": 0,
+        "verbose": 0,
+        **options,
+    }
     return model.fit(x, y, **options)
 
 

@@ -63,9 +63,9 @@ def check_rows_do_not_depend_on_the_batch(layer, x, lengths=None):
         part = None if lengths is None else lengths[rows]
         cut = x[rows]
         if lengths is not None and isinstance(rows, slice):
-            cut = cut[:, :max(int(part[0]), 1)]  # alone, a row needs no padding
+            cut = cut[:, : max(int(part[0]), 1)]  # alone, a row needs no padding
         y1, tape1 = layer.forward(cut, lengths=part)
-        dx1 = layer.backward(tape1, w[rows] if w.shape[1:] == y1.shape[1:] else w[rows][:, :y1.shape[1]])
+        dx1 = layer.backward(tape1, w[rows] if w.shape[1:] == y1.shape[1:] else w[rows][:, : y1.shape[1]])
         assert same_bits(y1, y[rows][tuple(map(slice, y1.shape))])
         assert same_bits(layer(cut, lengths=part), y1)
         if dx is not None:

@@ -45,8 +45,10 @@ class Run:
         # about 1/sqrt(H), as trained weights are: sums of order one for every size
         scale = 0.8 / np.sqrt(max(case.H, case.I)) if max(case.H, case.I) > 4 else 0.4
         self.lstm = el.LSTM(case.I, case.H, **kind, dtype=case.dtype, time_major=case.time_major, seed=0)
-        self.params = {name: value.astype(case.dtype) for name, value in
-                       random_params(rng, case.I, case.H, scale=scale, **kind).items()}
+        self.params = {
+            name: value.astype(case.dtype)
+            for name, value in random_params(rng, case.I, case.H, scale=scale, **kind).items()
+        }
         set_params(self.lstm, self.params)
 
         D = 2 if case.bidirectional else 1

@@ -16,8 +16,24 @@ def train(path, epochs, *, callbacks=(), optimizer=None, model_seed=1, **options
     callbacks = [el.early_stopping(50), el.plateau(patience=1), *callbacks]
     if path is not None:
         callbacks.insert(0, el.checkpoint(path))
-    options = {"batch_size": 16, "seed": 7, "lengths": LENGTHS, "validation_data": {"x": X, "y": Y, "lengths": LENGTHS},
-               "metrics": ["mae"], "clip_norm": 1.0, **options}
-    history = model.fit(X, Y, loss="mse", optimizer=optimizer or el.Adam(1e-2), epochs=epochs, callbacks=callbacks,
-                        resume=path, verbose=0, **options)
+    options = {
+        "batch_size": 16,
+        "seed": 7,
+        "lengths": LENGTHS,
+        "validation_data": {"x": X, "y": Y, "lengths": LENGTHS},
+        "metrics": ["mae"],
+        "clip_norm": 1.0,
+        **options,
+    }
+    history = model.fit(
+        X,
+        Y,
+        loss="mse",
+        optimizer=optimizer or el.Adam(1e-2),
+        epochs=epochs,
+        callbacks=callbacks,
+        resume=path,
+        verbose=0,
+        **options,
+    )
     return model, history

@@ -12,7 +12,7 @@ from reference.lstm import lstm_backward, lstm_forward, options
 from reference.random_params import random_params
 
 SEED = 0x1234_5678_9ABC_DEF0
-DROPOUT, INPUT, RECURRENT, ZONEOUT_H, ZONEOUT_C, WEIGHT = range(6)      # cpp/src/masks.hpp
+DROPOUT, INPUT, RECURRENT, ZONEOUT_H, ZONEOUT_C, WEIGHT = range(6)  # cpp/src/masks.hpp
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,17 @@ class VariantCase:
     state: bool = False
     ragged: bool = False
     dstate: bool = True
-    training: bool = True       # masks apply
+    training: bool = True  # masks apply
     nans: bool = False
     seed: int = 0
     scale: float = 0.4
     options: dict = field(default_factory=dict)
 
     def __str__(self):
-        return "-".join(f"{k}={v}" for k, v in self.options.items()) + f"-B{self.B}-T{self.T}-H{self.H}x{self.num_layers}-{self.dtype}"
+        return (
+            "-".join(f"{k}={v}" for k, v in self.options.items())
+            + f"-B{self.B}-T{self.T}-H{self.H}x{self.num_layers}-{self.dtype}"
+        )
 
     def get(self, name, default=None):
         return self.options.get(name, default)
@@ -58,8 +61,17 @@ class VariantRun:
         self.case = case
         rng = np.random.default_rng(case.seed)
         chosen = dict(case.options)
-        self.lstm = el.LSTM(case.I, case.H, case.num_layers, bidirectional=case.bidirectional, bias=case.bias, dtype=case.dtype,
-                            time_major=case.time_major, seed=0, **chosen)
+        self.lstm = el.LSTM(
+            case.I,
+            case.H,
+            case.num_layers,
+            bidirectional=case.bidirectional,
+            bias=case.bias,
+            dtype=case.dtype,
+            time_major=case.time_major,
+            seed=0,
+            **chosen,
+        )
         self.widths = self.lstm._widths
         self.D = 1 + case.bidirectional
         P = chosen.get("proj_size", 0)
@@ -67,20 +79,31 @@ class VariantRun:
         reads = 2 * case.I if chosen.get("missing") == "mask" else case.I
         scale = case.scale * min(1, 2 / np.sqrt(max(*self.widths, reads)))
         params = random_params(
-            rng, reads, list(self.widths), bidirectional=case.bidirectional, bias=case.bias, P=[P] * len(self.widths),
-            peephole=chosen.get("peephole", False), layer_norm=chosen.get("layer_norm", False),
-            learned_state=chosen.get("learned_state", False), merge=chosen.get("merge", "concat"), scale=scale)
+            rng,
+            reads,
+            list(self.widths),
+            bidirectional=case.bidirectional,
+            bias=case.bias,
+            P=[P] * len(self.widths),
+            peephole=chosen.get("peephole", False),
+            layer_norm=chosen.get("layer_norm", False),
+            learned_state=chosen.get("learned_state", False),
+            merge=chosen.get("merge", "concat"),
+            scale=scale,
+        )
         self.params = {name: value.astype(case.dtype) for name, value in params.items()}
         views = self.lstm.params
-        assert set(views) == set(self.params), (set(views) ^ set(self.params))
+        assert set(views) == set(self.params), set(views) ^ set(self.params)
         for name, value in self.params.items():
             views[name][...] = value
         normal = lambda *shape: rng.standard_normal(shape).astype(case.dtype)
         self.x = normal(case.B, case.T, case.I)
         if case.nans:
             self.x[rng.random(self.x.shape) < 0.3] = np.nan
-        states = lambda: ([normal(case.B, p) for p in self.outputs for _ in range(self.D)],
-                          [normal(case.B, h) for h in self.widths for _ in range(self.D)])
+        states = lambda: (
+            [normal(case.B, p) for p in self.outputs for _ in range(self.D)],
+            [normal(case.B, h) for h in self.widths for _ in range(self.D)],
+        )
         self.state = states() if case.state else None
         self.dstate = states() if case.dstate else None
         self.lengths = rng.integers(0, case.T, case.B, endpoint=True) if case.ragged else None
@@ -101,13 +124,20 @@ class VariantRun:
         return {"y": self.layout(y), **named("h", h), **named("c", c)}
 
     def forward(self, **how):
-        y, (h, c), tape = self.lstm.forward(self.layout(self.x), state=self.given(self.state), lengths=self.lengths, seed=SEED, **how)
+        y, (h, c), tape = self.lstm.forward(
+            self.layout(self.x), state=self.given(self.state), lengths=self.lengths, seed=SEED, **how
+        )
         return {"y": self.layout(y), **named("h", h), **named("c", c)}, tape
 
     def backward(self, tape):
         self.lstm.zero_grad()
         dx, (dh0, dc0) = self.lstm.backward(tape, self.layout(self.dy), self.given(self.dstate))
-        return {"dx": self.layout(dx), **named("dh0", dh0), **named("dc0", dc0), **{n: g.copy() for n, g in self.lstm.grads.items()}}
+        return {
+            "dx": self.layout(dx),
+            **named("dh0", dh0),
+            **named("dc0", dc0),
+            **{n: g.copy() for n, g in self.lstm.grads.items()},
+        }
 
     def everything(self, **how):
         outputs, tape = self.forward(**how)
@@ -129,19 +159,29 @@ class VariantRun:
                 index = k * D + d
                 masks[f"input_{suffix}"] = seen
                 if case.get("recurrent_dropout"):
-                    masks[f"recurrent_{suffix}"] = draw(RECURRENT, index, case.B, 1, P, case.get("recurrent_dropout"))[:, 0]
+                    masks[f"recurrent_{suffix}"] = draw(RECURRENT, index, case.B, 1, P, case.get("recurrent_dropout"))[
+                        :, 0
+                    ]
                 if case.get("weight_drop"):
                     masks[f"weight_{suffix}"] = draw(WEIGHT, index, 4 * H, 1, P, case.get("weight_drop"))[:, 0]
                 zone_h, zone_c = pair(case.get("zoneout", 0.0))
                 if zone_h:
-                    masks[f"zoneout_h_{suffix}"] = (draw(ZONEOUT_H, index, case.B, case.T, P, zone_h) == 0).astype(float)
+                    masks[f"zoneout_h_{suffix}"] = (draw(ZONEOUT_H, index, case.B, case.T, P, zone_h) == 0).astype(
+                        float
+                    )
                 if zone_c:
-                    masks[f"zoneout_c_{suffix}"] = (draw(ZONEOUT_C, index, case.B, case.T, H, zone_c) == 0).astype(float)
+                    masks[f"zoneout_c_{suffix}"] = (draw(ZONEOUT_C, index, case.B, case.T, H, zone_c) == 0).astype(
+                        float
+                    )
         return masks
 
     def oracle(self, training):
         case = self.case
-        chosen = {name: case.options[name] for name in ("coupled_input_forget", "merge", "residual", "missing") if name in case.options}
+        chosen = {
+            name: case.options[name]
+            for name in ("coupled_input_forget", "merge", "residual", "missing")
+            if name in case.options
+        }
         if chosen.get("missing") == "propagate":
             del chosen["missing"]
         for name in ("gate_clip", "cell_clip"):

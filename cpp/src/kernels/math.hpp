@@ -36,18 +36,17 @@ struct ExpConstants<double> {
   static constexpr double round = 0x1.8p52 + 1022;
   static constexpr int mantissa_bits = 52;
   // r h(r) within 0.17 * 2^-53.
-  static constexpr double c[] = {0.50000000000000056,   0.16666666666666624,   0.041666666666573704,
-                                 0.0083333333333664664, 0.0013888888932367448, 1.9841269770179927e-4,
-                                 2.4801504432063138e-5, 2.755736103659385e-6,  2.7626343336699134e-7,
-                                 2.5068699213161973e-8};
+  static constexpr double c[] = {
+      0.50000000000000056,   0.16666666666666624,   0.041666666666573704, 0.0083333333333664664, 0.0013888888932367448,
+      1.9841269770179927e-4, 2.4801504432063138e-5, 2.755736103659385e-6, 2.7626343336699134e-7, 2.5068699213161973e-8};
   static constexpr double exp_min = -708.5, exp_max = 710.;
   static constexpr double sigmoid_min = -709.5, sigmoid_max = 708.5;
   static constexpr double tanh_max = 20.;
 };
 
-/// (e^(m x) + k) / 2 in the place of each of N values, with full relative accuracy for k = -1 also. (Half, as 2^n overflows before e^x does.)
-/// One value is a chain of some 50 cycles; N of them go side by side. (Of the longer polynomial in double, one after the other: it has no
-/// registers to spare.)
+/// (e^(m x) + k) / 2 in the place of each of N values, with full relative accuracy for k = -1 also. (Half, as 2^n
+/// overflows before e^x does.) One value is a chain of some 50 cycles; N of them go side by side. (Of the longer
+/// polynomial in double, one after the other: it has no registers to spare.)
 template <int m, int k, int N, class V>
 [[gnu::always_inline]] inline void half_exps_plus(V (&x)[N]) {
   static_assert(m == 1 || m == -1 || m == 2, "m must scale the constants without rounding");
@@ -82,8 +81,10 @@ template <int m, int k, int N, class V>
   }
   unroll<N>([&](auto i) [[gnu::always_inline]] {
     const V s = shift_left<K::mantissa_bits>(t[i]);  // 2^(n-1)
-    if constexpr (k == 0) x[i] = mul(madd(r[i], h[i], set1<V>(1)), s);
-    else x[i] = madd(mul(r[i], h[i]), s, add(s, set1<V>(Real(k) / 2)));
+    if constexpr (k == 0)
+      x[i] = mul(madd(r[i], h[i], set1<V>(1)), s);
+    else
+      x[i] = madd(mul(r[i], h[i]), s, add(s, set1<V>(Real(k) / 2)));
   });
 }
 template <int m, int k, class V>
@@ -106,7 +107,8 @@ inline V exp(V x) {
 template <int N, class V>
 [[gnu::always_inline]] inline void half_sigmoid_denominators(V (&x)[N]) {
   using K = ExpConstants<Scalar<V>>;
-  unroll<N>([&](auto i) [[gnu::always_inline]] { x[i] = clamp(x[i], set1<V>(K::sigmoid_min), set1<V>(K::sigmoid_max)); });
+  unroll<N>([&](auto i)
+                [[gnu::always_inline]] { x[i] = clamp(x[i], set1<V>(K::sigmoid_min), set1<V>(K::sigmoid_max)); });
   half_exps_plus<-1, 1>(x);
 }
 template <class V>

@@ -63,9 +63,10 @@ struct TrainingTable {
   // rows <= 4 L rows of K values of w to the columns of a panel [K][4 L]; the other columns are zero.
   void (*pack_transposed)(std::ptrdiff_t rows, std::ptrdiff_t K, const Real* w, Real* panel);
   // `drawn` with probability p, else `other`; and times 0 with probability p, else 1 / (1 - p).
-  void (*random_mask)(std::uint64_t seed, std::uint64_t stream, std::uint64_t first_block, std::ptrdiff_t n, double p, Real drawn,
-                      Real other, Real* mask);
-  void (*drop)(std::uint64_t seed, std::uint64_t stream, std::uint64_t first_block, std::ptrdiff_t n, double p, Real* x);
+  void (*random_mask)(std::uint64_t seed, std::uint64_t stream, std::uint64_t first_block, std::ptrdiff_t n, double p,
+                      Real drawn, Real other, Real* mask);
+  void (*drop)(std::uint64_t seed, std::uint64_t stream, std::uint64_t first_block, std::ptrdiff_t n, double p,
+               Real* x);
 
   double (*sum_of_squares)(std::ptrdiff_t n, const Real* x);
   void (*sgd)(const Sgd&, bool first, const Update<Real>&);

@@ -15,8 +15,8 @@ constexpr Index sum_block = 48;   // outputs of a task of those sums
 
 inline Index parts(Index n, Index size) { return (n + size - 1) / size; }
 
-/// y (N, n) = start + A (N, K) B (K, n), where pack(j, columns, out) writes the columns [j, j + columns) of B as a panel
-/// [1 + K][4 L], of which row 0 is the start. Tasks: a panel of 4 L columns x a block of rows.
+/// y (N, n) = start + A (N, K) B (K, n), where pack(j, columns, out) writes the columns [j, j + columns) of B as a
+/// panel [1 + K][4 L], of which row 0 is the start. Tasks: a panel of 4 L columns x a block of rows.
 template <class Real, class Pack>
 void product_by_rows(Index N, Index K, Index n, const Real* a, Real* y, Pack pack) {
   const auto& kernel = kernels<Real>();
@@ -32,7 +32,12 @@ void product_by_rows(Index N, Index K, Index n, const Real* a, Real* y, Pack pac
     pack(j, columns, panel);
     const bool whole = columns == vectors * kernel.lanes;  // else the product goes through a padded tile
     Real* const out = y + r * n + j;
-    kernel.gemm({rows, vectors, K, {a + r * K, K}, {panel + width, panel_size, width}, {whole ? out : tile, width, whole ? n : width},
+    kernel.gemm({rows,
+                 vectors,
+                 K,
+                 {a + r * K, K},
+                 {panel + width, panel_size, width},
+                 {whole ? out : tile, width, whole ? n : width},
                  GemmArgs<Real>::bias});
     if (whole) return;
     for (Index i = 0; i < rows; ++i) std::copy_n(tile + i * width, columns, out + i * n);
@@ -64,7 +69,12 @@ void add_weight_gradient(Index N, Index F, Index O, const Real* x, const Real* d
     for (Index r = 0; r < N; r += sum_chunk) {
       const Index rows = std::min(sum_chunk, N - r);
       pack_rows(rows, columns, x + r * F + j, F, width, panel);
-      kernel.gemm({outputs, parts(columns, kernel.lanes), rows, {dy + r * O + o, 1, O}, {panel, 0, width}, {tile, width, width},
+      kernel.gemm({outputs,
+                   parts(columns, kernel.lanes),
+                   rows,
+                   {dy + r * O + o, 1, O},
+                   {panel, 0, width},
+                   {tile, width, width},
                    GemmArgs<Real>::add});
     }
     for (Index i = 0; i < outputs; ++i)
@@ -113,6 +123,7 @@ void linear_backward(Index N, Index F, Index O, const Real* x, const Real* weigh
 template void linear_forward(Index, Index, Index, const float*, const float*, const float*, float*);
 template void linear_forward(Index, Index, Index, const double*, const double*, const double*, double*);
 template void linear_backward(Index, Index, Index, const float*, const float*, const float*, float*, float*, float*);
-template void linear_backward(Index, Index, Index, const double*, const double*, const double*, double*, double*, double*);
+template void linear_backward(Index, Index, Index, const double*, const double*, const double*, double*, double*,
+                              double*);
 
 }  // namespace eigenlstm

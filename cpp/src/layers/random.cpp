@@ -32,7 +32,8 @@ void dropout_mask(std::uint64_t seed, std::uint64_t stream, std::ptrdiff_t n, do
   const std::ptrdiff_t tasks = (n + chunk - 1) / chunk;
   for_tasks(tasks, task_threads(tasks, value_work * double(n)), [=](std::ptrdiff_t task, int) {
     const std::ptrdiff_t begin = task * chunk;
-    kernels<Real>().training.random_mask(seed, stream, std::uint64_t(begin) / 4, std::min(chunk, n - begin), p, Real(0), Real(1 / (1 - p)), mask + begin);
+    kernels<Real>().training.random_mask(seed, stream, std::uint64_t(begin) / 4, std::min(chunk, n - begin), p, Real(0),
+                                         Real(1 / (1 - p)), mask + begin);
   });
 }
 

@@ -1,11 +1,12 @@
 // The backward pass, twin of forward.cpp.
 //
-// Time runs backwards in chunks of steps. For each chunk the recurrence gives dz of all its rows; then, while dz is in cache, dx = dz W, and
-// dW += dz^T x, dR += dz^T h_prev, db += sum of dz. Sums over rows run in the order of the packed rows within a chunk, in blocks of so many of
-// them, chunks from the last to the first, and at last over micro-batches: all that depends on shapes only, so do the bits.
+// Time runs backwards in chunks of steps. For each chunk the recurrence gives dz of all its rows; then, while dz is in
+// cache, dx = dz W, and dW += dz^T x, dR += dz^T h_prev, db += sum of dz. Sums over rows run in the order of the packed
+// rows within a chunk, in blocks of so many of them, chunks from the last to the first, and at last over micro-batches:
+// all that depends on shapes only, so do the bits.
+#include "lstm/backward_steps.hpp"
 #include "lstm/missing.hpp"
 #include "lstm/pass.hpp"
-#include "lstm/backward_steps.hpp"
 
 namespace eigenlstm {
 namespace {
@@ -16,8 +17,8 @@ constexpr Index dx_rows = 96;
 /// Whether dz W is dx, and can be written to its place: by whole vectors.
 template <class Real>
 bool dx_in_place(const DirectionBackward<Real>& d) {
-  return d.dx.stride() == 1 && d.dx.features == d.p.I && d.p.I % d.p.L == 0 && !d.rows.ragged() && d.dx_adds_from >= d.rows.time_steps() &&
-         !d.residual && !d.input.drops();
+  return d.dx.stride() == 1 && d.dx.features == d.p.I && d.p.I % d.p.L == 0 && !d.rows.ragged() &&
+         d.dx_adds_from >= d.rows.time_steps() && !d.residual && !d.input.drops();
 }
 
 /// dx = dz W of the chunk's rows [begin, end).
@@ -26,8 +27,13 @@ void input_gradient(const DirectionBackward<Real>& d, Range range, const Real* d
   const Padded<Real>& p = d.p;
   const Index width = 4 * p.L, vectors = ceil_div(p.I, p.L), stride = d.dx.stride(), features = d.dx.features;
   const auto multiply = [&](Index row, Index n, const typename GemmArgs<Real>::Result& out) {
-    kernels<Real>().gemm({n, vectors, p.dense_gates(), {dz + row * p.dz_row, p.dz_row}, {d.weights.backward_x.data(), p.wide_panel(), width},
-                          out, GemmArgs<Real>::zero});
+    kernels<Real>().gemm({n,
+                          vectors,
+                          p.dense_gates(),
+                          {dz + row * p.dz_row, p.dz_row},
+                          {d.weights.backward_x.data(), p.wide_panel(), width},
+                          out,
+                          GemmArgs<Real>::zero});
   };
   const bool in_place = dx_in_place(d);
   Index s = chunk.s0;
@@ -35,9 +41,13 @@ void input_gradient(const DirectionBackward<Real>& d, Range range, const Real* d
     while (d.rows.offset(s + 1) - chunk.first_row <= row) ++s;
     if (in_place) {
       const Index B = d.rows.batch_size(), position = chunk.first_row + row - d.rows.offset(s);
-      n = std::min(range.end - row, position > 0 ? B - position : std::max<Index>(1, dx_rows / B) * B);  // the rest of a step, or whole steps
+      n = std::min(range.end - row, position > 0
+                                        ? B - position
+                                        : std::max<Index>(1, dx_rows / B) * B);  // the rest of a step, or whole steps
       const Index time = d.dx.time_distance(d.rows);
-      multiply(row, n, {d.dx.at(d.rows, position, d.rows.time(s, position, d.reverse)), width, d.dx.row_distance(), d.reverse ? -time : time, B});
+      multiply(row, n,
+               {d.dx.at(d.rows, position, d.rows.time(s, position, d.reverse)), width, d.dx.row_distance(),
+                d.reverse ? -time : time, B});
       continue;
     }
     n = std::min(dx_rows, range.end - row);
@@ -50,9 +60,12 @@ void input_gradient(const DirectionBackward<Real>& d, Range range, const Real* d
       d.input.drop(position, t, from);
       if (d.input.indicates) d.input.drop_missing(position, t, from);
       const bool adds = d.rows.time(s, position, true) >= d.dx_adds_from;
-      if (adds) for (Index i = 0; i < features; ++i) to[i * stride] += from[i];
-      else if (stride == 1) std::copy_n(from, features, to);
-      else for (Index i = 0; i < features; ++i) to[i * stride] = from[i];
+      if (adds)
+        for (Index i = 0; i < features; ++i) to[i * stride] += from[i];
+      else if (stride == 1)
+        std::copy_n(from, features, to);
+      else
+        for (Index i = 0; i < features; ++i) to[i * stride] = from[i];
       if (d.residual && (adds || d.input.below_directions == 1)) {  // last, in whatever order the directions came
         const Real* dy = d.dy.at(d.rows, position, t);
         for (Index i = 0; i < features; ++i) to[i * stride] += dy[i * d.dy.stride()];
@@ -66,8 +79,12 @@ template <class Real>
 GateValues<Real> take_gates(Arena& memory, const DirectionBackward<Real>& d, Index rows) {
   const Index gates = rows * d.p.gates();
   const bool normalised = d.shape.normalised();
-  return {memory.take<Real>(gates), keeps_z(d.cell) ? memory.take<Real>(gates) : nullptr, normalised ? memory.take<Real>(gates) : nullptr,
-          normalised ? memory.take<Real>(rows * 4) : nullptr, 0, 0};
+  return {memory.take<Real>(gates),
+          keeps_z(d.cell) ? memory.take<Real>(gates) : nullptr,
+          normalised ? memory.take<Real>(gates) : nullptr,
+          normalised ? memory.take<Real>(rows * 4) : nullptr,
+          0,
+          0};
 }
 
 /// One direction of one layer on the whole team.
@@ -88,10 +105,12 @@ void run_direction(const DirectionBackward<Real>& d, const std::vector<Steps>& c
     own_rows.back().take_inputs(memory, p);
   }
   const GateValues<Real> chunk_values = light ? take_gates(memory, d, most_rows) : GateValues<Real>{};
-  // Of each member: gates of dz by columns; rows of dx; a row of x or h on its way to its panels; what recompute_gates() needs.
+  // Of each member: gates of dz by columns; rows of dx; a row of x or h on its way to its panels; what
+  // recompute_gates() needs.
   const Index summed_rows = d.per_row ? own_rows.front().rows : most_rows;
-  const Index scratch_size = std::max({transposes_dz(p) ? columns_row<Real>(summed_rows) * std::min(panels_at_once, p.panels) * 4 * p.L : 0,
-                                       dx_rows * ceil_div(p.I, p.L) * p.L, p.wide_panels(p.P) * 4 * p.L, light ? recompute_scratch(p) : 0});
+  const Index scratch_size =
+      std::max({transposes_dz(p) ? columns_row<Real>(summed_rows) * std::min(panels_at_once, p.panels) * 4 * p.L : 0,
+                dx_rows * ceil_div(p.I, p.L) * p.L, p.wide_panels(p.P) * 4 * p.L, light ? recompute_scratch(p) : 0});
   Real* const scratches = memory.take<Real>(scratch_size * team.size());
   Barrier units_barrier(schedule.members), barrier(team.size());
   team.run([&](int m) {
@@ -116,8 +135,10 @@ void run_direction(const DirectionBackward<Real>& d, const std::vector<Steps>& c
       if (!d.per_row) stage_inputs(d, row_begin, row_end, *chunk, rows, scratch);
       if (barrier.wait(team.stopped())) return;
       if (d.dx) input_gradient(d, part, rows.dz, *chunk, scratch);
-      if (d.per_row) row_gradients(d, row_begin, row_end, *chunk, rows, own_rows[m], scratch);
-      else parameter_gradients(d, share(4 * p.panels, m, team.size()), rows, d.dparameters, d.dmasked, scratch);
+      if (d.per_row)
+        row_gradients(d, row_begin, row_end, *chunk, rows, own_rows[m], scratch);
+      else
+        parameter_gradients(d, share(4 * p.panels, m, team.size()), rows, d.dparameters, d.dmasked, scratch);
     }
     if (recurs) {
       finish_gradient(d, a, h_columns(p, a), p.P, p.h_row, w.dh, d.dinitial.h);
@@ -154,8 +175,8 @@ struct Gradients {
 
 /// `inputs`: of all layers of the pass.
 template <class Real>
-void backward_layers(const Pass<Real>& pass, const Inputs<Real>& inputs, const std::vector<DirectionTape<Real>>& tapes, const Gradients<Real>& g,
-                     Team& team) {
+void backward_layers(const Pass<Real>& pass, const Inputs<Real>& inputs, const std::vector<DirectionTape<Real>>& tapes,
+                     const Gradients<Real>& g, Team& team) {
   const Rows &rows = pass.rows(), &batch = pass.batch.rows;
   const LSTMOptions& o = pass.options();
   const Index D = pass.directions(), B = batch.batch_size();
@@ -174,13 +195,31 @@ void backward_layers(const Pass<Real>& pass, const Inputs<Real>& inputs, const s
       const auto at = [B](auto* all, Index before) { return all ? all + B * before : all; };
       const DirectionShape shape = direction_shape(o, layer, d);
       const Index done = D == 1 ? rows.time_steps() : d == 0 ? pass.steps.end : pass.steps.begin;
-      const DirectionBackward<Real> run{Padded<Real>(shape), shape, pass.batch.weights->directions[index], tapes[index],
-                                        pass.micro.recurrent[index].data(), input, rows, pass.steps, d == 1, upper,
-                                        o.merge == Merge::concat ? d * shape.output_size : 0, o.merge,
-                                        pass.micro.directions[layer * D + (D - 1 - d)].h.data(), o.residual && layer > 0 && upper, lower, done,
+      const DirectionBackward<Real> run{Padded<Real>(shape),
+                                        shape,
+                                        pass.batch.weights->directions[index],
+                                        tapes[index],
+                                        pass.micro.recurrent[index].data(),
+                                        input,
+                                        rows,
+                                        pass.steps,
+                                        d == 1,
+                                        upper,
+                                        o.merge == Merge::concat ? d * shape.output_size : 0,
+                                        o.merge,
+                                        pass.micro.directions[layer * D + (D - 1 - d)].h.data(),
+                                        o.residual && layer > 0 && upper,
+                                        lower,
+                                        done,
                                         {at(g.after.h, shape.h_before), at(g.after.c, shape.c_before)},
                                         {at(g.before.h, shape.h_before), at(g.before.c, shape.c_before)},
-                                        g.dparameters, g.dmasked, g.call.per_row, g.call.num_parameters, index, pass.batch.seed, o.cell};
+                                        g.dparameters,
+                                        g.dmasked,
+                                        g.call.per_row,
+                                        g.call.num_parameters,
+                                        index,
+                                        pass.batch.seed,
+                                        o.cell};
       run_direction(run, chunks, memory, team);
     }
     upper = RowArray<const Real>{{}, lower.packed, lower.features, lower.first_row};
@@ -200,10 +239,11 @@ void add(const Real* values, Index n, Real* sum) {
   for (Index j = 0; j < n; ++j) sum[j] += values[j];
 }
 
-/// What the gradients of the parameters get once those of the initial state and of the masked R are complete. `dmasked` null: no mask.
+/// What the gradients of the parameters get once those of the initial state and of the masked R are complete. `dmasked`
+/// null: no mask.
 template <class Real>
-void finish_parameters(const LSTMOptions& o, const typename Tape<Real>::Impl& tape, State<Real> dinitial, Real* dmasked, Index rows, Index row_size,
-                       Real* dparameters) {
+void finish_parameters(const LSTMOptions& o, const typename Tape<Real>::Impl& tape, State<Real> dinitial, Real* dmasked,
+                       Index rows, Index row_size, Real* dparameters) {
   const Index B = tape.rows.batch_size();
   for (Index index = 0; index < o.num_layers * o.directions(); ++index) {
     const DirectionShape shape = direction_shape(o, index / o.directions(), index % o.directions());
@@ -222,7 +262,8 @@ void finish_parameters(const LSTMOptions& o, const typename Tape<Real>::Impl& ta
 }
 
 template <class Real>
-void backward_micro_batch(const BackwardCall<Real>& call, const MicroBatch<Real>& micro, Real* dparameters, Real* dmasked, Team& team) {
+void backward_micro_batch(const BackwardCall<Real>& call, const MicroBatch<Real>& micro, Real* dparameters,
+                          Real* dmasked, Team& team) {
   const auto& batch = call.batch;
   const LSTMOptions& o = batch.options;
   const Rows& rows = micro.rows;
@@ -233,7 +274,8 @@ void backward_micro_batch(const BackwardCall<Real>& call, const MicroBatch<Real>
   Buffer<Real> between[2];
   RowArray<const Real> upper{call.dy, nullptr, o.features(o.num_layers - 1)};
   for (auto group = groups.rbegin(); group != groups.rend(); ++group) {
-    RowArray<Real> lower = fills ? RowArray<Real>{{}, dfilled.data(), o.input_size} : RowArray<Real>{call.dx, nullptr, o.input_size};
+    RowArray<Real> lower =
+        fills ? RowArray<Real>{{}, dfilled.data(), o.input_size} : RowArray<Real>{call.dx, nullptr, o.input_size};
     if (group->begin > 0) {
       const Index features = o.features(group->begin - 1);
       between[group->begin % 2] = Buffer<Real>(rows.total() * features);
@@ -249,7 +291,8 @@ void backward_micro_batch(const BackwardCall<Real>& call, const MicroBatch<Real>
       Inputs<Real> inputs(pass, group->begin, micro.directions);
       forward_layers(pass, inputs, batch.states[i].template view<const Real>(), {}, {}, again,
                      batch.plan.segment_gates ? Keep::gates : Keep::states, team);
-      const State<const Real> after = i + 1 == Index(segments.size()) ? call.dfinal : call.carried.template view<const Real>();
+      const State<const Real> after =
+          i + 1 == Index(segments.size()) ? call.dfinal : call.carried.template view<const Real>();
       const State<Real> before = i == 0 ? call.dinitial : call.carried.template view<Real>();
       backward_layers(pass, inputs, again, {call, upper, lower, after, before, dparameters, dmasked}, team);
     }
@@ -261,11 +304,12 @@ void backward_micro_batch(const BackwardCall<Real>& call, const MicroBatch<Real>
 }  // namespace
 
 template <class Real>
-void LSTM<Real>::backward(const Tape<Real>& tape_value, Sequence<const Real> dy, State<const Real> dfinal, Sequence<Real> dx,
-                          State<Real> dinitial, Real* dparameters, bool per_row) const {
+void LSTM<Real>::backward(const Tape<Real>& tape_value, Sequence<const Real> dy, State<const Real> dfinal,
+                          Sequence<Real> dx, State<Real> dinitial, Real* dparameters, bool per_row) const {
   const auto& tape = tape_value.impl();
   const Rows& rows = tape.rows;
-  const Index B = rows.batch_size(), h_size = B * state_h_size(), c_size = B * state_c_size(), parts = Index(tape.micro_batches.size());
+  const Index B = rows.batch_size(), h_size = B * state_h_size(), c_size = B * state_c_size(),
+              parts = Index(tape.micro_batches.size());
   if (dx.data) zero_padding(rows, dx, options_.input_size);
 
   Buffer<Real> dh0, dc0, masked;
@@ -288,17 +332,24 @@ void LSTM<Real>::backward(const Tape<Real>& tape_value, Sequence<const Real> dy,
   team.split(parts, [&](Team& part, Index k) {
     const bool own = k > 0 && !per_row;
     Real* const sum = own ? sums[k - 1].data() : dparameters;
-    backward_micro_batch(call, tape.micro_batches[k], sum, !masks ? sum : own ? masked_sums[k - 1].data() : dmasked, part);
+    backward_micro_batch(call, tape.micro_batches[k], sum,
+                         !masks ? sum
+                         : own  ? masked_sums[k - 1].data()
+                                : dmasked,
+                         part);
   });
-  if (!sums.empty()) team.run([&](int m) {
-    const auto [begin, end] = share(num_parameters_, m, team.size());
-    for (const Buffer<Real>& sum : sums) add(sum.data() + begin, end - begin, dparameters + begin);
-    for (const Buffer<Real>& sum : masked_sums) add(sum.data() + begin, end - begin, dmasked + begin);
-  });
+  if (!sums.empty())
+    team.run([&](int m) {
+      const auto [begin, end] = share(num_parameters_, m, team.size());
+      for (const Buffer<Real>& sum : sums) add(sum.data() + begin, end - begin, dparameters + begin);
+      for (const Buffer<Real>& sum : masked_sums) add(sum.data() + begin, end - begin, dmasked + begin);
+    });
   finish_parameters(options_, tape, dinitial, masks ? dmasked : nullptr, per_row ? B : 1, num_parameters_, dparameters);
 }
 
-template void LSTM<float>::backward(const Tape<float>&, Sequence<const float>, State<const float>, Sequence<float>, State<float>, float*, bool) const;
-template void LSTM<double>::backward(const Tape<double>&, Sequence<const double>, State<const double>, Sequence<double>, State<double>, double*, bool) const;
+template void LSTM<float>::backward(const Tape<float>&, Sequence<const float>, State<const float>, Sequence<float>,
+                                    State<float>, float*, bool) const;
+template void LSTM<double>::backward(const Tape<double>&, Sequence<const double>, State<const double>, Sequence<double>,
+                                     State<double>, double*, bool) const;
 
 }  // namespace eigenlstm

@@ -1,12 +1,13 @@
-// What the parts of the backward pass share: backward.cpp (dx, the layers), recurrence.hpp (dz), parameter_gradients.cpp.
+// What the parts of the backward pass share: backward.cpp (dx, the layers), recurrence.hpp (dz),
+// parameter_gradients.cpp.
 #pragma once
 
 #include <algorithm>
 #include <vector>
 
-#include "lstm/step.hpp"
 #include "lstm/layer_input.hpp"
 #include "lstm/row_array.hpp"
+#include "lstm/step.hpp"
 #include "lstm/tape.hpp"
 #include "runtime/team.hpp"
 
@@ -18,29 +19,31 @@ struct DirectionBackward {
   DirectionShape shape;
   const DirectionWeights<Real>& weights;
   const DirectionTape<Real>& tape;
-  const Real* recurrent;       // [B] rows: the mask on h_prev, or null
+  const Real* recurrent;  // [B] rows: the mask on h_prev, or null
   const LayerInput<Real>& input;
   const Rows& rows;
   Steps steps;
   bool reverse;
-  RowArray<const Real> dy;     // of the layer's output; this direction's columns start at dy_column
+  RowArray<const Real> dy;  // of the layer's output; this direction's columns start at dy_column
   Index dy_column;
-  Merge merge;                 // how this direction came into the output
-  const Real* other_h;         // Merge::mul: h of the other direction
-  bool residual;               // dy goes to dx, too
+  Merge merge;          // how this direction came into the output
+  const Real* other_h;  // Merge::mul: h of the other direction
+  bool residual;        // dy goes to dx, too
   RowArray<Real> dx;
-  Index dx_adds_from;          // the steps of the other direction from this one on have written dx
-  State<const Real> dfinal;    // (B, P) and (B, H) of this direction
+  Index dx_adds_from;        // the steps of the other direction from this one on have written dx
+  State<const Real> dfinal;  // (B, P) and (B, H) of this direction
   State<Real> dinitial;
-  Real* dparameters;           // of the model; where `per_row`, of each row
-  Real* dmasked;               // likewise, for dR: there, or where its mask is still to be applied
+  Real* dparameters;  // of the model; where `per_row`, of each row
+  Real* dmasked;      // likewise, for dR: there, or where its mask is still to be applied
   bool per_row;
-  Index num_parameters;        // of the model
-  Index index;                 // layer * D + direction
+  Index num_parameters;  // of the model
+  Index index;           // layer * D + direction
   std::optional<std::uint64_t> seed;
   const CellOptions& cell;
 
-  const Real* h_before(Index s) const { return s == steps.begin ? tape.h0.data() : tape.h.data() + row(s - 1) * p.h_row; }
+  const Real* h_before(Index s) const {
+    return s == steps.begin ? tape.h0.data() : tape.h.data() + row(s - 1) * p.h_row;
+  }
   const Real* c_before(Index s) const { return s == steps.begin ? tape.c0.data() : c_at(s - 1); }
   const Real* c_at(Index s) const { return tape.c.data() + row(s) * p.row; }
   /// Where the rows of step s start among those of `steps`.
@@ -51,18 +54,22 @@ struct DirectionBackward {
 
 /// Panels of dz that stay in L2 while the columns of x or h go by, 4 L at a time for all gates of these panels.
 constexpr Index panels_at_once = 4;
-/// Whether dW and dR take dz by columns. Left where it stands, dz is read by tiles that use 3 to 6 values of each cache line, once for each wide panel
-/// of x and h. With fewer than four such panels that costs less than to transpose it (5 to 12% of the backward pass). With H < L the gates have
-/// gaps, and only the transposed form closes them.
+/// Whether dW and dR take dz by columns. Left where it stands, dz is read by tiles that use 3 to 6 values of each cache
+/// line, once for each wide panel of x and h. With fewer than four such panels that costs less than to transpose it (5
+/// to 12% of the backward pass). With H < L the gates have gaps, and only the transposed form closes them.
 template <class Real>
-bool transposes_dz(const Padded<Real>& p) { return p.wide_panels(p.I) + p.wide_panels(p.P) >= 4 || p.H < p.L; }
+bool transposes_dz(const Padded<Real>& p) {
+  return p.wide_panels(p.I) + p.wide_panels(p.P) >= 4 || p.H < p.L;
+}
 /// How far apart the columns of so many rows of dz stand once they are transposed: whole lines.
 template <class Real>
-Index columns_row(Index rows) { return Padded<Real>::distance(ceil_div(rows, cache_line<Real>) * cache_line<Real>); }
+Index columns_row(Index rows) {
+  return Padded<Real>::distance(ceil_div(rows, cache_line<Real>) * cache_line<Real>);
+}
 
-/// How n columns of staged rows stand: in panels of 4 L, the rows of a panel side by side. Row by row, those of 1 KB or more would be a page of
-/// memory every few rows, and products with them up to a tenth slower. n <= 4 L: one panel, as wide as it must be. x is copied in any case; h
-/// that stands in the tape only where its rows are so wide.
+/// How n columns of staged rows stand: in panels of 4 L, the rows of a panel side by side. Row by row, those of 1 KB or
+/// more would be a page of memory every few rows, and products with them up to a tenth slower. n <= 4 L: one panel, as
+/// wide as it must be. x is copied in any case; h that stands in the tape only where its rows are so wide.
 template <class Real>
 typename GemmArgs<Real>::Right staged_columns(const Padded<Real>& p, Index n, const Real* data, Index rows) {
   return {data, rows * 4 * p.L, std::min<Index>(4, ceil_div(n, p.L)) * p.L};
@@ -76,10 +83,10 @@ Index staged_size(const Padded<Real>& p, Index n, Index rows) {
 template <class Real>
 struct ChunkRows {
   using Columns = typename GemmArgs<Real>::Right;
-  Real* dz;        // [row][panel][4][L], rows dz_row apart; the last panel's gates last_units apart
-  Real *x, *h;     // room for staged rows
+  Real* dz;                      // [row][panel][4][L], rows dz_row apart; the last panel's gates last_units apart
+  Real *x, *h;                   // room for staged rows
   Columns x_columns, h_columns;  // what stands there, or h in the tape
-  Real* terms;     // [panel][row][terms][L]: gradients of single units' parameters (variant_table.hpp); or null
+  Real* terms;       // [panel][row][terms][L]: gradients of single units' parameters (variant_table.hpp); or null
   Real *dh_new, *m;  // [row][h_row], [wide panel][row][4 L]: of a projection h_new = W_hr m; or null
   Index rows;
 
@@ -111,31 +118,37 @@ struct Chunk {
 inline std::vector<Chunk> chunks_of(const Rows& rows, const std::vector<Steps>& steps) {
   std::vector<Chunk> all;
   for (Steps s : steps)
-    if (const Index first = rows.offset(s.begin), n = rows.offset(s.end) - first; n > 0) all.push_back({s.begin, s.end, first, n});
+    if (const Index first = rows.offset(s.begin), n = rows.offset(s.end) - first; n > 0)
+      all.push_back({s.begin, s.end, first, n});
   return all;
 }
 
-/// The gate values of part of a chunk's rows from the c and h that a light tape keeps, by the forward pass's own kernel: the same bits.
-/// `scratch`: recompute_scratch() values.
+/// The gate values of part of a chunk's rows from the c and h that a light tape keeps, by the forward pass's own
+/// kernel: the same bits. `scratch`: recompute_scratch() values.
 template <class Real>
-void recompute_gates(const DirectionBackward<Real>& d, const Chunk& chunk, Range part, const GateValues<Real>& values, Real* scratch);
+void recompute_gates(const DirectionBackward<Real>& d, const Chunk& chunk, Range part, const GateValues<Real>& values,
+                     Real* scratch);
 template <class Real>
 Index recompute_scratch(const Padded<Real>& p);
 
-/// Writes the inputs of the chunk at positions [row_begin, row_limit) to `rows`, or finds where they are. `scratch`: max(I, P) values.
+/// Writes the inputs of the chunk at positions [row_begin, row_limit) to `rows`, or finds where they are. `scratch`:
+/// max(I, P) values.
 template <class Real>
-void stage_inputs(const DirectionBackward<Real>& d, Index row_begin, Index row_limit, const Chunk& chunk, ChunkRows<Real>& rows, Real* scratch);
+void stage_inputs(const DirectionBackward<Real>& d, Index row_begin, Index row_limit, const Chunk& chunk,
+                  ChunkRows<Real>& rows, Real* scratch);
 
-/// Adds to dparameters (dR: to dmasked) the gradients of all parameters of the direction. The work has 4 * panels items; these are done.
-/// `scratch`: where transposes_dz(), the columns of panels_at_once panels of dz, columns_row() apart.
+/// Adds to dparameters (dR: to dmasked) the gradients of all parameters of the direction. The work has 4 * panels
+/// items; these are done. `scratch`: where transposes_dz(), the columns of panels_at_once panels of dz, columns_row()
+/// apart.
 template <class Real>
-void parameter_gradients(const DirectionBackward<Real>& d, Range items, const ChunkRows<Real>& chunk, Real* dparameters, Real* dmasked,
-                         Real* scratch);
+void parameter_gradients(const DirectionBackward<Real>& d, Range items, const ChunkRows<Real>& chunk, Real* dparameters,
+                         Real* dmasked, Real* scratch);
 
 /// The same for each row at positions [row_begin, row_end) by itself, added to its row of d.dparameters.
-/// `batch`: of the whole chunk; `own`: room for one row of it; `scratch`: max(I, P) values, and what parameter_gradients() needs.
+/// `batch`: of the whole chunk; `own`: room for one row of it; `scratch`: max(I, P) values, and what
+/// parameter_gradients() needs.
 template <class Real>
-void row_gradients(const DirectionBackward<Real>& d, Index row_begin, Index row_end, const Chunk& chunk, const ChunkRows<Real>& batch,
-                   const ChunkRows<Real>& own, Real* scratch);
+void row_gradients(const DirectionBackward<Real>& d, Index row_begin, Index row_end, const Chunk& chunk,
+                   const ChunkRows<Real>& batch, const ChunkRows<Real>& own, Real* scratch);
 
 }  // namespace eigenlstm

@@ -28,8 +28,13 @@ struct Recurrent {
       return at;
     };
     const bool zone_h = d.cell.zoneout_h > 0, projected = d.shape.projected();
-    return {memory.take<Real>(B * p.h_row), memory.take<Real>(B * p.row), memory.take<Real>(B * p.h_row),
-            rows(zone_h, B, p.h_row), rows(zone_h, B, p.h_row), rows(d.cell.zoneout_c > 0, B, p.row), rows(projected, B, p.row),
+    return {memory.take<Real>(B * p.h_row),
+            memory.take<Real>(B * p.row),
+            memory.take<Real>(B * p.h_row),
+            rows(zone_h, B, p.h_row),
+            rows(zone_h, B, p.h_row),
+            rows(d.cell.zoneout_c > 0, B, p.row),
+            rows(projected, B, p.row),
             rows(zone_h || projected, 1, std::max(p.units, p.outputs)),
             d.plain() ? nullptr : memory.take<Real>(B * (p.gates() + 1))};
   }
@@ -43,7 +48,8 @@ Range h_columns(const Padded<Real>& p, const Assignment& a) {
 
 /// Writes dfinal, (B, n) or null, for the positions of `a` to rows `row` apart, columns [begin, end).
 template <class Real>
-void start_gradient(const DirectionBackward<Real>& d, const Assignment& a, Range columns, Index n, Index row, const Real* dfinal, Real* out) {
+void start_gradient(const DirectionBackward<Real>& d, const Assignment& a, Range columns, Index n, Index row,
+                    const Real* dfinal, Real* out) {
   const Index used = std::max(columns.begin, std::min(columns.end, n));
   for (Index position = a.row_begin; position < a.row_end; ++position) {
     Real* to = out + position * row;
@@ -54,10 +60,12 @@ void start_gradient(const DirectionBackward<Real>& d, const Assignment& a, Range
 }
 
 template <class Real>
-void finish_gradient(const DirectionBackward<Real>& d, const Assignment& a, Range columns, Index n, Index row, const Real* in, Real* dinitial) {
+void finish_gradient(const DirectionBackward<Real>& d, const Assignment& a, Range columns, Index n, Index row,
+                     const Real* in, Real* dinitial) {
   const Index used = std::min(columns.end, n);
   for (Index position = a.row_begin; dinitial != nullptr && position < a.row_end; ++position)
-    std::copy(in + position * row + columns.begin, in + position * row + used, dinitial + d.rows.batch_row(position) * n + columns.begin);
+    std::copy(in + position * row + columns.begin, in + position * row + used,
+              dinitial + d.rows.batch_row(position) * n + columns.begin);
 }
 
 /// dy of the rows and units of `a` at step s, padded with zeros.
@@ -71,8 +79,10 @@ void stage_dy(const DirectionBackward<Real>& d, const Assignment& a, Index s, In
     if (!d.dy) continue;
     const Index t = d.rows.time(s, position, d.reverse);
     const Real* from = d.dy.at(d.rows, position, t) + d.dy_column * stride;
-    if (stride == 1) std::copy(from + u0, from + used, row + u0);
-    else for (Index u = u0; u < used; ++u) row[u] = from[u * stride];
+    if (stride == 1)
+      std::copy(from + u0, from + used, row + u0);
+    else
+      for (Index u = u0; u < used; ++u) row[u] = from[u * stride];
     if (d.merge == Merge::mean) {
       for (Index u = u0; u < used; ++u) row[u] *= Real(0.5);
     } else if (d.merge == Merge::mul) {
@@ -85,35 +95,44 @@ void stage_dy(const DirectionBackward<Real>& d, const Assignment& a, Index s, In
 /// Whether dy is as the cell's kernel reads it.
 template <class Real>
 bool dy_in_place(const DirectionBackward<Real>& d, const Recurrent<Real>& w) {
-  return d.plain() && w.carry == nullptr && d.dy && d.dy.stride() == 1 && d.merge == Merge::concat && d.p.H == d.p.units && !d.rows.ragged();
+  return d.plain() && w.carry == nullptr && d.dy && d.dy.stride() == 1 && d.merge == Merge::concat &&
+         d.p.H == d.p.units && !d.rows.ragged();
 }
 
 /// dy of the rows and units of `a` at step s: where it is, if that is as the cell's kernel reads it, or staged.
 template <class Real>
-StepRows<Real> dy_of_step(const DirectionBackward<Real>& d, const Assignment& a, Index s, Index row_end, const Recurrent<Real>& w) {
+StepRows<Real> dy_of_step(const DirectionBackward<Real>& d, const Assignment& a, Index s, Index row_end,
+                          const Recurrent<Real>& w) {
   const Padded<Real>& p = d.p;
   const Index unit = a.panel_begin * p.L;
-  if (dy_in_place(d, w)) return {d.dy.at(d.rows, a.row_begin, d.rows.time(s, a.row_begin, d.reverse)) + d.dy_column + unit, d.dy.row_distance()};
+  if (dy_in_place(d, w))
+    return {d.dy.at(d.rows, a.row_begin, d.rows.time(s, a.row_begin, d.reverse)) + d.dy_column + unit,
+            d.dy.row_distance()};
   stage_dy(d, a, s, row_end, w.dy);
   return {w.dy + a.row_begin * p.h_row + unit, p.h_row};
 }
 
-/// The zoneout masks of step s, these of n values for each row of `a`: drawn as in forward(), or where there is no seed, the expectation.
+/// The zoneout masks of step s, these of n values for each row of `a`: drawn as in forward(), or where there is no
+/// seed, the expectation.
 template <class Real>
-void stage_zoneout(const DirectionBackward<Real>& d, const Assignment& a, Index s, Index row_end, Mask mask, Range columns, Index n, double p,
-                   Real* out, Index row) {
+void stage_zoneout(const DirectionBackward<Real>& d, const Assignment& a, Index s, Index row_end, Mask mask,
+                   Range columns, Index n, double p, Real* out, Index row) {
   const Index end = std::max(columns.begin, std::min(columns.end, n));
   for (Index position = a.row_begin; position < row_end; ++position) {
     Real* to = out + position * row;
     const auto stream = mask_stream(mask, d.index, d.rows.batch_row(position));
-    if (d.seed) draw_zoneout(*d.seed, stream, d.rows.time(s, position, d.reverse), n, columns.begin, end, p, to);
-    else std::fill(to + columns.begin, to + end, Real(p));
+    if (d.seed)
+      draw_zoneout(*d.seed, stream, d.rows.time(s, position, d.reverse), n, columns.begin, end, p, to);
+    else
+      std::fill(to + columns.begin, to + end, Real(p));
   }
 }
 
-/// h = zone h_prev + (1 - zone) h_new: splits dy + dh, to dy for h_new and to what h_prev gets past the cell. dh is then spent.
+/// h = zone h_prev + (1 - zone) h_new: splits dy + dh, to dy for h_new and to what h_prev gets past the cell. dh is
+/// then spent.
 template <class Real>
-void split_zoneout(const DirectionBackward<Real>& d, const Assignment& a, Index s, Index row_end, const Recurrent<Real>& w) {
+void split_zoneout(const DirectionBackward<Real>& d, const Assignment& a, Index s, Index row_end,
+                   const Recurrent<Real>& w) {
   const Padded<Real>& p = d.p;
   const auto [u0, u1] = h_columns(p, a);
   stage_zoneout(d, a, s, row_end, Mask::zoneout_h, {u0, u1}, p.P, d.cell.zoneout_h, w.zone_h, p.h_row);
@@ -129,17 +148,32 @@ void split_zoneout(const DirectionBackward<Real>& d, const Assignment& a, Index 
 
 /// The cell's backward kernel for the rows and units of `a`: dz, and dc of the step before.
 template <class Real>
-void step_back(const DirectionBackward<Real>& d, const Assignment& a, Index s, Index n, StepRows<Real> dy, const Recurrent<Real>& w,
-               const Chunk& chunk, const GateValues<Real>& values, const ChunkRows<Real>& out) {
+void step_back(const DirectionBackward<Real>& d, const Assignment& a, Index s, Index n, StepRows<Real> dy,
+               const Recurrent<Real>& w, const Chunk& chunk, const GateValues<Real>& values,
+               const ChunkRows<Real>& out) {
   const auto& table = kernels<Real>();
   const Padded<Real>& p = d.p;
   const Index width = 4 * p.L, unit = a.panel_begin * p.L;
   const Index at = d.rows.offset(s) + a.row_begin, row = at - chunk.first_row, start = a.row_begin * p.row + unit;
   const Index h_start = a.row_begin * p.h_row + unit, gates = values.offset(a.panel_begin, at, p.L);
-  StepBackwardArgs<Real> step{n, a.panel_end - a.panel_begin, p.gate_distance(a.panel_end - 1), values.gates + gates, values.panel_stride(p.L),
-                              d.c_before(s) + start, d.c_at(s) + start, p.row, p.row,
-                              dy.data, w.dh + h_start, dy.row, p.h_row, w.dc + start, p.row,
-                              out.dz + row * p.dz_row + a.panel_begin * width, p.dz_row, nullptr};
+  StepBackwardArgs<Real> step{n,
+                              a.panel_end - a.panel_begin,
+                              p.gate_distance(a.panel_end - 1),
+                              values.gates + gates,
+                              values.panel_stride(p.L),
+                              d.c_before(s) + start,
+                              d.c_at(s) + start,
+                              p.row,
+                              p.row,
+                              dy.data,
+                              w.dh + h_start,
+                              dy.row,
+                              p.h_row,
+                              w.dc + start,
+                              p.row,
+                              out.dz + row * p.dz_row + a.panel_begin * width,
+                              p.dz_row,
+                              nullptr};
   if (w.carry != nullptr || d.shape.projected()) {  // dh is in dy already
     step.dh = w.zeros;
     step.dh_row = 0;
@@ -148,8 +182,14 @@ void step_back(const DirectionBackward<Real>& d, const Assignment& a, Index s, I
     Real *dh_new = out.dh_new + row * p.h_row, *dm = w.dm + a.row_begin * p.row;
     for (Index r = 0; r < n; ++r)
       for (Index u = 0; u < p.outputs; ++u)
-        dh_new[r * p.h_row + u] = w.dy[h_start + r * p.h_row + u] + (w.carry != nullptr ? Real(0) : w.dh[h_start + r * p.h_row + u]);
-    table.gemm({n, p.panels, p.P, {dh_new, p.h_row}, {d.weights.project_backward.data(), p.P * width, width}, {dm, width, p.row},
+        dh_new[r * p.h_row + u] =
+            w.dy[h_start + r * p.h_row + u] + (w.carry != nullptr ? Real(0) : w.dh[h_start + r * p.h_row + u]);
+    table.gemm({n,
+                p.panels,
+                p.P,
+                {dh_new, p.h_row},
+                {d.weights.project_backward.data(), p.P * width, width},
+                {dm, width, p.row},
                 GemmArgs<Real>::zero});
     step.dy = dm;
     step.dy_row = p.row;
@@ -163,7 +203,8 @@ void step_back(const DirectionBackward<Real>& d, const Assignment& a, Index s, I
   variant.cell = &cell;
   variant.first_panel = a.panel_begin;
   if (w.zone_c != nullptr) {
-    stage_zoneout(d, a, s, a.row_begin + n, Mask::zoneout_c, {unit, a.panel_end * p.L}, p.H, d.cell.zoneout_c, w.zone_c, p.row);
+    stage_zoneout(d, a, s, a.row_begin + n, Mask::zoneout_c, {unit, a.panel_end * p.L}, p.H, d.cell.zoneout_c, w.zone_c,
+                  p.row);
     variant.zone_c = w.zone_c + start;
     variant.zone_c_row = p.row;
   }
@@ -173,7 +214,8 @@ void step_back(const DirectionBackward<Real>& d, const Assignment& a, Index s, I
     variant.deviation = values.deviation + (at - values.first_row) * 4;
   }
   variant.tile_panel = d.shape.normalised() ? n * width : 0;
-  variant.tile = w.tile + (d.shape.normalised() ? a.row_begin * (p.gates() + 1) : (a.panel_begin * d.rows.batch_size() + a.row_begin) * width);
+  variant.tile = w.tile + (d.shape.normalised() ? a.row_begin * (p.gates() + 1)
+                                                : (a.panel_begin * d.rows.batch_size() + a.row_begin) * width);
   variant.terms_panel = chunk.rows * cell.terms * p.L;
   if (out.terms != nullptr) variant.terms = out.terms + a.panel_begin * variant.terms_panel + row * cell.terms * p.L;
   variant.m_panel = chunk.rows * width;
@@ -182,13 +224,15 @@ void step_back(const DirectionBackward<Real>& d, const Assignment& a, Index s, I
   table.step_backward_variant(step);
 }
 
-/// What the cell of step s reads of n rows that is not warm: not the step's own c, dh and dc. Returns how many pieces of memory.
+/// What the cell of step s reads of n rows that is not warm: not the step's own c, dh and dc. Returns how many pieces
+/// of memory.
 template <class Real>
-Index read_by_step(const DirectionBackward<Real>& d, const Assignment& a, Index s, Index n, const Recurrent<Real>& w, const GateValues<Real>& values,
-                   std::array<Soon<Real>, 3>& soon) {
+Index read_by_step(const DirectionBackward<Real>& d, const Assignment& a, Index s, Index n, const Recurrent<Real>& w,
+                   const GateValues<Real>& values, std::array<Soon<Real>, 3>& soon) {
   const Padded<Real>& p = d.p;
   const Index panels = a.panel_end - a.panel_begin, lines = panels * p.L / cache_line<Real>;
-  soon[0] = {values.gates + values.offset(a.panel_begin, d.rows.offset(s) + a.row_begin, p.L), panels, n * 4 * p.L / cache_line<Real>, values.panel_stride(p.L)};
+  soon[0] = {values.gates + values.offset(a.panel_begin, d.rows.offset(s) + a.row_begin, p.L), panels,
+             n * 4 * p.L / cache_line<Real>, values.panel_stride(p.L)};
   if (lines < 4) return 1;  // to find rows so short takes longer than they do: 9% of 64 rows of 16 units
   soon[1] = {d.c_before(s) + a.row_begin * p.row + a.panel_begin * p.L, n, lines, p.row};
   if (!dy_in_place(d, w)) return 2;
@@ -199,8 +243,8 @@ Index read_by_step(const DirectionBackward<Real>& d, const Assignment& a, Index 
 
 /// From the last step of the chunk to its first: dz, and dh for the step before.
 template <class Real>
-void recurrence(const DirectionBackward<Real>& d, const Assignment& a, const Recurrent<Real>& w, const Chunk& chunk, const GateValues<Real>& values,
-                const ChunkRows<Real>& out, Team& team, bool polls, Barrier& barrier) {
+void recurrence(const DirectionBackward<Real>& d, const Assignment& a, const Recurrent<Real>& w, const Chunk& chunk,
+                const GateValues<Real>& values, const ChunkRows<Real>& out, Team& team, bool polls, Barrier& barrier) {
   const Padded<Real>& p = d.p;
   const Index width = 4 * p.L, panels = a.panel_end - a.panel_begin;
   const auto [u0, u1] = h_columns(p, a);
@@ -217,9 +261,14 @@ void recurrence(const DirectionBackward<Real>& d, const Assignment& a, const Rec
     if (n > 0) {
       // dh = dz R, for this member's units. Its wide panels are whole: by_units splits at multiples of 4 panels.
       const Index start = a.row_begin * p.h_row + u0;
-      GemmArgs<Real> product{n, (u1 - u0) / p.L, p.dense_gates(), {out.dz + (d.rows.offset(s) + a.row_begin - chunk.first_row) * p.dz_row, p.dz_row},
-                             {d.weights.backward_h.data() + u0 / width * p.wide_panel(), p.wide_panel(), width}, {w.dh + start, width, p.h_row},
-                             GemmArgs<Real>::zero, n <= kernels<Real>().tile_rows && s % 2 == 1};
+      GemmArgs<Real> product{n,
+                             (u1 - u0) / p.L,
+                             p.dense_gates(),
+                             {out.dz + (d.rows.offset(s) + a.row_begin - chunk.first_row) * p.dz_row, p.dz_row},
+                             {d.weights.backward_h.data() + u0 / width * p.wide_panel(), p.wide_panel(), width},
+                             {w.dh + start, width, p.h_row},
+                             GemmArgs<Real>::zero,
+                             n <= kernels<Real>().tile_rows && s % 2 == 1};
       std::array<Soon<Real>, 3> soon;
       if (s > chunk.s0) {
         product.soon = soon.data();

@@ -23,13 +23,16 @@ RowSize row_size(const LSTMOptions& options, Layers layers) {
     const Index D = options.directions();
     size.h += D * p.h_row;
     size.c += D * p.row;
-    size.gates += D * (p.gates() * (1 + (keeps_z(options.cell) ? 1 : 0) + (options.cell.layer_norm ? 1 : 0)) + (options.cell.layer_norm ? 4 : 0));
+    size.gates += D * (p.gates() * (1 + (keeps_z(options.cell) ? 1 : 0) + (options.cell.layer_norm ? 1 : 0)) +
+                       (options.cell.layer_norm ? 4 : 0));
   }
   return size;
 }
 
 /// Values of a tape of `n` rows, with the states before them.
-Index tape_values(RowSize size, Index n, Index B, bool gates) { return (n + B) * (size.h + size.c) + (gates ? n * size.gates : 0); }
+Index tape_values(RowSize size, Index n, Index B, bool gates) {
+  return (n + B) * (size.h + size.c) + (gates ? n * size.gates : 0);
+}
 
 /// Segments of n chunks each.
 std::vector<Steps> cut(const std::vector<Steps>& chunks, Index n) {
@@ -58,7 +61,9 @@ std::size_t bytes_of(const LSTMOptions& options, const Rows& rows, const Checkpo
 
 std::vector<Steps> chunk_steps(const Rows& rows, Index micro_batches, bool per_row) {
   const bool single = per_row || rows.batch_size() == 1;
-  const auto counted = [&](Index s) { return single ? 1 : ceil_div(rows.active(s), micro_batches); };  // rows of the largest micro-batch; or steps
+  const auto counted = [&](Index s) {
+    return single ? 1 : ceil_div(rows.active(s), micro_batches);
+  };  // rows of the largest micro-batch; or steps
   Index total = 0;
   for (Index s = 0; s < rows.steps(); ++s) total += counted(s);
   const Index chunks = ceil_div(total, max_chunk);
@@ -103,8 +108,8 @@ Checkpoints plan_tape(const LSTMOptions& options, const Rows& rows, Index micro_
       least = std::min(least, plan.bytes);
     }
   }
-  throw std::invalid_argument("LSTM.forward: memory must be at least " + std::to_string(least) + " bytes for this batch, got " +
-                              std::to_string(memory.bytes));
+  throw std::invalid_argument("LSTM.forward: memory must be at least " + std::to_string(least) +
+                              " bytes for this batch, got " + std::to_string(memory.bytes));
 }
 
 template Checkpoints plan_tape<float>(const LSTMOptions&, const Rows&, Index, Memory);

@@ -11,7 +11,8 @@
 namespace eigenlstm {
 namespace {
 
-/// h or c before step `begin`, (B, n) or null, to rows `row` apart in the order of positions; rows that have no such step end in it.
+/// h or c before step `begin`, (B, n) or null, to rows `row` apart in the order of positions; rows that have no such
+/// step end in it.
 template <class Real>
 void start_state(const Rows& rows, Index begin, Index n, Index row, const Real* initial, Real* start, Real* final) {
   for (Index position = 0; position < rows.batch_size(); ++position, start += row) {
@@ -40,13 +41,16 @@ void check_lengths(Index B, Index T, const Index* lengths) {
 
 template <class Real>
 void copy_or_zero(const Real* from, const Buffer<Real>& to) {
-  if (from) std::copy_n(from, to.size(), to.data());
-  else std::fill_n(to.data(), to.size(), Real(0));
+  if (from)
+    std::copy_n(from, to.size(), to.data());
+  else
+    std::fill_n(to.data(), to.size(), Real(0));
 }
 
 /// Learned h0 or c0 (the member of DirectionWeights) of all directions for B rows, as a State has them.
 template <class Real>
-Buffer<Real> for_all_rows(const Weights<Real>& weights, Buffer<Real> DirectionWeights<Real>::*learned, Index B, Index size) {
+Buffer<Real> for_all_rows(const Weights<Real>& weights, Buffer<Real> DirectionWeights<Real>::*learned, Index B,
+                          Index size) {
   Buffer<Real> all(B * size);
   Real* out = all.data();
   for (const DirectionWeights<Real>& w : weights.directions)
@@ -56,7 +60,8 @@ Buffer<Real> for_all_rows(const Weights<Real>& weights, Buffer<Real> DirectionWe
 
 /// One mask for all steps of a row: [position][row], n values each.
 template <class Real>
-Buffer<Real> variational_mask(const Rows& rows, std::uint64_t seed, Mask kind, Index index, Index n, Index row, double p) {
+Buffer<Real> variational_mask(const Rows& rows, std::uint64_t seed, Mask kind, Index index, Index n, Index row,
+                              double p) {
   Buffer<Real> mask(rows.batch_size() * row);
   std::fill_n(mask.data(), mask.size(), Real(1));
   for (Index position = 0; position < rows.batch_size(); ++position)
@@ -71,9 +76,12 @@ void draw_masks(const LSTMOptions& o, std::optional<std::uint64_t> seed, MicroBa
   for (Index layer = 0; seed && layer < o.num_layers; ++layer) {
     const DirectionShape shape = direction_shape(o, layer, 0);
     const Padded<Real> p(shape);
-    if (o.input_dropout > 0) micro.input_masks[layer] = variational_mask<Real>(micro.rows, *seed, Mask::input, layer, p.I, p.I, o.input_dropout);
+    if (o.input_dropout > 0)
+      micro.input_masks[layer] =
+          variational_mask<Real>(micro.rows, *seed, Mask::input, layer, p.I, p.I, o.input_dropout);
     for (Index index = layer * o.directions(); o.recurrent_dropout > 0 && index < (layer + 1) * o.directions(); ++index)
-      micro.recurrent[index] = variational_mask<Real>(micro.rows, *seed, Mask::recurrent, index, p.P, p.h_row, o.recurrent_dropout);
+      micro.recurrent[index] =
+          variational_mask<Real>(micro.rows, *seed, Mask::recurrent, index, p.P, p.h_row, o.recurrent_dropout);
   }
 }
 
@@ -107,8 +115,8 @@ void write_output(const LayerInput<Real>& output, Steps steps, Sequence<Real> y,
 }  // namespace
 
 template <class Real>
-void forward_layers(const Pass<Real>& pass, Inputs<Real>& inputs, State<const Real> initial, Sequence<Real> y, State<Real> final,
-                    std::vector<DirectionTape<Real>>& tapes, Keep keep, Team& team) {
+void forward_layers(const Pass<Real>& pass, Inputs<Real>& inputs, State<const Real> initial, Sequence<Real> y,
+                    State<Real> final, std::vector<DirectionTape<Real>>& tapes, Keep keep, Team& team) {
   Arena& memory = arena();
   const Rows& rows = pass.rows();
   const LSTMOptions& o = pass.options();
@@ -132,17 +140,30 @@ void forward_layers(const Pass<Real>& pass, Inputs<Real>& inputs, State<const Re
       const auto at = [whole_batch](auto* all, Index before) { return all ? all + whole_batch * before : all; };
       const bool whole_h = kept.h.size() > 0, h_history = states || whole_h || !last || combined;
       if (keep == Keep::gates) take_gates(o, p, n, kept);
-      const Sequence<Real> own_y{writes_y ? y.data + d * p.P * y.feature_stride : nullptr, y.batch_stride, y.time_stride, y.feature_stride};
-      DirectionForward<Real> run{p, pass.batch.weights->directions[index], inputs.of(layer), rows, pass.steps, d == 1,
-                                 take(kept.h0, states, B * p.h_row),
-                                 whole_h ? kept.h.data() + first_row * p.h_row : take(kept.h, states, (h_history ? n : 2 * B) * p.h_row),
-                                 take(kept.c0, states, B * p.row),
-                                 states ? take(kept.c, true, n * p.row) : nullptr,
-                                 h_history, states, kept.values(first_row, n),
-                                 own_y,
-                                 {at(final.h, shape.h_before), at(final.c, shape.c_before)},
-                                 pass.micro.recurrent[index].data(), index, pass.batch.seed, o.cell, pass.turned,
-                                 goes_past_caches(own_y, pass.batch.rows.total() * p.P)};
+      const Sequence<Real> own_y{writes_y ? y.data + d * p.P * y.feature_stride : nullptr, y.batch_stride,
+                                 y.time_stride, y.feature_stride};
+      DirectionForward<Real> run{
+          p,
+          pass.batch.weights->directions[index],
+          inputs.of(layer),
+          rows,
+          pass.steps,
+          d == 1,
+          take(kept.h0, states, B * p.h_row),
+          whole_h ? kept.h.data() + first_row * p.h_row : take(kept.h, states, (h_history ? n : 2 * B) * p.h_row),
+          take(kept.c0, states, B * p.row),
+          states ? take(kept.c, true, n * p.row) : nullptr,
+          h_history,
+          states,
+          kept.values(first_row, n),
+          own_y,
+          {at(final.h, shape.h_before), at(final.c, shape.c_before)},
+          pass.micro.recurrent[index].data(),
+          index,
+          pass.batch.seed,
+          o.cell,
+          pass.turned,
+          goes_past_caches(own_y, pass.batch.rows.total() * p.P)};
       start_state(rows, pass.steps.begin, p.P, p.h_row, at(initial.h, shape.h_before), run.h0, run.final.h);
       start_state(rows, pass.steps.begin, p.H, p.row, at(initial.c, shape.c_before), run.c0, run.final.c);
       running.push_back(run);
@@ -177,12 +198,15 @@ void forward_micro_batch(const ForwardCall<Real>& call, MicroBatch<Real>& micro,
   if (o.missing == Missing::forward_fill) micro.filled = fill_missing(rows, batch.x, o.input_size);
   draw_masks<Real>(o, batch.seed, micro);
   micro.directions.resize(o.num_layers * D);
-  const std::vector<Steps> whole{{0, rows.steps()}}, &segments = batch.plan.segments.empty() ? whole : batch.plan.segments;
-  const bool y_afterwards = D == 2 && segments.size() > 1 && combines(o, top);  // of both directions, once they are through
+  const std::vector<Steps> whole{{0, rows.steps()}},
+      &segments = batch.plan.segments.empty() ? whole : batch.plan.segments;
+  const bool y_afterwards =
+      D == 2 && segments.size() > 1 && combines(o, top);  // of both directions, once they are through
   for (Layers group : layer_groups(o, batch.plan)) {
     const bool histories = !batch.plan.segments.empty() && (keeps_history(o, group) || y_afterwards);
     for (Index index = group.begin * D; histories && index < group.end * D; ++index)
-      micro.directions[index].h = Buffer<Real>(rows.total() * Padded<Real>(direction_shape(o, index / D, index % D)).h_row);
+      micro.directions[index].h =
+          Buffer<Real>(rows.total() * Padded<Real>(direction_shape(o, index / D, index % D)).h_row);
     for (std::size_t i = 0; i < segments.size(); ++i) {
       const Pass<Real> pass{batch, micro, group, segments[i], call.turned};
       const auto before = batch.states.empty() ? call.initial : batch.states[i].template view<const Real>();
@@ -192,8 +216,10 @@ void forward_micro_batch(const ForwardCall<Real>& call, MicroBatch<Real>& micro,
     }
     if (group.end == o.num_layers && y_afterwards) {
       const Pass<Real> pass{batch, micro, group, whole[0]};
-      write_output(Inputs<Real>(pass, o.num_layers, micro.directions).of(o.num_layers), whole[0], call.y, arena(), team);
-      for (Index index = top * D; !keeps_history(o, group) && index < (top + 1) * D; ++index) micro.directions[index].h = Buffer<Real>();
+      write_output(Inputs<Real>(pass, o.num_layers, micro.directions).of(o.num_layers), whole[0], call.y, arena(),
+                   team);
+      for (Index index = top * D; !keeps_history(o, group) && index < (top + 1) * D; ++index)
+        micro.directions[index].h = Buffer<Real>();
     }
   }
 }
@@ -201,9 +227,10 @@ void forward_micro_batch(const ForwardCall<Real>& call, MicroBatch<Real>& micro,
 }  // namespace
 
 template <class Real>
-void LSTM<Real>::forward(std::shared_ptr<const Weights<Real>> weights, Index B, Index T, Sequence<const Real> x, const Index* lengths,
-                         State<const Real> initial, Sequence<Real> y, State<Real> final, std::unique_ptr<Tape<Real>>* tape_out,
-                         std::optional<std::uint64_t> seed, Memory memory) const {
+void LSTM<Real>::forward(std::shared_ptr<const Weights<Real>> weights, Index B, Index T, Sequence<const Real> x,
+                         const Index* lengths, State<const Real> initial, Sequence<Real> y, State<Real> final,
+                         std::unique_ptr<Tape<Real>>* tape_out, std::optional<std::uint64_t> seed,
+                         Memory memory) const {
   check_lengths(B, T, lengths);
   auto tape = std::make_unique<typename Tape<Real>::Impl>(options_, Rows(B, T, lengths));
   const Rows& rows = tape->rows;
@@ -212,16 +239,20 @@ void LSTM<Real>::forward(std::shared_ptr<const Weights<Real>> weights, Index B, 
   tape->weights = std::move(weights);
   if (options_.missing == Missing::error) refuse_missing(rows, x, options_.input_size);
   Team team(useful_threads(largest_layer_work(options_, rows)));
-  const Index parts = tape_out ? micro_batches<Real>(options_, rows) : inference_micro_batches<Real>(options_, rows, team.size());
+  const Index parts =
+      tape_out ? micro_batches<Real>(options_, rows) : inference_micro_batches<Real>(options_, rows, team.size());
   if (tape_out) tape->plan = plan_tape<Real>(options_, rows, parts, memory);
   for (Index k = 0; k < parts; ++k) tape->micro_batches.push_back({rows.part(k, parts)});
   if (rows.ragged()) zero_padding(rows, y, options_.features(options_.num_layers - 1));
   tape->learned_h = options_.learned_state && initial.h == nullptr;
   tape->learned_c = options_.learned_state && initial.c == nullptr;
   Buffer<Real> h0, c0;
-  if (tape->learned_h) initial.h = (h0 = for_all_rows(*tape->weights, &DirectionWeights<Real>::h0, B, state_h_size())).data();
-  if (tape->learned_c) initial.c = (c0 = for_all_rows(*tape->weights, &DirectionWeights<Real>::c0, B, state_c_size())).data();
-  for (std::size_t i = 0; i < tape->plan.segments.size(); ++i) tape->states.emplace_back(B * state_h_size(), B * state_c_size());
+  if (tape->learned_h)
+    initial.h = (h0 = for_all_rows(*tape->weights, &DirectionWeights<Real>::h0, B, state_h_size())).data();
+  if (tape->learned_c)
+    initial.c = (c0 = for_all_rows(*tape->weights, &DirectionWeights<Real>::c0, B, state_c_size())).data();
+  for (std::size_t i = 0; i < tape->plan.segments.size(); ++i)
+    tape->states.emplace_back(B * state_h_size(), B * state_c_size());
   if (!tape->states.empty()) {
     copy_or_zero(initial.h, tape->states[0].h);
     copy_or_zero(initial.c, tape->states[0].c);
@@ -229,8 +260,9 @@ void LSTM<Real>::forward(std::shared_ptr<const Weights<Real>> weights, Index B, 
   const Keep keep = tape_out == nullptr || !tape->plan.segments.empty() ? Keep::nothing
                     : tape->plan.kind == Memory::full                   ? Keep::gates
                                                                         : Keep::states;
-  // What the last step of a call has left in the caches of weights as large as they are, the first step of the next call reads first. (One turn
-  // for all models of a thread: two that are called alternately, a step each, gain nothing.)
+  // What the last step of a call has left in the caches of weights as large as they are, the first step of the next
+  // call reads first. (One turn for all models of a thread: two that are called alternately, a step each, gain
+  // nothing.)
   static thread_local bool next_turned = false;
   const bool turned = next_turned;
   if (rows.steps() % 2 == 1) next_turned = !turned;
@@ -243,9 +275,11 @@ template void forward_layers(const Pass<float>&, Inputs<float>&, State<const flo
                              std::vector<DirectionTape<float>>&, Keep, Team&);
 template void forward_layers(const Pass<double>&, Inputs<double>&, State<const double>, Sequence<double>, State<double>,
                              std::vector<DirectionTape<double>>&, Keep, Team&);
-template void LSTM<float>::forward(std::shared_ptr<const Weights<float>>, Index, Index, Sequence<const float>, const Index*, State<const float>,
-                                   Sequence<float>, State<float>, std::unique_ptr<Tape<float>>*, std::optional<std::uint64_t>, Memory) const;
-template void LSTM<double>::forward(std::shared_ptr<const Weights<double>>, Index, Index, Sequence<const double>, const Index*, State<const double>,
-                                    Sequence<double>, State<double>, std::unique_ptr<Tape<double>>*, std::optional<std::uint64_t>, Memory) const;
+template void LSTM<float>::forward(std::shared_ptr<const Weights<float>>, Index, Index, Sequence<const float>,
+                                   const Index*, State<const float>, Sequence<float>, State<float>,
+                                   std::unique_ptr<Tape<float>>*, std::optional<std::uint64_t>, Memory) const;
+template void LSTM<double>::forward(std::shared_ptr<const Weights<double>>, Index, Index, Sequence<const double>,
+                                    const Index*, State<const double>, Sequence<double>, State<double>,
+                                    std::unique_ptr<Tape<double>>*, std::optional<std::uint64_t>, Memory) const;
 
 }  // namespace eigenlstm

@@ -6,9 +6,9 @@
 #include <deque>
 #include <vector>
 
-#include "lstm/step.hpp"
 #include "lstm/layer_input.hpp"
 #include "lstm/schedule.hpp"
+#include "lstm/step.hpp"
 #include "lstm/tape.hpp"
 
 namespace eigenlstm {
@@ -25,28 +25,33 @@ struct DirectionForward {
   // h of every step where it is kept (`history`), else of the last two; c of every step, or one in place.
   Real *h0, *h, *c0, *c;
   bool h_history, c_history;
-  GateValues<Real> kept;      // of these steps
-  Sequence<Real> y;           // this direction's columns; data null: not to be written
-  State<Real> final;          // (B, P) and (B, H) of this direction
-  const Real* recurrent;      // [B] rows: the mask on h_prev, or null
-  Index index;                // layer * D + direction
+  GateValues<Real> kept;              // of these steps
+  Sequence<Real> y;                   // this direction's columns; data null: not to be written
+  State<Real> final;                  // (B, P) and (B, H) of this direction
+  const Real* recurrent;              // [B] rows: the mask on h_prev, or null
+  Index index;                        // layer * D + direction
   std::optional<std::uint64_t> seed;  // of zoneout; none: its expectation
   const CellOptions& cell;
-  bool turned;                // see Pass
-  bool y_past_caches;         // y is stored past the caches
+  bool turned;         // see Pass
+  bool y_past_caches;  // y is stored past the caches
 
-  Real* h_at(Index s) const { return s < steps.begin ? h0 : h + (h_history ? row(s) : (s & 1) * rows.batch_size()) * p.h_row; }
+  Real* h_at(Index s) const {
+    return s < steps.begin ? h0 : h + (h_history ? row(s) : (s & 1) * rows.batch_size()) * p.h_row;
+  }
   Real* c_at(Index s) const { return s < steps.begin ? c0 : c_history ? c + row(s) * p.row : c0; }
-  Real* y_at(Index s, Index position) const { return y.data + rows.batch_row(position) * y.batch_stride + rows.time(s, position, reverse) * y.time_stride; }
+  Real* y_at(Index s, Index position) const {
+    return y.data + rows.batch_row(position) * y.batch_stride + rows.time(s, position, reverse) * y.time_stride;
+  }
   /// Where the rows of step s start among those of `steps`.
   Index row(Index s) const { return rows.offset(s) - rows.offset(steps.begin); }
 };
 
-/// Whether y, n values, is stored past the caches: only by whole lines, and as the caller may turn to it next, only where it is more than an L3 of 2026
-/// keeps for a core.
+/// Whether y, n values, is stored past the caches: only by whole lines, and as the caller may turn to it next, only
+/// where it is more than an L3 of 2026 keeps for a core.
 template <class Real>
 bool goes_past_caches(const Sequence<Real>& y, Index n) {
-  const auto place = reinterpret_cast<std::uintptr_t>(y.data) | std::uintptr_t(y.batch_stride | y.time_stride) * sizeof(Real);
+  const auto place =
+      reinterpret_cast<std::uintptr_t>(y.data) | std::uintptr_t(y.batch_stride | y.time_stride) * sizeof(Real);
   return place % (cache_line<Real> * sizeof(Real)) == 0 && bytes_of<Real>(n) >= std::size_t(16) << 20;
 }
 
@@ -81,11 +86,14 @@ inline Active active_rows(const Rows& rows, const Assignment& a, Index s) {
 
 /// Whether the panels of a step take turns with a few tiles: else each panel has its own.
 template <class Real>
-bool tiles_by_turns(const DirectionForward<Real>& d, Index rows) { return rows > 1 && !d.weights.normalises(); }
+bool tiles_by_turns(const DirectionForward<Real>& d, Index rows) {
+  return rows > 1 && !d.weights.normalises();
+}
 
 /// b + W x of steps [s0, s1) into z [panel][row of the chunk][4][L]. Returns the rows of the chunk.
 template <class Real>
-Index project_chunk(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Real>& scratch, Index s0, Index s1) {
+Index project_chunk(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Real>& scratch, Index s0,
+                    Index s1) {
   Index n = 0;
   for (Index s = s0; s < s1; ++s) {
     const Active act = active_rows(d.rows, a, s);
@@ -95,8 +103,13 @@ Index project_chunk(const DirectionForward<Real>& d, const Assignment& a, const 
   if (n == 0) return 0;
   const Index width = 4 * d.p.L;
   const Real* weights = d.weights.forward.data() + a.panel_begin * d.p.weights_panel();
-  kernels<Real>().gemm({n, d.p.gate_vectors(a.panel_begin, a.panel_end), d.p.I, {scratch.x, d.p.I}, {weights + width, d.p.weights_panel(), width},
-                        {scratch.z, n * width, width}, GemmArgs<Real>::bias});
+  kernels<Real>().gemm({n,
+                        d.p.gate_vectors(a.panel_begin, a.panel_end),
+                        d.p.I,
+                        {scratch.x, d.p.I},
+                        {weights + width, d.p.weights_panel(), width},
+                        {scratch.z, n * width, width},
+                        GemmArgs<Real>::bias});
   return n;
 }
 
@@ -118,11 +131,14 @@ void write_y(const DirectionForward<Real>& d, Active act, Index s, Index u0, Ind
   const Real* h = d.h_at(s) + act.begin * d.p.h_row;
   const bool whole_lines = d.y.feature_stride == 1 && u0 % cache_line<Real> == 0 && u1 % cache_line<Real> == 0;
   if (whole_lines && !d.rows.ragged() && d.y_past_caches)
-    return kernels<Real>().copy_past_caches(act.count(), u1 - u0, h + u0, d.p.h_row, d.y_at(s, act.begin) + u0, d.y.batch_stride);
+    return kernels<Real>().copy_past_caches(act.count(), u1 - u0, h + u0, d.p.h_row, d.y_at(s, act.begin) + u0,
+                                            d.y.batch_stride);
   for (Index position = act.begin; position < act.end; ++position, h += d.p.h_row) {
     Real* y = d.y_at(s, position);
-    if (d.y.feature_stride == 1) std::copy(h + u0, h + u1, y + u0);
-    else for (Index u = u0; u < u1; ++u) y[u * d.y.feature_stride] = h[u];
+    if (d.y.feature_stride == 1)
+      std::copy(h + u0, h + u1, y + u0);
+    else
+      for (Index u = u0; u < u1; ++u) y[u * d.y.feature_stride] = h[u];
   }
 }
 
@@ -131,7 +147,8 @@ template <class Real>
 void deliver(const DirectionForward<Real>& d, const Assignment& a, Index s) {
   const Padded<Real>& p = d.p;
   const Index u0 = a.panel_begin * p.L, u1 = std::min(a.panel_end * p.L, p.H), h1 = p.whole_rows ? p.P : u1;
-  const Active act = active_rows(d.rows, a, s), next = active_rows(d.rows, a, s + 1 < d.steps.end ? s + 1 : d.rows.steps());
+  const Active act = active_rows(d.rows, a, s),
+               next = active_rows(d.rows, a, s + 1 < d.steps.end ? s + 1 : d.rows.steps());
   const Real* h = d.h_at(s);
   if (d.y.data != nullptr && !cell_writes_y(d, a)) write_y(d, act, s, u0, h1);
   for (Index position = next.end; position < act.end; ++position) {
@@ -144,7 +161,8 @@ void deliver(const DirectionForward<Real>& d, const Assignment& a, Index s) {
 
 /// The masks of step s for the rows of member `a`.
 template <class Real>
-AroundCell<Real> around_cell(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Real>& scratch, Index s, StepVariant<Real>& variant) {
+AroundCell<Real> around_cell(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Real>& scratch,
+                             Index s, StepVariant<Real>& variant) {
   const Padded<Real>& p = d.p;
   const Active act = active_rows(d.rows, a, s);
   const Index unit = a.panel_begin * p.L;
@@ -154,24 +172,28 @@ AroundCell<Real> around_cell(const DirectionForward<Real>& d, const Assignment& 
   variant.cell = &d.weights.cell;
   variant.first_panel = a.panel_begin;
   if (d.recurrent != nullptr) around.recurrent = d.recurrent + act.begin * p.h_row;
-  const auto zone = [&](const Buffer<Real>& expected, Mask mask, Index n, double probability, Real* drawn, Index row, const Real*& out, Index& out_row) {
+  const auto zone = [&](const Buffer<Real>& expected, Mask mask, Index n, double probability, Real* drawn, Index row,
+                        const Real*& out, Index& out_row) {
     if (expected.size() == 0) return;
     out = expected.data() + unit;
     if (!d.seed) return;
     for (Index position = act.begin; position < act.end; ++position)
-      draw_zoneout(*d.seed, mask_stream(mask, d.index, d.rows.batch_row(position)), d.rows.time(s, position, d.reverse), n, 0, n, probability,
-                   drawn + (position - act.begin) * row);
+      draw_zoneout(*d.seed, mask_stream(mask, d.index, d.rows.batch_row(position)), d.rows.time(s, position, d.reverse),
+                   n, 0, n, probability, drawn + (position - act.begin) * row);
     out = drawn + unit;
     out_row = row;
   };
-  zone(d.weights.zone_h, Mask::zoneout_h, p.P, d.cell.zoneout_h, scratch.zone_h, p.h_row, around.zone_h, around.zone_h_row);
-  zone(d.weights.zone_c, Mask::zoneout_c, p.H, d.cell.zoneout_c, scratch.zone_c, p.row, variant.zone_c, variant.zone_c_row);
+  zone(d.weights.zone_h, Mask::zoneout_h, p.P, d.cell.zoneout_h, scratch.zone_h, p.h_row, around.zone_h,
+       around.zone_h_row);
+  zone(d.weights.zone_c, Mask::zoneout_c, p.H, d.cell.zoneout_c, scratch.zone_c, p.row, variant.zone_c,
+       variant.zone_c_row);
   return around;
 }
 
 /// The inputs of step s of the rows of member `a`.
 template <class Real>
-StepRows<Real> inputs_of_step(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Real>& scratch, Index s) {
+StepRows<Real> inputs_of_step(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Real>& scratch,
+                              Index s) {
   const Active act = active_rows(d.rows, a, s);
   if (const StepRows<Real> x = d.input.in_place(s, act.begin, d.reverse); x.data != nullptr) return x;
   d.input.gather(s, act.begin, act.end, d.reverse, scratch.x);
@@ -180,7 +202,8 @@ StepRows<Real> inputs_of_step(const DirectionForward<Real>& d, const Assignment&
 
 /// Step s of the rows and units of member `a`. `projected`: rows of b + W x that lie in z already, or 0.
 template <class Real>
-void step(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Real>& scratch, Index s, Real* z, Index projected) {
+void step(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Real>& scratch, Index s, Real* z,
+          Index projected) {
   const Padded<Real>& p = d.p;
   const Active act = active_rows(d.rows, a, s);
   const Index width = 4 * p.L, unit = a.panel_begin * p.L;
@@ -219,8 +242,8 @@ void step(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Re
 }
 
 template <class Real>
-void run_direction(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Real>& scratch, Team& team, Barrier& barrier,
-                   bool polls) {
+void run_direction(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Real>& scratch, Team& team,
+                   Barrier& barrier, bool polls) {
   const Padded<Real>& p = d.p;
   const Index chunk = projected_steps(p, active_rows(d.rows, a, d.steps.begin).count(), d.steps);
   const double step_work = double(p.gates()) * double(p.I + p.P) * double(d.rows.batch_size());
@@ -258,11 +281,13 @@ void run_layer(std::vector<DirectionForward<Real>>& directions, Arena& memory, T
     const Index n = active_rows(rows, a, first.steps.begin).count(), chunk = projected_steps(p, n, first.steps);
     const Index panels = a.panel_end - a.panel_begin;
     // z of all panels: of a chunk, or of a single row, as the last one of a ragged batch; else by turns.
-    const Index z_tiles = chunk > 1 || !tiles_by_turns(first, n) ? n * chunk * panels : std::max(z_rows(n, panels), panels);
+    const Index z_tiles =
+        chunk > 1 || !tiles_by_turns(first, n) ? n * chunk * panels : std::max(z_rows(n, panels), panels);
     const auto rows_of = [&](bool used, Index row) { return used ? memory.take<Real>(n * row) : nullptr; };
     scratch.push_back({memory.take<Real>(n * chunk * p.I), memory.take<Real>(z_tiles * 4 * p.L),
                        rows_of(first.recurrent != nullptr, p.h_row), rows_of(first.weights.project.size() > 0, p.row),
-                       rows_of(first.seed && first.cell.zoneout_h > 0, p.h_row), rows_of(first.seed && first.cell.zoneout_c > 0, p.row)});
+                       rows_of(first.seed && first.cell.zoneout_h > 0, p.h_row),
+                       rows_of(first.seed && first.cell.zoneout_c > 0, p.row)});
     if (scratch.back().zone_c != nullptr) std::fill_n(scratch.back().zone_c, n * p.row, Real(0));
     if (scratch.back().zone_h != nullptr) std::fill_n(scratch.back().zone_h, n * p.h_row, Real(0));
   }

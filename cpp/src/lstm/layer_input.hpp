@@ -25,20 +25,21 @@ inline Dropout dropout_after(const LSTMOptions& options, Index layer, std::optio
 template <class Real>
 struct LayerInput {
   const Rows* rows;
-  Index size;                  // I
+  Index size;  // I
   // Layer 0.
   Sequence<const Real> x{};
-  bool indicates = false;      // Missing::mask: NaN in x becomes 0, and the second half of the inputs says where
+  bool indicates = false;        // Missing::mask: NaN in x becomes 0, and the second half of the inputs says where
   const Real* filled = nullptr;  // Missing::forward_fill: [total rows][I], row offset(t) + position, in place of x
   // The others.
-  const Real* below[2] = {};   // h of every step of each direction below, from packed row `below_first` on
+  const Real* below[2] = {};  // h of every step of each direction below, from packed row `below_first` on
   Index below_directions = 0, below_row = 0, below_first = 0;
   Merge merge = Merge::concat;
   const LayerInput* residual = nullptr;  // what the layer below adds to that: its own input
   Dropout dropout{};
   const Real* mask = nullptr;  // [B][I] in the order of positions: variational dropout
 
-  /// The inputs of step s of a direction from position `begin` on where they stand ready to be multiplied; data null: they have to be gathered.
+  /// The inputs of step s of a direction from position `begin` on where they stand ready to be multiplied; data null:
+  /// they have to be gathered.
   StepRows<Real> in_place(Index s, Index begin, bool reverse) const {
     if (drops() || (reverse && rows->ragged())) return {};  // backwards, ragged rows are at different times
     const Index t = rows->time(s, begin, reverse);
@@ -62,15 +63,20 @@ struct LayerInput {
   void copy(Index position, Index t, Real* out) const {
     if (below_directions > 0) {
       if (residual != nullptr) residual->copy(position, t, out);
-      if (residual != nullptr) add_states(position, t, out, [](Real h, Real before) { return h + before; });
-      else add_states(position, t, out, [](Real h, Real) { return h; });
+      if (residual != nullptr)
+        add_states(position, t, out, [](Real h, Real before) { return h + before; });
+      else
+        add_states(position, t, out, [](Real h, Real) { return h; });
     } else if (filled != nullptr) {
       std::copy_n(filled + (rows->offset(t) + position) * size, size, out);
     } else {
       const Real* in = at(position, t);
-      if (indicates) indicate(in, out);
-      else if (x.feature_stride == 1) std::copy_n(in, size, out);
-      else for (Index i = 0; i < size; ++i) out[i] = in[i * x.feature_stride];
+      if (indicates)
+        indicate(in, out);
+      else if (x.feature_stride == 1)
+        std::copy_n(in, size, out);
+      else
+        for (Index i = 0; i < size; ++i) out[i] = in[i * x.feature_stride];
     }
   }
 
@@ -79,7 +85,9 @@ struct LayerInput {
 
   /// The masks of dropout on `row`: the input of one row and time, or the gradient with respect to it.
   void drop(Index position, Index t, Real* row) const {
-    if (dropout.p > 0) eigenlstm::drop(dropout.seed, mask_stream(Mask::dropout, dropout.layer, rows->batch_row(position)), t, size, dropout.p, row);
+    if (dropout.p > 0)
+      eigenlstm::drop(dropout.seed, mask_stream(Mask::dropout, dropout.layer, rows->batch_row(position)), t, size,
+                      dropout.p, row);
     if (mask != nullptr)
       for (Index i = 0; i < size; ++i) row[i] *= mask[position * size + i];
   }
@@ -92,7 +100,9 @@ struct LayerInput {
   }
 
  private:
-  const Real* at(Index position, Index t) const { return x.data + rows->batch_row(position) * x.batch_stride + t * x.time_stride; }
+  const Real* at(Index position, Index t) const {
+    return x.data + rows->batch_row(position) * x.batch_stride + t * x.time_stride;
+  }
   /// h of direction d below at time t: the reverse direction was there in its step length - 1 - t.
   const Real* state(Index d, Index position, Index t) const {
     return below[d] + (rows->offset(rows->time(t, position, d == 1)) + position - below_first) * below_row;

@@ -22,7 +22,8 @@ void probability(const char* name, double p) {
 void check_dropout(const LSTMOptions& o) {
   const std::string layers = std::to_string(o.num_layers);
   if (!o.dropout.empty() && Index(o.dropout.size()) != o.num_layers)
-    refuse("dropout must have one probability for each of the " + layers + " layers, got " + std::to_string(o.dropout.size()));
+    refuse("dropout must have one probability for each of the " + layers + " layers, got " +
+           std::to_string(o.dropout.size()));
   for (const double p : o.dropout) probability("dropout", p);
   if (!o.dropout.empty() && o.dropout.back() > 0)
     refuse("dropout lies between layers; that of the last layer must be 0, got " + std::to_string(o.dropout.back()));
@@ -39,22 +40,25 @@ void check_sizes(const LSTMOptions& o) {
   Index widest = 0;
   for (Index layer = 0; layer < o.num_layers; ++layer) {
     const double below = layer == 0 ? double(o.input_size) : double(o.hidden(layer - 1));
-    values += double(o.directions()) * 4 * double(o.hidden(layer)) * (2 * below + double(o.hidden(layer)));  // 2: directions below, indicators
+    values += double(o.directions()) * 4 * double(o.hidden(layer)) *
+              (2 * below + double(o.hidden(layer)));  // 2: directions below, indicators
     widest = std::max(widest, o.hidden(layer));
   }
   if (values > 0x1p48)
-    throw std::length_error("LSTM: input_size " + std::to_string(o.input_size) + " and hidden_size " + std::to_string(widest) +
-                            " make more parameters than fit in any memory");
+    throw std::length_error("LSTM: input_size " + std::to_string(o.input_size) + " and hidden_size " +
+                            std::to_string(widest) + " make more parameters than fit in any memory");
 }
 
 /// Layers whose sizes do not fit each other.
 void check_stack(const LSTMOptions& o) {
   if (!o.hidden_sizes.empty() && Index(o.hidden_sizes.size()) != o.num_layers)
-    refuse("hidden_size must have one entry for each of the " + std::to_string(o.num_layers) + " layers, got " + std::to_string(o.hidden_sizes.size()));
+    refuse("hidden_size must have one entry for each of the " + std::to_string(o.num_layers) + " layers, got " +
+           std::to_string(o.hidden_sizes.size()));
   for (Index layer = 0; layer < o.num_layers; ++layer) {
     at_least_one("hidden_size", o.hidden(layer));
     if (o.proj_size >= o.hidden(layer))
-      refuse("proj_size must be smaller than hidden_size " + std::to_string(o.hidden(layer)) + ", got " + std::to_string(o.proj_size));
+      refuse("proj_size must be smaller than hidden_size " + std::to_string(o.hidden(layer)) + ", got " +
+             std::to_string(o.proj_size));
   }
   check_sizes(o);
   if (o.proj_size < 0) refuse("proj_size must be at least 0, got " + std::to_string(o.proj_size));
@@ -65,8 +69,8 @@ void check_stack(const LSTMOptions& o) {
   if (o.num_layers == 1) refuse("residual adds the input of a layer from the second on; it needs num_layers > 1");
   for (Index layer = 1; layer < o.num_layers; ++layer)
     if (o.features(layer) != o.features(layer - 1))
-      refuse("residual needs layers that give as many features as they take; layer " + std::to_string(layer) + " takes " +
-             std::to_string(o.features(layer - 1)) + " and gives " + std::to_string(o.features(layer)));
+      refuse("residual needs layers that give as many features as they take; layer " + std::to_string(layer) +
+             " takes " + std::to_string(o.features(layer - 1)) + " and gives " + std::to_string(o.features(layer)));
 }
 
 template <class Real>
@@ -74,7 +78,8 @@ void check_cell(const CellOptions& cell) {
   if (!(Real(cell.gate_clip) > 0)) refuse("gate_clip must be greater than 0, got " + std::to_string(cell.gate_clip));
   if (!(Real(cell.cell_clip) > 0)) refuse("cell_clip must be greater than 0, got " + std::to_string(cell.cell_clip));
   for (const Activation& a : {cell.gate, cell.candidate, cell.output})
-    if (!std::isfinite(Real(a.alpha)) || !std::isfinite(Real(a.beta))) refuse("the parameters of activations must be finite");
+    if (!std::isfinite(Real(a.alpha)) || !std::isfinite(Real(a.beta)))
+      refuse("the parameters of activations must be finite");
 }
 
 }  // namespace
@@ -94,10 +99,13 @@ LSTM<Real>::LSTM(const LSTMOptions& options) : options_(options) {
       const DirectionShape s = direction_shape(options, layer, d);
       const std::string suffix = "_l" + std::to_string(layer) + (d == 1 ? "_reverse" : "");
       const Index I = s.input_size, H = s.hidden_size, P = s.output_size;
-      for (const Parameter& p : {Parameter{"weight_ih", s.weight_ih, 4 * H, I}, Parameter{"weight_hh", s.weight_hh, 4 * H, P},
-                                 Parameter{"bias", s.bias, 4 * H, 0}, Parameter{"weight_hr", s.weight_hr, P, H}, Parameter{"peephole", s.peephole, 3 * H, 0},
-                                 Parameter{"norm_weight", s.norm_weight, 4 * H, 0}, Parameter{"norm_cell_weight", s.norm_cell_weight, H, 0},
-                                 Parameter{"norm_cell_bias", s.norm_cell_bias, H, 0}, Parameter{"h0", s.h0, P, 0}, Parameter{"c0", s.c0, H, 0}})
+      for (const Parameter& p :
+           {Parameter{"weight_ih", s.weight_ih, 4 * H, I}, Parameter{"weight_hh", s.weight_hh, 4 * H, P},
+            Parameter{"bias", s.bias, 4 * H, 0}, Parameter{"weight_hr", s.weight_hr, P, H},
+            Parameter{"peephole", s.peephole, 3 * H, 0}, Parameter{"norm_weight", s.norm_weight, 4 * H, 0},
+            Parameter{"norm_cell_weight", s.norm_cell_weight, H, 0},
+            Parameter{"norm_cell_bias", s.norm_cell_bias, H, 0}, Parameter{"h0", s.h0, P, 0},
+            Parameter{"c0", s.c0, H, 0}})
         if (p.offset >= 0) parameters_.push_back({p.name + suffix, p.offset, p.rows, p.columns});
     }
   }

@@ -36,7 +36,8 @@ Index micro_batches(const LSTMOptions& options, const Rows& rows) {
   }
   if (weight_bytes > most_weight_bytes) return 1;
   const auto fits = [&](Index n) {
-    return rows.batch_size() >= n * (n == 2 ? few_rows : many_rows) && tape_to_gradients * n * gradients <= rows.total() * tape_row;
+    return rows.batch_size() >= n * (n == 2 ? few_rows : many_rows) &&
+           tape_to_gradients * n * gradients <= rows.total() * tape_row;
   };
   Index n = 1;
   while (n < most && fits(2 * n)) n *= 2;
@@ -46,7 +47,8 @@ Index micro_batches(const LSTMOptions& options, const Rows& rows) {
 template <class Real>
 Index inference_micro_batches(const LSTMOptions& options, const Rows& rows, int threads) {
   if (threads == 1 || rows.ragged()) return 1;  // the longest rows together keep tiles fuller than every n-th row does
-  const Padded<Real> p(direction_shape(options, 0, 0));  // other layers have other inputs, which make no difference here
+  const Padded<Real> p(
+      direction_shape(options, 0, 0));  // other layers have other inputs, which make no difference here
   const Schedule schedule = Schedule::choose(threads, p, options.directions(), rows, forward_units, 1);
   if (schedule.by_units || schedule.team() < threads || recurrent_bytes(p) >= forward_units.bytes) return 1;
   return schedule.groups == 2 && rows.batch_size() < threads * few_rows_both_ways ? 1 : threads;

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <stdexcept>
 
-#include "runtime/memory.hpp"
 #include "lstm/row_array.hpp"
+#include "runtime/memory.hpp"
 
 namespace eigenlstm {
 
@@ -23,8 +23,9 @@ void refuse_missing(const Rows& rows, Sequence<const Real> x, Index features) {
         }
   }
   if (row >= 0)
-    throw std::invalid_argument("LSTM.forward: x must not have NaN with missing=\"error\", got one in row " + std::to_string(row) + ", step " +
-                                std::to_string(step) + ", feature " + std::to_string(feature));
+    throw std::invalid_argument("LSTM.forward: x must not have NaN with missing=\"error\", got one in row " +
+                                std::to_string(row) + ", step " + std::to_string(step) + ", feature " +
+                                std::to_string(feature));
 }
 
 /// x with the last value seen in place of NaN (0 before the first), [total rows][features].
@@ -47,7 +48,8 @@ Buffer<Real> fill_missing(const Rows& rows, Sequence<const Real> x, Index featur
 
 /// Its twin: the gradient of a filled value, `dfilled`, is that of the value that filled it.
 template <class Real>
-void fill_missing_backward(const Rows& rows, Sequence<const Real> x, Index features, const Real* dfilled, Sequence<Real> dx) {
+void fill_missing_backward(const Rows& rows, Sequence<const Real> x, Index features, const Real* dfilled,
+                           Sequence<Real> dx) {
   const RowArray<const Real> from{x, nullptr, features}, gradient{{}, dfilled, features};
   const RowArray<Real> to{dx, nullptr, features};
   for (Index position = 0; position < rows.batch_size(); ++position)

@@ -46,14 +46,17 @@ bool slope_from_input(const Activation& a) {
 }
 
 template <class Real>
-ActivationArgs<Real> arguments(const Activation& a) { return {a.kind, Real(a.alpha), Real(a.beta), slope_from_input(a)}; }
+ActivationArgs<Real> arguments(const Activation& a) {
+  return {a.kind, Real(a.alpha), Real(a.beta), slope_from_input(a)};
+}
 
 bool is(const Activation& a, ActivationKind kind) { return a.kind == kind; }
 
 /// Whether the plain kernels do: no option changes what happens between z and (m, c).
 bool plain_cell(const CellOptions& o) {
-  return is(o.gate, ActivationKind::sigmoid) && is(o.candidate, ActivationKind::tanh) && is(o.output, ActivationKind::tanh) && !o.peephole &&
-         !o.coupled_input_forget && !o.layer_norm && std::isinf(o.gate_clip) && std::isinf(o.cell_clip) && o.zoneout_c == 0;
+  return is(o.gate, ActivationKind::sigmoid) && is(o.candidate, ActivationKind::tanh) &&
+         is(o.output, ActivationKind::tanh) && !o.peephole && !o.coupled_input_forget && !o.layer_norm &&
+         std::isinf(o.gate_clip) && std::isinf(o.cell_clip) && o.zoneout_c == 0;
 }
 
 /// `count` vectors of H values each, one after the other, to [panel][count of places][L] from place `first` on.
@@ -64,7 +67,8 @@ void spread(const Padded<Real>& p, const Real* values, Index count, Index first,
 }
 
 template <class Real>
-void pack_cell(const CellOptions& o, const DirectionShape& shape, const Real* parameters, DirectionWeights<Real>& packed) {
+void pack_cell(const CellOptions& o, const DirectionShape& shape, const Real* parameters,
+               DirectionWeights<Real>& packed) {
   const Padded<Real> p(shape);
   packed.cell_arrays = Buffer<Real>(p.units * (1 + 3 + 8 + 2));
   Real* arrays = packed.cell_arrays.data();
@@ -72,8 +76,19 @@ void pack_cell(const CellOptions& o, const DirectionShape& shape, const Real* pa
   const auto take = [&](Index n) { return std::exchange(arrays, arrays + n * p.units); };
 
   CellVariant<Real>& cell = packed.cell;
-  cell = {arguments<Real>(o.gate), arguments<Real>(o.candidate), arguments<Real>(o.output), Real(o.gate_clip), Real(o.cell_clip),
-          o.coupled_input_forget, p.H, nullptr, nullptr, nullptr, nullptr, o.peephole ? 3 : 0, (o.peephole ? 3 : 0) + (o.layer_norm ? 10 : 0)};
+  cell = {arguments<Real>(o.gate),
+          arguments<Real>(o.candidate),
+          arguments<Real>(o.output),
+          Real(o.gate_clip),
+          Real(o.cell_clip),
+          o.coupled_input_forget,
+          p.H,
+          nullptr,
+          nullptr,
+          nullptr,
+          nullptr,
+          o.peephole ? 3 : 0,
+          (o.peephole ? 3 : 0) + (o.layer_norm ? 10 : 0)};
   Real* used = take(1);
   std::fill_n(used, p.H, Real(1));
   cell.used = used;
@@ -99,7 +114,8 @@ void pack_projection(const DirectionShape& shape, const Real* weight_hr, Directi
   const Index width = 4 * p.L;
   packed.project = Buffer<Real>(p.wide_panels(p.P) * p.H * width);
   for (Index first = 0; first < p.P; first += width)
-    kernels<Real>().training.pack_transposed(std::min(width, p.P - first), p.H, weight_hr + first * p.H, packed.project.data() + first * p.H);
+    kernels<Real>().training.pack_transposed(std::min(width, p.P - first), p.H, weight_hr + first * p.H,
+                                             packed.project.data() + first * p.H);
   packed.project_backward = Buffer<Real>(p.wide_panels(p.H) * p.P * width);
   Real* out = packed.project_backward.data();
   for (Index first = 0; first < p.H; first += width)
@@ -132,8 +148,8 @@ Activation activation(const char* name, const double* parameters, int count) {
     names += (names.empty() ? "" : ", ") + std::string(known.name);
     if (std::strcmp(name, known.name) != 0) continue;
     if (count > known.parameters)
-      throw std::invalid_argument("LSTM: activations: " + std::string(name) + " has " + std::to_string(known.parameters) + " parameters, got " +
-                                  std::to_string(count));
+      throw std::invalid_argument("LSTM: activations: " + std::string(name) + " has " +
+                                  std::to_string(known.parameters) + " parameters, got " + std::to_string(count));
     Activation chosen = known.activation;
     double* const places[] = {&chosen.alpha, &chosen.beta};
     for (int i = 0; i < count; ++i) *places[i] = parameters[i];
@@ -147,7 +163,8 @@ Activation activation(const char* name, const double* parameters, int count) {
 bool keeps_z(const CellOptions& cell) { return slope_from_input(cell.gate) || slope_from_input(cell.candidate); }
 
 template <class Real>
-void pack_variant(const LSTMOptions& options, const DirectionShape& shape, const Real* parameters, DirectionWeights<Real>& packed) {
+void pack_variant(const LSTMOptions& options, const DirectionShape& shape, const Real* parameters,
+                  DirectionWeights<Real>& packed) {
   const Padded<Real> p(shape);
   packed.plain = plain_cell(options.cell);
   if (!packed.plain || shape.projected()) pack_cell(options.cell, shape, parameters, packed);

@@ -15,20 +15,25 @@ struct Pass {
   const MicroBatch<Real>& micro;  // of the rows of this pass: masks, histories of the whole sequence
   Layers layers;
   Steps steps;
-  bool turned = false;  // steps of few rows go over the weights backwards where they are even, instead of odd: no bit depends on it
+  bool turned = false;  // steps of few rows go over the weights backwards where they are even, instead of odd: no bit
+                        // depends on it
   const LSTMOptions& options() const { return batch.options; }
   const Rows& rows() const { return micro.rows; }
   Index directions() const { return options().directions(); }
 };
 
 /// Whether the output of a layer is more than the h of its directions side by side.
-inline bool combines(const LSTMOptions& options, Index layer) { return options.merge != Merge::concat || (options.residual && layer > 0); }
+inline bool combines(const LSTMOptions& options, Index layer) {
+  return options.merge != Merge::concat || (options.residual && layer > 0);
+}
 
-/// The inputs of the layers from 0 on; later ones refer to earlier ones. After the last layer's: what would go on from it.
+/// The inputs of the layers from 0 on; later ones refer to earlier ones. After the last layer's: what would go on from
+/// it.
 template <class Real>
 class Inputs {
  public:
-  /// Up to that of layer `last`, from the histories of the layers below in `tapes` (layer * D + direction), of the whole sequence.
+  /// Up to that of layer `last`, from the histories of the layers below in `tapes` (layer * D + direction), of the
+  /// whole sequence.
   Inputs(const Pass<Real>& pass, Index last, const std::vector<DirectionTape<Real>>& tapes) {
     all_.reserve(std::size_t(pass.options().num_layers + 1));  // so that they stay where they are
     LayerInput<Real> first{&pass.rows(), pass.options().read_size(), pass.batch.x};
@@ -37,7 +42,8 @@ class Inputs {
     first.mask = pass.micro.input_masks[0].data();
     all_.push_back(first);
     const Index D = pass.directions();
-    for (Index layer = 1; layer <= last; ++layer) push(pass, tapes[(layer - 1) * D].h.data(), tapes[layer * D - 1].h.data(), 0);
+    for (Index layer = 1; layer <= last; ++layer)
+      push(pass, tapes[(layer - 1) * D].h.data(), tapes[layer * D - 1].h.data(), 0);
   }
   Inputs(const Inputs&) = delete;
   Inputs& operator=(const Inputs&) = delete;
@@ -70,10 +76,10 @@ class Inputs {
 /// What a forward pass leaves in the tapes of its directions.
 enum class Keep { nothing, states, gates };
 
-/// `inputs`: up to that of the first layer; those of the others come to it. `y`: of the whole sequence, null: unwanted. An `h` that a
-/// tape already has room for is of the whole sequence and filled in; `keep` says what else the tapes get.
+/// `inputs`: up to that of the first layer; those of the others come to it. `y`: of the whole sequence, null: unwanted.
+/// An `h` that a tape already has room for is of the whole sequence and filled in; `keep` says what else the tapes get.
 template <class Real>
-void forward_layers(const Pass<Real>& pass, Inputs<Real>& inputs, State<const Real> initial, Sequence<Real> y, State<Real> final,
-                    std::vector<DirectionTape<Real>>& tapes, Keep keep, Team& team);
+void forward_layers(const Pass<Real>& pass, Inputs<Real>& inputs, State<const Real> initial, Sequence<Real> y,
+                    State<Real> final, std::vector<DirectionTape<Real>>& tapes, Keep keep, Team& team);
 
 }  // namespace eigenlstm

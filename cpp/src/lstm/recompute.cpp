@@ -8,11 +8,12 @@ namespace {
 /// Rows that one call of the kernel takes.
 constexpr Index block_rows = 96;
 
-/// Rows from `row` on, up to `limit`, whose states before lie as far apart as the rows themselves: those of step s, and of the
-/// steps after it while no row ends.
+/// Rows from `row` on, up to `limit`, whose states before lie as far apart as the rows themselves: those of step s, and
+/// of the steps after it while no row ends.
 Index run_end(const Rows& rows, Index first_step, Index s, Index limit) {
   Index end = rows.offset(s + 1);
-  for (Index next = s + 1; s > first_step && end < limit && rows.active(next - 1) == rows.active(s - 1); ++next) end = rows.offset(next + 1);
+  for (Index next = s + 1; s > first_step && end < limit && rows.active(next - 1) == rows.active(s - 1); ++next)
+    end = rows.offset(next + 1);
   return std::min(end, limit);
 }
 
@@ -25,9 +26,11 @@ Index recompute_scratch(const Padded<Real>& p) {
 }
 
 template <class Real>
-void recompute_gates(const DirectionBackward<Real>& d, const Chunk& chunk, Range part, const GateValues<Real>& values, Real* scratch) {
+void recompute_gates(const DirectionBackward<Real>& d, const Chunk& chunk, Range part, const GateValues<Real>& values,
+                     Real* scratch) {
   const Padded<Real>& p = d.p;
-  Real *c = scratch, *h = c + block_rows * p.row, *h_in = h + block_rows * p.row, *x = h_in + block_rows * p.h_row, *z = x + block_rows * p.I;
+  Real *c = scratch, *h = c + block_rows * p.row, *h_in = h + block_rows * p.row, *x = h_in + block_rows * p.h_row,
+       *z = x + block_rows * p.I;
   const Index end = chunk.first_row + part.end;
   for (Index row = chunk.first_row + part.begin, s = chunk.s0; row < end;) {
     while (d.rows.offset(s + 1) <= row) ++s;
@@ -38,8 +41,8 @@ void recompute_gates(const DirectionBackward<Real>& d, const Chunk& chunk, Range
       const Index first = r - d.rows.offset(step), last = std::min(d.rows.active(step), row + n - d.rows.offset(step));
       d.input.gather(step, first, last, d.reverse, x + (r - row) * p.I);
       if (masked)
-        multiply_rows(last - first, p.P, d.h_before(step) + first * p.h_row, p.h_row, d.recurrent + first * p.h_row, p.h_row,
-                      h_in + (r - row) * p.h_row, p.h_row);
+        multiply_rows(last - first, p.P, d.h_before(step) + first * p.h_row, p.h_row, d.recurrent + first * p.h_row,
+                      p.h_row, h_in + (r - row) * p.h_row, p.h_row);
       r += last - first;
     }
     StepArgs<Real> args = step_args(p, d.weights.forward.data(), 0, p.panels);
@@ -62,8 +65,8 @@ void recompute_gates(const DirectionBackward<Real>& d, const Chunk& chunk, Range
   }
 }
 
-#define EIGENLSTM_INSTANTIATE(Real)                         \
-  template Index recompute_scratch(const Padded<Real>&);    \
+#define EIGENLSTM_INSTANTIATE(Real)                      \
+  template Index recompute_scratch(const Padded<Real>&); \
   template void recompute_gates(const DirectionBackward<Real>&, const Chunk&, Range, const GateValues<Real>&, Real*);
 EIGENLSTM_INSTANTIATE(float)
 EIGENLSTM_INSTANTIATE(double)

@@ -11,7 +11,7 @@ struct RowArray {
   Sequence<Real> strided{};  // used where packed is null
   Real* packed = nullptr;    // [rows][features], row offset(t) + position - first_row
   Index features = 0;
-  Index first_row = 0;       // that packed starts with
+  Index first_row = 0;  // that packed starts with
 
   Real* at(const Rows& rows, Index position, Index t) const {
     return packed ? packed + (rows.offset(t) + position - first_row) * features

@@ -31,8 +31,8 @@ class Rows {
     count_rows();
   }
 
-  /// Part k of n <= batch_size(). Rows of equal lengths stay neighbours; of ragged ones it has every n-th, so that all parts have the same number at
-  /// each step, within one.
+  /// Part k of n <= batch_size(). Rows of equal lengths stay neighbours; of ragged ones it has every n-th, so that all
+  /// parts have the same number at each step, within one.
   Rows part(Index k, Index n) const {
     Rows some = *this;
     if (!ragged()) {
@@ -68,8 +68,8 @@ class Rows {
   /// The time that step s of a direction is at, for one row.
   Index time(Index s, Index position, bool reverse) const { return reverse ? length(position) - 1 - s : s; }
 
-  /// Where part m of n starts when positions are split into contiguous parts of about equal total length. No part is empty
-  /// while there are rows enough: member 0 must have work to watch for an interrupt as long as the others work.
+  /// Where part m of n starts when positions are split into contiguous parts of about equal total length. No part is
+  /// empty while there are rows enough: member 0 must have work to watch for an interrupt as long as the others work.
   Index split(Index m, Index n) const {
     if (!ragged()) return B_ * m / n;
     const Index target = total_ * m / n;
@@ -79,7 +79,8 @@ class Rows {
   }
 
  private:
-  /// steps_, offsets_ and total_ from lengths_. (Offsets of all T steps: a part may end before its batch does, and is asked for later ones.)
+  /// steps_, offsets_ and total_ from lengths_. (Offsets of all T steps: a part may end before its batch does, and is
+  /// asked for later ones.)
   void count_rows() {
     steps_ = lengths_.front();
     offsets_.assign(T_ + 1, 0);

@@ -25,9 +25,9 @@ struct Stream<Real>::Impl {
     const DirectionWeights<Real>* weights;
     Buffer<Real> xh[2];  // rows [gap | x | h] of this step and the next, in turn: h fills whole vectors of cache lines
     Buffer<Real> c, z;
-    Buffer<Real> m;      // with a projection
-    Buffer<Real> y;      // h + x of a residual layer
-    StepArgs<Real> steps[2]{};      // a step from each of the two, ready but for the values of x
+    Buffer<Real> m;             // with a projection
+    Buffer<Real> y;             // h + x of a residual layer
+    StepArgs<Real> steps[2]{};  // a step from each of the two, ready but for the values of x
     StepVariant<Real> variant{};
     AroundCell<Real> around{};
     Index h_begin() const { return ceil_div(p.I, p.L) * p.L; }
@@ -37,21 +37,35 @@ struct Stream<Real>::Impl {
   };
 
   Impl(std::shared_ptr<const Weights<Real>> packed, const LSTMOptions& model, Index batch)
-      : weights(std::move(packed)), options(model), B(batch), filled(Buffer<Real>::zeros(model.missing == Missing::forward_fill ? B * model.input_size : 0)) {
+      : weights(std::move(packed)),
+        options(model),
+        B(batch),
+        filled(Buffer<Real>::zeros(model.missing == Missing::forward_fill ? B * model.input_size : 0)) {
     for (Index layer = 0; layer < options.num_layers; ++layer) {
       const DirectionShape shape = direction_shape(options, layer, 0);
       const Padded<Real> p(shape);
       const Index xh = B * (ceil_div(p.I, p.L) * p.L + p.h_row);
-      layers.push_back({p, &weights->directions[layer], {Buffer<Real>::zeros(xh), Buffer<Real>::zeros(xh)}, Buffer<Real>::zeros(B * p.row), Buffer<Real>(B * p.gates()),
-                        Buffer<Real>(shape.projected() ? B * p.row : 0), Buffer<Real>(options.residual && layer > 0 ? B * p.P : 0)});
+      layers.push_back({p,
+                        &weights->directions[layer],
+                        {Buffer<Real>::zeros(xh), Buffer<Real>::zeros(xh)},
+                        Buffer<Real>::zeros(B * p.row),
+                        Buffer<Real>(B * p.gates()),
+                        Buffer<Real>(shape.projected() ? B * p.row : 0),
+                        Buffer<Real>(options.residual && layer > 0 ? B * p.P : 0)});
     }
     for (Layer& layer : layers) prepare(layer);
   }
 
-  Impl(const Impl& from) : weights(from.weights), options(from.options), B(from.B), now(from.now), filled(copied(from.filled)) {
+  Impl(const Impl& from)
+      : weights(from.weights), options(from.options), B(from.B), now(from.now), filled(copied(from.filled)) {
     for (const Layer& layer : from.layers)
-      layers.push_back({layer.p, layer.weights, {copied(layer.xh[0]), copied(layer.xh[1])}, copied(layer.c), Buffer<Real>(layer.z.size()),
-                        Buffer<Real>(layer.m.size()), Buffer<Real>(layer.y.size())});
+      layers.push_back({layer.p,
+                        layer.weights,
+                        {copied(layer.xh[0]), copied(layer.xh[1])},
+                        copied(layer.c),
+                        Buffer<Real>(layer.z.size()),
+                        Buffer<Real>(layer.m.size()),
+                        Buffer<Real>(layer.y.size())});
     for (Layer& layer : layers) prepare(layer);
   }
 
@@ -108,7 +122,8 @@ struct Stream<Real>::Impl {
 template <class Real>
 Stream<Real>::Stream(const LSTM<Real>& lstm, std::shared_ptr<const Weights<Real>> weights, Index B) {
   if (lstm.options().bidirectional)
-    throw std::invalid_argument("LSTM.stream: a bidirectional LSTM needs the end of the sequence before its first output; it cannot stream");
+    throw std::invalid_argument(
+        "LSTM.stream: a bidirectional LSTM needs the end of the sequence before its first output; it cannot stream");
   if (B < 1) throw std::invalid_argument("LSTM.stream: batch_size must be at least 1, got " + std::to_string(B));
   impl_ = std::make_unique<Impl>(std::move(weights), lstm.options(), B);
   reset();
@@ -121,7 +136,9 @@ template <class Real>
 Stream<Real>::~Stream() = default;
 
 template <class Real>
-Index Stream<Real>::batch_size() const { return impl_->B; }
+Index Stream<Real>::batch_size() const {
+  return impl_->B;
+}
 
 template <class Real>
 void Stream<Real>::step(const Real* x, Real* y) {
@@ -131,20 +148,22 @@ void Stream<Real>::step(const Real* x, Real* y) {
   if (s.options.missing == Missing::error)
     for (Index j = 0; j < s.B * I; ++j)
       if (std::isnan(x[j]))
-        throw std::invalid_argument("Stream.step: x must not have NaN with missing=\"error\", got one in row " + std::to_string(j / I) + ", feature " +
-                                    std::to_string(j % I));
+        throw std::invalid_argument("Stream.step: x must not have NaN with missing=\"error\", got one in row " +
+                                    std::to_string(j / I) + ", feature " + std::to_string(j % I));
   s.read(x);
   const Real* input = nullptr;
   Index input_row = 0;
   for (auto& layer : s.layers) {
     const Padded<Real>& p = layer.p;
-    for (Index b = 0; input != nullptr && b < s.B; ++b) std::copy_n(input + b * input_row, p.I, layer.x(s.now) + b * layer.xh_row());
+    for (Index b = 0; input != nullptr && b < s.B; ++b)
+      std::copy_n(input + b * input_row, p.I, layer.x(s.now) + b * layer.xh_row());
     run_step(p, *layer.weights, layer.steps[s.now], layer.variant, layer.around);
     input = layer.h(1 - s.now);
     input_row = layer.xh_row();
     if (layer.y.size() == 0) continue;
     for (Index b = 0; b < s.B; ++b)
-      for (Index j = 0; j < p.P; ++j) layer.y.data()[b * p.P + j] = input[b * input_row + j] + layer.x(s.now)[b * input_row + j];
+      for (Index j = 0; j < p.P; ++j)
+        layer.y.data()[b * p.P + j] = input[b * input_row + j] + layer.x(s.now)[b * input_row + j];
     input = layer.y.data();
     input_row = p.P;
   }
@@ -180,7 +199,8 @@ void Stream<Real>::reset() {
   std::fill_n(impl_->filled.data(), impl_->filled.size(), Real(0));
   for (auto& layer : impl_->layers) {
     const Padded<Real>& p = layer.p;
-    for (Buffer<Real>* buffer : {&layer.xh[0], &layer.xh[1], &layer.c}) std::fill_n(buffer->data(), buffer->size(), Real(0));
+    for (Buffer<Real>* buffer : {&layer.xh[0], &layer.xh[1], &layer.c})
+      std::fill_n(buffer->data(), buffer->size(), Real(0));
     for (Index b = 0; b < impl_->B; ++b) {
       std::copy_n(layer.weights->h0.data(), layer.weights->h0.size(), layer.h(impl_->now) + b * layer.xh_row());
       std::copy_n(layer.weights->c0.data(), layer.weights->c0.size(), layer.c.data() + b * p.row);

@@ -9,9 +9,13 @@ Tape<Real>::Tape(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 template <class Real>
 Tape<Real>::~Tape() = default;
 template <class Real>
-Index Tape<Real>::batch_size() const { return impl_->rows.batch_size(); }
+Index Tape<Real>::batch_size() const {
+  return impl_->rows.batch_size();
+}
 template <class Real>
-Index Tape<Real>::steps() const { return impl_->rows.time_steps(); }
+Index Tape<Real>::steps() const {
+  return impl_->rows.time_steps();
+}
 template <class Real>
 std::size_t Tape<Real>::bytes() const {
   return impl_->plan.bytes;
@@ -22,7 +26,8 @@ void Tape<Real>::trace(Index index, Traced what, Sequence<Real> out) const {
   const Impl& tape = *impl_;
   const Index D = tape.options.directions(), gate = Index(what);
   const Padded<Real> p(direction_shape(tape.options, index / D, index % D));
-  if (tape.plan.kind != Memory::full) throw std::invalid_argument("Tape.trace: the tape must be full: of forward with memory='full'");
+  if (tape.plan.kind != Memory::full)
+    throw std::invalid_argument("Tape.trace: the tape must be full: of forward with memory='full'");
   for (const MicroBatch<Real>& micro : tape.micro_batches) {
     const Rows& rows = micro.rows;
     const DirectionTape<Real>& kept = micro.directions[index];

@@ -5,19 +5,20 @@
 
 #include "eigenlstm/lstm.hpp"
 #include "lstm/checkpoints.hpp"
-#include "runtime/memory.hpp"
 #include "lstm/rows.hpp"
 #include "lstm/weights.hpp"
+#include "runtime/memory.hpp"
 
 namespace eigenlstm {
 
-/// What the forward pass computes of the gates and backward() needs, of consecutive rows: of the whole tape, or of a chunk.
+/// What the forward pass computes of the gates and backward() needs, of consecutive rows: of the whole tape, or of a
+/// chunk.
 template <class Real>
 struct GateValues {
-  Real* gates;              // [panel][row][4][L]: i f g o after activation; null: not kept
-  Real* z;                  // likewise what entered the activations, where a slope needs it; else null
-  Real* z_hat;              // likewise the normalised W x + R h, with layer normalisation; else null
-  Real* deviation;          // [row][4]: what it was divided by
+  Real* gates;      // [panel][row][4][L]: i f g o after activation; null: not kept
+  Real* z;          // likewise what entered the activations, where a slope needs it; else null
+  Real* z_hat;      // likewise the normalised W x + R h, with layer normalisation; else null
+  Real* deviation;  // [row][4]: what it was divided by
   Index first_row, rows;
   Index panel_stride(Index L) const { return rows * 4 * L; }
 
@@ -37,10 +38,12 @@ struct GateValues {
 template <class Real>
 struct DirectionTape {
   Buffer<Real> gates, z, z_hat, deviation;  // see GateValues; a light tape has none of them
-  Buffer<Real> c, h;    // [rows]
-  Buffer<Real> c0, h0;  // [B] before step `begin`
+  Buffer<Real> c, h;                        // [rows]
+  Buffer<Real> c0, h0;                      // [B] before step `begin`
 
-  GateValues<Real> values(Index first_row, Index rows) const { return {gates.data(), z.data(), z_hat.data(), deviation.data(), first_row, rows}; }
+  GateValues<Real> values(Index first_row, Index rows) const {
+    return {gates.data(), z.data(), z_hat.data(), deviation.data(), first_row, rows};
+  }
 };
 
 /// h and c of all directions, as a State has them.
@@ -50,14 +53,17 @@ struct States {
   States(Index h_size, Index c_size) : h(h_size), c(c_size) {}
   Buffer<Real> h, c;
   template <class T>
-  State<T> view() const { return {h.data(), c.data()}; }
+  State<T> view() const {
+    return {h.data(), c.data()};
+  }
 };
 
 /// Of the rows of one micro-batch (micro_batches.hpp).
 template <class Real>
 struct MicroBatch {
   Rows rows;
-  std::vector<DirectionTape<Real>> directions{};  // layer * D + direction; of all steps, or of a limited tape what segments of layers above need
+  std::vector<DirectionTape<Real>>
+      directions{};  // layer * D + direction; of all steps, or of a limited tape what segments of layers above need
   // Of variants; empty where not used.
   std::vector<Buffer<Real>> input_masks{};  // [layer][B][I]: variational dropout
   std::vector<Buffer<Real>> recurrent{};    // [layer * D + direction][B][h_row]: the mask on h_prev

@@ -11,7 +11,8 @@ namespace {
 /// Packing one value takes as long as so many multiply-adds.
 constexpr double packing_work = 25;
 
-/// w (4H, n) row-major -> panels of 4 L columns, [wide panel][k][4 L] with k = (panel, gate, unit): the order of dz. Here: the rows of one panel.
+/// w (4H, n) row-major -> panels of 4 L columns, [wide panel][k][4 L] with k = (panel, gate, unit): the order of dz.
+/// Here: the rows of one panel.
 template <class Real>
 void pack_backward(const Padded<Real>& p, Index panel, Index n, const Real* w, Real* out, bool past_caches) {
   const Index width = 4 * p.L, units = p.units_of(panel, panel + 1), distance = p.gate_distance(panel);
@@ -25,40 +26,46 @@ void pack_backward(const Padded<Real>& p, Index panel, Index n, const Real* w, R
 
 /// [k][4 L] of one panel, with k = bias, x, h.
 template <class Real>
-void pack_forward(const Padded<Real>& p, Index panel, const Real* bias, const Real* weight_ih, const Real* weight_hh, Real* out, bool past_caches) {
+void pack_forward(const Padded<Real>& p, Index panel, const Real* bias, const Real* weight_ih, const Real* weight_hh,
+                  Real* out, bool past_caches) {
   const Index width = 4 * p.L, units = p.units_of(panel, panel + 1), distance = p.gate_distance(panel);
   const auto pack = [&](Index K, const Real* w, Real* to) {
     kernels<Real>().pack_gates(units, distance, K, w + panel * p.L * K, p.H * K, to, past_caches);
   };
   out += panel * p.weights_panel();
-  if (bias != nullptr) pack(1, bias, out);
-  else std::fill_n(out, width, Real(0));
+  if (bias != nullptr)
+    pack(1, bias, out);
+  else
+    std::fill_n(out, width, Real(0));
   pack(p.I, weight_ih, out + width);
   pack(p.P, weight_hh, out + (1 + p.I) * width);
 }
 
 /// R, multiplied by the mask of weight drop where there is a seed: then a copy in `dropped`.
 template <class Real>
-const Real* recurrent_weights(const DirectionShape& shape, const Real* weight_hh, Index index, double p, std::optional<std::uint64_t> drop_seed,
-                              Buffer<Real>& dropped) {
+const Real* recurrent_weights(const DirectionShape& shape, const Real* weight_hh, Index index, double p,
+                              std::optional<std::uint64_t> drop_seed, Buffer<Real>& dropped) {
   if (!drop_seed) return weight_hh;
   const Index rows = 4 * shape.hidden_size, n = shape.output_size;
   dropped = Buffer<Real>(rows * n);
   std::copy_n(weight_hh, rows * n, dropped.data());
-  for (Index r = 0; r < rows; ++r) drop(*drop_seed, mask_stream(Mask::weight, index, r), 0, n, p, dropped.data() + r * n);
+  for (Index r = 0; r < rows; ++r)
+    drop(*drop_seed, mask_stream(Mask::weight, index, r), 0, n, p, dropped.data() + r * n);
   return dropped.data();
 }
 
 template <class Real>
-DirectionWeights<Real> pack_direction(const LSTMOptions& options, Index layer, Index direction, const Real* parameters, bool for_backward,
-                                      std::optional<std::uint64_t> drop_seed) {
+DirectionWeights<Real> pack_direction(const LSTMOptions& options, Index layer, Index direction, const Real* parameters,
+                                      bool for_backward, std::optional<std::uint64_t> drop_seed) {
   const DirectionShape shape = direction_shape(options, layer, direction);
   const Padded<Real> p(shape);
   Buffer<Real> dropped;
-  const Real* weight_hh = recurrent_weights(shape, parameters + shape.weight_hh, layer * options.directions() + direction, options.weight_drop,
-                                            drop_seed, dropped);
+  const Real* weight_hh =
+      recurrent_weights(shape, parameters + shape.weight_hh, layer * options.directions() + direction,
+                        options.weight_drop, drop_seed, dropped);
   const Real* const weight_ih = parameters + shape.weight_ih;
-  const Real* const bias = shape.bias >= 0 && !shape.normalised() ? parameters + shape.bias : nullptr;  // normalised: it comes after
+  const Real* const bias =
+      shape.bias >= 0 && !shape.normalised() ? parameters + shape.bias : nullptr;  // normalised: it comes after
   DirectionWeights<Real> packed;
   packed.forward = Buffer<Real>(p.panels * p.weights_panel());
   if (for_backward) {
@@ -110,7 +117,8 @@ DirectionShape direction_shape(const LSTMOptions& o, Index layer, Index directio
 }
 
 template <class Real>
-std::shared_ptr<const Weights<Real>> LSTM<Real>::pack(const Real* parameters, bool for_backward, std::optional<std::uint64_t> seed) const {
+std::shared_ptr<const Weights<Real>> LSTM<Real>::pack(const Real* parameters, bool for_backward,
+                                                      std::optional<std::uint64_t> seed) const {
   auto weights = std::make_shared<Weights<Real>>();
   if (options_.weight_drop > 0) weights->drop_seed = seed;
   for (Index layer = 0; layer < options_.num_layers; ++layer)
@@ -119,7 +127,9 @@ std::shared_ptr<const Weights<Real>> LSTM<Real>::pack(const Real* parameters, bo
   return weights;
 }
 
-template std::shared_ptr<const Weights<float>> LSTM<float>::pack(const float*, bool, std::optional<std::uint64_t>) const;
-template std::shared_ptr<const Weights<double>> LSTM<double>::pack(const double*, bool, std::optional<std::uint64_t>) const;
+template std::shared_ptr<const Weights<float>> LSTM<float>::pack(const float*, bool,
+                                                                 std::optional<std::uint64_t>) const;
+template std::shared_ptr<const Weights<double>> LSTM<double>::pack(const double*, bool,
+                                                                   std::optional<std::uint64_t>) const;
 
 }  // namespace eigenlstm

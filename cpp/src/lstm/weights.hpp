@@ -27,18 +27,27 @@ DirectionShape direction_shape(const LSTMOptions& options, Index layer, Index di
 template <class Real>
 struct Padded {
   explicit Padded(const DirectionShape& shape)
-      : I(shape.input_size), H(shape.hidden_size), P(shape.output_size), L(kernels<Real>().lanes), panels(ceil_div(H, L)), units(panels * L),
-        last_units(panels > 1 ? H - (panels - 1) * L : L), outputs(ceil_div(P, L) * L), row(distance(units)), h_row(distance(outputs)),
-        dz_row(distance(gates())), whole_rows(shape.projected() || shape.normalised()) {}
+      : I(shape.input_size),
+        H(shape.hidden_size),
+        P(shape.output_size),
+        L(kernels<Real>().lanes),
+        panels(ceil_div(H, L)),
+        units(panels * L),
+        last_units(panels > 1 ? H - (panels - 1) * L : L),
+        outputs(ceil_div(P, L) * L),
+        row(distance(units)),
+        h_row(distance(outputs)),
+        dz_row(distance(gates())),
+        whole_rows(shape.projected() || shape.normalised()) {}
   Index I, H, P, L;
-  Index panels;     // of L units
-  Index units;      // panels * L >= H
-  Index last_units; // of the last panel, as its gates lie (table.hpp)
-  Index outputs;    // likewise of P
-  Index row;        // distance of two rows of c
-  Index h_row;      // of h
-  Index dz_row;     // of dz
-  bool whole_rows;  // a step needs all units of a row, more than once: they cannot be split over threads
+  Index panels;      // of L units
+  Index units;       // panels * L >= H
+  Index last_units;  // of the last panel, as its gates lie (table.hpp)
+  Index outputs;     // likewise of P
+  Index row;         // distance of two rows of c
+  Index h_row;       // of h
+  Index dz_row;      // of dz
+  bool whole_rows;   // a step needs all units of a row, more than once: they cannot be split over threads
   Index gates() const { return 4 * units; }
   /// Of those, what products with dz run over: without the gaps of the last panel.
   Index dense_gates() const { return 4 * ((panels - 1) * L + last_units); }
@@ -47,7 +56,9 @@ struct Padded {
   /// How far apart the gates of a panel lie in weights and dz.
   Index gate_distance(Index panel) const { return panel + 1 == panels ? last_units : L; }
   /// Vectors of the gates of panels [begin, end), gaps left out.
-  Index gate_vectors(Index begin, Index end) const { return 4 * (end - begin - 1) + ceil_div(4 * gate_distance(end - 1), L); }
+  Index gate_vectors(Index begin, Index end) const {
+    return 4 * (end - begin - 1) + ceil_div(4 * gate_distance(end - 1), L);
+  }
   Index weights_panel() const { return (1 + I + P) * 4 * L; }
   /// Panels of 4 L columns that hold n of them.
   Index wide_panels(Index n) const { return ceil_div(n, 4 * L); }
@@ -58,9 +69,9 @@ struct Padded {
 
 template <class Real>
 struct DirectionWeights {
-  Buffer<Real> forward;      // [panel][1 + I + P][4][L]: bias, W, R; the last panel's gates last_units apart
-  Buffer<Real> backward_h;   // [wide panel of P][dense_gates][4 L]: R, rows in the order of dz
-  Buffer<Real> backward_x;   // [wide panel of I][dense_gates][4 L]: W, likewise
+  Buffer<Real> forward;     // [panel][1 + I + P][4][L]: bias, W, R; the last panel's gates last_units apart
+  Buffer<Real> backward_h;  // [wide panel of P][dense_gates][4 L]: R, rows in the order of dz
+  Buffer<Real> backward_x;  // [wide panel of I][dense_gates][4 L]: W, likewise
 
   // Variants: empty where not used.
   Buffer<Real> project;           // [wide panel of P][H][4 L]: W_hr
@@ -69,7 +80,7 @@ struct DirectionWeights {
   Buffer<Real> zone_h, zone_c;    // zoneout in inference: its probability for each value of a row
   Buffer<Real> cell_arrays;       // those of `cell`
   CellVariant<Real> cell{};
-  bool plain = true;              // `cell` describes the plain cell
+  bool plain = true;  // `cell` describes the plain cell
   bool normalises() const { return cell.norm_gates != nullptr; }
 };
 
@@ -90,7 +101,7 @@ template <class Real>
 class Weights {
  public:
   std::vector<DirectionWeights<Real>> directions;  // layer * D + direction
-  std::optional<std::uint64_t> drop_seed;  // of the mask that multiplied R; none: no mask
+  std::optional<std::uint64_t> drop_seed;          // of the mask that multiplied R; none: no mask
 };
 
 /// Whether the backward pass needs what enters the activations of the gates.
@@ -98,6 +109,7 @@ bool keeps_z(const CellOptions& cell);
 
 /// Packs what the variants of a direction need (variant.cpp).
 template <class Real>
-void pack_variant(const LSTMOptions& options, const DirectionShape& shape, const Real* parameters, DirectionWeights<Real>& packed);
+void pack_variant(const LSTMOptions& options, const DirectionShape& shape, const Real* parameters,
+                  DirectionWeights<Real>& packed);
 
 }  // namespace eigenlstm

@@ -22,7 +22,9 @@ double number(std::istream&& file) {
 }
 
 int quota_of_group(const std::string& folder, bool version2) {
-  if (!version2) return whole_cpus(number(std::ifstream(folder + "/cpu.cfs_quota_us")), number(std::ifstream(folder + "/cpu.cfs_period_us")));
+  if (!version2)
+    return whole_cpus(number(std::ifstream(folder + "/cpu.cfs_quota_us")),
+                      number(std::ifstream(folder + "/cpu.cfs_period_us")));
   std::ifstream file(folder + "/cpu.max");
   double quota = 0, period = 0;
   file >> quota >> period;

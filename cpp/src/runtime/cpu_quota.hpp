@@ -1,4 +1,5 @@
-// CPU quotas of control groups, as containers have them: `docker --cpus=1.5`. They bound the time, not the CPUs of the affinity mask.
+// CPU quotas of control groups, as containers have them: `docker --cpus=1.5`. They bound the time, not the CPUs of the
+// affinity mask.
 #pragma once
 
 #include <string>

@@ -17,7 +17,8 @@ int this_cpu();
 class CpuSet {
  public:
   CpuSet() = default;
-  /// Those that a thread may run on; the process: its main thread, whose set is what `taskset -p` and control groups change.
+  /// Those that a thread may run on; the process: its main thread, whose set is what `taskset -p` and control groups
+  /// change.
   static CpuSet of_this_thread();
   static CpuSet of_process();
   static CpuSet of(std::thread& thread);

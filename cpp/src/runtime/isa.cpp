@@ -7,10 +7,18 @@
 
 namespace eigenlstm {
 
-namespace sse42 { const Kernels& table(); }
-namespace avx2 { const Kernels& table(); }
-namespace avx512 { const Kernels& table(); }
-namespace neon { const Kernels& table(); }
+namespace sse42 {
+const Kernels& table();
+}
+namespace avx2 {
+const Kernels& table();
+}
+namespace avx512 {
+const Kernels& table();
+}
+namespace neon {
+const Kernels& table();
+}
 
 namespace {
 
@@ -52,15 +60,19 @@ const Isa& choose() {
   const Isa* best = nullptr;
   for (const Isa& candidate : isas) {
     if (!candidate.supported()) continue;
-    if (wanted == nullptr || *wanted == '\0') best = &candidate;
-    else if (std::string(wanted) == candidate.name) return candidate;
+    if (wanted == nullptr || *wanted == '\0')
+      best = &candidate;
+    else if (std::string(wanted) == candidate.name)
+      return candidate;
   }
   if (best == nullptr && wanted != nullptr && *wanted != '\0')
-    throw std::runtime_error("EIGENLSTM_ISA must be one of " + joined(available_isas()) + " on this CPU, got " + wanted);
+    throw std::runtime_error("EIGENLSTM_ISA must be one of " + joined(available_isas()) + " on this CPU, got " +
+                             wanted);
   if (best == nullptr) {
     std::vector<std::string> built;
     for (const Isa& isa : isas) built.emplace_back(isa.name);
-    throw std::runtime_error("this build of eigenlstm has kernels for " + joined(built) + ", and this CPU has none of them");
+    throw std::runtime_error("this build of eigenlstm has kernels for " + joined(built) +
+                             ", and this CPU has none of them");
   }
   return *best;
 }
@@ -85,8 +97,14 @@ const char* version() { return EIGENLSTM_VERSION; }
 const char* eigen_version() { return chosen().table().eigen_version; }
 
 template <>
-const KernelTable<float>& kernels<float>() { static const auto& table = chosen().table().f32; return table; }
+const KernelTable<float>& kernels<float>() {
+  static const auto& table = chosen().table().f32;
+  return table;
+}
 template <>
-const KernelTable<double>& kernels<double>() { static const auto& table = chosen().table().f64; return table; }
+const KernelTable<double>& kernels<double>() {
+  static const auto& table = chosen().table().f64;
+  return table;
+}
 
 }  // namespace eigenlstm

@@ -18,14 +18,16 @@
 namespace eigenlstm {
 namespace {
 
-/// Under AddressSanitizer every piece of an arena is an allocation of its own, and nothing is kept: it sees what runs over.
+/// Under AddressSanitizer every piece of an arena is an allocation of its own, and nothing is kept: it sees what runs
+/// over.
 #ifdef __SANITIZE_ADDRESS__
 constexpr bool watched = true;
 #else
 constexpr bool watched = false;
 #endif
 
-constexpr std::size_t alignment = 64, huge_page = std::size_t(2) << 20, any_page = 65536;  // pages of x86-64 and Arm are 4 to 64 KB
+constexpr std::size_t alignment = 64, huge_page = std::size_t(2) << 20,
+                      any_page = 65536;  // pages of x86-64 and Arm are 4 to 64 KB
 
 std::size_t round_up(std::size_t bytes, std::size_t to) { return (bytes + to - 1) / to * to; }
 
@@ -39,7 +41,8 @@ void* map(std::size_t bytes) {
   void* const all = mmap(nullptr, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (all == MAP_FAILED) return nullptr;
   char *const begin = static_cast<char*>(all), *const end = begin + reserved;
-  char* const data = begin + (round_up(reinterpret_cast<std::uintptr_t>(begin), huge_page) - reinterpret_cast<std::uintptr_t>(begin));
+  char* const data =
+      begin + (round_up(reinterpret_cast<std::uintptr_t>(begin), huge_page) - reinterpret_cast<std::uintptr_t>(begin));
   char* const data_end = data + bytes;
   if (data > begin) munmap(begin, std::size_t(data - begin));
   if (data_end < end) munmap(data_end, std::size_t(end - data_end));
@@ -62,11 +65,14 @@ void* allocate(std::size_t bytes) {
 }
 
 void deallocate(void* data, std::size_t bytes) {
-  if (maps(bytes)) unmap(data, bytes);
-  else std::free(data);
+  if (maps(bytes))
+    unmap(data, bytes);
+  else
+    std::free(data);
 }
 
-/// Freed blocks, bounded in number and bytes: those that were freed longest ago leave first. A block serves a request that fills at least half of it.
+/// Freed blocks, bounded in number and bytes: those that were freed longest ago leave first. A block serves a request
+/// that fills at least half of it.
 class Cache {
  public:
   void* take(std::size_t& bytes) {
@@ -90,7 +96,8 @@ class Cache {
           held_ += bytes;
           return;
         }
-        oldest = remove(std::min_element(entries_.data(), entries_.data() + size_, [](const Entry& a, const Entry& b) { return a.freed < b.freed; }));
+        oldest = remove(std::min_element(entries_.data(), entries_.data() + size_,
+                                         [](const Entry& a, const Entry& b) { return a.freed < b.freed; }));
       }
       deallocate(oldest.data, oldest.bytes);
     }
@@ -149,7 +156,9 @@ Block::Block(std::size_t bytes, bool zero) {
   if (bytes == 0) return;
   if (bytes > (std::size_t(1) << 62)) throw std::bad_alloc();
   const std::size_t whole = round_up(bytes, huge_page);
-  bytes_ = whole - bytes <= bytes / 3 ? whole : round_up(bytes, bytes < huge_page ? alignment : any_page);  // large blocks may end in small pages
+  bytes_ = whole - bytes <= bytes / 3
+               ? whole
+               : round_up(bytes, bytes < huge_page ? alignment : any_page);  // large blocks may end in small pages
   data_ = cache().take(bytes_);
   const bool is_zero = data_ == nullptr && maps(bytes_);  // fresh pages
   if (data_ == nullptr) data_ = allocate(bytes_);

@@ -8,7 +8,8 @@
 
 namespace eigenlstm {
 
-/// From so many bytes on, what is written whole and not read at once is stored past the caches: far more than L2 holds, which keeps what is at work.
+/// From so many bytes on, what is written whole and not read at once is stored past the caches: far more than L2 holds,
+/// which keeps what is at work.
 constexpr std::size_t past_caches_bytes = std::size_t(6) << 20;
 
 /// Scratch memory of one call: pieces are taken one after the other and all given back together. The thread's own
@@ -16,7 +17,9 @@ constexpr std::size_t past_caches_bytes = std::size_t(6) << 20;
 class Arena {
  public:
   template <class Real>
-  Real* take(std::ptrdiff_t n) { return static_cast<Real*>(take_bytes(bytes_of<Real>(n))); }
+  Real* take(std::ptrdiff_t n) {
+    return static_cast<Real*>(take_bytes(bytes_of<Real>(n)));
+  }
   void reset();
 
  private:

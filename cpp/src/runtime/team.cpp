@@ -13,9 +13,9 @@
 #include <thread>
 #include <vector>
 
+#include "eigenlstm/threads.hpp"
 #include "runtime/cpu_quota.hpp"
 #include "runtime/cpu_set.hpp"
-#include "eigenlstm/threads.hpp"
 #include "runtime/memory.hpp"
 
 #if defined(__x86_64__) || defined(__i386__)
@@ -89,9 +89,10 @@ class Pool {
     CpuSet given;  // by place_workers()
   };
 
-  /// Systems wake workers on their caller's processor though others are idle: after they have been busy, and virtual machines, whose idle processors
-  /// look taken, most of the time. The two then take turns, and a call takes as long as with one thread. So once a worker has met its caller, callers
-  /// keep workers off the processor that they are on themselves, if the process has others for all of them. If not, nobody is kept off any.
+  /// Systems wake workers on their caller's processor though others are idle: after they have been busy, and virtual
+  /// machines, whose idle processors look taken, most of the time. The two then take turns, and a call takes as long as
+  /// with one thread. So once a worker has met its caller, callers keep workers off the processor that they are on
+  /// themselves, if the process has others for all of them. If not, nobody is kept off any.
   void place_workers(int members) {
     const CpuSet all = CpuSet::of_process();
     const bool enough = all.count() >= members, crowded = crowded_.exchange(false, std::memory_order_relaxed);
@@ -111,8 +112,8 @@ class Pool {
   Job job_ = nullptr;
   void* context_ = nullptr;
   int caller_cpu_ = -1;
-  std::atomic<bool> crowded_{false};  // a worker has begun a job on its caller's processor
-  bool places_ = false;               // it has happened
+  std::atomic<bool> crowded_{false};                  // a worker has begun a job on its caller's processor
+  bool places_ = false;                               // it has happened
   alignas(64) std::atomic<std::uint64_t> ticket_{0};  // job number * ticket_members + the job's members
   alignas(64) std::atomic<int> pending_{0};
 };
@@ -232,7 +233,8 @@ struct Team::Part {
   }
 };
 
-Team::Team(Team& whole, Part& part, int size, bool polls) : size_(size), part_(&part), call_(whole.call_), polls_(polls) {}
+Team::Team(Team& whole, Part& part, int size, bool polls)
+    : size_(size), part_(&part), call_(whole.call_), polls_(polls) {}
 
 Team::~Team() {
   if (size_ > 1 && part_ == nullptr) pool().give_back();
@@ -240,9 +242,12 @@ Team::~Team() {
 
 void Team::run_job(Job job, void* context) {
   FlushDenormals flush;
-  if (size_ == 1) job(context, 0);
-  else if (part_ != nullptr) part_->run(job, context);
-  else pool().run(job, context, size_);
+  if (size_ == 1)
+    job(context, 0);
+  else if (part_ != nullptr)
+    part_->run(job, context);
+  else
+    pool().run(job, context, size_);
 }
 
 void Team::split_jobs(std::ptrdiff_t n, PartJob job, const void* context) {
@@ -260,14 +265,17 @@ void Team::split_jobs(std::ptrdiff_t n, PartJob job, const void* context) {
     if (m % members > 0) return all[std::size_t(p)].serve(m % members);
     Team team(*this, all[std::size_t(p)], members, m == 0);
     try {
-      // Where some shares have a call more, the last has: it is the caller's, who asks for interrupts while it is at work.
+      // Where some shares have a call more, the last has: it is the caller's, who asks for interrupts while it is at
+      // work.
       for (auto [i, end] = share(n, parts - 1 - p, parts); i < end && !stopped(); ++i) job(context, team, i);
     } catch (...) {
       all[std::size_t(p)].error = std::current_exception();
     }
     all[std::size_t(p)].dismiss();
     if (working.fetch_sub(1, std::memory_order_seq_cst) == 1) done.ring();
-    if (m == 0) done.await(spin_in_call, [&] { return working.load(std::memory_order_seq_cst) == 0; }, poll_interval, [&] { poll(); });
+    if (m == 0)
+      done.await(
+          spin_in_call, [&] { return working.load(std::memory_order_seq_cst) == 0; }, poll_interval, [&] { poll(); });
   });
   for (const Part& part : all)
     if (part.error) std::rethrow_exception(part.error);

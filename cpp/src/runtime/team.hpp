@@ -1,7 +1,8 @@
 // The threads of one call.
 //
 // A persistent pool: workers spin briefly for the next job, then sleep. One call at a time has the pool; a call
-// that finds it taken runs on its own thread alone (the results are the same bits). No OpenMP: libgomp hangs after fork.
+// that finds it taken runs on its own thread alone (the results are the same bits). No OpenMP: libgomp hangs after
+// fork.
 #pragma once
 
 #include <atomic>
@@ -17,8 +18,8 @@ class Doorbell {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// Until ready(), for `spin` without sleeping. ready() must load, and whoever rings must have stored, with memory_order_seq_cst: then either the
-  /// sleeper sees the change, or ring() sees the sleeper.
+  /// Until ready(), for `spin` without sleeping. ready() must load, and whoever rings must have stored, with
+  /// memory_order_seq_cst: then either the sleeper sees the change, or ring() sees the sleeper.
   template <class Ready>
   void await(Clock::duration spin, Ready ready) {
     if (spins(spin, ready)) return;
@@ -59,8 +60,10 @@ class Doorbell {
       relax();
       if (i % looks != 0) continue;
       const Clock::time_point now = Clock::now();
-      if (i == looks) end = now + spin;
-      else if (now >= end) return false;
+      if (i == looks)
+        end = now + spin;
+      else if (now >= end)
+        return false;
     }
   }
   static void relax();
@@ -70,8 +73,8 @@ class Doorbell {
   std::atomic<int> sleepers_{0};
 };
 
-/// Barrier for the members of a Team. Members also vote on whether to leave: each gets the same answer, true if any of them asked for it in
-/// this round.
+/// Barrier for the members of a Team. Members also vote on whether to leave: each gets the same answer, true if any of
+/// them asked for it in this round.
 class Barrier {
  public:
   explicit Barrier(int members) : members_(members) {}
@@ -104,12 +107,14 @@ class Team {
     run_job([](void* context, int member) { (*static_cast<F*>(context))(member); }, &f);
   }
 
-  /// Calls f(part, i) for i = 0 .. n - 1, n >= 1, on parts of this team that work at the same time: one for each call or member where that leaves no
-  /// part more than a quarter above its share, else as many as divide both numbers. Each part takes its calls in turn. Where f throws, its part makes
-  /// no more of them; once the others are through, what the first part threw is thrown here. Throws Interrupted if the call was.
+  /// Calls f(part, i) for i = 0 .. n - 1, n >= 1, on parts of this team that work at the same time: one for each call
+  /// or member where that leaves no part more than a quarter above its share, else as many as divide both numbers. Each
+  /// part takes its calls in turn. Where f throws, its part makes no more of them; once the others are through, what
+  /// the first part threw is thrown here. Throws Interrupted if the call was.
   template <class F>
   void split(std::ptrdiff_t n, const F& f) {
-    split_jobs(n, [](const void* context, Team& part, std::ptrdiff_t i) { (*static_cast<const F*>(context))(part, i); }, &f);
+    split_jobs(
+        n, [](const void* context, Team& part, std::ptrdiff_t i) { (*static_cast<const F*>(context))(part, i); }, &f);
   }
 
   /// For member 0, often: asks the caller's interrupt check every 50 ms (threads.hpp).

@@ -80,15 +80,16 @@ std::vector<double> log_softmax(Index C, const Real* x) {
 }
 
 /// Everything that the beams can become in one frame with the log-probabilities log_p.
-std::vector<Candidate> candidates(const std::vector<Beam>& beams, const Prefixes& prefixes, const std::vector<double>& log_p,
-                                  std::int64_t blank) {
+std::vector<Candidate> candidates(const std::vector<Beam>& beams, const Prefixes& prefixes,
+                                  const std::vector<double>& log_p, std::int64_t blank) {
   const Index C = Index(log_p.size());
   std::vector<Candidate> all;
   std::unordered_map<Index, Index> stays;  // node -> its beam
   for (const Beam& beam : beams) {
     const std::int64_t last = prefixes[beam.node].label;
     stays[beam.node] = Index(all.size());
-    all.push_back({Index(all.size()), -1, beam.total() + log_p[blank], last < 0 ? -infinity : beam.label + log_p[last], 0});
+    all.push_back(
+        {Index(all.size()), -1, beam.total() + log_p[blank], last < 0 ? -infinity : beam.label + log_p[last], 0});
   }
   for (Index i = 0; i < Index(beams.size()); ++i) {
     const Beam& beam = beams[i];
@@ -105,7 +106,8 @@ std::vector<Candidate> candidates(const std::vector<Beam>& beams, const Prefixes
     for (const Beam& other : beams)
       if (prefixes[other.node].parent == beam.node) taken[prefixes[other.node].label] = true;
     for (Index c = 0; c < C; ++c)
-      if (!taken[c]) all.push_back({i, c, -infinity, (prefixes[beam.node].label == c ? beam.blank : total) + log_p[c], 0});
+      if (!taken[c])
+        all.push_back({i, c, -infinity, (prefixes[beam.node].label == c ? beam.blank : total) + log_p[c], 0});
   }
   for (Candidate& c : all) c.total = log_add(c.blank, c.path);
   return all;
@@ -160,10 +162,10 @@ std::vector<CtcHypothesis> ctc_beam_search(Index T, Index C, const Real* logits,
   return result;
 }
 
-template void ctc(Index, Index, Index, Index, const float*, const std::int64_t*, const std::int64_t*, const std::int64_t*,
-                  std::int64_t, const double*, double*, float*);
-template void ctc(Index, Index, Index, Index, const double*, const std::int64_t*, const std::int64_t*, const std::int64_t*,
-                  std::int64_t, const double*, double*, double*);
+template void ctc(Index, Index, Index, Index, const float*, const std::int64_t*, const std::int64_t*,
+                  const std::int64_t*, std::int64_t, const double*, double*, float*);
+template void ctc(Index, Index, Index, Index, const double*, const std::int64_t*, const std::int64_t*,
+                  const std::int64_t*, std::int64_t, const double*, double*, double*);
 template std::vector<CtcHypothesis> ctc_beam_search(Index, Index, const float*, std::int64_t, Index);
 template std::vector<CtcHypothesis> ctc_beam_search(Index, Index, const double*, std::int64_t, Index);
 

@@ -57,8 +57,9 @@ double sum_in_order(const double* values, Index n) {
 }  // namespace
 
 template <class Real>
-double element_loss(ElementLoss loss, Index n, Index per_target, const Real* y_pred, const Real* y_true, const Real* weight,
-                    Index num_weights, const Real* parameters, Index num_parameters, double scale, Real* dy) {
+double element_loss(ElementLoss loss, Index n, Index per_target, const Real* y_pred, const Real* y_true,
+                    const Real* weight, Index num_weights, const Real* parameters, Index num_parameters, double scale,
+                    Real* dy) {
   const Index pair = loss == ElementLoss::gaussian_nll ? 2 : 1;  // predictions that the kernel takes at once
   const Index repeat = per_target / pair, size = n * repeat;
   const Index tasks = (size + chunk - 1) / chunk;
@@ -74,8 +75,8 @@ double element_loss(ElementLoss loss, Index n, Index per_target, const Real* y_p
     const Index begin = task * chunk, count = std::min(chunk, size - begin);
     Real* const own = scratch + 3 * chunk * thread;
     sums[task] = function({count, y_pred + begin * pair, all_targets.values(begin, count, own),
-                           all_weights.values(begin, count, own + chunk), all_parameters.values(begin, count, own + 2 * chunk),
-                           Real(scale), dy + begin * pair});
+                           all_weights.values(begin, count, own + chunk),
+                           all_parameters.values(begin, count, own + 2 * chunk), Real(scale), dy + begin * pair});
   });
   return scale * sum_in_order(sums, tasks);
 }
@@ -102,10 +103,10 @@ double cross_entropy(Index N, Index C, const Real* logits, const std::int64_t* l
   return scale * sum_in_order(sums, tasks);
 }
 
-template double element_loss(ElementLoss, Index, Index, const float*, const float*, const float*, Index, const float*, Index,
-                             double, float*);
-template double element_loss(ElementLoss, Index, Index, const double*, const double*, const double*, Index, const double*,
-                             Index, double, double*);
+template double element_loss(ElementLoss, Index, Index, const float*, const float*, const float*, Index, const float*,
+                             Index, double, float*);
+template double element_loss(ElementLoss, Index, Index, const double*, const double*, const double*, Index,
+                             const double*, Index, double, double*);
 template double cross_entropy(Index, Index, const float*, const std::int64_t*, const float*, const float*,
                               const CrossEntropyOptions&, float*);
 template double cross_entropy(Index, Index, const double*, const std::int64_t*, const double*, const double*,

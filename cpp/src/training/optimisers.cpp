@@ -12,7 +12,8 @@ namespace eigenlstm {
 namespace {
 
 constexpr Index chunk = 1 << 14;
-constexpr double value_work = 30;  // a value of a step costs, by its memory traffic, about as much as these multiply-adds
+constexpr double value_work =
+    30;  // a value of a step costs, by its memory traffic, about as much as these multiply-adds
 
 template <class F>
 void by_chunks(Index n, F f) {
@@ -56,7 +57,8 @@ void update(const Adagrad& o, std::int64_t step, const Update<Real>& u) {
 
 template <class Real>
 void ema(Index n, double decay, const Real* params, Real* average) {
-  by_chunks(n, [=](Index begin, Index size) { kernels<Real>().training.ema(size, decay, params + begin, average + begin); });
+  by_chunks(
+      n, [=](Index begin, Index size) { kernels<Real>().training.ema(size, decay, params + begin, average + begin); });
 }
 
 template <class Real>
@@ -75,7 +77,9 @@ template <class Real>
 double norm(Index n, const Real* x) {
   const Index chunks = (n + chunk - 1) / chunk;
   double* const sums = arena().take<double>(chunks);
-  by_chunks(n, [=](Index begin, Index size) { sums[begin / chunk] = kernels<Real>().training.sum_of_squares(size, x + begin); });
+  by_chunks(n, [=](Index begin, Index size) {
+    sums[begin / chunk] = kernels<Real>().training.sum_of_squares(size, x + begin);
+  });
   double total = 0;
   for (Index i = 0; i < chunks; ++i) total += sums[i];
   return std::sqrt(total);

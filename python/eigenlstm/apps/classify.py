@@ -16,21 +16,36 @@ from eigenlstm.apps._common import new_figure, options, tidy, write_figure
 def main(arguments=None):
     given = options("eigenlstm.apps.classify", __doc__.split("\n")[0], 40, arguments)
     (x_train, y_train), (x_test, y_test) = data.japanese_vowels()
-    print(f"{len(x_train)} utterances to train on, {len(x_test)} to test on, of {min(map(len, x_test))} to "
-          f"{max(map(len, x_test))} frames, by {y_test.max() + 1} speakers\n")
-    baselines = {"nearest mean frame of a speaker": nearest_centroid(x_train, y_train, x_test),
-                 "nearest mean frame of an utterance": nearest_neighbour(x_train, y_train, x_test)}
+    print(
+        f"{len(x_train)} utterances to train on, {len(x_test)} to test on, of {min(map(len, x_test))} to "
+        f"{max(map(len, x_test))} frames, by {y_test.max() + 1} speakers\n"
+    )
+    baselines = {
+        "nearest mean frame of a speaker": nearest_centroid(x_train, y_train, x_test),
+        "nearest mean frame of an utterance": nearest_neighbour(x_train, y_train, x_test),
+    }
 
     x_train, x_test = standardise(x_train, x_test)
-    model = el.Sequential([
-        el.LSTM(12, 32, bidirectional=True, seed=given.seed),
-        el.MeanPool(),
-        el.Dropout(0.3),
-        el.Linear(64, 9, seed=given.seed + 1),
-    ])
+    model = el.Sequential(
+        [
+            el.LSTM(12, 32, bidirectional=True, seed=given.seed),
+            el.MeanPool(),
+            el.Dropout(0.3),
+            el.Linear(64, 9, seed=given.seed + 1),
+        ]
+    )
     print(model.summary(), "\n")
-    history = model.fit(x_train, y_train, loss=el.losses.CrossEntropy(label_smoothing=0.1), optimizer=el.Adam(3e-3),
-                        epochs=given.epochs, batch_size=16, metrics=["accuracy"], clip_norm=1.0, seed=given.seed)
+    history = model.fit(
+        x_train,
+        y_train,
+        loss=el.losses.CrossEntropy(label_smoothing=0.1),
+        optimizer=el.Adam(3e-3),
+        epochs=given.epochs,
+        batch_size=16,
+        metrics=["accuracy"],
+        clip_norm=1.0,
+        seed=given.seed,
+    )
     predicted = model.predict(x_test).argmax(axis=1)
 
     print("\nAccuracy on the test utterances")
@@ -74,8 +89,12 @@ def nearest_centroid(x_train, y_train, x_test):
 
 def accuracy_by_frames(model, x, y):
     """The accuracy when only the first 1, 2, … frames of each utterance are heard."""
-    return np.array([(model.predict([row[:frames] for row in x]).argmax(axis=1) == y).mean()
-                     for frames in range(1, max(map(len, x)) + 1)])
+    return np.array(
+        [
+            (model.predict([row[:frames] for row in x]).argmax(axis=1) == y).mean()
+            for frames in range(1, max(map(len, x)) + 1)
+        ]
+    )
 
 
 def draw(path, true, predicted, heard, history, baseline):

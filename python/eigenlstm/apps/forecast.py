@@ -28,8 +28,10 @@ def main(arguments=None):
     first, last = int(0.7 * n), int(0.85 * n)  # where the validation part and the held-out part begin
     train = np.arange(WINDOW + DAY, first - HORIZON + 1)
     valid, test = np.arange(first, last - HORIZON + 1), np.arange(last, n - HORIZON + 1)
-    print(f"{n:,} hours; windows of {WINDOW} to forecast {HORIZON}: {len(train):,} to train, {len(valid):,} to validate, "
-          f"{len(test):,} held out\n")
+    print(
+        f"{n:,} hours; windows of {WINDOW} to forecast {HORIZON}: {len(train):,} to train, {len(valid):,} to validate, "
+        f"{len(test):,} held out\n"
+    )
 
     # The model sees how each hour differs from the last one and from the day before, and where in the day and week it is.
     # It predicts how each hour ahead departs from the day before (the seasonal naive forecast).
@@ -45,32 +47,53 @@ def main(arguments=None):
     def departures(origins):
         return ((targets(demand, origins, HORIZON) - naive(demand, origins, HORIZON, DAY)) / unit).astype(np.float32)
 
-    model = el.Sequential([
-        el.LSTM(2 + calendar.shape[1], 64, seed=given.seed),
-        el.Last(),
-        el.Dropout(0.2),
-        el.Linear(64, HORIZON * len(QUANTILES), seed=given.seed + 1),
-    ])
+    model = el.Sequential(
+        [
+            el.LSTM(2 + calendar.shape[1], 64, seed=given.seed),
+            el.Last(),
+            el.Dropout(0.2),
+            el.Linear(64, HORIZON * len(QUANTILES), seed=given.seed + 1),
+        ]
+    )
     print(model.summary(), "\n")
     steps = given.epochs * -(-len(train) // 64)
-    model.fit(inputs(train), departures(train), loss=el.losses.Quantile(QUANTILES), optimizer=el.Adam(), epochs=given.epochs,
-              batch_size=64, validation_data=(inputs(valid), departures(valid)), clip_norm=1.0, seed=given.seed,
-              callbacks=[el.schedule(one_cycle(4e-3, steps=steps)), el.early_stopping(given.epochs)])
+    model.fit(
+        inputs(train),
+        departures(train),
+        loss=el.losses.Quantile(QUANTILES),
+        optimizer=el.Adam(),
+        epochs=given.epochs,
+        batch_size=64,
+        validation_data=(inputs(valid), departures(valid)),
+        clip_norm=1.0,
+        seed=given.seed,
+        callbacks=[el.schedule(one_cycle(4e-3, steps=steps)), el.early_stopping(given.epochs)],
+    )
 
     ahead = model.predict(inputs(test)).reshape(len(test), HORIZON, len(QUANTILES)).astype(np.float64)
     day_before = naive(demand, test, HORIZON, DAY)
     quantiles = np.sort(ahead, axis=2) * unit + day_before[:, :, None]  # sorted: quantiles must not cross
     truth = targets(demand, test, HORIZON)
-    errors = {"LSTM (median)": quantiles[:, :, MEDIAN] - truth, "the day before": day_before - truth,
-              "the last value": naive(demand, test, HORIZON) - truth}
+    errors = {
+        "LSTM (median)": quantiles[:, :, MEDIAN] - truth,
+        "the day before": day_before - truth,
+        "the last value": naive(demand, test, HORIZON) - truth,
+    }
     print("\nMean absolute error in MW, held out")
     print(f"  {'hours ahead':16}" + "".join(f"{k:8}" for k in (1, 3, 6, 12, 24)) + "    all")
     for name, error in errors.items():
-        print(f"  {name:16}" + "".join(f"{np.abs(error[:, k - 1]).mean():8.2f}" for k in (1, 3, 6, 12, 24))
-              + f"{np.abs(error).mean():8.2f}")
+        print(
+            f"  {name:16}"
+            + "".join(f"{np.abs(error[:, k - 1]).mean():8.2f}" for k in (1, 3, 6, 12, 24))
+            + f"{np.abs(error).mean():8.2f}"
+        )
     below = (truth[:, :, None] <= quantiles).mean(axis=(0, 1))
-    print("\nShare of the truth below each quantile\n  promised" + "".join(f"{q:7.0%}" for q in QUANTILES)
-          + "\n  held    " + "".join(f"{share:7.0%}" for share in below))
+    print(
+        "\nShare of the truth below each quantile\n  promised"
+        + "".join(f"{q:7.0%}" for q in QUANTILES)
+        + "\n  held    "
+        + "".join(f"{share:7.0%}" for share in below)
+    )
 
     model.save(given.out / "forecast.safetensors")
     draw(given.out / "forecast.png", series, test, quantiles, errors, below)
@@ -84,11 +107,16 @@ def draw(path, series, test, quantiles, errors, below):
     top, left, right = figure.add_subplot(grid[0, :]), figure.add_subplot(grid[1, 0]), figure.add_subplot(grid[1, 1])
     shown = np.arange(len(test) - 6 * HORIZON - 1, len(test), HORIZON)  # the last week, a forecast each day
     for i in shown:
-        times = series.times[test[i]:test[i] + HORIZON]
+        times = series.times[test[i] : test[i] + HORIZON]
         for k in range(MEDIAN):
             top.fill_between(times, quantiles[i, :, k], quantiles[i, :, -1 - k], color="#d1495b", alpha=0.13, lw=0)
-        top.plot(times, quantiles[i, :, MEDIAN], color="#d1495b", lw=1.6,
-                 label="median, 20 to 90 % ranges" if i == shown[0] else None)
+        top.plot(
+            times,
+            quantiles[i, :, MEDIAN],
+            color="#d1495b",
+            lw=1.6,
+            label="median, 20 to 90 % ranges" if i == shown[0] else None,
+        )
         top.axvline(times[0], color="#8d99ae", lw=0.6, ls=":")
     span = slice(test[shown[0]], test[shown[-1]] + HORIZON)
     top.plot(series.times[span], series.values[span], color="#2b2d42", lw=1.3, label="what came")

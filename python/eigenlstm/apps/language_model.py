@@ -23,8 +23,13 @@ EMBEDDING, HIDDEN, DROPOUT, RATE = 32, 192, 0.5, 5e-3
 
 
 def main(arguments=None):
-    given = options("eigenlstm.apps.language_model", __doc__.split("\n")[0], 15, arguments,
-                    no_torch="leave the comparison with PyTorch out")
+    given = options(
+        "eigenlstm.apps.language_model",
+        __doc__.split("\n")[0],
+        15,
+        arguments,
+        no_torch="leave the comparison with PyTorch out",
+    )
     text = data.alice()
     alphabet = sorted(set(text))
     codes = np.array([alphabet.index(character) for character in text])
@@ -38,16 +43,27 @@ def main(arguments=None):
     initial = model.state_dict()
     print(model.summary(), "\n")
     started = time.perf_counter()
-    history = model.fit(*lanes, loss="cross_entropy", optimizer=el.Adam(), epochs=given.epochs, batch_size=LANES, tbptt=PIECE,
-                        validation_data=held_out, callbacks=[el.schedule(rate)], clip_norm=1.0, seed=given.seed)
+    history = model.fit(
+        *lanes,
+        loss="cross_entropy",
+        optimizer=el.Adam(),
+        epochs=given.epochs,
+        batch_size=LANES,
+        tbptt=PIECE,
+        validation_data=held_out,
+        callbacks=[el.schedule(rate)],
+        clip_norm=1.0,
+        seed=given.seed,
+    )
     curves = {"LSTM, eigenlstm": [bits(logs["val_loss"]) for logs in history]}
     seconds = {"LSTM, eigenlstm": time.perf_counter() - started}
 
     if not given.no_torch and torch_is_there():
         print("\nthe same in PyTorch …", flush=True)
         started = time.perf_counter()
-        curves["LSTM, PyTorch"] = train_in_torch(initial, lanes, held_out, rate, given.epochs, len(alphabet),
-                                                 patience=3 * seconds["LSTM, eigenlstm"])
+        curves["LSTM, PyTorch"] = train_in_torch(
+            initial, lanes, held_out, rate, given.epochs, len(alphabet), patience=3 * seconds["LSTM, eigenlstm"]
+        )
         seconds["LSTM, PyTorch"] = time.perf_counter() - started
 
     ngrams = ngram_bits(train, test, 7, len(alphabet))
@@ -70,18 +86,20 @@ def main(arguments=None):
 
 
 def build(characters, seed):
-    return el.Sequential([
-        el.Embedding(characters, EMBEDDING, seed=seed),
-        el.LSTM(EMBEDDING, HIDDEN, seed=seed + 1),
-        el.Dropout(DROPOUT),
-        el.Linear(HIDDEN, characters, seed=seed + 2),
-    ])
+    return el.Sequential(
+        [
+            el.Embedding(characters, EMBEDDING, seed=seed),
+            el.LSTM(EMBEDDING, HIDDEN, seed=seed + 1),
+            el.Dropout(DROPOUT),
+            el.Linear(HIDDEN, characters, seed=seed + 2),
+        ]
+    )
 
 
 def in_lanes(codes, lanes):
     """`codes` cut into lanes: x (lanes, T), and y, the next character of each."""
     length = (len(codes) - 1) // lanes
-    return codes[:lanes * length].reshape(lanes, length), codes[1:lanes * length + 1].reshape(lanes, length)
+    return codes[: lanes * length].reshape(lanes, length), codes[1 : lanes * length + 1].reshape(lanes, length)
 
 
 def bits(nats):
@@ -109,13 +127,13 @@ def ngram_bits(train, test, longest, characters):
     train, test = train.tolist(), test.tolist()
     for i, character in enumerate(train):
         for n in range(min(longest, i + 1)):
-            counts[tuple(train[i - n:i])][character] += 1
+            counts[tuple(train[i - n : i])][character] += 1
     totals = {context: (sum(after.values()), len(after)) for context, after in counts.items()}
     loss = np.zeros(longest)
     for i in range(longest, len(test)):
         p = 1 / characters
         for n in range(longest):
-            context = tuple(test[i - n:i])
+            context = tuple(test[i - n : i])
             if context in totals:
                 total, kinds = totals[context]
                 p = (counts[context][test[i]] + kinds * p) / (total + kinds)
@@ -144,7 +162,9 @@ def train_in_torch(initial, lanes, held_out, rate, epochs, characters, patience)
     dropout, linear = nn.Dropout(DROPOUT), nn.Linear(HIDDEN, characters)
     layers = nn.ModuleList([embedding, lstm, dropout, linear])
     layers.load_state_dict({name: torch.from_numpy(value) for name, value in initial.items()})
-    lstm.bias_hh_l0.requires_grad_(False)  # stays zero: eigenlstm has one bias a gate, and two would learn twice as fast
+    lstm.bias_hh_l0.requires_grad_(
+        False
+    )  # stays zero: eigenlstm has one bias a gate, and two would learn twice as fast
     optimizer, loss = torch.optim.Adam(layers.parameters()), nn.CrossEntropyLoss()
 
     def run(x, y, state):
@@ -157,7 +177,7 @@ def train_in_torch(initial, lanes, held_out, rate, epochs, characters, patience)
         layers.train()
         state = None
         for start in range(0, x.shape[1], PIECE):
-            value, state = run(x[:, start:start + PIECE], y[:, start:start + PIECE], state)
+            value, state = run(x[:, start : start + PIECE], y[:, start : start + PIECE], state)
             state = tuple(part.detach() for part in state)
             optimizer.param_groups[0]["lr"] = rate(step)
             optimizer.zero_grad()
@@ -178,20 +198,27 @@ def surprise(model, test, alphabet, shown=420):
     logits -= logits.max(axis=1, keepdims=True)
     cost = bits(np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(logits)), y[0]])
     start = next(i for i in range(2000, len(test)) if alphabet[test[i]] == "\n" and alphabet[test[i + 1]] == "\n") + 2
-    return "".join(alphabet[code] for code in test[start:start + shown]), cost[start - 1:start - 1 + shown]
+    return "".join(alphabet[code] for code in test[start : start + shown]), cost[start - 1 : start - 1 + shown]
 
 
 def draw(path, curves, baselines, passage, cost):
     figure = new_figure(13, 4.8)
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.35])
     for (name, curve), colour in zip(curves.items(), ("#d1495b", "#2b2d42")):
-        left.plot(np.arange(1, len(curve) + 1), curve, label=f"{name}: {curve[-1]:.3f} after {len(curve)}", color=colour, lw=2,
-                  ls="-" if "eigen" in name else "--")
+        left.plot(
+            np.arange(1, len(curve) + 1),
+            curve,
+            label=f"{name}: {curve[-1]:.3f} after {len(curve)}",
+            color=colour,
+            lw=2,
+            ls="-" if "eigen" in name else "--",
+        )
     name, value = list(baselines.items())[-1]
     left.axhline(value, color="#30638e", ls=":", label=f"{name}: {value:.3f}")
     left.legend(frameon=False)
     tidy(left, "Bits per character, held-out tenth", "epoch")
     from matplotlib import colormaps
+
     right.set_axis_off()
     tidy(right, "What surprises the model (white: expected, red: 8 bits and more)")
     row = column = 0
@@ -199,8 +226,16 @@ def draw(path, curves, baselines, passage, cost):
         if character == "\n":
             row, column = row + 1, 0
             continue
-        right.text(column, -row, character, family="monospace", fontsize=9.5, ha="center", va="center",
-                   bbox={"facecolor": colormaps["Reds"](min(bits_spent / 8, 1) * 0.8), "edgecolor": "none", "pad": 1.4})
+        right.text(
+            column,
+            -row,
+            character,
+            family="monospace",
+            fontsize=9.5,
+            ha="center",
+            va="center",
+            bbox={"facecolor": colormaps["Reds"](min(bits_spent / 8, 1) * 0.8), "edgecolor": "none", "pad": 1.4},
+        )
         column += 1
     right.set_xlim(-1, 76)
     right.set_ylim(-row - 0.7, 0.7)

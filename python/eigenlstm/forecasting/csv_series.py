@@ -32,16 +32,18 @@ class Step:
         month, rest = _month_and_rest(np.array([last]))
         start = month + ahead
         if _is_month_end(last):
-            return (start + 1).astype("M8[M]").astype("M8[D]").astype("M8[s]") - np.timedelta64(1, "D") \
+            return (
+                (start + 1).astype("M8[M]").astype("M8[D]").astype("M8[s]")
+                - np.timedelta64(1, "D")
                 + (last - last.astype("M8[D]"))
+            )
         return start.astype("M8[M]").astype("M8[s]") + rest
 
     def __str__(self):
         if self.unit == "month":
             count, name = (self.count // 12, "year") if self.count % 12 == 0 else (self.count, "month")
         else:
-            count, name = next((self.count // size, name) for size, name in _UNITS
-                               if self.count % size == 0)
+            count, name = next((self.count // size, name) for size, name in _UNITS if self.count % size == 0)
         return f"{count} {name}" if count == 1 else f"{count} {name}s"
 
     def whole(self, unit):
@@ -116,8 +118,10 @@ def read_csv(path, column, *, time_column=None, time_format=None, exog=(), fill=
     """
     header, rows = _read_rows(path)
     names = [column, *exog]
-    columns = {name: _cells(path, header, rows, name) for name in
-               dict.fromkeys(names if time_column is None else [*names, time_column])}
+    columns = {
+        name: _cells(path, header, rows, name)
+        for name in dict.fromkeys(names if time_column is None else [*names, time_column])
+    }
     data = np.column_stack([_numbers(columns[name], name, rows, fill) for name in names])
     times = step = None
     if time_column is not None:
@@ -132,8 +136,7 @@ def read_csv(path, column, *, time_column=None, time_format=None, exog=(), fill=
         if missing[:, j].any():
             present = ~missing[:, j]
             data[:, j] = np.interp(np.arange(len(data)), np.flatnonzero(present), data[present, j])
-    return Series(column, data[:, 0].copy(), times, step, data[:, 1:].copy(), list(exog),
-                  int(missing[:, 0].sum()))
+    return Series(column, data[:, 0].copy(), times, step, data[:, 1:].copy(), list(exog), int(missing[:, 0].sum()))
 
 
 def _read_rows(path):
@@ -143,22 +146,21 @@ def _read_rows(path):
             first = file.readline()
             file.seek(0)
             if not first.strip("\ufeff \t\r\n"):
-                raise SeriesError(f"{path} is empty or starts with an empty line; it needs a header "
-                                  "row with the names of the columns")
+                raise SeriesError(
+                    f"{path} is empty or starts with an empty line; it needs a header row with the names of the columns"
+                )
             delimiter = max(_DELIMITERS, key=first.count)
             reader = csv.reader(file, delimiter=delimiter)
             header = [name.strip() for name in next(reader)]
             rows = [(reader.line_num, cells) for cells in reader if any(c.strip() for c in cells)]
     except UnicodeDecodeError:
-        raise SeriesError(f"{path} is not UTF-8 text; save it again as UTF-8 "
-                          '("CSV UTF-8" in a spreadsheet)') from None
+        raise SeriesError(f'{path} is not UTF-8 text; save it again as UTF-8 ("CSV UTF-8" in a spreadsheet)') from None
     except csv.Error as error:
         raise SeriesError(f"{path} cannot be read as CSV: {error}; save it again as CSV") from None
     except FileNotFoundError:
         raise SeriesError(f"{path} does not exist; check the path") from None
     except OSError as error:
-        raise SeriesError(f"{path} cannot be read: {error.strerror}; check the path and its "
-                          "permissions") from None
+        raise SeriesError(f"{path} cannot be read: {error.strerror}; check the path and its permissions") from None
     if not rows:
         raise SeriesError(f"{path} has a header but no rows; it needs one row a time step")
     return header, rows
@@ -173,8 +175,9 @@ def _cells(path, header, rows, name):
     index = header.index(name)
     for line, cells in rows:
         if len(cells) != len(header):
-            raise SeriesError(f"line {line} of {path} has {len(cells)} cells, the header has "
-                              f"{len(header)}; correct the line")
+            raise SeriesError(
+                f"line {line} of {path} has {len(cells)} cells, the header has {len(header)}; correct the line"
+            )
     return [cells[index].strip() for _, cells in rows]
 
 
@@ -188,18 +191,23 @@ def _numbers(cells, name, rows, fill):
         try:
             values[i] = float(cell)
         except ValueError:
-            hint = "use a point as the decimal mark" if _has_decimal_comma(cell) \
-                else "correct it or choose another column"
-            raise SeriesError(f"line {rows[i][0]}: column {name!r} has {_short(cell)}, which is not "
-                              f"a number; {hint}") from None
+            hint = (
+                "use a point as the decimal mark" if _has_decimal_comma(cell) else "correct it or choose another column"
+            )
+            raise SeriesError(
+                f"line {rows[i][0]}: column {name!r} has {_short(cell)}, which is not a number; {hint}"
+            ) from None
         if not np.isfinite(values[i]):
-            raise SeriesError(f"line {rows[i][0]}: column {name!r} has {_short(cell)}, which is not "
-                              "finite; correct it or leave it empty and give --fill")
+            raise SeriesError(
+                f"line {rows[i][0]}: column {name!r} has {_short(cell)}, which is not "
+                "finite; correct it or leave it empty and give --fill"
+            )
     missing = np.flatnonzero(np.isnan(values))
     if missing.size and not fill:
         more = f" ({missing.size} values are missing in all)" if missing.size > 1 else ""
-        raise SeriesError(f"line {rows[missing[0]][0]}: column {name!r} has no value{more}; "
-                          "fill it in, or give --fill to interpolate")
+        raise SeriesError(
+            f"line {rows[missing[0]][0]}: column {name!r} has no value{more}; fill it in, or give --fill to interpolate"
+        )
     return values
 
 
@@ -225,15 +233,21 @@ def _times(cells, name, rows, time_format):
             else:  # before Python 3.11 fromisoformat did not take a Z
                 moment = datetime.fromisoformat(cell[:-1] + "+00:00" if cell.endswith("Z") else cell)
         except ValueError:
-            expected = f"in the format {time_format!r}; correct --time-format" if time_format else \
-                "an ISO 8601 time such as 2017-01-31 18:00; give its format, " \
+            expected = (
+                f"in the format {time_format!r}; correct --time-format"
+                if time_format
+                else "an ISO 8601 time such as 2017-01-31 18:00; give its format, "
                 "for example --time-format '%d.%m.%Y %H:%M'"
-            raise SeriesError(f"line {rows[i][0]}: column {name!r} has {_short(cell)}, which is not "
-                              f"{expected}") from None
+            )
+            raise SeriesError(
+                f"line {rows[i][0]}: column {name!r} has {_short(cell)}, which is not {expected}"
+            ) from None
         has_offset = moment.tzinfo is not None
         if times_have_offsets not in (None, has_offset):
-            raise SeriesError(f"line {rows[i][0]}: column {name!r} has {_short(cell)}, with{'' if has_offset else 'out'} "
-                              "a UTC offset, unlike the rows before; write all times with it or none")
+            raise SeriesError(
+                f"line {rows[i][0]}: column {name!r} has {_short(cell)}, with{'' if has_offset else 'out'} "
+                "a UTC offset, unlike the rows before; write all times with it or none"
+            )
         times_have_offsets = has_offset
         if has_offset:
             moment = moment.astimezone(timezone.utc).replace(tzinfo=None)
@@ -249,8 +263,10 @@ def _spacing(times, rows, fill):
     if (ahead <= 0).any():
         i = int(np.argmax(ahead <= 0))
         what = "comes twice (a clock set back in autumn?)" if ahead[i] == 0 else "is earlier than the one before"
-        raise SeriesError(f"line {rows[i + 1][0]}: the time {_text(times[i + 1])} {what}; "
-                          "sort the rows, one a time, and write local times with their UTC offset")
+        raise SeriesError(
+            f"line {rows[i + 1][0]}: the time {_text(times[i + 1])} {what}; "
+            "sort the rows, one a time, and write local times with their UTC offset"
+        )
     step, positions = _grid(times, ahead)
     gaps = np.flatnonzero(np.diff(positions) > 1)
     if gaps.size and not fill:
@@ -259,10 +275,12 @@ def _spacing(times, rows, fill):
         raise SeriesError(
             f"line {rows[i + 1][0]}: rows are missing between {_text(times[i])} and "
             f"{_text(times[i + 1])} ({lost} of {positions[-1] + 1:,} in all, one each {step.each}); "
-            "add them, or give --fill to interpolate")
+            "add them, or give --fill to interpolate"
+        )
     if len(positions) < 0.5 * (positions[-1] + 1):
-        raise SeriesError(f"more than half of the rows are missing, at one each {step.each}; "
-                          "give a series that is more complete")
+        raise SeriesError(
+            f"more than half of the rows are missing, at one each {step.each}; give a series that is more complete"
+        )
     return step, positions
 
 
@@ -279,9 +297,11 @@ def _grid(times, ahead):
         if months > 0 and not (since % months).any():
             return Step(months, "month"), since // months
     i = int(np.argmax(since % seconds != 0))
-    raise SeriesError(f"the times are not evenly spaced: {_text(times[i - 1])} is followed by "
-                      f"{_text(times[i])}, while most rows are {Step(seconds, 's')} apart; resample "
-                      "them, or leave --time-column out to count rows as steps")
+    raise SeriesError(
+        f"the times are not evenly spaced: {_text(times[i - 1])} is followed by "
+        f"{_text(times[i])}, while most rows are {Step(seconds, 's')} apart; resample "
+        "them, or leave --time-column out to count rows as steps"
+    )
 
 
 def _month_and_rest(times):

@@ -30,9 +30,9 @@ from ..sequential import Sequential
 from .windows import CYCLES, Scaler, calendar_cycles, calendar_features, find_season, naive, targets, windows
 
 LEVELS = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)  # of the quantiles of the errors that are kept
-_MIN_WINDOWS = 32        # to train on
-_CHUNK = 1024            # windows that are predicted at a time
-_TOO_LARGE = 1e100       # squares of values must not overflow
+_MIN_WINDOWS = 32  # to train on
+_CHUNK = 1024  # windows that are predicted at a time
+_TOO_LARGE = 1e100  # squares of values must not overflow
 
 
 @dataclass
@@ -114,9 +114,23 @@ class Forecaster:
         That of the naive forecast which the LSTM corrects: the better one on the training part.
     """
 
-    def __init__(self, horizon, *, window=None, season=None, hidden_size=64, num_layers=1, dropout=0.2,
-                 epochs=None, patience=None, batch_size=64, learning_rate=4e-3, coverage=0.8,
-                 max_windows=20_000, seed=0):
+    def __init__(
+        self,
+        horizon,
+        *,
+        window=None,
+        season=None,
+        hidden_size=64,
+        num_layers=1,
+        dropout=0.2,
+        epochs=None,
+        patience=None,
+        batch_size=64,
+        learning_rate=4e-3,
+        coverage=0.8,
+        max_windows=20_000,
+        seed=0,
+    ):
         self.horizon = positive_int(horizon, "Forecaster: horizon")
         self.window = None if window is None else positive_int(window, "Forecaster: window")
         self.season = None if season is None else positive_int(season, "Forecaster: season")
@@ -150,17 +164,21 @@ class Forecaster:
         values, times, exog = self._checked(values, times, exog, "fit")
         n = len(values)
         held_out = validation_size(n, self.horizon)
-        self.season = self.season or find_season(values[:max(n - held_out, 0)]) or 1
+        self.season = self.season or find_season(values[: max(n - held_out, 0)]) or 1
         self.window = self.window or int(np.clip(max(3 * self.season * (self.season > 1), 2 * self.horizon), 32, 192))
         first, split = self.window + self.season, n - held_out
         needed = first + self.horizon + _MIN_WINDOWS + held_out
         if n < needed:
-            raise ValueError(f"Forecaster.fit: {n} values are too few to train on with horizon {self.horizon}, "
-                             f"window {self.window} and season {self.season}, which need {needed}: "
-                             "give more values, or a shorter horizon, window or season")
+            raise ValueError(
+                f"Forecaster.fit: {n} values are too few to train on with horizon {self.horizon}, "
+                f"window {self.window} and season {self.season}, which need {needed}: "
+                "give more values, or a shorter horizon, window or season"
+            )
         if np.ptp(values[:split]) == 0:
-            raise ValueError(f"Forecaster.fit: the series is constant (always {values[0]:g}) in the part to train "
-                             "on: there is nothing to learn")
+            raise ValueError(
+                f"Forecaster.fit: the series is constant (always {values[0]:g}) in the part to train "
+                "on: there is nothing to learn"
+            )
         train = _spread(first, split - self.horizon, self.max_windows)
         valid = _spread(split, n - self.horizon, self.max_windows // 4 + 1)
         self._fit_scalers(values, times, exog, train)
@@ -171,10 +189,18 @@ class Forecaster:
         epochs = self.epochs or min(max(1000 // steps, 10), 30)
         rate = schedules.one_cycle(self.learning_rate, steps=max(epochs * steps, 10))
         self.history = self.model.fit(
-            x, y, loss=Huber(delta=0.5), optimizer=Adam(self.learning_rate),
-            epochs=epochs, batch_size=self.batch_size, validation_data=(xv, yv),
+            x,
+            y,
+            loss=Huber(delta=0.5),
+            optimizer=Adam(self.learning_rate),
+            epochs=epochs,
+            batch_size=self.batch_size,
+            validation_data=(xv, yv),
             callbacks=[schedule(rate), early_stopping(self.patience or max(epochs // 2, 1))],
-            clip_norm=1.0, seed=self.seed, verbose=verbose)
+            clip_norm=1.0,
+            seed=self.seed,
+            verbose=verbose,
+        )
         errors = targets(values, valid, self.horizon) - self.point_forecasts(values, times, exog, valid)
         self._errors = np.quantile(errors, LEVELS, axis=0)
         return self
@@ -182,19 +208,26 @@ class Forecaster:
     def _fit_scalers(self, values, times, exog, train):
         """Everything that is learnt about scales, from the training windows alone."""
         truth = targets(values, train, self.horizon)
-        cost = {period: np.abs(truth - naive(values, train, self.horizon, period)).mean()
-                for period in {1, self.season}}
+        cost = {
+            period: np.abs(truth - naive(values, train, self.horizon, period)).mean() for period in {1, self.season}
+        }
         self.period = min(cost, key=cost.get)
-        self.cycles = [] if times is None else calendar_cycles(times[:train[-1]])
+        self.cycles = [] if times is None else calendar_cycles(times[: train[-1]])
         level, change = self._relative(values, train)
         self._level, self._change = Scaler.fit(level.ravel()), Scaler.fit(change.ravel())
         self._target = Scaler.fit((truth - naive(values, train, self.horizon, self.period)).ravel())
-        self._exog = Scaler.fit(exog[:train[-1]])
+        self._exog = Scaler.fit(exog[: train[-1]])
 
     def _build(self, features):
         seeds = np.random.SeedSequence(self.seed).generate_state(2).tolist()
-        return Sequential([LSTM(features, self.hidden_size, self.num_layers, seed=seeds[0]), Last(),
-                           Dropout(self.dropout), Linear(self.hidden_size, self.horizon, seed=seeds[1])])
+        return Sequential(
+            [
+                LSTM(features, self.hidden_size, self.num_layers, seed=seeds[0]),
+                Last(),
+                Dropout(self.dropout),
+                Linear(self.hidden_size, self.horizon, seed=seeds[1]),
+            ]
+        )
 
     # -- what the model sees --------------------------------------------------------------------
 
@@ -220,10 +253,11 @@ class Forecaster:
         """The forecasts from each of `origins` (N,), each from what came before: (N, horizon)."""
         out = np.empty((len(origins), self.horizon))
         for start in range(0, len(origins), _CHUNK):
-            part = origins[start:start + _CHUNK]
+            part = origins[start : start + _CHUNK]
             departure = self.model.predict(self._inputs(values, times, exog, part))
-            out[start:start + _CHUNK] = (naive(values, part, self.horizon, self.period)
-                                         + self._target.inverse(departure.astype(np.float64)))
+            out[start : start + _CHUNK] = naive(values, part, self.horizon, self.period) + self._target.inverse(
+                departure.astype(np.float64)
+            )
         return out
 
     # -- use ------------------------------------------------------------------------------------
@@ -242,8 +276,9 @@ class Forecaster:
         values, times, exog = self._checked(values, times, exog, "backtest", fitted=True)
         start = max(start, self.window + self.season)
         if start + self.horizon > len(values):
-            raise ValueError(f"Forecaster.backtest: {len(values)} values leave no forecast of {self.horizon} "
-                             f"steps from {start} on")
+            raise ValueError(
+                f"Forecaster.backtest: {len(values)} values leave no forecast of {self.horizon} steps from {start} on"
+            )
         origins = _spread(start, len(values) - self.horizon, max_origins)
         truth = targets(values, origins, self.horizon)
         point = self.point_forecasts(values, times, exog, origins)
@@ -273,18 +308,22 @@ class Forecaster:
         for name, array in (("values", values), ("exog", exog)):
             if not (np.abs(array) < _TOO_LARGE).all():
                 row = int(np.argwhere(~(np.abs(array) < _TOO_LARGE))[0][0])
-                raise ValueError(f"{where}: {name} must be finite and below {_TOO_LARGE:g} in size, "
-                                 f"got {array[row]} in row {row}")
+                raise ValueError(
+                    f"{where}: {name} must be finite and below {_TOO_LARGE:g} in size, got {array[row]} in row {row}"
+                )
         if times is not None:
             times = np.asarray(times)
             if times.shape != values.shape or times.dtype.kind != "M":
-                raise ValueError(f"{where}: times must be datetime64 of shape {values.shape}, "
-                                 f"got {times.dtype} {times.shape}")
+                raise ValueError(
+                    f"{where}: times must be datetime64 of shape {values.shape}, got {times.dtype} {times.shape}"
+                )
         if fitted and self.cycles and times is None:
             raise ValueError(f"{where}: times are needed, the forecaster was trained with them")
         if fitted and len(values) < self.window + self.season:
-            raise ValueError(f"{where}: {len(values)} values are too few, a forecast needs the last "
-                             f"{self.window + self.season}; give more")
+            raise ValueError(
+                f"{where}: {len(values)} values are too few, a forecast needs the last "
+                f"{self.window + self.season}; give more"
+            )
         return values, times, exog
 
     # -- files ----------------------------------------------------------------------------------
@@ -309,8 +348,16 @@ class Forecaster:
 
     def _state(self):
         scalers = {name: [getattr(self, name).mean.tolist(), getattr(self, name).scale.tolist()] for name in _SCALERS}
-        return {"horizon": self.horizon, "window": self.window, "season": self.season, "period": self.period,
-                "coverage": self.coverage, "cycles": self.cycles, "scalers": scalers, "errors": self._errors.tolist()}
+        return {
+            "horizon": self.horizon,
+            "window": self.window,
+            "season": self.season,
+            "period": self.period,
+            "coverage": self.coverage,
+            "cycles": self.cycles,
+            "scalers": scalers,
+            "errors": self._errors.tolist(),
+        }
 
     @classmethod
     def _from_state(cls, state, model):
@@ -324,8 +371,11 @@ class Forecaster:
             setattr(forecaster, name, Scaler(mean, scale))
         forecaster._errors = np.array(state["errors"], np.float64)
         features = 2 + len(forecaster._exog.mean) + 2 * len(forecaster.cycles)
-        if forecaster._errors.shape != (len(LEVELS), forecaster.horizon) or forecaster.period > forecaster.season \
-                or model.output_shape(("B", "T", features)) != ("B", forecaster.horizon):
+        if (
+            forecaster._errors.shape != (len(LEVELS), forecaster.horizon)
+            or forecaster.period > forecaster.season
+            or model.output_shape(("B", "T", features)) != ("B", forecaster.horizon)
+        ):
             raise ValueError("shapes")
         return forecaster
 

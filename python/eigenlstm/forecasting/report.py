@@ -22,8 +22,9 @@ def error_table(backtest, step, unit=""):
             overall = by_step.mean() if title == "MAE" else np.sqrt(np.square(by_step).mean())
             rows.append([name, *(_number(by_step[k - 1]) for k in shown), _number(overall)])
         widths = [max(map(len, column)) for column in zip(*rows)]
-        lines += ["  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:]))])
-                  for row in rows] + [""]
+        lines += [
+            "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:]))]) for row in rows
+        ] + [""]
     one = f", a step is {step}" if step else ""
     return lines + [f"+k: k steps ahead{one}; 1..{horizon}: all of them together"]
 
@@ -47,8 +48,7 @@ def verdict(backtest):
         share = f"{abs(1 - ratio):.0%} " if np.isfinite(ratio) else ""
         wins = int(np.sum(ours < theirs))
         how = "the same as" if share == "0% " else f"{share}{'lower' if ratio < 1 else 'higher'} than"
-        lines.append(f"the LSTM's mean absolute error is {how} that of {name} "
-                     f"(lower at {wins} of {len(ours)} steps)")
+        lines.append(f"the LSTM's mean absolute error is {how} that of {name} (lower at {wins} of {len(ours)} steps)")
     return lines
 
 
@@ -79,13 +79,21 @@ def _draw_forecast(axes, series, forecast, unit):
     history = slice(n - shown, n)
     axes.plot(x[history], series.values[history], color="#2b2d42", lw=1.4, label=series.name)
     # from the last known value, so that the lines meet
-    ahead = np.concatenate([x[n - 1:n], x[n:]])
+    ahead = np.concatenate([x[n - 1 : n], x[n:]])
     last = series.values[-1:]
     lower, upper, middle = (np.concatenate([last, part]) for part in (forecast.lower, forecast.upper, forecast.values))
-    axes.fill_between(ahead, lower, upper, color=_COLOURS["LSTM"], alpha=0.22, lw=0,
-                      label=f"{forecast.coverage:.0%} range")
-    axes.plot(ahead, middle, color=_COLOURS["LSTM"], lw=1.8, label="LSTM's forecast", marker="o" if horizon <= 30 else None,
-              markersize=3)
+    axes.fill_between(
+        ahead, lower, upper, color=_COLOURS["LSTM"], alpha=0.22, lw=0, label=f"{forecast.coverage:.0%} range"
+    )
+    axes.plot(
+        ahead,
+        middle,
+        color=_COLOURS["LSTM"],
+        lw=1.8,
+        label="LSTM's forecast",
+        marker="o" if horizon <= 30 else None,
+        markersize=3,
+    )
     axes.axvline(x[n - 1], color="#8d99ae", lw=0.8, ls=":")
     _finish(axes, f"The next {horizon} values", unit, series)
 
@@ -100,12 +108,20 @@ def _draw_held_out(axes, series, forecaster, backtest, unit):
     span = slice(origins[0], origins[-1] + horizon)
     axes.plot(x[span], series.values[span], color="#2b2d42", lw=1.4, label="what came")
     if forecaster.season > 1:
-        axes.plot(x[span], naive(series.values, origins, horizon, forecaster.season).ravel(),
-                  color=_COLOURS["seasonal naive"], lw=1, ls="--", label="seasonal naive")
+        axes.plot(
+            x[span],
+            naive(series.values, origins, horizon, forecaster.season).ravel(),
+            color=_COLOURS["seasonal naive"],
+            lw=1,
+            ls="--",
+            label="seasonal naive",
+        )
     point = forecaster.point_forecasts(series.values, series.times, series.exog, origins)
     for i, (origin, values) in enumerate(zip(origins, point)):
         part = slice(origin, origin + horizon)
-        axes.plot(x[part], values, color=_COLOURS["LSTM"], lw=1.6, label=None if i else f"LSTM, {horizon} steps at a time")
+        axes.plot(
+            x[part], values, color=_COLOURS["LSTM"], lw=1.6, label=None if i else f"LSTM, {horizon} steps at a time"
+        )
         axes.axvline(x[origin], color="#8d99ae", lw=0.6, ls=":")
     _finish(axes, "The end of the held-out part", unit, series)
 
@@ -137,6 +153,7 @@ def _finish(axes, title, unit, series=None):
             axes.set_xlabel("row")
         else:
             from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
             locator = AutoDateLocator()
             axes.xaxis.set_major_locator(locator)
             axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))

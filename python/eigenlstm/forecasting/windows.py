@@ -56,7 +56,7 @@ def autocorrelation(values, max_lag):
     centred = values - values.mean()
     size = 2 ** math.ceil(math.log2(2 * len(values)))
     power = np.abs(np.fft.rfft(centred, size)) ** 2
-    acf = np.fft.irfft(power, size)[:max_lag + 1]
+    acf = np.fft.irfft(power, size)[: max_lag + 1]
     return acf / acf[0] if acf[0] > 0 else np.zeros(max_lag + 1)
 
 
@@ -71,8 +71,7 @@ def calendar_features(times, cycles):
     """Sine and cosine of the phase of `times` in each of `cycles`: (n, 2 · cycles)."""
     seconds = times.astype("M8[s]").astype(np.float64)
     phase = [2 * np.pi * (seconds % CYCLES[name]) / CYCLES[name] for name in cycles]
-    return np.stack([wave(p) for p in phase for wave in (np.sin, np.cos)], 1) if phase \
-        else np.empty((len(times), 0))
+    return np.stack([wave(p) for p in phase for wave in (np.sin, np.cos)], 1) if phase else np.empty((len(times), 0))
 
 
 @dataclass

@@ -15,10 +15,21 @@ from .parameters import ParameterStore, admitted, blank_parameters, initialising
 
 _registry = {}
 _PACKAGE = __package__.rpartition(".")[0]
-_BUILT_IN = {name: f"{_PACKAGE}.{module}" for name, module in {
-    "LSTM": "layers.lstm", "Linear": "layers.linear", "Embedding": "layers.embedding", "Dropout": "layers.dropout",
-    "LayerNorm": "layers.layer_norm", "Last": "layers.pooling", "MeanPool": "layers.pooling", "MaxPool": "layers.pooling",
-    "Group": "sequential", "Sequential": "sequential"}.items()}
+_BUILT_IN = {
+    name: f"{_PACKAGE}.{module}"
+    for name, module in {
+        "LSTM": "layers.lstm",
+        "Linear": "layers.linear",
+        "Embedding": "layers.embedding",
+        "Dropout": "layers.dropout",
+        "LayerNorm": "layers.layer_norm",
+        "Last": "layers.pooling",
+        "MeanPool": "layers.pooling",
+        "MaxPool": "layers.pooling",
+        "Group": "sequential",
+        "Sequential": "sequential",
+    }.items()
+}
 _EITHER = object()  # no dtype of its own
 
 
@@ -70,11 +81,11 @@ class Layer:
     its class name, so that `load` finds it.
     """
 
-    recurrent = False   # forward takes state= and returns (y, state, tape)
-    keeps_time = True   # gives (B, T, …) for (B, T, …): lengths go on to the next layer
+    recurrent = False  # forward takes state= and returns (y, state, tape)
+    keeps_time = True  # gives (B, T, …) for (B, T, …): lengths go on to the next layer
     stochastic = False  # forward draws random numbers from `seed` in training
 
-    _parent = None      # name of the model that it is part of
+    _parent = None  # name of the model that it is part of
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -110,20 +121,24 @@ class Layer:
         """Make `store` from `offset` on the home of the parameters; values are not copied here."""
         size = sum(math.prod(shape) for _, shape in self._specs)
         self._store, self._offset, self._size = store, offset, size
-        self._flat_params = store.params[offset:offset + size]
-        self._flat_grads = store.grads[offset:offset + size]
+        self._flat_params = store.params[offset : offset + size]
+        self._flat_grads = store.grads[offset : offset + size]
         self._param_views = self._cut(self._flat_params)
         self._grad_views = self._cut(self._flat_grads)
 
     def _cut(self, flat):
-        return Views((name, flat[part].reshape(shape))
-                     for (name, shape), part in zip(self._specs, self.param_slices().values()))
+        return Views(
+            (name, flat[part].reshape(shape)) for (name, shape), part in zip(self._specs, self.param_slices().values())
+        )
 
     def _move(self, store, offset):
         """Move parameters and gradients to `store` from `offset` on."""
         if self._size and self._store.held():
-            warnings.warn(f"views of the parameters of this {type(self).__name__} that were taken "
-                          "before it became part of a model no longer belong to it", stacklevel=4)
+            warnings.warn(
+                f"views of the parameters of this {type(self).__name__} that were taken "
+                "before it became part of a model no longer belong to it",
+                stacklevel=4,
+            )
         params, grads = self._flat_params, self._flat_grads
         self._bind(store, offset)
         self._flat_params[:] = params
@@ -215,20 +230,21 @@ class Layer:
             raise TypeError(f"{where}: state must be a dict of arrays, got {type(state).__name__}")
         state = {name: np.asarray(value) for name, value in state.items()}
         expected = self._state_specs(state)
-        shapes = [f"  missing     {name} {shape}" for name, shape in expected.items()
-                  if name not in state]
-        shapes += [f"  unexpected  {name} {value.shape}" for name, value in state.items()
-                   if name not in expected]
-        shapes += [f"  {name}: expected shape {expected[name]}, got {value.shape}"
-                   for name, value in state.items()
-                   if name in expected and value.shape != expected[name]]
-        dtypes = [f"  {name}: expected dtype {self._store.dtype}, got {value.dtype}"
-                  for name, value in state.items()
-                  if name in expected and value.dtype != self._store.dtype]
+        shapes = [f"  missing     {name} {shape}" for name, shape in expected.items() if name not in state]
+        shapes += [f"  unexpected  {name} {value.shape}" for name, value in state.items() if name not in expected]
+        shapes += [
+            f"  {name}: expected shape {expected[name]}, got {value.shape}"
+            for name, value in state.items()
+            if name in expected and value.shape != expected[name]
+        ]
+        dtypes = [
+            f"  {name}: expected dtype {self._store.dtype}, got {value.dtype}"
+            for name, value in state.items()
+            if name in expected and value.dtype != self._store.dtype
+        ]
         if shapes or dtypes:
             error = ValueError if shapes else TypeError
-            raise error("\n".join([f"{where}: nothing was loaded, the state does not fit:",
-                                   *shapes, *dtypes]))
+            raise error("\n".join([f"{where}: nothing was loaded, the state does not fit:", *shapes, *dtypes]))
         return self._canonical_state(state)
 
     def _state_specs(self, state):
@@ -254,8 +270,7 @@ class Layer:
         return cls(**config)
 
     def __reduce__(self):
-        return _rebuild, (type(self), self.config(), self._flat_params.copy(),
-                          self._flat_grads.copy())
+        return _rebuild, (type(self), self.config(), self._flat_params.copy(), self._flat_grads.copy())
 
     # -- computation ----------------------------------------------------------------------------
 
@@ -294,8 +309,7 @@ class Layer:
     def _opened(self, tape):
         """`tape`, which must not be that of an inference call."""
         if tape is None:
-            raise ValueError(f"{self._backward_name}: tape is None; "
-                             "it must come from forward with training=True")
+            raise ValueError(f"{self._backward_name}: tape is None; it must come from forward with training=True")
         return tape
 
     def _gradient(self, dy, shape, dtype=None):
@@ -314,8 +328,6 @@ class Layer:
     def __repr__(self):
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.config().items())
         return f"{type(self).__name__}({arguments})"
-
-
 
 
 def _rebuild(cls, config, params, grads):

@@ -24,13 +24,13 @@ class Embedding(Layer):
     as the rows that x names, not as the table.
     """
 
-    def __init__(self, num_embeddings, embedding_dim, *, padding_idx=None, dtype="float32",
-                 seed=None):
+    def __init__(self, num_embeddings, embedding_dim, *, padding_idx=None, dtype="float32", seed=None):
         self.num_embeddings = positive_int(num_embeddings, "Embedding: num_embeddings")
         self.embedding_dim = positive_int(embedding_dim, "Embedding: embedding_dim")
         if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
-            raise ValueError(f"Embedding: padding_idx must lie in -{num_embeddings}.."
-                             f"{num_embeddings - 1}, got {padding_idx}")
+            raise ValueError(
+                f"Embedding: padding_idx must lie in -{num_embeddings}..{num_embeddings - 1}, got {padding_idx}"
+            )
         self.padding_idx = None if padding_idx is None else int(padding_idx) % num_embeddings
         self._build([("weight", (self.num_embeddings, self.embedding_dim))], dtype, seed)
 
@@ -41,8 +41,13 @@ class Embedding(Layer):
             weight[self.padding_idx] = 0
 
     def config(self):
-        return {"num_embeddings": self.num_embeddings, "embedding_dim": self.embedding_dim,
-                "padding_idx": self.padding_idx, "dtype": self._dtype.name, "seed": self._seed}
+        return {
+            "num_embeddings": self.num_embeddings,
+            "embedding_dim": self.embedding_dim,
+            "padding_idx": self.padding_idx,
+            "dtype": self._dtype.name,
+            "seed": self._seed,
+        }
 
     def input_shape(self):
         return ("B",)
@@ -57,8 +62,9 @@ class Embedding(Layer):
             raise TypeError(f"Embedding.forward: x must be of integers, got {x.dtype}")
         indices = np.ascontiguousarray(x, np.int64).reshape(-1)
         if indices.size and not (0 <= indices.min() and indices.max() < self.num_embeddings):
-            raise ValueError(f"Embedding.forward: x must lie in 0..{self.num_embeddings - 1}, "
-                             f"got {indices.min()}..{indices.max()}")
+            raise ValueError(
+                f"Embedding.forward: x must lie in 0..{self.num_embeddings - 1}, got {indices.min()}..{indices.max()}"
+            )
         shape = (*x.shape, self.embedding_dim)
         y = _core.embedding_forward(indices, self._param_views["weight"])
         return y.reshape(shape), ((indices, shape) if training else None)

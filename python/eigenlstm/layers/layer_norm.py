@@ -46,8 +46,7 @@ class LayerNorm(Layer):
         """``x (..., features) -> y, tape`` of the same shape."""
         x = self._input(x)
         if x.ndim == 0 or x.shape[-1] != self.features:
-            raise ValueError(f"LayerNorm.forward: x must have shape (..., {self.features}), "
-                             f"got {x.shape}")
+            raise ValueError(f"LayerNorm.forward: x must have shape (..., {self.features}), got {x.shape}")
         x = np.ascontiguousarray(x)  # NumPy then sums a row in an order that `features` alone sets
         centred = x - _row_mean(x)
         scale = 1 / np.sqrt(_row_mean(np.square(centred)) + self.dtype.type(self.eps))

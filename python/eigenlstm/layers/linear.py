@@ -44,8 +44,13 @@ class Linear(Layer):
         self._dweight, self._dbias = self._grad_views["weight"], self._grad_views.get("bias")
 
     def config(self):
-        return {"in_features": self.in_features, "out_features": self.out_features,
-                "bias": self.bias, "dtype": self._dtype.name, "seed": self._seed}
+        return {
+            "in_features": self.in_features,
+            "out_features": self.out_features,
+            "bias": self.bias,
+            "dtype": self._dtype.name,
+            "seed": self._seed,
+        }
 
     def input_shape(self):
         return ("B", self.in_features)
@@ -58,8 +63,7 @@ class Linear(Layer):
         """``x (..., in_features) -> y (..., out_features), tape``."""
         x = self._input(x)
         if x.ndim == 0 or x.shape[-1] != self.in_features:
-            raise ValueError(f"Linear.forward: x must have shape (..., {self.in_features}), "
-                             f"got {x.shape}")
+            raise ValueError(f"Linear.forward: x must have shape (..., {self.in_features}), got {x.shape}")
         rows = np.ascontiguousarray(x).reshape(-1, self.in_features)
         y = _core.linear_forward(rows, self._weight, self._bias)
         shape = (*x.shape[:-1], self.out_features)

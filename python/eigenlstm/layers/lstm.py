@@ -130,23 +130,63 @@ class LSTM(Layer):
 
     recurrent = True
 
-    def __init__(self, input_size, hidden_size, num_layers=1, *, bias=True, bidirectional=False, dropout=0.0, proj_size=0,
-                 time_major=False, dtype="float32", init="default", forget_bias=None, seed=None,
-                 peephole=False, coupled_input_forget=False, layer_norm=False, activations=("sigmoid", "tanh", "tanh"), gate_clip=None,
-                 cell_clip=None, merge="concat", residual=False, learned_state=False,
-                 input_dropout=0.0, recurrent_dropout=0.0, zoneout=0.0, weight_drop=0.0, missing="propagate"):
+    def __init__(
+        self,
+        input_size,
+        hidden_size,
+        num_layers=1,
+        *,
+        bias=True,
+        bidirectional=False,
+        dropout=0.0,
+        proj_size=0,
+        time_major=False,
+        dtype="float32",
+        init="default",
+        forget_bias=None,
+        seed=None,
+        peephole=False,
+        coupled_input_forget=False,
+        layer_norm=False,
+        activations=("sigmoid", "tanh", "tanh"),
+        gate_clip=None,
+        cell_clip=None,
+        merge="concat",
+        residual=False,
+        learned_state=False,
+        input_dropout=0.0,
+        recurrent_dropout=0.0,
+        zoneout=0.0,
+        weight_drop=0.0,
+        missing="propagate",
+    ):
         self.input_size = positive_int(input_size, "LSTM: input_size")
         self._widths = options.widths(hidden_size, num_layers)
         self.num_layers = len(self._widths)
         self.hidden_size = self._widths[0] if len(set(self._widths)) == 1 else self._widths
-        self.bias, self.bidirectional, self.time_major = (options.flag(value, f"LSTM: {name}") for name, value in (
-            ("bias", bias), ("bidirectional", bidirectional), ("time_major", time_major)))
+        self.bias, self.bidirectional, self.time_major = (
+            options.flag(value, f"LSTM: {name}")
+            for name, value in (("bias", bias), ("bidirectional", bidirectional), ("time_major", time_major))
+        )
         self.num_directions = 1 + self.bidirectional
         self.dropout = options.between_layers(dropout, self.num_layers, "LSTM: dropout")
         self._variants = options.variants(
-            proj_size=proj_size, peephole=peephole, coupled_input_forget=coupled_input_forget, layer_norm=layer_norm, activations=activations,
-            gate_clip=gate_clip, cell_clip=cell_clip, merge=merge, residual=residual, learned_state=learned_state, input_dropout=input_dropout,
-            recurrent_dropout=recurrent_dropout, zoneout=zoneout, weight_drop=weight_drop, missing=missing)
+            proj_size=proj_size,
+            peephole=peephole,
+            coupled_input_forget=coupled_input_forget,
+            layer_norm=layer_norm,
+            activations=activations,
+            gate_clip=gate_clip,
+            cell_clip=cell_clip,
+            merge=merge,
+            residual=residual,
+            learned_state=learned_state,
+            input_dropout=input_dropout,
+            recurrent_dropout=recurrent_dropout,
+            zoneout=zoneout,
+            weight_drop=weight_drop,
+            missing=missing,
+        )
         self.proj_size = self._variants["proj_size"]
         self.stochastic = any(self.dropout) or options.is_random(self._variants)
         if not isinstance(init, str) or init not in ("default", "torch"):
@@ -154,15 +194,26 @@ class LSTM(Layer):
         if forget_bias is not None and not self.bias:
             raise ValueError("LSTM: forget_bias needs bias=True")
         if forget_bias is not None and self._variants["coupled_input_forget"]:
-            raise ValueError("LSTM: forget_bias biases the forget gate, which coupled_input_forget=True replaces by 1 - i")
+            raise ValueError(
+                "LSTM: forget_bias biases the forget gate, which coupled_input_forget=True replaces by 1 - i"
+            )
         self.init = init
-        self.forget_bias = float(init == "default") if forget_bias is None else options.finite(forget_bias, "LSTM: forget_bias")
+        self.forget_bias = (
+            float(init == "default") if forget_bias is None else options.finite(forget_bias, "LSTM: forget_bias")
+        )
         core = _CORES[float_dtype(dtype, "LSTM")]
         admit(4 * max(self._widths) * (self.input_size + self.num_layers * self.num_directions))
         different = {} if isinstance(self.hidden_size, int) else {"hidden_sizes": self._widths}
-        self._core = core(input_size=self.input_size, hidden_size=max(self._widths), num_layers=self.num_layers, bias=self.bias,
-                          bidirectional=self.bidirectional, dropout=self.dropout, **different,
-                          **{name: value for name, value in self._variants.items() if value is not None})
+        self._core = core(
+            input_size=self.input_size,
+            hidden_size=max(self._widths),
+            num_layers=self.num_layers,
+            bias=self.bias,
+            bidirectional=self.bidirectional,
+            dropout=self.dropout,
+            **different,
+            **{name: value for name, value in self._variants.items() if value is not None},
+        )
         self._packed = None  # (version of the parameters, for_backward, packed weights)
         self._build(self._core.parameters, dtype, seed)
 
@@ -173,7 +224,7 @@ class LSTM(Layer):
                 H = view.shape[1] if kind == "weight_hr" else view.shape[0] // 4
                 view[...] = self._initial(kind, view.shape, H, rng)
                 if kind == "bias":
-                    view[H:2 * H] += self.forget_bias
+                    view[H : 2 * H] += self.forget_bias
             else:  # as if the variant were not there
                 view[...] = kind in ("norm_weight", "norm_cell_weight")
 
@@ -189,11 +240,20 @@ class LSTM(Layer):
         return rng.uniform(-limit, limit, shape)
 
     def config(self):
-        return {"input_size": self.input_size, "hidden_size": self.hidden_size, "num_layers": self.num_layers, "bias": self.bias,
-                "bidirectional": self.bidirectional, "dropout": options.together(self.dropout), "time_major": self.time_major,
-                "dtype": self._dtype.name, "init": self.init, "seed": self._seed,
-                "forget_bias": self.forget_bias if self.bias and not self._variants["coupled_input_forget"] else None,
-                **options.chosen(self._variants)}
+        return {
+            "input_size": self.input_size,
+            "hidden_size": self.hidden_size,
+            "num_layers": self.num_layers,
+            "bias": self.bias,
+            "bidirectional": self.bidirectional,
+            "dropout": options.together(self.dropout),
+            "time_major": self.time_major,
+            "dtype": self._dtype.name,
+            "init": self.init,
+            "seed": self._seed,
+            "forget_bias": self.forget_bias if self.bias and not self._variants["coupled_input_forget"] else None,
+            **options.chosen(self._variants),
+        }
 
     def input_shape(self):
         return ("T", "B", self.input_size) if self.time_major else ("B", "T", self.input_size)
@@ -235,9 +295,14 @@ class LSTM(Layer):
         return y, (h, c)
 
     def _trace(self, tape, lengths):
-        suffixes = [f"_l{layer}{way}" for layer in range(self.num_layers) for way in ("", "_reverse")[:self.num_directions]]
-        return Trace({name + suffix: tape.trace(index, name) for index, suffix in enumerate(suffixes) for name in VALUES},
-                     time_major=self.time_major, lengths=None if lengths is None else np.array(lengths))
+        suffixes = [
+            f"_l{layer}{way}" for layer in range(self.num_layers) for way in ("", "_reverse")[: self.num_directions]
+        ]
+        return Trace(
+            {name + suffix: tape.trace(index, name) for index, suffix in enumerate(suffixes) for name in VALUES},
+            time_major=self.time_major,
+            lengths=None if lengths is None else np.array(lengths),
+        )
 
     def forward(self, x, state=None, lengths=None, training=True, seed=None, *, memory="full"):
         """As a call, and the tape for `backward`: ``y, (h, c), tape``.
@@ -258,8 +323,11 @@ class LSTM(Layer):
             (nor what `missing` makes of it), not the masks of `input_dropout` and `recurrent_dropout` and not the gradients that `backward`
             sums in parts, of up to 16 micro-batches: a quarter of a full tape at most.
         """
-        if not (memory in ("full", "light") if isinstance(memory, str) else isinstance(memory, (int, np.integer)) and 0 <= memory < 2**63
-                and not isinstance(memory, bool)):
+        if not (
+            memory in ("full", "light")
+            if isinstance(memory, str)
+            else isinstance(memory, (int, np.integer)) and 0 <= memory < 2**63 and not isinstance(memory, bool)
+        ):
             raise ValueError(f"LSTM.forward: memory must be 'full', 'light' or a number of bytes, got {memory!r}")
         if not training:
             return *self(x, state, lengths), None
@@ -289,17 +357,26 @@ class LSTM(Layer):
             segments).
         """
         if not isinstance(tape, _TAPES[self._dtype]):
-            raise TypeError(f"LSTM.backward: tape must come from forward of a {self._dtype} LSTM with training=True, "
-                            f"got {type(tape).__name__}")
+            raise TypeError(
+                f"LSTM.backward: tape must come from forward of a {self._dtype} LSTM with training=True, "
+                f"got {type(tape).__name__}"
+            )
         dh, dc = _pair(dstate, self._dtype, self._uniform, "LSTM.backward", "dstate", "d{}")
         if dy is not None:
             dy = as_array(dy, self._dtype, "LSTM.backward", "dy")
-        need_dx, per_row = options.flag(need_dx, "LSTM.backward: need_dx"), options.flag(per_row, "LSTM.backward: per_row")
+        need_dx, per_row = (
+            options.flag(need_dx, "LSTM.backward: need_dx"),
+            options.flag(per_row, "LSTM.backward: per_row"),
+        )
         dx, dh0, dc0, rows = self._core.backward(tape, dy, dh, dc, self._flat_grads, need_dx, per_row)
         if not per_row:
             return dx, (dh0, dc0)
         shapes = dict(self._specs)
-        return dx, (dh0, dc0), {name: rows[:, part].reshape(-1, *shapes[name]) for name, part in self.param_slices().items()}
+        return (
+            dx,
+            (dh0, dc0),
+            {name: rows[:, part].reshape(-1, *shapes[name]) for name, part in self.param_slices().items()},
+        )
 
     def stream(self, batch_size=1):
         """A streaming session: ``s.step(x_t, out=None)`` takes (batch_size, I) and gives (batch_size, P), keeping its own state.
@@ -310,20 +387,35 @@ class LSTM(Layer):
         session is for one thread at a time. With ``missing="forward_fill"`` it remembers the last values of x, which `reset` forgets;
         with ``"error"``, NaN is a ValueError that changes nothing. ValueError for a bidirectional LSTM.
         """
-        return self._core.stream(self._weights(False), positive_int(batch_size, "LSTM.stream: batch_size"),
-                                 partial(as_array, dtype=self._dtype, where="Stream.step"),
-                                 partial(_pair, dtype=self._dtype, uniform=self._uniform, where="Stream.state", name="state", part="{}"))
+        return self._core.stream(
+            self._weights(False),
+            positive_int(batch_size, "LSTM.stream: batch_size"),
+            partial(as_array, dtype=self._dtype, where="Stream.step"),
+            partial(_pair, dtype=self._dtype, uniform=self._uniform, where="Stream.state", name="state", part="{}"),
+        )
 
     def _run(self, x, state, lengths, with_tape, seed=None, memory="full", for_backward=True):
         x = as_array(x, self._dtype, "LSTM.forward")
         if with_tape and for_backward:
             x = np.array(x)  # the tape's own: next to the gates that it keeps, this costs little
-        h0, c0 = (None, None) if state is None else _pair(state, self._dtype, self._uniform, "LSTM.forward", "state", "{}0")
+        h0, c0 = (
+            (None, None) if state is None else _pair(state, self._dtype, self._uniform, "LSTM.forward", "state", "{}0")
+        )
         if lengths is not None:
             if x.ndim != 3:
                 raise ValueError(f"LSTM.forward: x must have 3 axes, got shape {x.shape}")
             lengths = as_lengths(lengths, x.shape[self.time_major], x.shape[1 - self.time_major], "LSTM.forward")
-        return self._core.forward(self._weights(with_tape and for_backward, seed), x, h0, c0, lengths, self.time_major, with_tape, seed, memory)
+        return self._core.forward(
+            self._weights(with_tape and for_backward, seed),
+            x,
+            h0,
+            c0,
+            lengths,
+            self.time_major,
+            with_tape,
+            seed,
+            memory,
+        )
 
     @property
     def _uniform(self):
@@ -389,13 +481,20 @@ def _pair(state, dtype, uniform, where, name, part):
     if state is None:
         return None, None
     if not isinstance(state, (tuple, list)) or len(state) != 2:
-        raise ValueError(f"{where}: {name} must be a pair ({part.format('h')}, {part.format('c')}), got {type(state).__name__}")
-    return tuple(None if half is None else _half(half, dtype, uniform, where, part.format(letter)) for half, letter in zip(state, "hc"))
+        raise ValueError(
+            f"{where}: {name} must be a pair ({part.format('h')}, {part.format('c')}), got {type(state).__name__}"
+        )
+    return tuple(
+        None if half is None else _half(half, dtype, uniform, where, part.format(letter))
+        for half, letter in zip(state, "hc")
+    )
 
 
 def _half(half, dtype, uniform, where, name):
     if uniform:
         return as_array(half, dtype, where, name)
     if not isinstance(half, (list, tuple)):
-        raise ValueError(f"{where}: {name} must be a list of arrays (the layers' widths differ), got {type(half).__name__}")
+        raise ValueError(
+            f"{where}: {name} must be a list of arrays (the layers' widths differ), got {type(half).__name__}"
+        )
     return [as_array(entry, dtype, where, f"{name}[{i}]") for i, entry in enumerate(half)]

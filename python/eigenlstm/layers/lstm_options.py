@@ -8,10 +8,21 @@ from .. import _core
 from ..checks import number, positive_int
 
 DEFAULTS = {
-    "proj_size": 0, "peephole": False, "coupled_input_forget": False, "layer_norm": False,
-    "activations": ["sigmoid", "tanh", "tanh"], "gate_clip": None, "cell_clip": None,
-    "merge": "concat", "residual": False, "learned_state": False,
-    "input_dropout": 0.0, "recurrent_dropout": 0.0, "zoneout": [0.0, 0.0], "weight_drop": 0.0, "missing": "propagate",
+    "proj_size": 0,
+    "peephole": False,
+    "coupled_input_forget": False,
+    "layer_norm": False,
+    "activations": ["sigmoid", "tanh", "tanh"],
+    "gate_clip": None,
+    "cell_clip": None,
+    "merge": "concat",
+    "residual": False,
+    "learned_state": False,
+    "input_dropout": 0.0,
+    "recurrent_dropout": 0.0,
+    "zoneout": [0.0, 0.0],
+    "weight_drop": 0.0,
+    "missing": "propagate",
 }
 _RANDOM = ("input_dropout", "recurrent_dropout", "zoneout", "weight_drop")
 
@@ -49,7 +60,9 @@ def between_layers(value, num_layers, what):
     if not several(value):
         value = probability(value, what)
         if value > 0 and num_layers == 1:
-            raise ValueError(f"{what} lies between layers and needs num_layers > 1; put el.Dropout after a single layer")
+            raise ValueError(
+                f"{what} lies between layers and needs num_layers > 1; put el.Dropout after a single layer"
+            )
         return [value] * (num_layers - 1) + [0.0]
     values = [probability(v, what) for v in value]
     if len(values) != num_layers:

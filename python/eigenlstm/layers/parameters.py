@@ -16,8 +16,9 @@ _blank_limit = ContextVar("blank_limit", default=None)
 # Of the versions of all stores. One for all, so that a fork can wait for it: a child forked while another thread holds it
 # would find it taken for ever. Re-entrant, as a signal handler may use the model that it interrupts.
 _version_lock = threading.RLock()
-os.register_at_fork(before=_version_lock.acquire, after_in_parent=_version_lock.release,
-                    after_in_child=_version_lock.release)
+os.register_at_fork(
+    before=_version_lock.acquire, after_in_parent=_version_lock.release, after_in_child=_version_lock.release
+)
 
 
 @contextmanager

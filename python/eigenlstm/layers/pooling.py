@@ -57,7 +57,7 @@ class Last(_OverTime):
         if x.shape[1]:
             y[rows] = x[rows, steps]
             if self.bidirectional:
-                y[rows, x.shape[2] // 2:] = x[rows, 0, x.shape[2] // 2:]
+                y[rows, x.shape[2] // 2 :] = x[rows, 0, x.shape[2] // 2 :]
         return y, ((rows, steps, x.shape, x.dtype) if training else None)
 
     def backward(self, tape, dy):

@@ -34,8 +34,12 @@ class Trace(Mapping):
         """The steps of one row in one direction: dict of i, f, g, o, c, h, each (T_b, H)."""
         suffix = f"_l{layer}" + "_reverse" * bool(reverse)
         if "i" + suffix not in self:
-            raise ValueError(f"Trace.row: no layer {layer}{' reverse' * bool(reverse)} in the trace, only {', '.join(self)}")
-        whole = {name: np.swapaxes(self[name + suffix], 0, 1) if self.time_major else self[name + suffix] for name in VALUES}
+            raise ValueError(
+                f"Trace.row: no layer {layer}{' reverse' * bool(reverse)} in the trace, only {', '.join(self)}"
+            )
+        whole = {
+            name: np.swapaxes(self[name + suffix], 0, 1) if self.time_major else self[name + suffix] for name in VALUES
+        }
         rows = len(whole["i"])
         if not -rows <= row < rows:
             raise ValueError(f"Trace.row: row must be one of {rows}, got {row}")

@@ -4,4 +4,18 @@ from .base import Loss
 from .ctc import CTC
 from .losses import BCE, MAE, MSE, NSE, CrossEntropy, Elementwise, GaussianNLL, Huber, PoissonNLL, Quantile, get
 
-__all__ = ["BCE", "CTC", "MAE", "MSE", "NSE", "CrossEntropy", "Elementwise", "GaussianNLL", "Huber", "Loss", "PoissonNLL", "Quantile", "get"]
+__all__ = [
+    "BCE",
+    "CTC",
+    "MAE",
+    "MSE",
+    "NSE",
+    "CrossEntropy",
+    "Elementwise",
+    "GaussianNLL",
+    "Huber",
+    "Loss",
+    "PoissonNLL",
+    "Quantile",
+    "get",
+]

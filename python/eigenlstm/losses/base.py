@@ -12,13 +12,11 @@ class Loss:
 
     def __init__(self, *, reduction="mean"):
         if reduction not in ("mean", "sum"):
-            raise ValueError(f"{type(self).__name__}: reduction must be 'mean' or 'sum', "
-                             f"got {reduction!r}")
+            raise ValueError(f"{type(self).__name__}: reduction must be 'mean' or 'sum', got {reduction!r}")
         self.reduction = reduction
 
     def __repr__(self):
-        options = ", ".join(f"{name}={value!r}" for name, value in vars(self).items()
-                            if not name.startswith("_"))
+        options = ", ".join(f"{name}={value!r}" for name, value in vars(self).items() if not name.startswith("_"))
         return f"{type(self).__name__}({options})"
 
     def _arrays(self, y_pred, y_true):
@@ -37,9 +35,10 @@ def weights(sample_weight, lengths, shape, dtype, where):
     weight = np.ones(1)
     if sample_weight is not None:
         weight = finite(sample_weight, f"{where}: sample_weight", least=0)
-        if weight.shape != shape[:weight.ndim] or weight.ndim == 0:
-            raise ValueError(f"{where}: sample_weight must have the shape {shape} of y_true or of its "
-                             f"first axes, got {weight.shape}")
+        if weight.shape != shape[: weight.ndim] or weight.ndim == 0:
+            raise ValueError(
+                f"{where}: sample_weight must have the shape {shape} of y_true or of its first axes, got {weight.shape}"
+            )
     if lengths is not None:
         if len(shape) < 2:
             raise ValueError(f"{where}: lengths need y_true of shape (B, T, ...), got {shape}")

@@ -113,8 +113,9 @@ def beam_search(logits, lengths=None, blank=0, beam_width=16, num_results=1):
     logits, lengths, blank = _checked(logits, lengths, blank, "beam_search")
     positive_int(beam_width, "beam_search: beam_width")
     positive_int(num_results, "beam_search: num_results")
-    return [_core.ctc_beam_search(row[:length], blank, beam_width)[:num_results]
-            for row, length in zip(logits, lengths)]
+    return [
+        _core.ctc_beam_search(row[:length], blank, beam_width)[:num_results] for row, length in zip(logits, lengths)
+    ]
 
 
 def _checked(logits, lengths, blank, where):

@@ -52,8 +52,7 @@ class Elementwise(Loss):
         self._check_shapes(y_pred.shape, y_true.shape)
         weight, targets = None, y_true.size
         if sample_weight is not None or lengths is not None:
-            weight, targets = weights(sample_weight, lengths, y_true.shape, y_pred.dtype,
-                                      type(self).__name__)
+            weight, targets = weights(sample_weight, lengths, y_true.shape, y_pred.dtype, type(self).__name__)
         return self._evaluate(y_pred, y_true, weight, self._scale(targets * self._per_target))
 
     def _evaluate(self, y_pred, y_true, weight, scale):
@@ -61,8 +60,7 @@ class Elementwise(Loss):
 
     def _check_shapes(self, pred, true):
         if pred != true and pred != (*true, 1):
-            raise ValueError(f"{type(self).__name__}: y_true must have the shape {pred} of y_pred, "
-                             f"got {true}")
+            raise ValueError(f"{type(self).__name__}: y_true must have the shape {pred} of y_pred, got {true}")
 
 
 class MSE(Elementwise):
@@ -120,8 +118,7 @@ class BCE(Elementwise):
     def _check_shapes(self, pred, true):
         super()._check_shapes(pred, true)
         if self.pos_weight.size > 1 and self.pos_weight.size != pred[-1]:
-            raise ValueError(f"BCE: y_pred must have shape (..., {self.pos_weight.size}) as pos_weight "
-                             f"has, got {pred}")
+            raise ValueError(f"BCE: y_pred must have shape (..., {self.pos_weight.size}) as pos_weight has, got {pred}")
 
     def _parameters(self, dtype):
         return None if (self.pos_weight == 1).all() else self.pos_weight.astype(dtype)
@@ -218,8 +215,9 @@ class NSE(Elementwise):
         try:
             factor = np.broadcast_to(factor / np.square(spread), y_true.shape)
         except ValueError:
-            raise ValueError(f"NSE: std must broadcast to the shape {y_true.shape} of y_true, "
-                             f"got {spread.shape}") from None
+            raise ValueError(
+                f"NSE: std must broadcast to the shape {y_true.shape} of y_true, got {spread.shape}"
+            ) from None
         return self._evaluate(y_pred, y_true, factor.astype(y_pred.dtype), scale)
 
 
@@ -254,8 +252,10 @@ class CrossEntropy(Loss):
         if y_true.dtype.kind not in "iu":
             raise TypeError(f"CrossEntropy: y_true must be integers, got {y_true.dtype}")
         if y_pred.ndim < 1 or y_pred.shape[:-1] != y_true.shape:
-            raise ValueError(f"CrossEntropy: y_true must have shape {y_pred.shape[:-1]} for y_pred "
-                             f"{y_pred.shape}, got {y_true.shape}")
+            raise ValueError(
+                f"CrossEntropy: y_true must have shape {y_pred.shape[:-1]} for y_pred "
+                f"{y_pred.shape}, got {y_true.shape}"
+            )
         weight = None
         if sample_weight is not None or lengths is not None:
             weight, _ = weights(sample_weight, lengths, y_true.shape, y_pred.dtype, "CrossEntropy")
@@ -263,8 +263,14 @@ class CrossEntropy(Loss):
             y_true = np.where(weight.reshape(y_true.shape) == 0, self.ignore_index, y_true)
         labels = y_true.astype(np.int64, copy=False).reshape(-1)
         value, dy = _core.cross_entropy(
-            y_pred.reshape(-1, y_pred.shape[-1]), labels, weight, self._weight_of(y_pred),
-            self.label_smoothing, self.ignore_index, self.reduction == "mean")
+            y_pred.reshape(-1, y_pred.shape[-1]),
+            labels,
+            weight,
+            self._weight_of(y_pred),
+            self.label_smoothing,
+            self.ignore_index,
+            self.reduction == "mean",
+        )
         return value, dy.reshape(y_pred.shape)
 
     def _weight_of(self, y_pred):
@@ -272,16 +278,26 @@ class CrossEntropy(Loss):
         if self.weight is None:
             return None
         if len(self.weight) != y_pred.shape[-1]:
-            raise ValueError(f"CrossEntropy: y_pred must have shape (..., {len(self.weight)}) as weight "
-                             f"has, got {y_pred.shape}")
+            raise ValueError(
+                f"CrossEntropy: y_pred must have shape (..., {len(self.weight)}) as weight has, got {y_pred.shape}"
+            )
         if self._class_weight is None or self._class_weight.dtype != y_pred.dtype:
             self._class_weight = self.weight.astype(y_pred.dtype)
         return self._class_weight
 
 
-_by_name = {"mse": MSE, "mae": MAE, "huber": Huber, "bce": BCE, "cross_entropy": CrossEntropy,
-            "quantile": Quantile, "gaussian_nll": GaussianNLL, "poisson_nll": PoissonNLL, "nse": NSE,
-            "ctc": CTC}
+_by_name = {
+    "mse": MSE,
+    "mae": MAE,
+    "huber": Huber,
+    "bce": BCE,
+    "cross_entropy": CrossEntropy,
+    "quantile": Quantile,
+    "gaussian_nll": GaussianNLL,
+    "poisson_nll": PoissonNLL,
+    "nse": NSE,
+    "ctc": CTC,
+}
 
 
 def _whole_or(y_true, dtype, where):
@@ -294,14 +310,14 @@ def _whole_or(y_true, dtype, where):
 def _check_several(where, pred, true, each):
     """`each` predictions of a target side by side in the last axis."""
     if pred != (*true, each) and not (true and pred == (*true[:-1], true[-1] * each)):
-        raise ValueError(f"{where}: y_pred must have shape {(*true, each)}, {each} values for each of "
-                         f"y_true, got {pred}")
+        raise ValueError(
+            f"{where}: y_pred must have shape {(*true, each)}, {each} values for each of y_true, got {pred}"
+        )
 
 
 def _std(y_true, weight):
     """The standard deviation of all values that have weight."""
     if weight is not None:
-        seen = np.broadcast_to(weight.reshape(*weight.shape, *[1] * (y_true.ndim - weight.ndim)) > 0,
-                               y_true.shape)
+        seen = np.broadcast_to(weight.reshape(*weight.shape, *[1] * (y_true.ndim - weight.ndim)) > 0, y_true.shape)
         y_true = y_true[seen]
     return np.float64(y_true.std(dtype=np.float64)) if y_true.size else np.float64(1)

@@ -15,8 +15,7 @@ from ..seeds import mix_seed
 _WINDOW = 32  # batches that are sorted by length together: little padding, much randomness left
 
 
-def batches(x, y, lengths, sample_weight, *, batch_size, dtype, keeps_time, where, order="sorted",
-            steps=None):
+def batches(x, y, lengths, sample_weight, *, batch_size, dtype, keeps_time, where, order="sorted", steps=None):
     """What `fit` or `evaluate` was given as an object with ``epoch(number, key)``.
 
     It yields the batches of epoch `number`; ``len()`` is the number of its steps, 0 where only the
@@ -24,15 +23,26 @@ def batches(x, y, lengths, sample_weight, *, batch_size, dtype, keeps_time, wher
     """
     if y is None and not hasattr(x, "__array__"):
         if lengths is not None or sample_weight is not None:
-            raise ValueError(f"{where}: an iterable of batches carries lengths and sample_weight "
-                             "in its batches: yield dicts with x, y, lengths, sample_weight")
+            raise ValueError(
+                f"{where}: an iterable of batches carries lengths and sample_weight "
+                "in its batches: yield dicts with x, y, lengths, sample_weight"
+            )
         return Stream(x, steps, where)
     if steps is not None:
         raise ValueError(f"{where}: steps_per_epoch is for iterables of batches")
     if y is None:
         raise ValueError(f"{where}: y is missing")
-    rows = Rows(x, y, lengths, sample_weight, batch_size=batch_size, dtype=dtype,
-                keeps_time=keeps_time, where=where, order=order)
+    rows = Rows(
+        x,
+        y,
+        lengths,
+        sample_weight,
+        batch_size=batch_size,
+        dtype=dtype,
+        keeps_time=keeps_time,
+        where=where,
+        order=order,
+    )
     if not rows.rows:
         raise ValueError(f"{where}: x has no rows")
     return rows
@@ -46,10 +56,8 @@ class Rows:
     """
 
     def __init__(self, x, y, lengths, weight, *, batch_size, dtype, keeps_time, where, order):
-        if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) \
-                or batch_size < 1:
-            raise ValueError(f"{where}: batch_size must be an integer of at least 1, "
-                             f"got {batch_size!r}")
+        if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
+            raise ValueError(f"{where}: batch_size must be an integer of at least 1, got {batch_size!r}")
         self._batch_size, self._order = int(batch_size), order
         self._x = _column(x, dtype, where, "x")
         self.rows = len(self._x)
@@ -58,14 +66,12 @@ class Rows:
         self._lengths = self._row_lengths(lengths, where)
         per_step = keeps_time and self._lengths is not None
         self._y = None if y is None else self._aligned(y, dtype, where, "y", per_step)
-        self._weight = None if weight is None else self._aligned(weight, dtype, where,
-                                                                 "sample_weight", per_step)
+        self._weight = None if weight is None else self._aligned(weight, dtype, where, "sample_weight", per_step)
 
     def _row_lengths(self, lengths, where):
         if self.ragged:
             if lengths is not None:
-                raise ValueError(f"{where}: lengths is for x as one array; "
-                                 "the rows of a list have their own")
+                raise ValueError(f"{where}: lengths is for x as one array; the rows of a list have their own")
             return self._x.lengths
         if lengths is None:
             return None
@@ -78,15 +84,13 @@ class Rows:
         """A column of as many rows as x; cut to the length of its batch if it has one value a step."""
         column = _column(values, dtype, where, name)
         if len(column) != self.rows:
-            raise ValueError(f"{where}: {name} must have as many rows as x, {self.rows}, "
-                             f"got {len(column)}")
+            raise ValueError(f"{where}: {name} must have as many rows as x, {self.rows}, got {len(column)}")
         if isinstance(column, Ragged):
             column.own_time = not (per_step and np.array_equal(column.lengths, self._lengths))
             if column.arrays[0].dtype.kind == "i":
                 column.padding = -1  # no class: this is where `losses.CTC` sees the labels end
         else:
-            column.cut = per_step and column.array.ndim > 1 and \
-                column.array.shape[1] == self.time
+            column.cut = per_step and column.array.ndim > 1 and column.array.shape[1] == self.time
         return column
 
     def __len__(self):
@@ -103,8 +107,7 @@ class Rows:
             if self._lengths is not None:
                 lengths = self._lengths[index]
                 time = int(lengths.max())
-            x, y, weight = (None if column is None else column.take(index, time)
-                            for column in columns)
+            x, y, weight = (None if column is None else column.take(index, time) for column in columns)
             yield x, y, lengths, weight
 
     def order(self, key):
@@ -116,13 +119,13 @@ class Rows:
         rng = np.random.Generator(np.random.PCG64(key)) if shuffled else None
         order = rng.permutation(self.rows) if shuffled else np.arange(self.rows)
         if self._lengths is None:
-            return [order[i:i + size] for i in range(0, self.rows, size)]
+            return [order[i : i + size] for i in range(0, self.rows, size)]
         window = _WINDOW * size if shuffled else max(1, self.rows)
         batched = []
         for i in range(0, self.rows, window):
-            part = order[i:i + window]
+            part = order[i : i + window]
             part = part[np.argsort(self._lengths[part], kind="stable")]
-            batched += [part[j:j + size] for j in range(0, len(part), size)]
+            batched += [part[j : j + size] for j in range(0, len(part), size)]
         if shuffled:
             batched = [batched[i] for i in rng.permutation(len(batched))]
         return batched
@@ -142,8 +145,7 @@ class Dense:
 
     def prepare(self, batch_size):
         # np.take copies the whole of an array that is not contiguous
-        if self.array.flags.c_contiguous and (self._buffer is None
-                                              or len(self._buffer) != batch_size):
+        if self.array.flags.c_contiguous and (self._buffer is None or len(self._buffer) != batch_size):
             self._buffer = np.empty((batch_size, *self.array.shape[1:]), self.array.dtype)
 
     def take(self, index, time):
@@ -156,7 +158,7 @@ class Dense:
         if cuts or self._buffer is None:
             return array[index]
         full = len(index) == len(self._buffer)
-        buffer = self._buffer if full else self._buffer[:len(index)]
+        buffer = self._buffer if full else self._buffer[: len(index)]
         # "clip" writes straight into the buffer; the indices are ours
         return np.take(self.array, index, axis=0, out=buffer, mode="clip")
 
@@ -198,8 +200,10 @@ class Stream:
 
     def __init__(self, source, steps, where):
         if not (callable(source) or hasattr(source, "__iter__")):
-            raise TypeError(f"{where}: x must be an array, a list of arrays, an iterable of batches "
-                            f"or a function that returns one, got {type(source).__name__}")
+            raise TypeError(
+                f"{where}: x must be an array, a list of arrays, an iterable of batches "
+                f"or a function that returns one, got {type(source).__name__}"
+            )
         self._source, self._steps, self._where = source, steps, where
 
     def __len__(self):
@@ -215,8 +219,10 @@ class Stream:
             taken += 1
             yield _unpacked(batch, self._where)
         if not taken:
-            raise ValueError(f"{self._where}: there is no batch in epoch {number}; a generator can "
-                             "be read once: give a function f(epoch) that returns a new one")
+            raise ValueError(
+                f"{self._where}: there is no batch in epoch {number}; a generator can "
+                "be read once: give a function f(epoch) that returns a new one"
+            )
 
 
 def _unpacked(batch, where):
@@ -224,14 +230,18 @@ def _unpacked(batch, where):
     if isinstance(batch, Mapping):
         extra = batch.keys() - {"x", "y", "lengths", "sample_weight"}
         if extra or not {"x", "y"} <= batch.keys():
-            raise ValueError(f"{where}: a batch must have x and y and may have lengths and "
-                             f"sample_weight, got {', '.join(map(str, batch))}")
+            raise ValueError(
+                f"{where}: a batch must have x and y and may have lengths and "
+                f"sample_weight, got {', '.join(map(str, batch))}"
+            )
         fields = (batch["x"], batch["y"], batch.get("lengths"), batch.get("sample_weight"))
     elif isinstance(batch, (tuple, list)) and len(batch) in (2, 3):
         fields = (batch[0], batch[1], None, batch[2] if len(batch) == 3 else None)
     else:
-        raise ValueError(f"{where}: a batch must be (x, y), (x, y, sample_weight) or a dict with "
-                         f"x, y, lengths, sample_weight, got {type(batch).__name__}")
+        raise ValueError(
+            f"{where}: a batch must be (x, y), (x, y, sample_weight) or a dict with "
+            f"x, y, lengths, sample_weight, got {type(batch).__name__}"
+        )
     return tuple(None if field is None else np.asarray(field) for field in fields)
 
 
@@ -247,8 +257,7 @@ def step_key(seed, step):
 
 def _column(values, dtype, where, name):
     """`values` as a column: floats must have `dtype`, integers and bools stay what they are."""
-    if isinstance(values, (list, tuple)) and len(values) and np.ndim(values[0]) > 0 \
-            and _differ(values):
+    if isinstance(values, (list, tuple)) and len(values) and np.ndim(values[0]) > 0 and _differ(values):
         arrays = [_exact(value, dtype, where, f"{name}[{i}]") for i, value in enumerate(values)]
         shapes = {array.shape[1:] for array in arrays}
         if len(shapes) > 1 or len({array.dtype for array in arrays}) > 1:

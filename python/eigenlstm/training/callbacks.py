@@ -91,10 +91,8 @@ class Monitor:
         name = self.name or ("val_loss" if "val_loss" in logs else "loss")
         self._require(name, logs)
         value = logs[name]
-        high = name.removeprefix("val_") in _BETTER_HIGH if self._mode is None \
-            else self._mode == "max"
-        gain = math.inf if self.best is None else \
-            value - self.best if high else self.best - value
+        high = name.removeprefix("val_") in _BETTER_HIGH if self._mode is None else self._mode == "max"
+        gain = math.inf if self.best is None else value - self.best if high else self.best - value
         if gain > self._min_delta and not math.isnan(value):
             self.best, self.waited = value, 0
             return True
@@ -108,8 +106,7 @@ class Monitor:
 
     def _require(self, name, logs):
         if name not in logs:
-            raise ValueError(f"{self._where}: there is no {name!r} in the logs, only "
-                             f"{', '.join(logs)}")
+            raise ValueError(f"{self._where}: there is no {name!r} in the logs, only {', '.join(logs)}")
 
     def state_dict(self):
         return {"best": self.best, "waited": self.waited}
@@ -152,8 +149,7 @@ class EarlyStopping:
             run.model.flat_params = self._params
 
     def state_dict(self):
-        return {"monitor": self._monitor.state_dict(), "epoch": self.best_epoch,
-                "params": self._params}
+        return {"monitor": self._monitor.state_dict(), "epoch": self.best_epoch, "params": self._params}
 
     def load_state_dict(self, state):
         self._monitor.load_state_dict(state["monitor"])
@@ -237,7 +233,7 @@ class Log:
         lines = []
         if run.epoch and os.path.exists(self._path):
             with open(self._path, encoding="utf-8") as file:
-                lines = file.readlines()[:run.epoch]
+                lines = file.readlines()[: run.epoch]
         write_atomically(self._path, "".join(lines).encode())
 
     def __call__(self, run):
@@ -247,8 +243,9 @@ class Log:
 
 def _finite(logs):
     """JSON has no NaN: null instead."""
-    return {name: None if isinstance(value, float) and not np.isfinite(value) else value
-            for name, value in logs.items()}
+    return {
+        name: None if isinstance(value, float) and not np.isfinite(value) else value for name, value in logs.items()
+    }
 
 
 def _natural(value, what):

@@ -14,10 +14,31 @@ from ..seeds import as_seed, system_seed
 from .run import Run, loss_share
 
 
-def fit(model, x, y=None, *, loss, optimizer, epochs=1, batch_size=32, lengths=None,
-        sample_weight=None, validation_data=None, metrics=(), callbacks=(), clip_norm=None,
-        clip_value=None, tbptt=None, stateful=False, shuffle=None, ema=None, steps_per_epoch=None,
-        resume=None, seed=None, verbose=1):
+def fit(
+    model,
+    x,
+    y=None,
+    *,
+    loss,
+    optimizer,
+    epochs=1,
+    batch_size=32,
+    lengths=None,
+    sample_weight=None,
+    validation_data=None,
+    metrics=(),
+    callbacks=(),
+    clip_norm=None,
+    clip_value=None,
+    tbptt=None,
+    stateful=False,
+    shuffle=None,
+    ema=None,
+    steps_per_epoch=None,
+    resume=None,
+    seed=None,
+    verbose=1,
+):
     """Train `model` and return the history, a list with a dict for each epoch.
 
     Parameters
@@ -84,18 +105,55 @@ def fit(model, x, y=None, *, loss, optimizer, epochs=1, batch_size=32, lengths=N
     shuffle = not stateful if shuffle is None else bool(shuffle)
     if verbose not in (0, 1, 2):
         raise ValueError(f"fit: verbose must be 0, 1 or 2, got {verbose!r}")
-    _check_options(model, epochs=epochs, tbptt=tbptt, clip_norm=clip_norm, clip_value=clip_value,
-                   ema=ema, stateful=stateful, shuffle=shuffle)
+    _check_options(
+        model,
+        epochs=epochs,
+        tbptt=tbptt,
+        clip_norm=clip_norm,
+        clip_value=clip_value,
+        ema=ema,
+        stateful=stateful,
+        shuffle=shuffle,
+    )
     order = "shuffled" if shuffle else "given"
-    source = batches(x, y, lengths, sample_weight, batch_size=batch_size, dtype=_dtype(model),
-                     keeps_time=model.keeps_time, where="fit", order=order, steps=steps_per_epoch)
+    source = batches(
+        x,
+        y,
+        lengths,
+        sample_weight,
+        batch_size=batch_size,
+        dtype=_dtype(model),
+        keeps_time=model.keeps_time,
+        where="fit",
+        order=order,
+        steps=steps_per_epoch,
+    )
     if stateful:
         _check_stateful(source, batch_size, "fit")
-    settings = {"rows": source.rows, "batch_size": batch_size, "shuffle": shuffle, "tbptt": tbptt,
-                "stateful": stateful, "clip_norm": clip_norm, "clip_value": clip_value, "ema": ema}
-    run = Run(model, loss, optimizer, metrics=metrics, callbacks=callbacks, clip_norm=clip_norm,
-              clip_value=clip_value, tbptt=tbptt, stateful=stateful, ema=ema,
-              seed=system_seed() if seed is None else as_seed(seed, "fit"), settings=settings)
+    settings = {
+        "rows": source.rows,
+        "batch_size": batch_size,
+        "shuffle": shuffle,
+        "tbptt": tbptt,
+        "stateful": stateful,
+        "clip_norm": clip_norm,
+        "clip_value": clip_value,
+        "ema": ema,
+    }
+    run = Run(
+        model,
+        loss,
+        optimizer,
+        metrics=metrics,
+        callbacks=callbacks,
+        clip_norm=clip_norm,
+        clip_value=clip_value,
+        tbptt=tbptt,
+        stateful=stateful,
+        ema=ema,
+        seed=system_seed() if seed is None else as_seed(seed, "fit"),
+        settings=settings,
+    )
     validate = _validation(model, validation_data, loss, metrics, batch_size, stateful)
     model._evaluation = (loss, metrics)
     if resume is not None and not isinstance(resume, (str, bytes, os.PathLike)):
@@ -105,8 +163,9 @@ def fit(model, x, y=None, *, loss, optimizer, epochs=1, batch_size=32, lengths=N
     return run.train(source, validate, epochs, verbose)
 
 
-def evaluate(model, x, y=None, *, loss=None, metrics=None, lengths=None, sample_weight=None,
-             batch_size=256, stateful=False):
+def evaluate(
+    model, x, y=None, *, loss=None, metrics=None, lengths=None, sample_weight=None, batch_size=256, stateful=False
+):
     """Loss and metrics of `model` on data, as a dict name -> float.
 
     The arguments are those of `fit`; `loss` and `metrics` default to those of the last `fit`.
@@ -115,18 +174,36 @@ def evaluate(model, x, y=None, *, loss=None, metrics=None, lengths=None, sample_
     loss = fitted[0] if loss is None else loss
     if loss is None:
         raise ValueError("evaluate: the model was not trained here, so loss must be given")
-    return _evaluation(model, x, y, loss=loss, metrics=fitted[1] if metrics is None else metrics,
-                       lengths=lengths, sample_weight=sample_weight, batch_size=batch_size,
-                       stateful=stateful, where="evaluate")()
+    return _evaluation(
+        model,
+        x,
+        y,
+        loss=loss,
+        metrics=fitted[1] if metrics is None else metrics,
+        lengths=lengths,
+        sample_weight=sample_weight,
+        batch_size=batch_size,
+        stateful=stateful,
+        where="evaluate",
+    )()
 
 
-def _evaluation(model, x, y=None, *, loss, metrics, lengths=None, sample_weight=None,
-                batch_size=256, stateful=False, where):
+def _evaluation(
+    model, x, y=None, *, loss, metrics, lengths=None, sample_weight=None, batch_size=256, stateful=False, where
+):
     """A function that evaluates `model` as it is then; the data are checked now."""
     loss, metrics = losses.get(loss), [metric_module.get(metric) for metric in metrics]
-    source = batches(x, y, lengths, sample_weight, batch_size=batch_size, dtype=_dtype(model),
-                     keeps_time=model.keeps_time, where=where,
-                     order="given" if stateful else "sorted")
+    source = batches(
+        x,
+        y,
+        lengths,
+        sample_weight,
+        batch_size=batch_size,
+        dtype=_dtype(model),
+        keeps_time=model.keeps_time,
+        where=where,
+        order="given" if stateful else "sorted",
+    )
     if stateful:
         _check_stateful(source, batch_size, where)
 
@@ -143,8 +220,7 @@ def _evaluation(model, x, y=None, *, loss, metrics, lengths=None, sample_weight=
             count += share
             for metric in metrics:
                 metric.update(y_pred, yb, lb)
-        return {"loss": total / count if count else math.nan,
-                **{metric.name: metric.result() for metric in metrics}}
+        return {"loss": total / count if count else math.nan, **{metric.name: metric.result() for metric in metrics}}
 
     evaluated.names = ["loss", *(metric.name for metric in metrics)]
     return evaluated
@@ -166,8 +242,17 @@ def predict(model, x, *, lengths=None, batch_size=256):
     array (N, …), zero in the steps after a row's length; a list of N arrays (T_i, …) for a list x and
     a model that keeps time.
     """
-    rows = Rows(x, None, lengths, None, batch_size=batch_size, dtype=_dtype(model),
-                keeps_time=model.keeps_time, where="predict", order="sorted")
+    rows = Rows(
+        x,
+        None,
+        lengths,
+        None,
+        batch_size=batch_size,
+        dtype=_dtype(model),
+        keeps_time=model.keeps_time,
+        where="predict",
+        order="sorted",
+    )
     if not rows.rows and not hasattr(x, "shape"):
         raise ValueError("predict: x has no rows")
     if not rows.rows:
@@ -207,8 +292,10 @@ def _validation(model, data, loss, metrics, batch_size, stateful):
     elif isinstance(data, tuple) and len(data) in (2, 3):
         options.update(zip(("x", "y", "sample_weight"), data))
     elif isinstance(data, tuple) or hasattr(data, "__array__"):
-        raise ValueError("fit: validation_data must be (x, y), (x, y, sample_weight), a dict of "
-                         "evaluate's arguments or an iterable of batches")
+        raise ValueError(
+            "fit: validation_data must be (x, y), (x, y, sample_weight), a dict of "
+            "evaluate's arguments or an iterable of batches"
+        )
     else:
         options["x"] = data
     return _evaluation(model, **options, where="fit: validation_data")
@@ -219,8 +306,10 @@ def _check_stateful(source, batch_size, where):
         if source.ragged:
             raise ValueError(f"{where}: stateful needs x as one array")
         if source.rows % batch_size:
-            raise ValueError(f"{where}: stateful needs a number of rows that is a multiple of "
-                             f"batch_size {batch_size}, got {source.rows}")
+            raise ValueError(
+                f"{where}: stateful needs a number of rows that is a multiple of "
+                f"batch_size {batch_size}, got {source.rows}"
+            )
 
 
 def _check_options(model, *, epochs, tbptt, clip_norm, clip_value, ema, stateful, shuffle):
@@ -237,11 +326,12 @@ def _check_options(model, *, epochs, tbptt, clip_norm, clip_value, ema, stateful
     if stateful and shuffle:
         raise ValueError("fit: stateful needs rows in their order; leave shuffle off")
     if (stateful or tbptt) and _reads_backwards(model):
-        raise ValueError("fit: stateful and tbptt carry the state on, which a bidirectional layer "
-                         "cannot do")
+        raise ValueError("fit: stateful and tbptt carry the state on, which a bidirectional layer cannot do")
 
 
 def _reads_backwards(layer):
-    return getattr(layer, "bidirectional", False) and layer.recurrent \
+    return (
+        getattr(layer, "bidirectional", False)
+        and layer.recurrent
         or any(_reads_backwards(part) for part in getattr(layer, "layers", ()))
-
+    )

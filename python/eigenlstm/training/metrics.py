@@ -78,14 +78,13 @@ class F1:
         self._binary = _yes_or_no(y_pred, y_true)
         predicted, true = _classes(self.name, y_pred, y_true, lengths, self.ignore_index)
         classes = 2 if self._binary else y_pred.shape[-1]
-        counts = [np.bincount(values, minlength=classes)
-                  for values in (true[predicted == true], predicted, true)]
+        counts = [np.bincount(values, minlength=classes) for values in (true[predicted == true], predicted, true)]
         if not self._true.size:
             self._hits, self._predicted, self._true = counts
         else:
             self._hits, self._predicted, self._true = (
-                old + new for old, new in
-                zip((self._hits, self._predicted, self._true), counts))
+                old + new for old, new in zip((self._hits, self._predicted, self._true), counts)
+            )
 
     def result(self):
         either = self._predicted + self._true
@@ -152,8 +151,9 @@ class R2:
         mean = true.mean(axis=0)
         total = self._count + len(true)
         shift = mean - self._mean
-        self._spread = (self._spread + np.square(true - mean).sum(axis=0)
-                        + np.square(shift) * (self._count * len(true) / total))
+        self._spread = (
+            self._spread + np.square(true - mean).sum(axis=0) + np.square(shift) * (self._count * len(true) / total)
+        )
         self._mean = self._mean + shift * (len(true) / total)
         self._error = self._error + np.square(error).sum(axis=0)
         self._count = total
@@ -203,8 +203,9 @@ class Function:
         return float(self._function(np.concatenate(self._true), np.concatenate(self._predicted)))
 
 
-_by_name = {metric.name: metric for metric in
-            (Accuracy, F1, MeanAbsoluteError, RootMeanSquaredError, R2, NashSutcliffe)}
+_by_name = {
+    metric.name: metric for metric in (Accuracy, F1, MeanAbsoluteError, RootMeanSquaredError, R2, NashSutcliffe)
+}
 
 
 def _valid(values, lengths):
@@ -217,8 +218,7 @@ def _valid(values, lengths):
 def _columns(name, values, lengths, like=None):
     """`values` in float64 as (N, outputs)."""
     if like is not None and like.shape not in (values.shape, (*values.shape, 1)):
-        raise ValueError(f"{name}: y_true must have the shape {like.shape} of y_pred, "
-                         f"got {values.shape}")
+        raise ValueError(f"{name}: y_true must have the shape {like.shape} of y_pred, got {values.shape}")
     width = 1 if values.ndim == 1 or like is not None and like.ndim > values.ndim else values.shape[-1]
     return _valid(values, lengths).astype(np.float64).reshape(-1, width)
 
@@ -234,8 +234,10 @@ def _classes(name, y_pred, y_true, lengths, ignore_index):
     elif y_pred.shape[:-1] == y_true.shape and y_true.dtype.kind in "iu":
         predicted, true = np.argmax(y_pred, axis=-1), y_true
     else:
-        raise ValueError(f"{name}: y_true must be integers of shape {y_pred.shape[:-1]} or have the "
-                         f"shape {y_pred.shape} of y_pred, got {y_true.dtype} {y_true.shape}")
+        raise ValueError(
+            f"{name}: y_true must be integers of shape {y_pred.shape[:-1]} or have the "
+            f"shape {y_pred.shape} of y_pred, got {y_true.dtype} {y_true.shape}"
+        )
     predicted, true = _valid(predicted, lengths), _valid(true, lengths)
     predicted, true = predicted.reshape(-1).astype(np.int64), true.reshape(-1).astype(np.int64)
     counted = true != ignore_index

@@ -36,8 +36,11 @@ class Optimiser:
     def __init__(self, lr, weight_decay, **options):
         where = type(self).__name__
         self.lr = _number(lr, f"{where}: lr")
-        self.weight_decay = ({str(k): _number(v, f"{where}: weight_decay") for k, v in weight_decay.items()}
-                             if isinstance(weight_decay, dict) else _number(weight_decay, f"{where}: weight_decay"))
+        self.weight_decay = (
+            {str(k): _number(v, f"{where}: weight_decay") for k, v in weight_decay.items()}
+            if isinstance(weight_decay, dict)
+            else _number(weight_decay, f"{where}: weight_decay")
+        )
         for name, value in options.items():
             setattr(self, name, value if isinstance(value, bool) else _number(value, f"{where}: {name}"))
         self.steps = 0
@@ -76,14 +79,17 @@ class Optimiser:
     def _attach(self, layer):
         where = f"{type(self).__name__}.step"
         if self._layer is not None:
-            raise ValueError(f"{where}: this optimiser belongs to another {type(self._layer).__name__}; "
-                             "each model needs its own")
+            raise ValueError(
+                f"{where}: this optimiser belongs to another {type(self._layer).__name__}; each model needs its own"
+            )
         params = layer._flat_params
         fresh = self._initial_state(params.size, params.dtype)
         for name, array in self._state.items():
             if array.shape != params.shape or array.dtype != params.dtype:
-                raise ValueError(f"{where}: the loaded state has {array.size} values of {array.dtype} in "
-                                 f"{name}, {type(layer).__name__} has {params.size} of {params.dtype}")
+                raise ValueError(
+                    f"{where}: the loaded state has {array.size} values of {array.dtype} in "
+                    f"{name}, {type(layer).__name__} has {params.size} of {params.dtype}"
+                )
         self._ends, self._decay = self._groups(layer)
         self._state = self._state or fresh
         self._layer = layer
@@ -102,8 +108,9 @@ class Optimiser:
 
     def _decay_of(self, name, shape):
         if isinstance(self.weight_decay, dict):
-            return next((value for pattern, value in self.weight_decay.items()
-                         if fnmatch.fnmatchcase(name, pattern)), 0.0)
+            return next(
+                (value for pattern, value in self.weight_decay.items() if fnmatch.fnmatchcase(name, pattern)), 0.0
+            )
         return self.weight_decay if self._decays_vectors or len(shape) > 1 else 0.0
 
     # -- state ----------------------------------------------------------------------------------
@@ -129,8 +136,10 @@ class Optimiser:
                 raise TypeError(f"{where}: {name} must be a 1-D array, got {type(array).__name__}")
             params = array if self._layer is None else self._layer._flat_params
             if array.shape != params.shape or array.dtype != params.dtype:
-                raise ValueError(f"{where}: {name} must have {params.size} values of {params.dtype}, "
-                                 f"got {array.size} of {array.dtype}")
+                raise ValueError(
+                    f"{where}: {name} must have {params.size} values of {params.dtype}, "
+                    f"got {array.size} of {array.dtype}"
+                )
         fresh = type(self)(**{name: state[name] for name in numbers if name != "steps"})
         for name in numbers:
             setattr(self, name, getattr(fresh, name))
@@ -168,8 +177,18 @@ class SGD(Optimiser):
         return ("momentum_buffer",) if self.momentum else ()
 
     def _update(self, params, grads, ends, decay):
-        _core.sgd_step(params, grads, self.steps, self.lr, ends, decay, self._state.get("momentum_buffer"),
-                       self.momentum, self.dampening, self.nesterov)
+        _core.sgd_step(
+            params,
+            grads,
+            self.steps,
+            self.lr,
+            ends,
+            decay,
+            self._state.get("momentum_buffer"),
+            self.momentum,
+            self.dampening,
+            self.nesterov,
+        )
 
 
 class Adam(Optimiser):
@@ -192,8 +211,19 @@ class Adam(Optimiser):
         return "exp_avg", "exp_avg_sq"
 
     def _update(self, params, grads, ends, decay):
-        _core.adam_step(params, grads, self.steps, self.lr, ends, decay, self._state["exp_avg"],
-                        self._state["exp_avg_sq"], *self.betas, self.eps, self._decoupled)
+        _core.adam_step(
+            params,
+            grads,
+            self.steps,
+            self.lr,
+            ends,
+            decay,
+            self._state["exp_avg"],
+            self._state["exp_avg_sq"],
+            *self.betas,
+            self.eps,
+            self._decoupled,
+        )
 
 
 class AdamW(Adam):
@@ -225,9 +255,20 @@ class RMSprop(Optimiser):
         return ("square_avg", *["momentum_buffer"] * bool(self.momentum), *["grad_avg"] * self.centered)
 
     def _update(self, params, grads, ends, decay):
-        _core.rmsprop_step(params, grads, self.steps, self.lr, ends, decay, self._state["square_avg"],
-                           self._state.get("momentum_buffer"), self._state.get("grad_avg"), self.alpha,
-                           self.eps, self.momentum)
+        _core.rmsprop_step(
+            params,
+            grads,
+            self.steps,
+            self.lr,
+            ends,
+            decay,
+            self._state["square_avg"],
+            self._state.get("momentum_buffer"),
+            self._state.get("grad_avg"),
+            self.alpha,
+            self.eps,
+            self.momentum,
+        )
 
 
 class Adagrad(Optimiser):
@@ -238,8 +279,9 @@ class Adagrad(Optimiser):
     _options = ("lr_decay", "initial_accumulator_value", "eps")
 
     def __init__(self, lr=1e-2, *, lr_decay=0.0, weight_decay=0.0, initial_accumulator_value=0.0, eps=1e-10):
-        super().__init__(lr, weight_decay, lr_decay=lr_decay,
-                         initial_accumulator_value=initial_accumulator_value, eps=eps)
+        super().__init__(
+            lr, weight_decay, lr_decay=lr_decay, initial_accumulator_value=initial_accumulator_value, eps=eps
+        )
 
     def _slots(self):
         return ("sum",)
@@ -248,8 +290,7 @@ class Adagrad(Optimiser):
         return {"sum": np.full(n, self.initial_accumulator_value, dtype)}
 
     def _update(self, params, grads, ends, decay):
-        _core.adagrad_step(params, grads, self.steps, self.lr, ends, decay, self._state["sum"], self.lr_decay,
-                           self.eps)
+        _core.adagrad_step(params, grads, self.steps, self.lr, ends, decay, self._state["sum"], self.lr_decay, self.eps)
 
 
 _by_name = {"sgd": SGD, "adam": Adam, "adamw": AdamW, "rmsprop": RMSprop, "adagrad": Adagrad}
@@ -292,6 +333,8 @@ def _number(value, what, below=float("inf")):
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"{what} must be a number, got {value!r}")
     if not 0 <= value < below:
-        raise ValueError(f"{what} must be {'' if below == float('inf') else f'below {below} and '}at least 0 "
-                         f"and finite, got {value!r}")
+        raise ValueError(
+            f"{what} must be {'' if below == float('inf') else f'below {below} and '}at least 0 "
+            f"and finite, got {value!r}"
+        )
     return float(value)

@@ -21,8 +21,9 @@ class Progress:
         self._bar = None
         if verbose == 1:
             total = epochs * steps if steps else None
-            self._bar = _tqdm(total=total, initial=done * steps, unit="step",
-                              dynamic_ncols=True, leave=False, mininterval=_EVERY)
+            self._bar = _tqdm(
+                total=total, initial=done * steps, unit="step", dynamic_ncols=True, leave=False, mininterval=_EVERY
+            )
 
     def step(self, loss):
         """After each step; cheap unless it is time to show something."""
@@ -44,10 +45,8 @@ class Progress:
         if self._columns != list(cells):
             self._columns = list(cells)
             self._widths = [max(len(name), len(cell), 9) for name, cell in cells.items()]
-            self._print(format_row([name.rjust(width) for name, width
-                                    in zip(cells, self._widths)], self._widths))
-        self._print(format_row([cell.rjust(width) for cell, width
-                                in zip(cells.values(), self._widths)], self._widths))
+            self._print(format_row([name.rjust(width) for name, width in zip(cells, self._widths)], self._widths))
+        self._print(format_row([cell.rjust(width) for cell, width in zip(cells.values(), self._widths)], self._widths))
 
     def note(self, text):
         """A line outside of the table."""

@@ -22,9 +22,11 @@ class NonFiniteLoss(ArithmeticError):
     """
 
     def __init__(self, epoch, step, what, value):
-        super().__init__(f"fit: {what} is {value} in epoch {epoch}, step {step}; the last parameters "
-                         "with a finite loss were kept. A smaller learning rate or clip_norm may "
-                         "help; so may a look for NaN in the data")
+        super().__init__(
+            f"fit: {what} is {value} in epoch {epoch}, step {step}; the last parameters "
+            "with a finite loss were kept. A smaller learning rate or clip_norm may "
+            "help; so may a look for NaN in the data"
+        )
         self.epoch, self.step, self.value = epoch, step, value
 
 
@@ -50,8 +52,9 @@ class Run:
         The logs of all epochs.
     """
 
-    def __init__(self, model, loss, optimizer, *, metrics, callbacks, clip_norm, clip_value, tbptt,
-                 stateful, ema, seed, settings):
+    def __init__(
+        self, model, loss, optimizer, *, metrics, callbacks, clip_norm, clip_value, tbptt, stateful, ema, seed, settings
+    ):
         self.model, self.optimizer = model, optimisers.get(optimizer)
         callbacks = _checked_callbacks(callbacks)
         self.epoch, self.epochs, self.step, self.seed = 0, None, 0, seed
@@ -177,8 +180,7 @@ class Run:
             return
         time, each = x.shape[1], self._tbptt
         if y.ndim < 2 or y.shape[1] != time:
-            raise ValueError(f"fit: tbptt needs y with a target for each of the {time} steps, "
-                             f"got shape {y.shape}")
+            raise ValueError(f"fit: tbptt needs y with a target for each of the {time} steps, got shape {y.shape}")
         per_step = weight is not None and weight.ndim > 1
         for start in range(0, time, each):
             part = slice(start, start + each)
@@ -216,15 +218,24 @@ class Run:
     # -- state ----------------------------------------------------------------------------------
 
     def _state(self):
-        return {"epoch": self.epoch, "step": self.step, "seed": self.seed,
-                "settings": self._settings, "stopped": self.history.stopped,
-                "history": list(self.history),
-                "optimizer": {"class": type(self.optimizer).__name__,
-                              "state": self.optimizer.state_dict()},
-                "callbacks": [{"class": type(callback).__name__,
-                               "state": callback.state_dict() if hasattr(callback, "state_dict")
-                               else None} for callback in self._callbacks],
-                "raw": self._raw, "average": self._average}
+        return {
+            "epoch": self.epoch,
+            "step": self.step,
+            "seed": self.seed,
+            "settings": self._settings,
+            "stopped": self.history.stopped,
+            "history": list(self.history),
+            "optimizer": {"class": type(self.optimizer).__name__, "state": self.optimizer.state_dict()},
+            "callbacks": [
+                {
+                    "class": type(callback).__name__,
+                    "state": callback.state_dict() if hasattr(callback, "state_dict") else None,
+                }
+                for callback in self._callbacks
+            ],
+            "raw": self._raw,
+            "average": self._average,
+        }
 
     def resume(self, path, seed):
         """Take up the run in `path`. Nothing is changed unless all of it fits."""
@@ -251,11 +262,15 @@ class Run:
     def _require_same(self, saved, seed):
         """The arguments that make a run what it is must be those of the `saved` one."""
         ours, theirs = self._state(), saved
-        pairs = [(name, theirs["settings"].get(name), value)
-                 for name, value in self._settings.items()]
+        pairs = [(name, theirs["settings"].get(name), value) for name, value in self._settings.items()]
         pairs.append(("optimizer", theirs["optimizer"]["class"], ours["optimizer"]["class"]))
-        pairs.append(("callbacks", [part["class"] for part in theirs["callbacks"]],
-                      [part["class"] for part in ours["callbacks"]]))
+        pairs.append(
+            (
+                "callbacks",
+                [part["class"] for part in theirs["callbacks"]],
+                [part["class"] for part in ours["callbacks"]],
+            )
+        )
         if seed is not None:
             pairs.append(("seed", theirs["seed"], seed))
         differing = [f"{name} was {was!r}, is {now!r}" for name, was, now in pairs if was != now]

@@ -30,8 +30,10 @@ def one_cycle(max_rate, *, steps, warm=0.3, start_factor=25.0, final_factor=1e4)
     _positive("one_cycle", max_rate=max_rate, start_factor=start_factor, final_factor=final_factor)
     steps, warm = number(steps, "one_cycle: steps"), number(warm, "one_cycle: warm")
     if not (steps > 1 and 0 < warm < 1 and warm * steps > 1):
-        raise ValueError(f"one_cycle: warm must lie between 0 and 1 and take more than one step, "
-                         f"got warm {warm!r} of {steps!r} steps")
+        raise ValueError(
+            f"one_cycle: warm must lie between 0 and 1 and take more than one step, "
+            f"got warm {warm!r} of {steps!r} steps"
+        )
     start = max_rate / start_factor
     peak, last = warm * steps - 1, steps - 1
 

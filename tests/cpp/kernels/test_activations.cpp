@@ -1,4 +1,5 @@
-// sigmoid and tanh: at most 4 ULP, NaN stays NaN, infinities saturate. The full sweep is in tests/python/test_activations.py.
+// sigmoid and tanh: at most 4 ULP, NaN stays NaN, infinities saturate. The full sweep is in
+// tests/python/test_activations.py.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -37,7 +38,8 @@ TEST_CASE_TEMPLATE("activations: at most 4 ULP", Real, float, double) {
   CHECK(worst_tanh <= 4);
 }
 
-TEST_CASE_TEMPLATE("activations: NaN, infinities, signed zero; in place and in tails of any length", Real, float, double) {
+TEST_CASE_TEMPLATE("activations: NaN, infinities, signed zero; in place and in tails of any length", Real, float,
+                   double) {
   const Real inf = std::numeric_limits<Real>::infinity(), nan = std::numeric_limits<Real>::quiet_NaN();
   for (std::size_t n = 5; n < 40; ++n) {
     std::vector<Real> x(n, Real(0.25));

@@ -40,7 +40,8 @@ struct Problem {
   static constexpr Index margin = 3;  // values around every row of C, which must stay as they are
 
   Problem(Index rows, Index vectors, Index K, Layout layout, typename Args::Start start, unsigned seed)
-      : a(left(rows, std::min(K, layout.split), layout, seed)), a2(left(rows, std::max<Index>(0, K - layout.split), layout, seed + 1)) {
+      : a(left(rows, std::min(K, layout.split), layout, seed)),
+        a2(left(rows, std::max<Index>(0, K - layout.split), layout, seed + 1)) {
     test::Random random(seed + 2);
     const Index L = kernels<Real>().lanes, width = 4 * L, panels = (vectors + 3) / 4;
     const Index b_row = layout.b_row_major ? panels * width + L : width;
@@ -49,16 +50,22 @@ struct Problem {
     const Index c_row = width + margin, c_inner = std::min(layout.c_inner, rows + 1), c_block = c_inner * c_row + 2;
     const Index c_panel = (rows / c_inner + 1) * c_block + 7;
     c = random.vector<Real>(panels * c_panel);
-    g = {rows, vectors, K, a.args, {b.data() + b_row, b_panel, b_row}, {c.data(), c_panel, c_row, c_block, layout.c_inner}, start, seed % 2 == 1,
-         a2.args, layout.split};
+    g = {rows,
+         vectors,
+         K,
+         a.args,
+         {b.data() + b_row, b_panel, b_row},
+         {c.data(), c_panel, c_row, c_block, layout.c_inner},
+         start,
+         seed % 2 == 1,
+         a2.args,
+         layout.split};
   }
 
   struct Left {
     std::vector<Real> values;
     typename Args::Left args;
-    Real operator()(Index r, Index k) const {
-      return values[r * args.row + k * args.k_step];
-    }
+    Real operator()(Index r, Index k) const { return values[r * args.row + k * args.k_step]; }
   };
   static Left left(Index rows, Index K, Layout layout, unsigned seed) {
     Left a;
@@ -78,7 +85,8 @@ struct Problem {
         const Index at = n / width * g.c.panel + r / g.c.inner * g.c.block + r % g.c.inner * g.c.row + n % width;
         const Real* column = g.b.data + n / width * g.b.panel + n % width;
         Sum sum = g.start == Args::bias ? Sum(column[-g.b.row]) : g.start == Args::chain ? result[at] : Sum(0);
-        for (Index k = 0; k < g.K; ++k) sum = madd(Sum(k < g.split ? a(r, k) : a2(r, k - g.split)), Sum(column[k * g.b.row]), sum);
+        for (Index k = 0; k < g.K; ++k)
+          sum = madd(Sum(k < g.split ? a(r, k) : a2(r, k - g.split)), Sum(column[k * g.b.row]), sum);
         result[at] = g.start == Args::add ? result[at] + sum : sum;
       }
     return result;
@@ -105,7 +113,8 @@ void check(Problem<Real>& problem) {
     const std::vector<double> expected = problem.template expected<double>();
     kernels<Real>().gemm(g);
     double worst = 0;
-    for (std::size_t j = 0; j < expected.size(); ++j) worst = std::max(worst, std::abs(double(problem.c[j]) - expected[j]));
+    for (std::size_t j = 0; j < expected.size(); ++j)
+      worst = std::max(worst, std::abs(double(problem.c[j]) - expected[j]));
     CHECK(worst <= (sizeof(Real) == 4 ? 1e-6 : 2e-15) * std::sqrt(double(g.K + 1)) * 4);
   } else {
     const std::vector<Real> expected = problem.template expected<Real>();
@@ -223,8 +232,11 @@ TEST_CASE_TEMPLATE("gemm: what it asks for ahead changes nothing", Real, float, 
   using Args = GemmArgs<Real>;
   unsigned seed = 0;
   const std::vector<Real> memory(4096);
-  const std::vector<eigenlstm::Soon<Real>> soon{{memory.data(), 3, 7, 64}, {memory.data(), 1, 1, 0}, {memory.data(), 5, 1, 64},
-                                                {memory.data(), 7, 5, 512}, {memory.data(), 1, 70, 0}};
+  const std::vector<eigenlstm::Soon<Real>> soon{{memory.data(), 3, 7, 64},
+                                                {memory.data(), 1, 1, 0},
+                                                {memory.data(), 5, 1, 64},
+                                                {memory.data(), 7, 5, 512},
+                                                {memory.data(), 1, 70, 0}};
   for (Index rows : {Index(1), Index(2), kernels<Real>().tile_rows, Index(15), 9 * kernels<Real>().tile_rows + 1})
     for (Index vectors : {3, 8, 9})
       for (Index K : {0, 1, 40, 1100})
@@ -256,12 +268,14 @@ TEST_CASE_TEMPLATE("transpose: every remainder, and nothing beside its place", R
       kernels<Real>().transpose(rows, columns, in.data(), in_row, out.data(), out_row);
       bool right = true;
       for (Index c = 0; c < columns; ++c)
-        for (Index r = 0; r < out_row; ++r) right = right && out[c * out_row + r] == (r < rows ? in[r * in_row + c] : Real(7));
+        for (Index r = 0; r < out_row; ++r)
+          right = right && out[c * out_row + r] == (r < rows ? in[r * in_row + c] : Real(7));
       CHECK(right);
     }
 }
 
-TEST_CASE_TEMPLATE("transpose_gates: dz by gates and columns, every remainder, and nothing beside its place", Real, float, double) {
+TEST_CASE_TEMPLATE("transpose_gates: dz by gates and columns, every remainder, and nothing beside its place", Real,
+                   float, double) {
   const Index L = kernels<Real>().lanes;
   for (Index rows : {Index(1), L - 1, L, 2 * L + 3})
     for (Index panels : {0, 1, 3})

@@ -18,7 +18,8 @@ namespace {
 template <class Real>
 struct Problem {
   Index N, F, O;
-  std::vector<Real> x = values<Real>(N * F, 1), weight = values<Real>(O * F, 2), bias = values<Real>(O, 3), dy = values<Real>(N * O, 4);
+  std::vector<Real> x = values<Real>(N * F, 1), weight = values<Real>(O * F, 2), bias = values<Real>(O, 3),
+                    dy = values<Real>(N * O, 4);
 
   /// y, dx, dweight, dbias, one after the other; the last two are added to ones.
   std::vector<Real> solve() const {

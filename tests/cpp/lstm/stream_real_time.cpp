@@ -13,8 +13,8 @@
 #include <new>
 #include <vector>
 
-#include "eigenlstm/lstm.hpp"
 #include "eigenlstm/isa.hpp"
+#include "eigenlstm/lstm.hpp"
 
 static long calls = 0;  // to what a real-time thread must not call
 
@@ -48,7 +48,8 @@ constexpr long steps = 1000000;
 
 /// In a child of its own: ends with SIGKILL at a system call, else reports the counted calls through `report`.
 template <class Real>
-[[noreturn]] void child(eigenlstm::Index I, eigenlstm::Index H, eigenlstm::Index layers, eigenlstm::Index B, int report) {
+[[noreturn]] void child(eigenlstm::Index I, eigenlstm::Index H, eigenlstm::Index layers, eigenlstm::Index B,
+                        int report) {
   eigenlstm::LSTMOptions options;
   options.input_size = I;
   options.hidden_size = H;
@@ -79,9 +80,12 @@ int prove(eigenlstm::Index I, eigenlstm::Index H, eigenlstm::Index layers, eigen
   waitpid(pid, &status, 0);
   close(report[0]);
   std::printf("%ld steps of I %td H %td, %td layers, B %td: ", steps, I, H, layers, B);
-  if (WIFSIGNALED(status)) std::printf("killed by signal %d: a system call\n", WTERMSIG(status));
-  else if (WEXITSTATUS(status) == 77) std::printf("this system has no seccomp\n");
-  else std::printf("no system call, %ld allocations, frees and locks\n", made);
+  if (WIFSIGNALED(status))
+    std::printf("killed by signal %d: a system call\n", WTERMSIG(status));
+  else if (WEXITSTATUS(status) == 77)
+    std::printf("this system has no seccomp\n");
+  else
+    std::printf("no system call, %ld allocations, frees and locks\n", made);
   if (WIFEXITED(status) && WEXITSTATUS(status) == 77) return 77;
   return read_back && made == 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : 1;
 }

@@ -47,7 +47,8 @@ TEST_CASE("parts of a batch have each of its rows once, and as many at every ste
             for (Index s = 0; s < T; ++s) {
               CHECK(part.offset(s) == before);
               CHECK(std::abs(part.active(s) - rows.active(s) / n) <= 1);
-              for (Index position = 0; position < part.batch_size(); ++position) CHECK((position < part.active(s)) == (part.length(position) > s));
+              for (Index position = 0; position < part.batch_size(); ++position)
+                CHECK((position < part.active(s)) == (part.length(position) > s));
               before += part.active(s);
             }
             CHECK(part.offset(T) == before);
@@ -56,7 +57,8 @@ TEST_CASE("parts of a batch have each of its rows once, and as many at every ste
             total += before;
           }
           CHECK(total == rows.total());
-          for (Index position = 0; position < B; ++position) CHECK(length[std::size_t(rows.batch_row(position))] == rows.length(position));
+          for (Index position = 0; position < B; ++position)
+            CHECK(length[std::size_t(rows.batch_row(position))] == rows.length(position));
         }
 }
 
@@ -83,7 +85,8 @@ TEST_CASE("chunks cover all steps in turn, about as many rows each, and those of
             if (per_row || B == 1) CHECK(chunk.end == std::min(step + max_chunk, rows.steps()));
             for (Index k = 0; k < n && !per_row && B > 1; ++k) {
               const Rows part = rows.part(k, n);
-              const Index in_chunk = part.offset(chunk.end) - part.offset(chunk.begin), steps = chunk.end - chunk.begin, most = (B + n - 1) / n;
+              const Index in_chunk = part.offset(chunk.end) - part.offset(chunk.begin), steps = chunk.end - chunk.begin,
+                          most = (B + n - 1) / n;
               CHECK(in_chunk <= even + most);
               CHECK(in_chunk >= even - most - steps);  // a part may have a row less than the largest, at each step
             }
@@ -93,7 +96,8 @@ TEST_CASE("chunks cover all steps in turn, about as many rows each, and those of
           const Index begin = random.whole(0, rows.steps()), end = random.whole(begin, rows.steps());
           std::vector<Steps> part;
           for (const Steps& chunk : all)
-            if (chunk.begin < end && begin < chunk.end) part.push_back({std::max(begin, chunk.begin), std::min(end, chunk.end)});
+            if (chunk.begin < end && begin < chunk.end)
+              part.push_back({std::max(begin, chunk.begin), std::min(end, chunk.end)});
           if (begin == end) part.clear();
           const std::vector<Steps> got = within(all, {begin, end});
           CHECK(std::equal(got.begin(), got.end(), part.begin(), part.end(),

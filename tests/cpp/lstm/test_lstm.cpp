@@ -5,8 +5,8 @@
 #include <deque>
 #include <stdexcept>
 
-#include "support/core.hpp"
 #include "eigenlstm/threads.hpp"
+#include "support/core.hpp"
 #include "support/same_bits.hpp"
 
 using namespace test;
@@ -20,9 +20,15 @@ struct Case {
 };
 
 const std::vector<Case> cases = {
-    {model(1, 1), 1, 1, false},           {model(3, 5), 2, 7, false},           {model(5, 33), 9, 4, false},
-    {model(2, 70), 1, 6, false},          {model(17, 16), 3, 5, true},          {model(4, 9, 3), 5, 6, true},
-    {model(3, 21, 2, true), 4, 5, true},  {model(6, 8, 1, true, false), 3, 4, false}, {model(2, 40, 2, false, false), 30, 3, true},
+    {model(1, 1), 1, 1, false},
+    {model(3, 5), 2, 7, false},
+    {model(5, 33), 9, 4, false},
+    {model(2, 70), 1, 6, false},
+    {model(17, 16), 3, 5, true},
+    {model(4, 9, 3), 5, 6, true},
+    {model(3, 21, 2, true), 4, 5, true},
+    {model(6, 8, 1, true, false), 3, 4, false},
+    {model(2, 40, 2, false, false), 30, 3, true},
 };
 
 template <class Real>
@@ -109,7 +115,8 @@ TEST_CASE("backward adds to the gradients of the parameters") {
   core.forward(&tape);
   std::vector<double> gradients(core.parameters.size());
   const auto backward = [&] {
-    core.lstm.backward(*tape, batch_major(p.dy.data(), p.T, Index(10)), {p.dh.data(), p.dc.data()}, {}, {}, gradients.data());
+    core.lstm.backward(*tape, batch_major(p.dy.data(), p.T, Index(10)), {p.dh.data(), p.dc.data()}, {}, {},
+                       gradients.data());
   };
   backward();
   const std::vector<double> once = gradients;
@@ -120,10 +127,11 @@ TEST_CASE("backward adds to the gradients of the parameters") {
 TEST_CASE_TEMPLATE("training and inference give the same bits, at any number of threads", Real, float, double) {
   const test::EveryThread every;
   const int before = eigenlstm::num_threads();
-  // rows split; units split (one row, a large recurrent matrix); directions split; rows of both directions; ragged, many rows down to one: rows
-  // split, units split, in double on five threads backwards too
-  for (const Case& c : {Case{model(8, 64), 40, 20, false}, Case{model(4, 160), 1, 40, false}, Case{model(4, 150), 2, 30, false},
-                        Case{model(8, 40, 2, true), 12, 30, true}, Case{model(8, 64, 1, true), 20, 40, false}, Case{model(3, 130, 1, true), 3, 40, true},
+  // rows split; units split (one row, a large recurrent matrix); directions split; rows of both directions; ragged,
+  // many rows down to one: rows split, units split, in double on five threads backwards too
+  for (const Case& c : {Case{model(8, 64), 40, 20, false}, Case{model(4, 160), 1, 40, false},
+                        Case{model(4, 150), 2, 30, false}, Case{model(8, 40, 2, true), 12, 30, true},
+                        Case{model(8, 64, 1, true), 20, 40, false}, Case{model(3, 130, 1, true), 3, 40, true},
                         Case{model(8, 64), 40, 20, true}, Case{model(3, 260), 30, 6, true}}) {
     const Problem p = random_problem(c.options, c.B, c.T, c.ragged, 7);
     const Core<Real> core(p);
@@ -157,8 +165,8 @@ TEST_CASE("any strides: time-major and every second feature") {
   for (Index b = 0; b < B; ++b)
     for (Index t = 0; t < T; ++t)
       for (Index i = 0; i < I; ++i) x[((t * B + b) * I + i) * 2] = p.x[(b * T + t) * I + i];
-  core.lstm.forward(core.weights, B, T, {x.data(), 2 * I, 2 * B * I, 2}, p.lengths.data(), {core.h0.data(), core.c0.data()},
-                    {y.data(), 2 * H, 2 * B * H, 2}, {});
+  core.lstm.forward(core.weights, B, T, {x.data(), 2 * I, 2 * B * I, 2}, p.lengths.data(),
+                    {core.h0.data(), core.c0.data()}, {y.data(), 2 * H, 2 * B * H, 2}, {});
   for (Index b = 0; b < B; ++b)
     for (Index t = 0; t < T; ++t)
       for (Index u = 0; u < H; ++u) {

@@ -5,11 +5,11 @@
 #include <utility>
 #include <vector>
 
-#include "support/core.hpp"
 #include "eigenlstm/buffer.hpp"
 #include "eigenlstm/optimisers.hpp"
 #include "eigenlstm/threads.hpp"
 #include "kernels/table.hpp"
+#include "support/core.hpp"
 
 using namespace test;
 using eigenlstm::Buffer;
@@ -26,14 +26,17 @@ Buffer<Real> sevens(Index n) {
 }
 
 template <class Real>
-bool same(const Buffer<Real>& a, const std::vector<Real>& b) { return std::equal(b.begin(), b.end(), a.data(), a.data() + a.size()); }
+bool same(const Buffer<Real>& a, const std::vector<Real>& b) {
+  return std::equal(b.begin(), b.end(), a.data(), a.data() + a.size());
+}
 
 /// y of a layer, row t of batch row b at y + (b * T + t) * P + b * gap, between sevens.
 template <class Real>
 std::vector<Real> y_of(const eigenlstm::LSTMOptions& options, Index B, Index T, Index offset, Index gap, bool tape) {
   const eigenlstm::LSTM<Real> lstm(options);
   const Index P = options.output(0), stride = T * P + gap;
-  const std::vector<Real> parameters = Random(1).vector<Real>(lstm.num_parameters(), 0.3), x = Random(2).vector<Real>(B * T * options.input_size);
+  const std::vector<Real> parameters = Random(1).vector<Real>(lstm.num_parameters(), 0.3),
+                          x = Random(2).vector<Real>(B * T * options.input_size);
   const Buffer<Real> all = sevens<Real>(offset + B * stride);
   std::unique_ptr<eigenlstm::Tape<Real>> kept;
   lstm.forward(lstm.pack(parameters.data(), tape), B, T, batch_major(x.data(), T, options.input_size), nullptr, {},
@@ -60,7 +63,8 @@ TEST_CASE_TEMPLATE("packing, either way: every gate and column in its place", Re
         std::vector<Real> expected(K * width);
         for (Index k = 0; k < K; ++k)
           for (Index gate = 0; gate < 4; ++gate)
-            for (Index unit = 0; unit < units; ++unit) expected[k * width + gate * distance + unit] = w[gate * w_gate + unit * K + k];
+            for (Index unit = 0; unit < units; ++unit)
+              expected[k * width + gate * distance + unit] = w[gate * w_gate + unit * K + k];
         const Buffer<Real> out = sevens<Real>(K * width);
         kernels<Real>().pack_gates(units, distance, K, w.data(), w_gate, out.data(), past_caches);
         CHECK(same(out, expected));
@@ -72,7 +76,8 @@ TEST_CASE_TEMPLATE("packing, either way: every gate and column in its place", Re
         std::vector<Real> expected(panels * panel, Real(7));
         for (Index row = 0; row < rows; ++row)
           for (Index column = 0; column < panels * width; ++column)
-            expected[column / width * panel + row * width + column % width] = column < n ? w[row * n + column] : Real(0);
+            expected[column / width * panel + row * width + column % width] =
+                column < n ? w[row * n + column] : Real(0);
         const Buffer<Real> out = sevens<Real>(panels * panel);
         kernels<Real>().pack_rows(rows, n, w.data(), out.data(), panel, past_caches);
         CHECK(same(out, expected));

@@ -12,7 +12,8 @@ namespace {
 /// y of steps [t0, t1) of every row, into (B, T, H).
 template <class Real>
 void run(eigenlstm::Stream<Real>& stream, const Core<Real>& core, Index t0, Index t1, std::vector<Real>& y) {
-  const Index B = core.problem.B, T = core.problem.T, I = core.problem.options.input_size, H = core.problem.options.hidden_size;
+  const Index B = core.problem.B, T = core.problem.T, I = core.problem.options.input_size,
+              H = core.problem.options.hidden_size;
   std::vector<Real> x_t(B * I), y_t(B * H);
   for (Index t = t0; t < t1; ++t) {
     for (Index b = 0; b < B; ++b) std::copy_n(&core.x[(b * T + t) * I], I, &x_t[b * I]);
@@ -73,7 +74,8 @@ TEST_CASE("a stream outlives the model that made it") {
 }
 
 TEST_CASE("what cannot stream is refused") {
-  const Core<float> both(random_problem(model(2, 4, 1, true), 1, 1, false, 1)), one(random_problem(model(2, 4), 1, 1, false, 1));
+  const Core<float> both(random_problem(model(2, 4, 1, true), 1, 1, false, 1)),
+      one(random_problem(model(2, 4), 1, 1, false, 1));
   CHECK_THROWS_AS(eigenlstm::Stream<float>(both.lstm, both.weights, 1), std::invalid_argument);
   CHECK_THROWS_AS(eigenlstm::Stream<float>(one.lstm, one.weights, 0), std::invalid_argument);
 }

@@ -1,4 +1,5 @@
-// What a C++ program sets in CellOptions and LSTMOptions, against the equations of variants.hpp, one scalar at a time in double.
+// What a C++ program sets in CellOptions and LSTMOptions, against the equations of variants.hpp, one scalar at a time
+// in double.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -42,15 +43,17 @@ std::vector<Case> cases() {
       variant("zoneout", [](LSTMOptions& o) { o.cell.zoneout_h = 0.2, o.cell.zoneout_c = 0.4, o.proj_size = 4; }),
       variant("projection", [](LSTMOptions& o) { o.proj_size = 3; }),
       variant("learned state", [](LSTMOptions& o) { o.learned_state = true; }),
-      variant("activations", [](LSTMOptions& o) {
-        o.cell.gate = activation("hard_sigmoid_keras3"), o.cell.candidate = activation("softsign");
-        o.cell.output = {ActivationKind::elu, 0.7};
-      }),
-      variant("all", [](LSTMOptions& o) {
-        o.cell.peephole = o.cell.layer_norm = o.learned_state = true;
-        o.proj_size = 5, o.cell.gate_clip = 3, o.cell.cell_clip = 2, o.cell.zoneout_h = o.cell.zoneout_c = 0.1;
-        o.cell.candidate = activation("softplus");
-      }),
+      variant("activations",
+              [](LSTMOptions& o) {
+                o.cell.gate = activation("hard_sigmoid_keras3"), o.cell.candidate = activation("softsign");
+                o.cell.output = {ActivationKind::elu, 0.7};
+              }),
+      variant("all",
+              [](LSTMOptions& o) {
+                o.cell.peephole = o.cell.layer_norm = o.learned_state = true;
+                o.proj_size = 5, o.cell.gate_clip = 3, o.cell.cell_clip = 2, o.cell.zoneout_h = o.cell.zoneout_c = 0.1;
+                o.cell.candidate = activation("softplus");
+              }),
   };
 }
 
@@ -93,14 +96,16 @@ Problem problem(const LSTMOptions& options) {
     const std::vector<float> values = random.vector<float>(n, scale);
     return Values(values.begin(), values.end());
   };
-  return {options, single(LSTM<double>(options).num_parameters(), 0.6), single(B * T * I, 1), single(B * T * options.output(0), 1)};
+  return {options, single(LSTM<double>(options).num_parameters(), 0.6), single(B * T * I, 1),
+          single(B * T * options.output(0), 1)};
 }
 
 /// y (B, T, P) by the equations of variants.hpp, without random masks.
 Values equations(const Problem& p) {
   const CellOptions& cell = p.options.cell;
   const Index H = p.options.hidden_size, P = p.options.output(0);
-  const double *W = p.find("weight_ih"), *R = p.find("weight_hh"), *bias = p.find("bias"), *project = p.find("weight_hr");
+  const double *W = p.find("weight_ih"), *R = p.find("weight_hh"), *bias = p.find("bias"),
+               *project = p.find("weight_hr");
   const double *peephole = p.find("peephole"), *gain = p.find("norm_weight"), *cell_gain = p.find("norm_cell_weight");
   const double *cell_bias = p.find("norm_cell_bias"), *h0 = p.find("h0"), *c0 = p.find("c0");
   const auto clip = [](double x, double bound) { return std::clamp(x, -bound, bound); };
@@ -117,7 +122,8 @@ Values equations(const Problem& p) {
       for (Index gate = 0; cell.layer_norm && gate < 4; ++gate) normalise(&z[gate * H], H);
       for (Index j = 0; j < 4 * H; ++j) z[j] = z[j] * (gain ? gain[j] : 1) + bias[j];
       const auto gate = [&](Index which, Index u, Index p_row, double seen) {
-        return apply(cell.gate, clip(z[which * H + u] + (peephole ? peephole[p_row * H + u] * seen : 0), cell.gate_clip));
+        return apply(cell.gate,
+                     clip(z[which * H + u] + (peephole ? peephole[p_row * H + u] * seen : 0), cell.gate_clip));
       };
       Values c_new(H), o(H);
       for (Index u = 0; u < H; ++u) {
@@ -151,7 +157,9 @@ double loss(const Problem& p) {
 }
 
 template <class Real>
-Sequence<Real> batch_major(Real* data, Index features) { return {data, T * features, features, 1}; }
+Sequence<Real> batch_major(Real* data, Index features) {
+  return {data, T * features, features, 1};
+}
 
 /// One model of `Real`, its batch, and what forward and backward give.
 template <class Real>
@@ -161,8 +169,14 @@ struct Run {
   std::shared_ptr<const Weights<Real>> weights;
 
   explicit Run(const Problem& p)
-      : parameters(p.parameters.begin(), p.parameters.end()), x(p.x.begin(), p.x.end()), dy(p.dy.begin(), p.dy.end()), y(dy.size()),
-        dx(x.size()), dparameters(parameters.size()), lstm(p.options), weights(lstm.pack(parameters.data(), true)) {
+      : parameters(p.parameters.begin(), p.parameters.end()),
+        x(p.x.begin(), p.x.end()),
+        dy(p.dy.begin(), p.dy.end()),
+        y(dy.size()),
+        dx(x.size()),
+        dparameters(parameters.size()),
+        lstm(p.options),
+        weights(lstm.pack(parameters.data(), true)) {
     const Index P = p.options.output(0);
     std::unique_ptr<Tape<Real>> tape;
     lstm.forward(weights, B, T, batch_major<const Real>(x.data(), I), nullptr, {}, batch_major(y.data(), P), {}, &tape);
@@ -233,13 +247,18 @@ TEST_CASE("options that make no sense are refused with the reason") {
   refused("proj_size must be smaller than hidden_size 9, got 9", [](LSTMOptions& o) { o.proj_size = 9; });
   refused("gate_clip must be greater than 0", [](LSTMOptions& o) { o.cell.gate_clip = 0; });
   refused("gate_clip must be greater than 0", [](LSTMOptions& o) { o.cell.gate_clip = 1e-300; });  // 0 in float
-  refused("cell_clip must be greater than 0", [](LSTMOptions& o) { o.cell.cell_clip = std::numeric_limits<double>::quiet_NaN(); });
+  refused("cell_clip must be greater than 0",
+          [](LSTMOptions& o) { o.cell.cell_clip = std::numeric_limits<double>::quiet_NaN(); });
   refused("zoneout of c must be at least 0 and below 1", [](LSTMOptions& o) { o.cell.zoneout_c = 1; });
   refused("recurrent_dropout must be at least 0 and below 1", [](LSTMOptions& o) { o.recurrent_dropout = -0.1; });
-  refused("parameters of activations must be finite", [](LSTMOptions& o) { o.cell.output = {ActivationKind::elu, 1e300}; });
+  refused("parameters of activations must be finite", [](LSTMOptions& o) {
+    o.cell.output = {ActivationKind::elu, 1e300};
+  });
   refused("merge joins two directions", [](LSTMOptions& o) { o.merge = Merge::sum; });
   refused("needs num_layers > 1", [](LSTMOptions& o) { o.residual = true; });
-  refused("layer 1 takes 4 and gives 5", [](LSTMOptions& o) { o.residual = true, o.num_layers = 2, o.hidden_sizes = {4, 5}; });
+  refused("layer 1 takes 4 and gives 5", [](LSTMOptions& o) {
+    o.residual = true, o.num_layers = 2, o.hidden_sizes = {4, 5};
+  });
   refused("hidden_size > 1", [](LSTMOptions& o) { o.cell.layer_norm = true, o.hidden_size = 1; });
   CHECK_THROWS_WITH_AS(activation("tan"), doctest::Contains("sigmoid, tanh, linear"), std::invalid_argument);
 }

@@ -39,7 +39,12 @@ TEST_CASE("version 2: cpu.max, rounded up") {
 }
 
 TEST_CASE("version 1: cpu.cfs_quota_us over cpu.cfs_period_us") {
-  const auto mount = [](const char* quota) { return Mount().write("cpu,cpuacct/cpu.cfs_period_us", "50000\n").write("cpu,cpuacct/cpu.cfs_quota_us", quota).quota("3:memory:/\n2:cpu,cpuacct:/\n0::/\n"); };
+  const auto mount = [](const char* quota) {
+    return Mount()
+        .write("cpu,cpuacct/cpu.cfs_period_us", "50000\n")
+        .write("cpu,cpuacct/cpu.cfs_quota_us", quota)
+        .quota("3:memory:/\n2:cpu,cpuacct:/\n0::/\n");
+  };
   CHECK(mount("125000\n") == 3);
   CHECK(mount("-1\n") == 0);
 }
@@ -53,7 +58,10 @@ TEST_CASE("the least of the process's group and those above it counts") {
 }
 
 TEST_CASE("in a container the path may be the host's") {
-  CHECK(Mount().write("cpu/cpu.cfs_quota_us", "400000").write("cpu/cpu.cfs_period_us", "100000").quota("4:cpu:/docker/0123abcd\n") == 4);
+  CHECK(Mount()
+            .write("cpu/cpu.cfs_quota_us", "400000")
+            .write("cpu/cpu.cfs_period_us", "100000")
+            .quota("4:cpu:/docker/0123abcd\n") == 4);
 }
 
 TEST_CASE("no groups, no files, or what no kernel writes: no quota") {

@@ -23,7 +23,8 @@ bool aligned(const void* p, std::uintptr_t to) { return reinterpret_cast<std::ui
 
 TEST_CASE("a block is aligned, large ones to huge pages") {
   const std::size_t mb = std::size_t(1) << 20;
-  for (std::size_t bytes : {std::size_t(1), std::size_t(63), std::size_t(64), std::size_t(65), mb, 3 * mb / 2, 2 * mb, 2 * mb + 1, 5 * mb}) {
+  for (std::size_t bytes : {std::size_t(1), std::size_t(63), std::size_t(64), std::size_t(65), mb, 3 * mb / 2, 2 * mb,
+                            2 * mb + 1, 5 * mb}) {
     const Block block(bytes);
     CHECK(aligned(block.data(), bytes < 3 * mb / 2 ? 64 : 2 * mb));
     CHECK(block.bytes() >= bytes);
@@ -36,7 +37,8 @@ TEST_CASE("an empty block, and sizes that no machine has") {
   CHECK(Buffer<float>(0).data() == nullptr);
   CHECK_THROWS_AS(Block(std::size_t(1) << 61), std::bad_alloc);
   CHECK_THROWS_AS(Block(~std::size_t(0)), std::bad_alloc);
-  for (const std::ptrdiff_t n : {std::ptrdiff_t(1) << 62, (std::ptrdiff_t(1) << 62) + 1, std::ptrdiff_t(-1)}) {  // their bytes wrap around
+  for (const std::ptrdiff_t n :
+       {std::ptrdiff_t(1) << 62, (std::ptrdiff_t(1) << 62) + 1, std::ptrdiff_t(-1)}) {  // their bytes wrap around
     CHECK_THROWS_AS(Buffer<float>{n}, std::bad_alloc);
     CHECK_THROWS_AS(Arena().take<float>(n), std::bad_alloc);
   }
@@ -96,7 +98,8 @@ TEST_CASE("an arena's pieces are aligned and do not overlap, and its memory stay
       std::memset(piece, i, std::size_t(n));
       pieces.emplace_back(piece, std::size_t(n));
     }
-    for (int i = 0; i < 30; ++i) CHECK(std::count(pieces[i].first, pieces[i].first + pieces[i].second, i) == std::ptrdiff_t(pieces[i].second));
+    for (int i = 0; i < 30; ++i)
+      CHECK(std::count(pieces[i].first, pieces[i].first + pieces[i].second, i) == std::ptrdiff_t(pieces[i].second));
   }
 #ifndef __SANITIZE_ADDRESS__
   arena.reset();

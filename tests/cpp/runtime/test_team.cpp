@@ -11,10 +11,10 @@
 #include <thread>
 #include <vector>
 
-#include "support/core.hpp"
 #include "eigenlstm/threads.hpp"
-#include "support/same_bits.hpp"
 #include "runtime/team.hpp"
+#include "support/core.hpp"
+#include "support/same_bits.hpp"
 
 using namespace test;
 using eigenlstm::Barrier;
@@ -58,8 +58,18 @@ TEST_CASE("team: its parts make each call once, with as many members as divide i
   struct Split {
     int size, calls, parts;
   };
-  for (const Split s : {Split{1, 5, 1}, {2, 1, 1}, {2, 2, 2}, {2, 4, 2}, {3, 2, 1}, {3, 4, 1}, {3, 16, 3}, {4, 2, 2}, {5, 4, 1}, {6, 4, 2},
-                        {6, 2, 2}, {4, 4, 4}}) {
+  for (const Split s : {Split{1, 5, 1},
+                        {2, 1, 1},
+                        {2, 2, 2},
+                        {2, 4, 2},
+                        {3, 2, 1},
+                        {3, 4, 1},
+                        {3, 16, 3},
+                        {4, 2, 2},
+                        {5, 4, 1},
+                        {6, 4, 2},
+                        {6, 2, 2},
+                        {4, 4, 4}}) {
     CAPTURE(s.size);
     CAPTURE(s.calls);
     Team team(s.size);
@@ -122,13 +132,15 @@ TEST_CASE("team: the caller's part asks for the interrupt check, and all parts h
   }
   Team team(3);
   std::atomic<int> calls{0};
-  CHECK_THROWS_AS(team.split(6, [&](Team& part, std::ptrdiff_t) {  // the caller is through at once, and asks on for the others
-                    ++calls;
-                    part.run([&](int) {
-                      while (std::this_thread::get_id() != caller && !part.stopped()) std::this_thread::yield();
-                    });
-                  }),
-                  eigenlstm::Interrupted);
+  CHECK_THROWS_AS(
+      team.split(6,
+                 [&](Team& part, std::ptrdiff_t) {  // the caller is through at once, and asks on for the others
+                   ++calls;
+                   part.run([&](int) {
+                     while (std::this_thread::get_id() != caller && !part.stopped()) std::this_thread::yield();
+                   });
+                 }),
+      eigenlstm::Interrupted);
   CHECK(calls == 4);  // the caller's two, one of each other part
   eigenlstm::set_interrupt_check(nullptr);
 }
@@ -203,7 +215,8 @@ TEST_CASE("team: one call at a time has the pool, the others run alone") {
 TEST_CASE("team: many callers at once") {
   std::vector<std::thread> callers;
   std::atomic<int> right{0};
-  for (unsigned caller = 0; caller < 6; ++caller) callers.emplace_back([&, caller] { right += run_jobs(40, 4, caller); });
+  for (unsigned caller = 0; caller < 6; ++caller)
+    callers.emplace_back([&, caller] { right += run_jobs(40, 4, caller); });
   for (std::thread& caller : callers) caller.join();
   CHECK(right == 6);
 }
@@ -264,7 +277,8 @@ TEST_CASE("an interrupted call throws, and the next one is right") {
       eigenlstm::set_num_threads(threads);
       eigenlstm::set_interrupt_check([] { return true; });
       bool interrupted = false;
-      for (Index T = 2000 / B; T <= 512000 && !interrupted; T *= 2) {  // until a call lasts the 50 ms after which it asks
+      for (Index T = 2000 / B; T <= 512000 && !interrupted;
+           T *= 2) {  // until a call lasts the 50 ms after which it asks
         const Core<float> core(random_problem(model(2, 160), B, T, false, 31));
         try {
           core.forward();

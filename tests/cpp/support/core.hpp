@@ -10,11 +10,15 @@
 namespace test {
 
 template <class Real>
-std::vector<Real> as(const Values& values) { return std::vector<Real>(values.begin(), values.end()); }
+std::vector<Real> as(const Values& values) {
+  return std::vector<Real>(values.begin(), values.end());
+}
 
 /// A batch-major array in place.
 template <class Real>
-eigenlstm::Sequence<Real> batch_major(Real* data, Index T, Index features) { return {data, T * features, features, 1}; }
+eigenlstm::Sequence<Real> batch_major(Real* data, Index T, Index features) {
+  return {data, T * features, features, 1};
+}
 
 /// All that forward and backward give.
 template <class Real>
@@ -22,7 +26,8 @@ struct Results {
   std::vector<Real> y, h, c;
   std::vector<Real> dx, dh0, dc0, dparameters;
   bool operator==(const Results& o) const {
-    return y == o.y && h == o.h && c == o.c && dx == o.dx && dh0 == o.dh0 && dc0 == o.dc0 && dparameters == o.dparameters;
+    return y == o.y && h == o.h && c == o.c && dx == o.dx && dh0 == o.dh0 && dc0 == o.dc0 &&
+           dparameters == o.dparameters;
   }
 };
 
@@ -30,7 +35,12 @@ template <class Real>
 class Core {
  public:
   explicit Core(const Problem& p)
-      : problem(p), lstm(p.options), parameters(as<Real>(p.parameters)), x(as<Real>(p.x)), h0(as<Real>(p.h0)), c0(as<Real>(p.c0)),
+      : problem(p),
+        lstm(p.options),
+        parameters(as<Real>(p.parameters)),
+        x(as<Real>(p.x)),
+        h0(as<Real>(p.h0)),
+        c0(as<Real>(p.c0)),
         weights(lstm.pack(parameters.data(), true)) {}
 
   /// y, h and c; and the tape where wanted.
@@ -40,8 +50,9 @@ class Core {
     r.y.resize(p.y_size(), Real(7));  // not zero: what forward leaves unwritten shows
     r.h.resize(p.state_size(), Real(7));
     r.c.resize(p.state_size(), Real(7));
-    lstm.forward(weights, p.B, p.T, batch_major(x.data(), p.T, p.options.input_size), p.lengths.empty() ? nullptr : p.lengths.data(),
-                 {h0.data(), c0.data()}, batch_major(r.y.data(), p.T, p.directions() * p.options.hidden_size), {r.h.data(), r.c.data()}, tape);
+    lstm.forward(weights, p.B, p.T, batch_major(x.data(), p.T, p.options.input_size),
+                 p.lengths.empty() ? nullptr : p.lengths.data(), {h0.data(), c0.data()},
+                 batch_major(r.y.data(), p.T, p.directions() * p.options.hidden_size), {r.h.data(), r.c.data()}, tape);
     return r;
   }
 
@@ -55,7 +66,8 @@ class Core {
     r.dc0.resize(p.state_size(), Real(7));
     r.dparameters.resize(parameters.size());
     lstm.backward(*tape, batch_major(dy.data(), p.T, p.directions() * p.options.hidden_size), {dh.data(), dc.data()},
-                  batch_major(r.dx.data(), p.T, p.options.input_size), {r.dh0.data(), r.dc0.data()}, r.dparameters.data());
+                  batch_major(r.dx.data(), p.T, p.options.input_size), {r.dh0.data(), r.dc0.data()},
+                  r.dparameters.data());
     return r;
   }
 
@@ -65,7 +77,8 @@ class Core {
   std::shared_ptr<const eigenlstm::Weights<Real>> weights;
 };
 
-inline eigenlstm::LSTMOptions model(Index input_size, Index hidden_size, Index num_layers = 1, bool bidirectional = false, bool bias = true) {
+inline eigenlstm::LSTMOptions model(Index input_size, Index hidden_size, Index num_layers = 1,
+                                    bool bidirectional = false, bool bias = true) {
   eigenlstm::LSTMOptions options;
   options.input_size = input_size;
   options.hidden_size = hidden_size;

@@ -12,7 +12,9 @@ class Random {
   explicit Random(unsigned seed) : engine_(seed) {}
 
   double real(double low = -1, double high = 1) { return std::uniform_real_distribution<double>(low, high)(engine_); }
-  std::ptrdiff_t whole(std::ptrdiff_t low, std::ptrdiff_t high) { return std::uniform_int_distribution<std::ptrdiff_t>(low, high)(engine_); }
+  std::ptrdiff_t whole(std::ptrdiff_t low, std::ptrdiff_t high) {
+    return std::uniform_int_distribution<std::ptrdiff_t>(low, high)(engine_);
+  }
 
   template <class Real>
   std::vector<Real> vector(std::ptrdiff_t n, double scale = 1) {

@@ -32,11 +32,13 @@ inline Problem random_problem(const eigenlstm::LSTMOptions& options, Index B, In
   Random random(seed);
   Problem p{options, B, T, {}, {}, {}, {}, {}, {}, {}, {}};
   for (Index b = 0; ragged && b < B; ++b) p.lengths.push_back(b == 1 ? 0 : b == 2 ? T : random.whole(0, T));
-  const auto single = [&](Index n, double scale) {  // values that float holds too, so that both types see the same problem
+  const auto single = [&](Index n,
+                          double scale) {  // values that float holds too, so that both types see the same problem
     const std::vector<float> values = random.vector<float>(n, scale);
     return Values(values.begin(), values.end());
   };
-  p.parameters = single(eigenlstm::LSTM<double>(options).num_parameters(), 1.5 / std::sqrt(double(options.hidden_size)));
+  p.parameters =
+      single(eigenlstm::LSTM<double>(options).num_parameters(), 1.5 / std::sqrt(double(options.hidden_size)));
   p.x = single(B * T * options.input_size, 1);
   for (Values* state : {&p.h0, &p.c0, &p.dh, &p.dc}) *state = single(p.state_size(), 1);
   p.dy = single(p.y_size(), 1);
@@ -58,10 +60,11 @@ inline const double* parameter(const Problem& p, const std::string& name) {
 }
 
 /// One row's pass through one direction of one layer: in (T, n) -> columns [column, column + H) of out (T, width).
-inline void run_row(const Problem& p, const std::string& suffix, bool reverse, Index length, const Values& in, Index n, double* h, double* c,
-                    Values& out, Index width, Index column) {
+inline void run_row(const Problem& p, const std::string& suffix, bool reverse, Index length, const Values& in, Index n,
+                    double* h, double* c, Values& out, Index width, Index column) {
   const Index H = p.options.hidden_size;
-  const double *W = parameter(p, "weight_ih" + suffix), *R = parameter(p, "weight_hh" + suffix), *bias = parameter(p, "bias" + suffix);
+  const double *W = parameter(p, "weight_ih" + suffix), *R = parameter(p, "weight_hh" + suffix),
+               *bias = parameter(p, "bias" + suffix);
   for (Index s = 0; s < length; ++s) {
     const Index t = reverse ? length - 1 - s : s;
     Values z(4 * H);
@@ -88,7 +91,8 @@ inline Outputs reference(const Problem& p) {
       Values out(p.T * D * H);
       for (Index d = 0; d < D; ++d) {
         const Index at = ((layer * D + d) * p.B + b) * H;
-        run_row(p, "_l" + std::to_string(layer) + (d ? "_reverse" : ""), d == 1, p.length(b), in, n, &result.h[at], &result.c[at], out, D * H, d * H);
+        run_row(p, "_l" + std::to_string(layer) + (d ? "_reverse" : ""), d == 1, p.length(b), in, n, &result.h[at],
+                &result.c[at], out, D * H, d * H);
       }
       in = out;
       n = D * H;

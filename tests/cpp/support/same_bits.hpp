@@ -2,15 +2,17 @@
 #pragma once
 
 #include "eigenlstm/threads.hpp"
-#include "support/random.hpp"
 #include "lstm/schedule.hpp"
+#include "support/random.hpp"
 
 namespace test {
 
 using Index = std::ptrdiff_t;
 
 template <class Real>
-std::vector<Real> values(Index n, unsigned seed) { return Random(seed).vector<Real>(n, 2); }
+std::vector<Real> values(Index n, unsigned seed) {
+  return Random(seed).vector<Real>(n, 2);
+}
 
 /// For its lifetime all threads are worth having, however little the work.
 class EveryThread {

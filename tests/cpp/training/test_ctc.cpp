@@ -46,7 +46,8 @@ Result run(Index B, Index T, Index C, Index S, const std::vector<double>& logits
   Result result{std::vector<double>(B), std::vector<double>(B * T * C)};
   const Labels frames(B, T), counts(B, S);
   const std::vector<double> scale(B, 1.0);
-  eigenlstm::ctc(B, T, C, S, logits.data(), targets.data(), frames.data(), counts.data(), 0, scale.data(), result.losses.data(), result.dlogits.data());
+  eigenlstm::ctc(B, T, C, S, logits.data(), targets.data(), frames.data(), counts.data(), 0, scale.data(),
+                 result.losses.data(), result.dlogits.data());
   return result;
 }
 
@@ -97,7 +98,8 @@ TEST_CASE("a wide beam finds the likeliest labels with their probability") {
     const auto all = labellings(T, C, logits.data());
     const auto found = eigenlstm::ctc_beam_search(T, C, logits.data(), 0, 1000);
     CHECK(found.size() == all.size());
-    for (const auto& hypothesis : found) CHECK(hypothesis.log_probability == doctest::Approx(std::log(all.at(hypothesis.labels))));
+    for (const auto& hypothesis : found)
+      CHECK(hypothesis.log_probability == doctest::Approx(std::log(all.at(hypothesis.labels))));
     for (std::size_t i = 1; i < found.size(); ++i) CHECK(found[i - 1].log_probability >= found[i].log_probability);
   }
 }

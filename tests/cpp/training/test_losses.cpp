@@ -23,7 +23,8 @@ double exact(ElementLoss loss, const double* p, double y, double parameter) {
     case ElementLoss::mse: return d * d;
     case ElementLoss::mae: return std::abs(d);
     case ElementLoss::huber: return std::abs(d) <= parameter ? d * d / 2 : parameter * (std::abs(d) - parameter / 2);
-    case ElementLoss::bce: return -parameter * y * std::log(1 / (1 + std::exp(-p[0]))) - (1 - y) * std::log(1 - 1 / (1 + std::exp(-p[0])));
+    case ElementLoss::bce:
+      return -parameter * y * std::log(1 / (1 + std::exp(-p[0]))) - (1 - y) * std::log(1 - 1 / (1 + std::exp(-p[0])));
     case ElementLoss::quantile: return d >= 0 ? parameter * d : (parameter - 1) * d;
     case ElementLoss::poisson_nll: return std::exp(p[0]) - y * p[0];
     case ElementLoss::gaussian_nll: return (p[1] + d * d / std::exp(p[1])) / 2;
@@ -31,16 +32,17 @@ double exact(ElementLoss loss, const double* p, double y, double parameter) {
   return std::numeric_limits<double>::quiet_NaN();
 }
 
-constexpr ElementLoss all[] = {ElementLoss::mse,      ElementLoss::mae,         ElementLoss::huber,       ElementLoss::bce,
-                               ElementLoss::quantile, ElementLoss::poisson_nll, ElementLoss::gaussian_nll};
+constexpr ElementLoss all[] = {ElementLoss::mse,         ElementLoss::mae,      ElementLoss::huber,
+                               ElementLoss::bce,         ElementLoss::quantile, ElementLoss::poisson_nll,
+                               ElementLoss::gaussian_nll};
 
 template <class Real>
-std::pair<double, std::vector<Real>> evaluate(ElementLoss loss, Index n, Index each, const std::vector<Real>& y_pred, const std::vector<Real>& y_true,
-                                              const std::vector<Real>& weight) {
+std::pair<double, std::vector<Real>> evaluate(ElementLoss loss, Index n, Index each, const std::vector<Real>& y_pred,
+                                              const std::vector<Real>& y_true, const std::vector<Real>& weight) {
   const std::vector<Real> parameters{Real(0.3), Real(0.8)};
   std::vector<Real> dy(n * each);
-  const double value = eigenlstm::element_loss(loss, n, each, y_pred.data(), y_true.data(), weight.data(), Index(weight.size()),
-                                               parameters.data(), Index(2), 0.5, dy.data());
+  const double value = eigenlstm::element_loss(loss, n, each, y_pred.data(), y_true.data(), weight.data(),
+                                               Index(weight.size()), parameters.data(), Index(2), 0.5, dy.data());
   return {value, dy};
 }
 
@@ -83,7 +85,8 @@ TEST_CASE_TEMPLATE("losses give the same bits on any number of threads", Real, f
   for (std::size_t r = 0; r < labels.size(); ++r) labels[r] = std::int64_t(r) * 7 % C;
   CHECK(same_for_any_threads([&] {
     std::vector<Real> dx(n * each);
-    const double value = eigenlstm::cross_entropy<Real>(n * each / C, C, y_pred.data(), labels.data(), nullptr, nullptr, {}, dx.data());
+    const double value =
+        eigenlstm::cross_entropy<Real>(n * each / C, C, y_pred.data(), labels.data(), nullptr, nullptr, {}, dx.data());
     return std::pair(value, dx);
   }));
 }
@@ -95,7 +98,8 @@ TEST_CASE_TEMPLATE("cross-entropy: values, slopes, ignored rows", Real, float, d
   for (Index r = 0; r < N; ++r) labels[r] = r % 7 == 0 ? -100 : r % C;
   const auto run = [&] {
     std::vector<Real> dx(N * C);
-    const double value = eigenlstm::cross_entropy<Real>(N, C, logits.data(), labels.data(), nullptr, nullptr, {}, dx.data());
+    const double value =
+        eigenlstm::cross_entropy<Real>(N, C, logits.data(), labels.data(), nullptr, nullptr, {}, dx.data());
     return std::pair(value, dx);
   };
   const auto [value, dx] = run();

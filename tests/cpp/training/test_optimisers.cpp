@@ -32,8 +32,10 @@ TEST_CASE_TEMPLATE("optimisers follow their formulas", Real, float, double) {
   const Index n = 37;
   const double tolerance = sizeof(Real) == 4 ? 1e-5 : 1e-12, decay = 0.3, lr = 0.1;
   const auto start = values<double>(n, 1);
-  const auto adam = three_steps<Real>(Adam{0.8, 0.9, 1e-3, false}, n, decay), adamw = three_steps<Real>(Adam{0.8, 0.9, 1e-3, true}, n, decay);
-  const auto sgd = three_steps<Real>(Sgd{0.7, 0.2, false}, n, decay), nesterov = three_steps<Real>(Sgd{0.7, 0, true}, n, decay);
+  const auto adam = three_steps<Real>(Adam{0.8, 0.9, 1e-3, false}, n, decay),
+             adamw = three_steps<Real>(Adam{0.8, 0.9, 1e-3, true}, n, decay);
+  const auto sgd = three_steps<Real>(Sgd{0.7, 0.2, false}, n, decay),
+             nesterov = three_steps<Real>(Sgd{0.7, 0, true}, n, decay);
   const auto rmsprop = three_steps<Real>(RmsProp{0.8, 1e-3, 0.5}, n, decay);
   const auto adagrad = three_steps<Real>(Adagrad{0.1, 1e-3}, n, decay);
   for (Index i = 0; i < n; ++i) {
@@ -62,7 +64,8 @@ TEST_CASE_TEMPLATE("optimisers follow their formulas", Real, float, double) {
         }
       }
     }
-    const double got[] = {double(adam[i]), double(adamw[i]), double(sgd[i]), double(nesterov[i]), double(rmsprop[i]), double(adagrad[i])};
+    const double got[] = {double(adam[i]),     double(adamw[i]),   double(sgd[i]),
+                          double(nesterov[i]), double(rmsprop[i]), double(adagrad[i])};
     for (int k = 0; k < 6; ++k) CHECK(got[k] == doctest::Approx(p[k]).epsilon(tolerance));
   }
 }

@@ -70,9 +70,22 @@ def test_the_same_language_model_in_pytorch_learns_the_same(monkeypatch):
     try:
         model = language_model.build(len(alphabet), 0)
         initial = model.state_dict()
-        history = model.fit(*lanes, loss="cross_entropy", optimizer=el.Adam(), epochs=2, batch_size=4, tbptt=language_model.PIECE,
-                            validation_data=held_out, callbacks=[el.schedule(lambda step: 1e-3)], clip_norm=1.0, seed=0, verbose=0)
-        theirs = language_model.train_in_torch(initial, lanes, held_out, lambda step: 1e-3, 2, len(alphabet), patience=math.inf)
+        history = model.fit(
+            *lanes,
+            loss="cross_entropy",
+            optimizer=el.Adam(),
+            epochs=2,
+            batch_size=4,
+            tbptt=language_model.PIECE,
+            validation_data=held_out,
+            callbacks=[el.schedule(lambda step: 1e-3)],
+            clip_norm=1.0,
+            seed=0,
+            verbose=0,
+        )
+        theirs = language_model.train_in_torch(
+            initial, lanes, held_out, lambda step: 1e-3, 2, len(alphabet), patience=math.inf
+        )
     finally:
         torch.set_num_threads(threads[0])
         el.set_num_threads(threads[1])
@@ -85,10 +98,14 @@ def test_ngrams_are_smoothed_probabilities():
     """Against a hand calculation: 'aab' then 'ab', two letters, order 2."""
     train, test = np.array([0, 0, 1]), np.array([0, 0, 1])
     # unigram of 'b': (1 + 2·½)/(3 + 2) = 2/5; after 'a' (twice, in two ways): (1 + 2·2/5)/(2 + 2) = 9/20
-    assert language_model.ngram_bits(train, test, 2, 2).tolist() == pytest.approx([-math.log2(2 / 5), -math.log2(9 / 20)])
+    assert language_model.ngram_bits(train, test, 2, 2).tolist() == pytest.approx(
+        [-math.log2(2 / 5), -math.log2(9 / 20)]
+    )
 
 
 @pytest.mark.parametrize("name", ["forecast", "classify", "language_model"])
 def test_examples_are_programs(name):
-    done = subprocess.run([sys.executable, "-m", f"eigenlstm.examples.{name}", "--help"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", f"eigenlstm.examples.{name}", "--help"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0 and "--epochs" in done.stdout

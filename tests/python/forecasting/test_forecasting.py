@@ -64,22 +64,25 @@ def test_naive_forecasts_take_the_last_known_value_of_the_same_phase(period):
 def test_autocorrelation_is_that_of_the_definition():
     values = np.random.default_rng(0).normal(size=50).cumsum()
     centred = values - values.mean()
-    expected = [(centred[:50 - k] * centred[k:]).sum() / (centred**2).sum() for k in range(11)]
+    expected = [(centred[: 50 - k] * centred[k:]).sum() / (centred**2).sum() for k in range(11)]
     np.testing.assert_allclose(autocorrelation(values, 10), expected, atol=1e-12)
 
 
-@pytest.mark.parametrize("values, season", [
-    (wave(400, 12), 12),
-    (wave(400, 12, noise=2.0), 12),
-    (wave(400, 7, trend=0.5), 7),
-    (wave(2000, 24) + 1 * ((np.arange(2000) // 24) % 7 >= 5), 24),       # a weaker week on top
-    (10 * ((np.arange(2000) // 24) % 7 >= 5) + wave(2000, 24, 0.01), 168),  # a week that dominates
-    (np.random.default_rng(0).normal(size=1000), None),
-    (np.random.default_rng(0).normal(size=1000).cumsum(), None),
-    (np.arange(100.0), None),
-    (np.ones(100), None),
-    (np.arange(3.0), None),
-])
+@pytest.mark.parametrize(
+    "values, season",
+    [
+        (wave(400, 12), 12),
+        (wave(400, 12, noise=2.0), 12),
+        (wave(400, 7, trend=0.5), 7),
+        (wave(2000, 24) + 1 * ((np.arange(2000) // 24) % 7 >= 5), 24),  # a weaker week on top
+        (10 * ((np.arange(2000) // 24) % 7 >= 5) + wave(2000, 24, 0.01), 168),  # a week that dominates
+        (np.random.default_rng(0).normal(size=1000), None),
+        (np.random.default_rng(0).normal(size=1000).cumsum(), None),
+        (np.arange(100.0), None),
+        (np.ones(100), None),
+        (np.arange(3.0), None),
+    ],
+)
 def test_seasons_are_found_where_there_are_any(values, season):
     assert find_season(values) == season
 
@@ -116,10 +119,10 @@ def test_a_backtest_is_what_forecasting_day_by_day_would_have_given(fitted):
     for i in (0, 17, 94):
         origin = backtest.origins[i]
         forecast = forecaster.predict(values[:origin], times[:origin])
-        truth = values[origin:origin + 6]
+        truth = values[origin : origin + 6]
         assert np.array_equal(backtest.errors["LSTM"][i], forecast.values - truth)
         assert np.array_equal(backtest.errors["persistence"][i], values[origin - 1] - truth)
-        assert np.array_equal(backtest.errors["seasonal naive"][i], values[origin - 12:origin - 6] - truth)
+        assert np.array_equal(backtest.errors["seasonal naive"][i], values[origin - 12 : origin - 6] - truth)
         assert np.array_equal(backtest.inside[i], (forecast.lower <= truth) & (truth <= forecast.upper))
     np.testing.assert_allclose(backtest.mae("LSTM"), np.abs(backtest.errors["LSTM"]).mean(0))
     np.testing.assert_allclose(backtest.rmse("LSTM"), np.sqrt((backtest.errors["LSTM"] ** 2).mean(0)))
@@ -182,8 +185,10 @@ def test_covariates_are_read():
     hint = np.append(noise[1:], 0)[:, None]
     with_hint = Forecaster(1, hidden_size=16, epochs=30, dropout=0.0).fit(noise[:1200], exog=hint[:1200])
     without = Forecaster(1, hidden_size=16, epochs=3).fit(noise[:1200])
-    assert with_hint.backtest(noise, exog=hint, start=1200).mae("LSTM")[0] \
+    assert (
+        with_hint.backtest(noise, exog=hint, start=1200).mae("LSTM")[0]
         < 0.5 * without.backtest(noise, start=1200).mae("LSTM")[0]
+    )
 
 
 def test_a_saved_forecaster_forecasts_the_same(fitted, tmp_path):
@@ -197,13 +202,25 @@ def test_a_saved_forecaster_forecasts_the_same(fitted, tmp_path):
     assert isinstance(el.load(tmp_path / "f.safetensors"), el.Sequential)
 
 
-@pytest.mark.parametrize("change", [
-    lambda s: s.pop("window"), lambda s: s.update(horizon=7), lambda s: s.update(horizon="six"), lambda s: s.update(period=0),
-    lambda s: s.update(period=13), lambda s: s.update(cycles=["day", "month"]), lambda s: s.update(errors=[[1.0]]),
-    lambda s: s["scalers"].update(_exog=[[0.0], [1.0]]), lambda s: s["scalers"].update(_level=[[0.0], [0.0]]),
-    lambda s: s["scalers"]["_target"].reverse() or s["scalers"].update(_target=[0.0, -1.0]), lambda s: s.update(scalers=3),
-    lambda s: s.update(about=None), lambda s: s.update(coverage=float("1e9")), lambda s: s.update(window=10**14),
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: s.pop("window"),
+        lambda s: s.update(horizon=7),
+        lambda s: s.update(horizon="six"),
+        lambda s: s.update(period=0),
+        lambda s: s.update(period=13),
+        lambda s: s.update(cycles=["day", "month"]),
+        lambda s: s.update(errors=[[1.0]]),
+        lambda s: s["scalers"].update(_exog=[[0.0], [1.0]]),
+        lambda s: s["scalers"].update(_level=[[0.0], [0.0]]),
+        lambda s: s["scalers"]["_target"].reverse() or s["scalers"].update(_target=[0.0, -1.0]),
+        lambda s: s.update(scalers=3),
+        lambda s: s.update(about=None),
+        lambda s: s.update(coverage=float("1e9")),
+        lambda s: s.update(window=10**14),
+    ],
+)
 def test_a_file_whose_parts_do_not_fit_is_refused(fitted, tmp_path, change):
     path = tmp_path / "f.safetensors"
     fitted[0].save(path)
@@ -225,14 +242,17 @@ def test_a_model_without_a_forecaster_is_refused(tmp_path):
         Forecaster.load(tmp_path / "m.safetensors")
 
 
-@pytest.mark.parametrize("options, values, message", [
-    ({}, np.ones((50, 2)), r"values must have shape \(n,\)"),
-    ({}, [1.0, np.nan] * 100, "must be finite.*row 1"),
-    ({}, np.full(300, 1e200), "below 1e[+]100"),
-    ({}, np.ones(300), "constant"),
-    ({}, np.arange(60.0), "too few"),
-    ({"horizon": 1000}, np.arange(900.0), "too few"),
-])
+@pytest.mark.parametrize(
+    "options, values, message",
+    [
+        ({}, np.ones((50, 2)), r"values must have shape \(n,\)"),
+        ({}, [1.0, np.nan] * 100, "must be finite.*row 1"),
+        ({}, np.full(300, 1e200), "below 1e[+]100"),
+        ({}, np.ones(300), "constant"),
+        ({}, np.arange(60.0), "too few"),
+        ({"horizon": 1000}, np.arange(900.0), "too few"),
+    ],
+)
 def test_what_cannot_be_learnt_is_refused(options, values, message):
     with pytest.raises(ValueError, match=message):
         Forecaster(**{"horizon": 5, **options}).fit(values)

@@ -12,7 +12,7 @@ from eigenlstm import _core
 from activation_sweep import FUNCTIONS, MAX_ULP, worst
 from lstm_case import assert_same_bits
 
-BLOCK = 1 << 18          # values at a time: they stay in cache
+BLOCK = 1 << 18  # values at a time: they stay in cache
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -31,9 +31,15 @@ def float64_samples(rng):
     """Dense where the functions bend, over every magnitude, and beside each power of two."""
     powers = np.ldexp(1.0, np.arange(-1074, 1024))
     beside = np.concatenate([np.nextafter(powers, 0), powers, np.nextafter(powers, np.inf)])
-    positive = np.concatenate([
-        rng.uniform(0, 1, 300_000), rng.uniform(0, 25, 300_000), rng.uniform(25, 760, 100_000),
-        np.ldexp(rng.uniform(0.5, 1, 200_000), rng.integers(-1073, 1024, 200_000)), beside])
+    positive = np.concatenate(
+        [
+            rng.uniform(0, 1, 300_000),
+            rng.uniform(0, 25, 300_000),
+            rng.uniform(25, 760, 100_000),
+            np.ldexp(rng.uniform(0.5, 1, 200_000), rng.integers(-1073, 1024, 200_000)),
+            beside,
+        ]
+    )
     return np.concatenate([positive, -positive])
 
 
@@ -49,7 +55,7 @@ def test_special_values(dtype):
     limits = np.finfo(dtype)
     x = np.array([-np.inf, -limits.max, -0.0, 0.0, limits.max, np.inf], dtype)
     assert_same_bits(_core.sigmoid(x), np.array([0, 0, 0.5, 0.5, 1, 1], dtype))
-    assert _core.tanh(x).tolist() == [-1, -1, 0, 0, 1, 1]            # the sign of zero is not promised
+    assert _core.tanh(x).tolist() == [-1, -1, 0, 0, 1, 1]  # the sign of zero is not promised
     nans = np.array([np.nan, -np.nan, 1.0], dtype)
     for native, _ in FUNCTIONS.values():
         assert np.isnan(native(nans)).tolist() == [True, True, False]
@@ -71,7 +77,7 @@ def test_a_value_does_not_depend_on_its_place(function, dtype):
     x = np.random.default_rng(0).standard_normal(200).astype(dtype) * 4
     expected = native(x)
     for size in range(71):
-        assert_same_bits(native(x[size:2 * size].copy()), expected[size:2 * size], f"size {size}")
+        assert_same_bits(native(x[size : 2 * size].copy()), expected[size : 2 * size], f"size {size}")
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

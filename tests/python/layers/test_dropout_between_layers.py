@@ -22,7 +22,9 @@ def masks(seed, p, layer, B, T, F, dtype):
 def dropped(case, dropout, seed=SEED):
     """`Run` of a case, with dropout and the oracle's results for the masks that the seed should give."""
     run = Run(case)
-    kind = dict(num_layers=case.num_layers, bidirectional=case.bidirectional, dtype=case.dtype, time_major=case.time_major)
+    kind = dict(
+        num_layers=case.num_layers, bidirectional=case.bidirectional, dtype=case.dtype, time_major=case.time_major
+    )
     lstm = el.LSTM(case.I, case.H, dropout=dropout, **kind)
     lstm.flat_params = run.lstm.flat_params
     run.lstm = lstm
@@ -90,22 +92,25 @@ def test_seeds_of_forward_and_of_the_layer():
     lstm = el.LSTM(2, 8, 2, dropout=0.5, seed=3)
     x = np.ones((2, 4, 2), np.float32)
     first, second = lstm.forward(x)[0], lstm.forward(x)[0]
-    assert not np.array_equal(first, second)                     # a fresh mask each time
+    assert not np.array_equal(first, second)  # a fresh mask each time
     again = el.LSTM(2, 8, 2, dropout=0.5, seed=3)
-    assert_same_bits(again.forward(x)[0], first)                 # in the order that the layer's seed decides
+    assert_same_bits(again.forward(x)[0], first)  # in the order that the layer's seed decides
     assert_same_bits(lstm.forward(x, seed=7)[0], again.forward(x, seed=7)[0])
     assert lstm.stochastic and not el.LSTM(2, 8, 2).stochastic
 
 
-@pytest.mark.parametrize("dropout, layers, error, message", [
-    (1.0, 2, ValueError, r"dropout must be at least 0 and below 1, got 1.0"),
-    (-0.1, 2, ValueError, r"dropout must be at least 0"),
-    (float("nan"), 2, ValueError, r"dropout must be at least 0"),
-    ("half", 2, TypeError, r"dropout must be a number, got 'half'"),
-    (0.5, 1, ValueError, r"dropout lies between layers and needs num_layers > 1"),
-    ([0.5], 2, ValueError, r"dropout must have one probability for each of the 2 layers, got 1"),
-    ([0.5, 0.5], 2, ValueError, r"dropout .*last layer must be 0, got 0.5"),
-])
+@pytest.mark.parametrize(
+    "dropout, layers, error, message",
+    [
+        (1.0, 2, ValueError, r"dropout must be at least 0 and below 1, got 1.0"),
+        (-0.1, 2, ValueError, r"dropout must be at least 0"),
+        (float("nan"), 2, ValueError, r"dropout must be at least 0"),
+        ("half", 2, TypeError, r"dropout must be a number, got 'half'"),
+        (0.5, 1, ValueError, r"dropout lies between layers and needs num_layers > 1"),
+        ([0.5], 2, ValueError, r"dropout must have one probability for each of the 2 layers, got 1"),
+        ([0.5, 0.5], 2, ValueError, r"dropout .*last layer must be 0, got 0.5"),
+    ],
+)
 def test_what_makes_no_sense_is_refused(dropout, layers, error, message):
     with pytest.raises(error, match="^LSTM: " + message):
         el.LSTM(2, 3, layers, dropout=dropout)

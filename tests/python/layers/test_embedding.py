@@ -73,14 +73,17 @@ def test_copies():
     check_copies(Embedding(5, 3, padding_idx=-1, seed=1))
 
 
-@pytest.mark.parametrize("call, error, message", [
-    (lambda: Embedding(0, 3), ValueError, "num_embeddings must be at least 1"),
-    (lambda: Embedding(5, 3, padding_idx=5), ValueError, r"padding_idx must lie in -5..4, got 5"),
-    (lambda: Embedding(5, 3)(np.zeros(3, "f")), TypeError, "x must be of integers, got float32"),
-    (lambda: Embedding(5, 3)(np.array([0, 5])), ValueError, r"x must lie in 0..4, got 0..5"),
-    (lambda: Embedding(5, 3)(np.array([-1])), ValueError, r"x must lie in 0..4, got -1..-1"),
-    (lambda: Embedding(5, 3)(np.array([2**64 - 1], np.uint64)), ValueError, r"x must lie in 0..4"),
-])
+@pytest.mark.parametrize(
+    "call, error, message",
+    [
+        (lambda: Embedding(0, 3), ValueError, "num_embeddings must be at least 1"),
+        (lambda: Embedding(5, 3, padding_idx=5), ValueError, r"padding_idx must lie in -5..4, got 5"),
+        (lambda: Embedding(5, 3)(np.zeros(3, "f")), TypeError, "x must be of integers, got float32"),
+        (lambda: Embedding(5, 3)(np.array([0, 5])), ValueError, r"x must lie in 0..4, got 0..5"),
+        (lambda: Embedding(5, 3)(np.array([-1])), ValueError, r"x must lie in 0..4, got -1..-1"),
+        (lambda: Embedding(5, 3)(np.array([2**64 - 1], np.uint64)), ValueError, r"x must lie in 0..4"),
+    ],
+)
 def test_wrong_calls(call, error, message):
     with pytest.raises(error, match=message):
         call()

@@ -72,8 +72,12 @@ def test_a_state_that_does_not_fit_changes_nothing_and_says_all(layer):
     with pytest.raises(ValueError) as error:
         layer.load_state_dict({"weight": np.zeros((2, 4), np.float32), "bias2": np.zeros(2, np.float32)})
     message = str(error.value)
-    for part in ("Linear.load_state_dict", "missing     bias (2,)", "unexpected  bias2 (2,)",
-                 "weight: expected shape (2, 3), got (2, 4)"):
+    for part in (
+        "Linear.load_state_dict",
+        "missing     bias (2,)",
+        "unexpected  bias2 (2,)",
+        "weight: expected shape (2, 3), got (2, 4)",
+    ):
         assert part in message
     state = {name: value.astype(np.float64) for name, value in layer.state_dict().items()}
     with pytest.raises(TypeError, match="weight: expected dtype float32, got float64"):
@@ -123,8 +127,7 @@ def test_a_class_of_ones_own_is_registered_and_cannot_take_our_name():
 
 def test_mixed_seeds_are_splitmix64():
     # the first outputs of splitmix64 from state 1234567, as published with the Java and C sources
-    assert [mix_seed(1234567, i) for i in range(3)] == [
-        6457827717110365317, 3203168211198807973, 9817491932198370423]
+    assert [mix_seed(1234567, i) for i in range(3)] == [6457827717110365317, 3203168211198807973, 9817491932198370423]
 
 
 def test_arrays_are_read_without_a_silent_cast():

@@ -69,16 +69,25 @@ def test_parity_with_torch():
     np.testing.assert_allclose(ours(x), theirs(torch.from_numpy(x)).detach(), atol=1e-6)
 
 
-@pytest.mark.parametrize("call, error, message", [
-    (lambda: Linear(0, 1), ValueError, "Linear: in_features must be at least 1, got 0"),
-    (lambda: Linear(1, 2.0), TypeError, "Linear: out_features must be an integer, got 2.0"),
-    (lambda: Linear(3, 2)(np.zeros((4, 2), "f")), ValueError,
-     r"Linear.forward: x must have shape \(..., 3\), got \(4, 2\)"),
-    (lambda: Linear(3, 2)(np.zeros((4, 3))), TypeError, "Linear.forward: x must have dtype float32, got float64"),
-    (lambda: Linear(3, 2).backward(None, np.zeros((4, 2), "f")), ValueError, "Linear.backward: tape is None"),
-    (lambda: (layer := Linear(3, 2)).backward(layer.forward(np.zeros((4, 3), "f"))[1], np.zeros((4, 3), "f")),
-     ValueError, r"Linear.backward: dy must have shape \(4, 2\), got \(4, 3\)"),
-])
+@pytest.mark.parametrize(
+    "call, error, message",
+    [
+        (lambda: Linear(0, 1), ValueError, "Linear: in_features must be at least 1, got 0"),
+        (lambda: Linear(1, 2.0), TypeError, "Linear: out_features must be an integer, got 2.0"),
+        (
+            lambda: Linear(3, 2)(np.zeros((4, 2), "f")),
+            ValueError,
+            r"Linear.forward: x must have shape \(..., 3\), got \(4, 2\)",
+        ),
+        (lambda: Linear(3, 2)(np.zeros((4, 3))), TypeError, "Linear.forward: x must have dtype float32, got float64"),
+        (lambda: Linear(3, 2).backward(None, np.zeros((4, 2), "f")), ValueError, "Linear.backward: tape is None"),
+        (
+            lambda: (layer := Linear(3, 2)).backward(layer.forward(np.zeros((4, 3), "f"))[1], np.zeros((4, 3), "f")),
+            ValueError,
+            r"Linear.backward: dy must have shape \(4, 2\), got \(4, 3\)",
+        ),
+    ],
+)
 def test_wrong_calls(call, error, message):
     with pytest.raises(error, match=message):
         call()

@@ -5,7 +5,17 @@ import numpy as np
 import pytest
 from eigenlstm import _core
 
-SHAPES = [(1, 1, 1), (2, 1, 3), (7, 5, 1), (3, 17, 33), (129, 64, 64), (300, 31, 130), (5, 300, 7), (1000, 3, 70), (0, 4, 5)]
+SHAPES = [
+    (1, 1, 1),
+    (2, 1, 3),
+    (7, 5, 1),
+    (3, 17, 33),
+    (129, 64, 64),
+    (300, 31, 130),
+    (5, 300, 7),
+    (1000, 3, 70),
+    (0, 4, 5),
+]
 
 
 def make(N, F, O, dtype):
@@ -78,14 +88,31 @@ def test_linear_is_one_chain_of_multiply_adds():
 
 def test_linear_takes_strided_inputs_and_refuses_the_rest():
     x, weight, bias, dy = make(6, 8, 5, np.float32)
-    assert np.array_equal(_core.linear_forward(np.asfortranarray(x), weight, bias), _core.linear_forward(x, weight, bias))
+    assert np.array_equal(
+        _core.linear_forward(np.asfortranarray(x), weight, bias), _core.linear_forward(x, weight, bias)
+    )
     for call, error, message in [
-        (lambda: _core.linear_forward(x[:, :7], weight, bias), ValueError, r"linear_forward: x must have shape \(6, 8\), got \(6, 7\)"),
-        (lambda: _core.linear_forward(x[0], weight, bias), ValueError, r"linear_forward: x must have shape \(N, F\), got \(8,\)"),
-        (lambda: _core.linear_forward(x.astype(float), weight, bias), TypeError, "linear_forward: x must have dtype float32, got float64"),
+        (
+            lambda: _core.linear_forward(x[:, :7], weight, bias),
+            ValueError,
+            r"linear_forward: x must have shape \(6, 8\), got \(6, 7\)",
+        ),
+        (
+            lambda: _core.linear_forward(x[0], weight, bias),
+            ValueError,
+            r"linear_forward: x must have shape \(N, F\), got \(8,\)",
+        ),
+        (
+            lambda: _core.linear_forward(x.astype(float), weight, bias),
+            TypeError,
+            "linear_forward: x must have dtype float32, got float64",
+        ),
         (lambda: _core.linear_forward(x, weight, bias[:4]), ValueError, r"bias must have shape \(5,\), got \(4,\)"),
-        (lambda: _core.linear_backward(x, weight, dy, np.zeros((8, 5), np.float32).T, None), ValueError,
-         "linear_backward: dweight is written in place and must be contiguous"),
+        (
+            lambda: _core.linear_backward(x, weight, dy, np.zeros((8, 5), np.float32).T, None),
+            ValueError,
+            "linear_backward: dweight is written in place and must be contiguous",
+        ),
     ]:
         with pytest.raises(error, match=message):
             call()
@@ -95,7 +122,11 @@ def test_linear_takes_strided_inputs_and_refuses_the_rest():
 @pytest.mark.parametrize("N, V, D", [(0, 3, 4), (1, 1, 1), (50, 7, 5), (50_000, 20, 320)])
 def test_embedding(N, V, D, dtype):
     rng = np.random.default_rng(N)
-    indices, weight, dy = rng.integers(0, V, N), rng.standard_normal((V, D)).astype(dtype), rng.standard_normal((N, D)).astype(dtype)
+    indices, weight, dy = (
+        rng.integers(0, V, N),
+        rng.standard_normal((V, D)).astype(dtype),
+        rng.standard_normal((N, D)).astype(dtype),
+    )
     assert np.array_equal(_core.embedding_forward(indices, weight), weight[indices])
     for padding in (-1, 0):
         expected = np.ones((V, D), dtype)

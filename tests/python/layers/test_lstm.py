@@ -17,9 +17,12 @@ SIZES = [1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 50, 65]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("layers, bidirectional, bias", list(itertools.product([1, 2, 3], [False, True], [True, False])))
-@pytest.mark.parametrize("time_major, state, ragged", [
-    (False, False, False), (False, True, False), (False, False, True), (True, True, True)])
+@pytest.mark.parametrize(
+    "layers, bidirectional, bias", list(itertools.product([1, 2, 3], [False, True], [True, False]))
+)
+@pytest.mark.parametrize(
+    "time_major, state, ragged", [(False, False, False), (False, True, False), (False, False, True), (True, True, True)]
+)
 def test_every_option(dtype, layers, bidirectional, bias, time_major, state, ragged):
     check_against_oracle(Case(5, 6, 3, 7, layers, bidirectional, bias, dtype, time_major, state, ragged))
 
@@ -43,13 +46,25 @@ def test_every_batch_size(B, dtype):
     check_against_oracle(Case(B, 3, 4, 17, dtype=dtype, state=True, ragged=B % 2 == 1))
 
 
-@pytest.mark.parametrize("case", [
-    Case(1, 40, 5, 150), Case(1, 700, 3, 20, bidirectional=True), Case(2, 300, 40, 33, ragged=True),
-    Case(70, 30, 30, 64), Case(33, 65, 8, 100, num_layers=2), Case(3, 9, 300, 260, state=True),
-    Case(150, 4, 2, 40, bidirectional=True, ragged=True), Case(1, 3, 130, 515), Case(8, 70, 3, 257, dtype="float64"),
-    Case(9, 520, 6, 24, dtype="float64"), Case(130, 7, 17, 70, dtype="float64", time_major=True),
-    Case(263, 45, 6, 20), Case(258, 60, 3, 17, 2, bidirectional=True, ragged=True, state=True),
-], ids=str)
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case(1, 40, 5, 150),
+        Case(1, 700, 3, 20, bidirectional=True),
+        Case(2, 300, 40, 33, ragged=True),
+        Case(70, 30, 30, 64),
+        Case(33, 65, 8, 100, num_layers=2),
+        Case(3, 9, 300, 260, state=True),
+        Case(150, 4, 2, 40, bidirectional=True, ragged=True),
+        Case(1, 3, 130, 515),
+        Case(8, 70, 3, 257, dtype="float64"),
+        Case(9, 520, 6, 24, dtype="float64"),
+        Case(130, 7, 17, 70, dtype="float64", time_major=True),
+        Case(263, 45, 6, 20),
+        Case(258, 60, 3, 17, 2, bidirectional=True, ragged=True, state=True),
+    ],
+    ids=str,
+)
 def test_sizes_that_cross_the_block_sizes(case):
     check_against_oracle(case)
 
@@ -62,11 +77,15 @@ def test_empty_and_smallest_batches(B, T, bidirectional, dtype, time_major):
     case = Case(B, T, 3, 4, 2, bidirectional, dtype=dtype, time_major=time_major, state=True)
     check_against_oracle(case)
     run = Run(case)
-    if T == 0:                                     # no step: the state comes back, and so does its gradient
+    if T == 0:  # no step: the state comes back, and so does its gradient
         y, h, c, tape = run.forward()
         grads = run.backward(tape)
-        for got, expected in [(h, run.state[0]), (c, run.state[1]),
-                              (grads["dh0"], run.dstate[0]), (grads["dc0"], run.dstate[1])]:
+        for got, expected in [
+            (h, run.state[0]),
+            (c, run.state[1]),
+            (grads["dh0"], run.dstate[0]),
+            (grads["dc0"], run.dstate[1]),
+        ]:
             assert_same_bits(got, expected)
 
 
@@ -126,11 +145,15 @@ def test_textbook_layout():
         np.testing.assert_allclose(c[0, b], expected_c, rtol=1e-12, atol=1e-14)
 
 
-@pytest.mark.parametrize("case", [
-    Case(3, 4, 2, 3, dtype="float64", state=True),
-    Case(2, 3, 2, 3, 2, True, dtype="float64", state=True, ragged=True),
-    Case(2, 3, 3, 2, 2, bias=False, dtype="float64", time_major=True),
-], ids=str)
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case(3, 4, 2, 3, dtype="float64", state=True),
+        Case(2, 3, 2, 3, 2, True, dtype="float64", state=True, ragged=True),
+        Case(2, 3, 3, 2, 2, bias=False, dtype="float64", time_major=True),
+    ],
+    ids=str,
+)
 def test_gradients_are_central_differences(case):
     run = Run(case)
 
@@ -165,8 +188,9 @@ def test_without_dy_the_outputs_have_no_gradient_and_dx_can_be_left_out():
     run.lstm.zero_grad()
     dx, (dh0, dc0) = run.lstm.backward(tape, None, run.dstate, need_dx=False)
     assert dx is None
-    assert_all_same_bits({"dh0": dh0, "dc0": dc0, **run.lstm.grads},
-                         {name: value for name, value in expected.items() if name != "dx"})
+    assert_all_same_bits(
+        {"dh0": dh0, "dc0": dc0, **run.lstm.grads}, {name: value for name, value in expected.items() if name != "dx"}
+    )
 
 
 def test_large_results_lie_on_cache_lines_in_memory_of_their_own():
@@ -186,10 +210,21 @@ def test_large_results_lie_on_cache_lines_in_memory_of_their_own():
 
 
 cases = st.builds(
-    Case, B=st.integers(0, 20), T=st.integers(0, 12), I=st.integers(1, 40), H=st.integers(1, 70),
-    num_layers=st.integers(1, 3), bidirectional=st.booleans(), bias=st.booleans(),
-    dtype=st.sampled_from(["float32", "float64"]), time_major=st.booleans(), state=st.booleans(),
-    ragged=st.booleans(), dstate=st.booleans(), seed=st.integers(0, 2**32))
+    Case,
+    B=st.integers(0, 20),
+    T=st.integers(0, 12),
+    I=st.integers(1, 40),
+    H=st.integers(1, 70),
+    num_layers=st.integers(1, 3),
+    bidirectional=st.booleans(),
+    bias=st.booleans(),
+    dtype=st.sampled_from(["float32", "float64"]),
+    time_major=st.booleans(),
+    state=st.booleans(),
+    ragged=st.booleans(),
+    dstate=st.booleans(),
+    seed=st.integers(0, 2**32),
+)
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)

@@ -20,7 +20,7 @@ def f32(*shape):
     return np.zeros(shape, np.float32)
 
 
-FORWARD = [      # (arguments, error, message after "LSTM.forward: ")
+FORWARD = [  # (arguments, error, message after "LSTM.forward: ")
     (dict(x=f32(B, T, 4)), ValueError, r"x must have shape \(B, T, 3\), got \(4, 5, 4\)"),
     (dict(x=f32(T, I)), ValueError, r"x must have shape \(B, T, 3\), got \(5, 3\)"),
     (dict(x=f32(1, B, T, I)), ValueError, r"x must have shape \(B, T, 3\), got \(1, 4, 5, 3\)"),
@@ -37,7 +37,11 @@ FORWARD = [      # (arguments, error, message after "LSTM.forward: ")
     (dict(x=None), TypeError, r"x .*float32"),
     (dict(x=[[[1.0, 2.0, 3.0], [1.0]]]), TypeError, r"x "),
     (dict(lengths=[1, 2, 3]), ValueError, r"lengths must have shape \(4,\), got \(3,\)"),
-    (dict(lengths=[[1], [2, 3], [4], [5]]), ValueError, r"lengths must have shape \(4,\), got parts of different lengths"),
+    (
+        dict(lengths=[[1], [2, 3], [4], [5]]),
+        ValueError,
+        r"lengths must have shape \(4,\), got parts of different lengths",
+    ),
     (dict(lengths=3), ValueError, r"lengths must have shape \(4,\), got \(\)"),
     (dict(lengths=[[1, 2, 3, 4]]), ValueError, r"lengths must have shape \(4,\), got \(1, 4\)"),
     (dict(lengths=[1, -1, 2, 3]), ValueError, r"lengths must .*0.*5.*got .*-1"),
@@ -79,8 +83,16 @@ BACKWARD = [
     (lambda r: (r.dy[:, :4], None), ValueError, r"dy must have shape \(4, 5, 6\), got \(4, 4, 6\)"),
     (lambda r: (r.dy[0], None), ValueError, r"dy must have shape \(4, 5, 6\), got \(5, 6\)"),
     (lambda r: (r.dy.astype(np.float64), None), TypeError, r"dy must have dtype float32, got float64"),
-    (lambda r: (r.dy, (r.dstate[0][:1], r.dstate[1])), ValueError, r".*dh must have shape \(2, 4, 6\), got \(1, 4, 6\)"),
-    (lambda r: (r.dy, (r.dstate[0], r.dstate[1][:, :3])), ValueError, r".*dc must have shape \(2, 4, 6\), got \(2, 3, 6\)"),
+    (
+        lambda r: (r.dy, (r.dstate[0][:1], r.dstate[1])),
+        ValueError,
+        r".*dh must have shape \(2, 4, 6\), got \(1, 4, 6\)",
+    ),
+    (
+        lambda r: (r.dy, (r.dstate[0], r.dstate[1][:, :3])),
+        ValueError,
+        r".*dc must have shape \(2, 4, 6\), got \(2, 3, 6\)",
+    ),
     (lambda r: (r.dy, (r.dstate[0], np.zeros((2, B, H)))), TypeError, r".*dc must have dtype float32, got float64"),
     (lambda r: (r.dy, r.dstate[0]), (TypeError, ValueError), r"dstate must be .*\(dh, dc\)"),
 ]
@@ -102,8 +114,15 @@ def test_backward_without_a_tape(run, tape):
 
 
 def test_backward_with_the_tape_of_another_layer(run):
-    for kind in (dict(), dict(num_layers=2, bias=False), dict(num_layers=2, dtype="float64"), dict(num_layers=3),
-                 dict(num_layers=2, I=I + 1), dict(num_layers=2, H=H + 1), dict(bidirectional=True)):
+    for kind in (
+        dict(),
+        dict(num_layers=2, bias=False),
+        dict(num_layers=2, dtype="float64"),
+        dict(num_layers=3),
+        dict(num_layers=2, I=I + 1),
+        dict(num_layers=2, H=H + 1),
+        dict(bidirectional=True),
+    ):
         other = Run(Case(**{"B": B, "T": T, "I": I, "H": H, **kind}))
         with pytest.raises((TypeError, ValueError), match=r"^LSTM\.backward: tape "):
             run.lstm.backward(other.forward()[3], run.dy)
@@ -150,13 +169,20 @@ def test_constructor(arguments, error, message):
 
 def test_sizes_beyond_all_bounds_are_refused_at_once():
     for arguments, message in [
-            (dict(num_layers=10**9), r"num_layers must be at most 4096, got 1000000000"),
-            (dict(num_layers=2**70), r"num_layers must be at least 1 and below 2\*\*48, got 1180591620717411303424"),
-            (dict(input_size=2**70), r"input_size must be at least 1 and below 2\*\*48, got"),
-            (dict(proj_size=2**70), r"proj_size must be .*below 2\*\*48, got"),
-            (dict(hidden_size=2**40), r"input_size 3 and hidden_size 1099511627776 make more parameters than fit in any memory"),
-            (dict(hidden_size=[4, 2**31, 4], input_size=2**31), r"input_size 2147483648 and hidden_size 2147483648 make more"),
-            (dict(hidden_size=2**47, input_size=2**47), r"input_size .* make more parameters")]:
+        (dict(num_layers=10**9), r"num_layers must be at most 4096, got 1000000000"),
+        (dict(num_layers=2**70), r"num_layers must be at least 1 and below 2\*\*48, got 1180591620717411303424"),
+        (dict(input_size=2**70), r"input_size must be at least 1 and below 2\*\*48, got"),
+        (dict(proj_size=2**70), r"proj_size must be .*below 2\*\*48, got"),
+        (
+            dict(hidden_size=2**40),
+            r"input_size 3 and hidden_size 1099511627776 make more parameters than fit in any memory",
+        ),
+        (
+            dict(hidden_size=[4, 2**31, 4], input_size=2**31),
+            r"input_size 2147483648 and hidden_size 2147483648 make more",
+        ),
+        (dict(hidden_size=2**47, input_size=2**47), r"input_size .* make more parameters"),
+    ]:
         with pytest.raises(ValueError, match=rf"^LSTM: {message}"):
             el.LSTM(**{"input_size": 3, "hidden_size": 4, **arguments})
     with pytest.raises(ValueError, match=r"batch_size must be at least 1 and below 2\*\*48"):
@@ -165,7 +191,7 @@ def test_sizes_beyond_all_bounds_are_refused_at_once():
 
 
 def test_a_batch_whose_states_fit_in_no_memory():
-    x = np.empty((2**59, 0, 3), np.float32)                   # nothing in it
+    x = np.empty((2**59, 0, 3), np.float32)  # nothing in it
     with pytest.raises(MemoryError):
         el.LSTM(3, 1, 32)(x)
 
@@ -179,10 +205,15 @@ def test_seeds_of_calls(run, seed):
             layer.forward(run.x, seed=seed)
 
 
-@pytest.mark.parametrize("activation, message", [
-    (("sigmoid", 0.5), "sigmoid has 0 parameters, got 1"), (("relu", 0.5), "relu has 0 parameters, got 1"),
-    (("leaky_relu", 0.1, 0.2), "leaky_relu has 1 parameters, got 2"), (("affine", 1.0, float("nan")), "the parameters of affine must be finite"),
-])
+@pytest.mark.parametrize(
+    "activation, message",
+    [
+        (("sigmoid", 0.5), "sigmoid has 0 parameters, got 1"),
+        (("relu", 0.5), "relu has 0 parameters, got 1"),
+        (("leaky_relu", 0.1, 0.2), "leaky_relu has 1 parameters, got 2"),
+        (("affine", 1.0, float("nan")), "the parameters of affine must be finite"),
+    ],
+)
 def test_parameters_that_an_activation_does_not_have(activation, message):
     with pytest.raises(ValueError, match=f"^LSTM: activations: {message}"):
         el.LSTM(3, 4, activations=("sigmoid", activation, "tanh"))
@@ -225,12 +256,20 @@ def test_load_state_dict_tells_of_torchs_biases_by_their_names():
     state = {name: value + 1 for name, value in model.state_dict().items()}
     before = model.flat_params.copy()
     for change, error, lines in [
-            ({"0.bias_ih_l0": np.zeros(12, "f4")}, ValueError, ["0.bias_ih_l0: expected shape (16,), got (12,)"]),
-            ({"0.bias_ih_l0": np.zeros(12, "f4"), "0.bias_hh_l0": np.zeros(3, "f4")}, ValueError,
-             ["0.bias_ih_l0: expected shape (16,), got (12,)", "0.bias_hh_l0: expected shape (16,), got (3,)"]),
-            ({"0.bias_hh_l0_reverse": np.zeros(16)}, TypeError, ["0.bias_hh_l0_reverse: expected dtype float32, got float64"]),
-            ({"0.bias_ih_l0": np.zeros(16, int)}, TypeError, ["0.bias_ih_l0: expected dtype float32, got int64"]),
-            ({"0.bias_hh_l0": None}, ValueError, ["missing     0.bias_hh_l0 (16,)"])]:
+        ({"0.bias_ih_l0": np.zeros(12, "f4")}, ValueError, ["0.bias_ih_l0: expected shape (16,), got (12,)"]),
+        (
+            {"0.bias_ih_l0": np.zeros(12, "f4"), "0.bias_hh_l0": np.zeros(3, "f4")},
+            ValueError,
+            ["0.bias_ih_l0: expected shape (16,), got (12,)", "0.bias_hh_l0: expected shape (16,), got (3,)"],
+        ),
+        (
+            {"0.bias_hh_l0_reverse": np.zeros(16)},
+            TypeError,
+            ["0.bias_hh_l0_reverse: expected dtype float32, got float64"],
+        ),
+        ({"0.bias_ih_l0": np.zeros(16, int)}, TypeError, ["0.bias_ih_l0: expected dtype float32, got int64"]),
+        ({"0.bias_hh_l0": None}, ValueError, ["missing     0.bias_hh_l0 (16,)"]),
+    ]:
         bad = {name: value for name, value in {**state, **change}.items() if value is not None}
         with pytest.raises(error) as raised:
             model.load_state_dict(bad)
@@ -241,6 +280,7 @@ def test_load_state_dict_tells_of_torchs_biases_by_their_names():
 
 
 # -- arrays that are unusual and right ----------------------------------------------------------------------------
+
 
 def misaligned(a):
     """A copy of `a` one byte off the alignment of its type."""
@@ -267,13 +307,16 @@ def backwards(a):
     return a[::-1, ::-1, ::-1].copy()[::-1, ::-1, ::-1]
 
 
-@pytest.mark.parametrize("change", [misaligned, read_only, every_second, backwards, np.asfortranarray, np.ndarray.tolist],
-                         ids=lambda change: change.__name__)
+@pytest.mark.parametrize(
+    "change",
+    [misaligned, read_only, every_second, backwards, np.asfortranarray, np.ndarray.tolist],
+    ids=lambda change: change.__name__,
+)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_arrays_of_any_layout_give_the_same_bits(change, dtype):
     run = Run(Case(B, T, I, H, num_layers=2, state=True, dtype=dtype))
     expected = run.everything()
-    run.layout = lambda a: a                                # lists have no transpose
+    run.layout = lambda a: a  # lists have no transpose
     run.x, run.dy = change(run.x), change(run.dy)
     run.state, run.dstate = tuple(map(change, run.state)), tuple(map(change, run.dstate))
     assert_all_same_bits(run.everything(), expected)
@@ -302,7 +345,7 @@ def test_nan_in_one_row_stays_in_that_row_and_after_its_time(hidden, dtype):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("sign", [1, -1])
-@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")      # of the oracle's gradients, unused here
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # of the oracle's gradients, unused here
 def test_infinite_inputs_saturate(sign, dtype):
     run = Run(Case(5, T, 1, 9, dtype=dtype))
     run.x[2] = sign * np.inf

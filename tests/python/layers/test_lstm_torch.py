@@ -12,9 +12,15 @@ torch = pytest.importorskip("torch", reason="PyTorch is the peer of these tests"
 FORWARD = {"float32": 1e-5, "float64": 1e-10}
 GRADIENT = {"float32": 1e-4, "float64": 1e-10}
 OPTIONS = [
-    dict(), dict(num_layers=2), dict(bidirectional=True), dict(num_layers=3, bidirectional=True),
-    dict(proj_size=3), dict(proj_size=7, num_layers=2), dict(proj_size=2, num_layers=2, bidirectional=True, bias=False),
-    dict(bias=False, num_layers=2), dict(time_major=True, bidirectional=True),
+    dict(),
+    dict(num_layers=2),
+    dict(bidirectional=True),
+    dict(num_layers=3, bidirectional=True),
+    dict(proj_size=3),
+    dict(proj_size=7, num_layers=2),
+    dict(proj_size=2, num_layers=2, bidirectional=True, bias=False),
+    dict(bias=False, num_layers=2),
+    dict(time_major=True, bidirectional=True),
 ]
 
 
@@ -48,8 +54,9 @@ def test_values_and_gradients(kind, dtype, ragged):
     hs, cs = ((kind.get("num_layers", 1) * D, B, size) for size in (P, H))
     rng = np.random.default_rng(1)
     lead = (T, B) if time_major else (B, T)
-    x, dy, h0, c0, dh, dc = (rng.standard_normal(shape).astype(dtype)
-                             for shape in [(*lead, I), (*lead, D * P), hs, cs, hs, cs])
+    x, dy, h0, c0, dh, dc = (
+        rng.standard_normal(shape).astype(dtype) for shape in [(*lead, I), (*lead, D * P), hs, cs, hs, cs]
+    )
     lengths = np.array([3, 9, 1, 5, 9, 2]) if ragged else None
 
     y, (h, c), tape = ours.forward(x, state=(h0, c0), lengths=lengths)
@@ -58,7 +65,8 @@ def test_values_and_gradients(kind, dtype, ragged):
     tx, th0, tc0 = as_torch(x, h0, c0)
     if ragged:
         packed = torch.nn.utils.rnn.pack_padded_sequence(
-            tx, torch.from_numpy(lengths), batch_first=not time_major, enforce_sorted=False)
+            tx, torch.from_numpy(lengths), batch_first=not time_major, enforce_sorted=False
+        )
         ty, (th, tc) = theirs(packed, (th0, tc0))
         ty, _ = torch.nn.utils.rnn.pad_packed_sequence(ty, batch_first=not time_major, total_length=T)
     else:
@@ -84,7 +92,7 @@ def test_state_dict_round_trip(kind, dtype):
     for name, value in expected.items():
         value = value.numpy()
         assert state[name].shape == value.shape and state[name].dtype == value.dtype
-        if "bias_ih" in name:                       # ours has the sum, and a zero bias_hh
+        if "bias_ih" in name:  # ours has the sum, and a zero bias_hh
             value = value + expected[name.replace("bias_ih", "bias_hh")].numpy()
         assert_same_bits(state[name], np.zeros_like(value) if "bias_hh" in name else value, name)
 

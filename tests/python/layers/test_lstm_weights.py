@@ -76,17 +76,28 @@ def through_a_tensor(lstm):
         tensor.mul_(0.5)
 
 
-CHANGES = [through_a_new_dict, through_a_kept_view, through_a_slice, through_one_element, through_the_flat_buffer,
-           through_an_operation_on_the_flat_buffer, by_assignment_to_the_dict, by_assignment_to_the_flat_buffer,
-           through_numpys_out, through_a_memoryview, through_a_transposed_view, through_load_state_dict,
-           through_a_tensor]
+CHANGES = [
+    through_a_new_dict,
+    through_a_kept_view,
+    through_a_slice,
+    through_one_element,
+    through_the_flat_buffer,
+    through_an_operation_on_the_flat_buffer,
+    by_assignment_to_the_dict,
+    by_assignment_to_the_flat_buffer,
+    through_numpys_out,
+    through_a_memoryview,
+    through_a_transposed_view,
+    through_load_state_dict,
+    through_a_tensor,
+]
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
 def test_a_change_of_the_weights_is_seen_by_the_next_call(change):
     run = Run(CASE)
     before = run.lstm(run.x)[0]
-    for _ in range(2):                                  # the second time, views may be remembered as handed out
+    for _ in range(2):  # the second time, views may be remembered as handed out
         change(run.lstm)
         after = run.lstm(run.x)[0]
         assert not np.array_equal(before, after)
@@ -96,8 +107,12 @@ def test_a_change_of_the_weights_is_seen_by_the_next_call(change):
 
 def test_views_kept_from_before_stay_live():
     run = Run(CASE)
-    kept = [run.lstm.params["bias_l0"], run.lstm.flat_params[10:20], run.lstm.params["weight_hh_l0"][1:][::2],
-            memoryview(run.lstm.params["weight_ih_l1"])]
+    kept = [
+        run.lstm.params["bias_l0"],
+        run.lstm.flat_params[10:20],
+        run.lstm.params["weight_hh_l0"][1:][::2],
+        memoryview(run.lstm.params["weight_ih_l1"]),
+    ]
     before = run.lstm(run.x)[0]
     for view in kept:
         np.asarray(view)[...] = 0.123
@@ -123,15 +138,22 @@ def test_params_and_grads_are_views_of_one_flat_buffer_each():
         flat[...] = np.arange(flat.size)
         assert np.array_equal(np.concatenate([view.ravel() for view in views.values()]), np.arange(flat.size))
     assert {name: view.shape for name, view in el.LSTM(3, 5).params.items()} == {
-        "weight_ih_l0": (20, 3), "weight_hh_l0": (20, 5), "bias_l0": (20,)}
+        "weight_ih_l0": (20, 3),
+        "weight_hh_l0": (20, 5),
+        "bias_l0": (20,),
+    }
     assert list(el.LSTM(3, 5, bias=False, bidirectional=True).params) == [
-        "weight_ih_l0", "weight_hh_l0", "weight_ih_l0_reverse", "weight_hh_l0_reverse"]
+        "weight_ih_l0",
+        "weight_hh_l0",
+        "weight_ih_l0_reverse",
+        "weight_hh_l0_reverse",
+    ]
 
 
 def test_backward_adds_to_the_gradients():
     run = Run(CASE)
     tape = run.forward()[3]
-    once = run.backward(tape)                           # zeroes first
+    once = run.backward(tape)  # zeroes first
     run.lstm.flat_grads[:] = 3.0
     run.lstm.backward(tape, run.dy, run.dstate)
     for name, grad in run.lstm.grads.items():
@@ -207,8 +229,8 @@ def test_initial_values():
     assert not np.array_equal(lstm.flat_params, el.LSTM(40, 30, seed=2).flat_params)
     assert np.array_equal(b.reshape(4, 30), np.array([[0], [1], [0], [0]]) * np.ones((1, 30)))
     assert np.array_equal(el.LSTM(4, 3, forget_bias=-0.5).params["bias_l0"].reshape(4, 3)[1], np.full(3, -0.5))
-    np.testing.assert_allclose(np.float64(R.T) @ R, np.eye(30), atol=1e-5)      # orthonormal columns of (4H, H)
-    bound = np.sqrt(6 / (40 + 4 * 30))                                          # Glorot
+    np.testing.assert_allclose(np.float64(R.T) @ R, np.eye(30), atol=1e-5)  # orthonormal columns of (4H, H)
+    bound = np.sqrt(6 / (40 + 4 * 30))  # Glorot
     assert 0.95 * bound < np.abs(W).max() <= bound * (1 + 1e-6)
 
 

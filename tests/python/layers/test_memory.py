@@ -11,9 +11,21 @@ import eigenlstm as el
 from lstm_case import TOLERANCE, Case, Run, assert_all_same_bits, assert_same_bits
 from reference.gradcheck import relative_error
 
-CASES = st.builds(Case, B=st.integers(1, 30), T=st.integers(1, 40), I=st.integers(1, 20), H=st.integers(1, 70),
-                  num_layers=st.integers(1, 3), bidirectional=st.booleans(), dtype=st.sampled_from(["float32", "float64"]),
-                  time_major=st.booleans(), state=st.booleans(), ragged=st.booleans(), bias=st.booleans(), seed=st.integers(0, 999))
+CASES = st.builds(
+    Case,
+    B=st.integers(1, 30),
+    T=st.integers(1, 40),
+    I=st.integers(1, 20),
+    H=st.integers(1, 70),
+    num_layers=st.integers(1, 3),
+    bidirectional=st.booleans(),
+    dtype=st.sampled_from(["float32", "float64"]),
+    time_major=st.booleans(),
+    state=st.booleans(),
+    ragged=st.booleans(),
+    bias=st.booleans(),
+    seed=st.integers(0, 999),
+)
 
 
 def with_memory(run, memory):
@@ -31,10 +43,24 @@ def check_light(case):
         assert relative_error(light[name], expected) < 10 * TOLERANCE[case.dtype][name not in "yhc"], name
 
 
-@pytest.mark.parametrize("case", [
-    Case(), Case(1, 1, 1, 1), Case(0, 4), Case(3, 0, state=True), Case(1, 700, 3, 20, bidirectional=True), Case(2, 300, 40, 33, ragged=True),
-    Case(70, 30, 30, 64), Case(33, 65, 8, 100, num_layers=2, ragged=True), Case(3, 9, 300, 260, state=True),
-    Case(150, 4, 2, 40, bidirectional=True, ragged=True), Case(300, 3, 2, 9, dtype="float64"), Case(260, 70, 4, 20, 2, ragged=True)], ids=str)
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case(),
+        Case(1, 1, 1, 1),
+        Case(0, 4),
+        Case(3, 0, state=True),
+        Case(1, 700, 3, 20, bidirectional=True),
+        Case(2, 300, 40, 33, ragged=True),
+        Case(70, 30, 30, 64),
+        Case(33, 65, 8, 100, num_layers=2, ragged=True),
+        Case(3, 9, 300, 260, state=True),
+        Case(150, 4, 2, 40, bidirectional=True, ragged=True),
+        Case(300, 3, 2, 9, dtype="float64"),
+        Case(260, 70, 4, 20, 2, ragged=True),
+    ],
+    ids=str,
+)
 def test_light_gives_the_bits_of_full(case):
     check_light(case)
 
@@ -76,7 +102,9 @@ def test_a_tape_can_be_used_again(memory):
 
 def least_bytes(run):
     """What the error of too few bytes names."""
-    with pytest.raises(ValueError, match=r"LSTM.forward: memory must be at least \d+ bytes for this batch, got 0") as error:
+    with pytest.raises(
+        ValueError, match=r"LSTM.forward: memory must be at least \d+ bytes for this batch, got 0"
+    ) as error:
         with_memory(run, 0)
     return int(re.search(r"least (\d+)", str(error.value))[1])
 
@@ -96,19 +124,45 @@ def check_bytes(case, fractions):
         assert_all_same_bits(got, full, f"{memory} of {most} bytes")
 
 
-@pytest.mark.parametrize("case", [
-    Case(), Case(1, 1, 1, 1), Case(1, 900, 3, 20), Case(1, 900, 3, 20, bidirectional=True), Case(2, 700, 20, 33, ragged=True, state=True),
-    Case(70, 30, 30, 64), Case(33, 65, 8, 50, num_layers=3, ragged=True), Case(40, 60, 8, 50, num_layers=3, ragged=True, bidirectional=True),
-    Case(150, 9, 2, 40, bidirectional=True, ragged=True, time_major=True), Case(300, 5, 2, 9, num_layers=2, dtype="float64")], ids=str)
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case(),
+        Case(1, 1, 1, 1),
+        Case(1, 900, 3, 20),
+        Case(1, 900, 3, 20, bidirectional=True),
+        Case(2, 700, 20, 33, ragged=True, state=True),
+        Case(70, 30, 30, 64),
+        Case(33, 65, 8, 50, num_layers=3, ragged=True),
+        Case(40, 60, 8, 50, num_layers=3, ragged=True, bidirectional=True),
+        Case(150, 9, 2, 40, bidirectional=True, ragged=True, time_major=True),
+        Case(300, 5, 2, 9, num_layers=2, dtype="float64"),
+    ],
+    ids=str,
+)
 def test_bytes_give_the_bits_of_full(case):
     check_bytes(case, (0, 0.01, 0.03, 0.1, 0.3, 0.6))
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.builds(Case, B=st.integers(1, 200), T=st.integers(1, 60), I=st.integers(1, 20), H=st.integers(1, 40),
-                 num_layers=st.integers(1, 3), bidirectional=st.booleans(), dtype=st.sampled_from(["float32", "float64"]),
-                 time_major=st.booleans(), state=st.booleans(), ragged=st.booleans(), bias=st.booleans(), seed=st.integers(0, 999)),
-       st.lists(st.floats(0, 1), min_size=1, max_size=3))
+@given(
+    st.builds(
+        Case,
+        B=st.integers(1, 200),
+        T=st.integers(1, 60),
+        I=st.integers(1, 20),
+        H=st.integers(1, 40),
+        num_layers=st.integers(1, 3),
+        bidirectional=st.booleans(),
+        dtype=st.sampled_from(["float32", "float64"]),
+        time_major=st.booleans(),
+        state=st.booleans(),
+        ragged=st.booleans(),
+        bias=st.booleans(),
+        seed=st.integers(0, 999),
+    ),
+    st.lists(st.floats(0, 1), min_size=1, max_size=3),
+)
 def test_bytes_give_the_bits_of_full_in_random_cases(case, fractions):
     check_bytes(case, fractions)
 

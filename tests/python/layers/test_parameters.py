@@ -41,8 +41,10 @@ HOLDERS = {  # what a user can hold, and how he writes through it
     "slice of slice": (lambda layer: layer.flat_params[3:9][1:], write),
     "parameter": (lambda layer: layer.params["bias"], write),
     "dict": (lambda layer: layer.params, lambda held, value: held.__setitem__("bias", np.full(4, value, "f"))),
-    "nested in containers": (lambda layer: {"a": [layer.params["weight"].T]},
-                             lambda held, value: held["a"][0].__setitem__((0, 0), value)),
+    "nested in containers": (
+        lambda layer: {"a": [layer.params["weight"].T]},
+        lambda held, value: held["a"][0].__setitem__((0, 0), value),
+    ),
     "reshaped and strided": (lambda layer: layer.params["weight"].reshape(-1)[::2], write),
     "asarray": (lambda layer: np.asarray(layer.flat_params), write),
     "frombuffer": (lambda layer: np.frombuffer(layer.flat_params, np.float32), write),

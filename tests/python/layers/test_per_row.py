@@ -26,9 +26,10 @@ def one_row(run, b):
     T = run.case.T if run.lengths is None else run.lengths[b]
     alone = Run(replace(run.case, ragged=False))
     alone.lengths = None
-    alone.x, alone.dy = run.x[b:b + 1, :T], run.dy[b:b + 1, :T]
-    alone.state, alone.dstate = ((pair[0][:, b:b + 1], pair[1][:, b:b + 1]) if pair is not None else None
-                                 for pair in (run.state, run.dstate))
+    alone.x, alone.dy = run.x[b : b + 1, :T], run.dy[b : b + 1, :T]
+    alone.state, alone.dstate = (
+        (pair[0][:, b : b + 1], pair[1][:, b : b + 1]) if pair is not None else None for pair in (run.state, run.dstate)
+    )
     return alone
 
 
@@ -51,18 +52,42 @@ def check_rows(case):
             assert_same_bits(value[b], expected[name], f"row {b} {name}")
 
 
-@pytest.mark.parametrize("case", [
-    Case(), Case(1, 1, 1, 1), Case(7, 6, 3, 17, 2, bidirectional=True, ragged=True, state=True, time_major=True),
-    Case(3, 600, 5, 20, bidirectional=True, ragged=True), Case(8, 1100, 2, 3, ragged=True), Case(40, 9, 20, 33, bias=False, dtype="float64"),
-    Case(2, 0), Case(300, 2, 2, 9, dtype="float64")], ids=str)
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case(),
+        Case(1, 1, 1, 1),
+        Case(7, 6, 3, 17, 2, bidirectional=True, ragged=True, state=True, time_major=True),
+        Case(3, 600, 5, 20, bidirectional=True, ragged=True),
+        Case(8, 1100, 2, 3, ragged=True),
+        Case(40, 9, 20, 33, bias=False, dtype="float64"),
+        Case(2, 0),
+        Case(300, 2, 2, 9, dtype="float64"),
+    ],
+    ids=str,
+)
 def test_each_row_as_that_row_alone(case):
     check_rows(case)
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.builds(Case, B=st.integers(1, 9), T=st.integers(1, 14), I=st.integers(1, 20), H=st.integers(1, 40),
-                 num_layers=st.integers(1, 3), bidirectional=st.booleans(), dtype=st.sampled_from(["float32", "float64"]),
-                 time_major=st.booleans(), state=st.booleans(), ragged=st.booleans(), bias=st.booleans(), seed=st.integers(0, 999)))
+@given(
+    st.builds(
+        Case,
+        B=st.integers(1, 9),
+        T=st.integers(1, 14),
+        I=st.integers(1, 20),
+        H=st.integers(1, 40),
+        num_layers=st.integers(1, 3),
+        bidirectional=st.booleans(),
+        dtype=st.sampled_from(["float32", "float64"]),
+        time_major=st.booleans(),
+        state=st.booleans(),
+        ragged=st.booleans(),
+        bias=st.booleans(),
+        seed=st.integers(0, 999),
+    )
+)
 def test_each_row_as_that_row_alone_in_random_cases(case):
     check_rows(case)
 
@@ -71,9 +96,9 @@ def test_each_row_against_the_oracle():
     run = Run(Case(5, 8, 4, 13, 2, bidirectional=True, ragged=True, state=True, dtype="float64"))
     _, rows = per_row(run)
     for b in range(5):
-        pick = lambda pair: tuple(a[:, b:b + 1] for a in pair)
-        _, _, tape = lstm_forward(run.x[b:b + 1], run.params, pick(run.state), run.lengths[b:b + 1])
-        _, _, expected = lstm_backward(tape, run.dy[b:b + 1], pick(run.dstate))
+        pick = lambda pair: tuple(a[:, b : b + 1] for a in pair)
+        _, _, tape = lstm_forward(run.x[b : b + 1], run.params, pick(run.state), run.lengths[b : b + 1])
+        _, _, expected = lstm_backward(tape, run.dy[b : b + 1], pick(run.dstate))
         for name, value in expected.items():
             assert relative_error(rows[name][b], value) < TOLERANCE["float64"][1], name
 

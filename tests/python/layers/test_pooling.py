@@ -18,7 +18,7 @@ def row_by_row(name, x, lengths):
             row = x[b, :n]
             y[b] = {"mean": lambda row: row.mean(0), "max": lambda row: row.max(0)}.get(name, lambda row: row[-1])(row)
             if name == "last_bidirectional":
-                y[b, x.shape[2] // 2:] = row[0, x.shape[2] // 2:]
+                y[b, x.shape[2] // 2 :] = row[0, x.shape[2] // 2 :]
     return y
 
 
@@ -55,7 +55,7 @@ def test_gradients(name, lengths, x):
 def test_rows_do_not_depend_on_the_batch(name, dtype, shape):
     x = np.random.default_rng(0).standard_normal(shape).astype(dtype)
     x[:, ::3] *= -0.0
-    lengths = np.array([19, 1, 17, 9, 8])[:len(x)]
+    lengths = np.array([19, 1, 17, 9, 8])[: len(x)]
     check_rows_do_not_depend_on_the_batch(LAYERS[name](), x, lengths)
     check_rows_do_not_depend_on_the_batch(LAYERS[name](), x)
 

@@ -9,8 +9,11 @@ from eigenlstm import _core
 KNOWN = [
     ((0, 0, 0, 0), (0, 0), (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
     ((0xFFFFFFFF,) * 4, (0xFFFFFFFF,) * 2, (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)),
-    ((0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344), (0xA4093822, 0x299F31D0),
-     (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1)),
+    (
+        (0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344),
+        (0xA4093822, 0x299F31D0),
+        (0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1),
+    ),
 ]
 
 
@@ -84,8 +87,19 @@ def test_fingerprint_sees_every_bit(n):
 
 def test_fingerprint_sees_order_length_sign_and_small_steps():
     x = np.random.default_rng(0).standard_normal(1000).astype(np.float32)
-    variants = [x, x[::-1].copy(), x[:-1].copy(), -x, np.nextafter(x, np.float32(9)), np.zeros(1000, np.float32), np.zeros(1001, np.float32),
-                np.concatenate([x[16:32], x[:16], x[32:]]), np.concatenate([x[2:4], x[:2], x[4:]]), x.astype(np.float64), x[:0].copy()]
+    variants = [
+        x,
+        x[::-1].copy(),
+        x[:-1].copy(),
+        -x,
+        np.nextafter(x, np.float32(9)),
+        np.zeros(1000, np.float32),
+        np.zeros(1001, np.float32),
+        np.concatenate([x[16:32], x[:16], x[32:]]),
+        np.concatenate([x[2:4], x[:2], x[4:]]),
+        x.astype(np.float64),
+        x[:0].copy(),
+    ]
     assert len({_core.fingerprint(v) for v in variants}) == len(variants)
     assert _core.fingerprint(x[:0].copy()) == _core.fingerprint(np.zeros(0))
     low = [(_core.fingerprint(np.array([i])) & 0xFFFF).bit_count() for i in range(2000)]

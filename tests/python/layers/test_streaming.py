@@ -43,7 +43,7 @@ def test_a_new_stream_starts_at_zero_and_so_does_a_reset_one():
     h, c = stream.state
     assert h.shape == c.shape == (2, 2, 9) and not h.any() and not c.any()
     first = steps(stream, x)
-    assert not np.array_equal(steps(stream, x), first)          # goes on from where it was
+    assert not np.array_equal(steps(stream, x), first)  # goes on from where it was
     stream.reset()
     assert not stream.state[0].any() and not stream.state[1].any()
     assert_same_bits(steps(stream, x), first)
@@ -65,6 +65,7 @@ def test_steps_and_states_are_taken_as_sequences_are(dtype):
     forms = [np.ndarray.tolist]
     try:
         import torch
+
         forms += [lambda a: torch.from_numpy(np.ascontiguousarray(a))]
     except ImportError:
         pass
@@ -81,7 +82,9 @@ def test_states_of_layers_of_other_widths_are_lists():
     stream = lstm.stream()
     stream.state = ([[[0.5] * 4], [[0.25] * 6]], [np.zeros((1, 4), np.float32), np.zeros((1, 6), np.float32)])
     assert stream.state[0][1].tolist() == [[0.25] * 6]
-    with pytest.raises(ValueError, match=r"Stream\.state: h must be a list of arrays \(the layers' widths differ\), got int"):
+    with pytest.raises(
+        ValueError, match=r"Stream\.state: h must be a list of arrays \(the layers' widths differ\), got int"
+    ):
         stream.state = (1, 2)
 
 
@@ -116,7 +119,7 @@ def test_many_streams_of_one_layer():
     rows = [[], []]
     for t in range(x.shape[1]):
         for row, stream in enumerate(streams):
-            rows[row].append(stream.step(x[row:row + 1, t])[0].copy())
+            rows[row].append(stream.step(x[row : row + 1, t])[0].copy())
     assert_same_bits(np.array(rows), lstm(x)[0])
 
 
@@ -162,29 +165,36 @@ def test_nothing_is_allocated_per_step():
         stream.step(x0, out=out)
     after, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert after - before < 500                                 # bytes, in 500 steps: nothing is kept
-    assert peak - before < 1000                                 # and no array is made on the way
+    assert after - before < 500  # bytes, in 500 steps: nothing is kept
+    assert peak - before < 1000  # and no array is made on the way
 
 
-@pytest.mark.parametrize("call, error, message", [
-    (lambda s, x: s.step(x[:1]), ValueError, r"step: x must have shape \(2, 3\), got \(1, 3\)"),
-    (lambda s, x: s.step(x[:, :2]), ValueError, r"step: x must have shape \(2, 3\), got \(2, 2\)"),
-    (lambda s, x: s.step(x[None]), ValueError, r"step: x must have shape \(2, 3\), got \(1, 2, 3\)"),
-    (lambda s, x: s.step(x.astype(np.float64)), TypeError, r"step: x must have dtype float32, got float64"),
-    (lambda s, x: s.step(x, out=np.empty((2, 8), np.float32)), ValueError, r"step: out must .*\(2, 9\).*\(2, 8\)"),
-    (lambda s, x: s.step(x, out=np.empty((2, 9))), TypeError, r"step: out must .*float32.*float64"),
-    (lambda s, x: s.step(x, out=np.empty((2, 18), np.float32)[:, ::2]), ValueError, r"step: out must .*contiguous"),
-    (lambda s, x: s.step(x, out=np.broadcast_to(np.float32(0), (2, 9))), ValueError, r"step: out must "),
-    (lambda s, x: s.step(x, out=[0.0] * 18), TypeError, r"step: out must "),
-    (lambda s, x: setattr(s, "state", (x, x)), ValueError, r"Stream\.state: h must have shape \(2, 2, 9\), got \(2, 3\)"),
-    (lambda s, x: setattr(s, "state", (s.state[0],)), (TypeError, ValueError), r"Stream\.state: .*\(h, c\)"),
-    (lambda s, x: s.step("text"), TypeError, r"Stream\.step: x .*float32"),
-    (lambda s, x: s.step([["a", "b", "c"]] * 2), TypeError, r"Stream\.step: x .*float32"),
-    (lambda s, x: s.step(None), TypeError, r"Stream\.step: x .*float32"),
-    (lambda s, x: setattr(s, "state", 5), ValueError, r"Stream\.state: state must be a pair \(h, c\), got int"),
-    (lambda s, x: setattr(s, "state", ([1.0], "c")), TypeError, r"Stream\.state: c .*float32"),
-    (lambda s, x: setattr(s, "state", (None, None)), (TypeError, ValueError), r"Stream\.state: "),
-])
+@pytest.mark.parametrize(
+    "call, error, message",
+    [
+        (lambda s, x: s.step(x[:1]), ValueError, r"step: x must have shape \(2, 3\), got \(1, 3\)"),
+        (lambda s, x: s.step(x[:, :2]), ValueError, r"step: x must have shape \(2, 3\), got \(2, 2\)"),
+        (lambda s, x: s.step(x[None]), ValueError, r"step: x must have shape \(2, 3\), got \(1, 2, 3\)"),
+        (lambda s, x: s.step(x.astype(np.float64)), TypeError, r"step: x must have dtype float32, got float64"),
+        (lambda s, x: s.step(x, out=np.empty((2, 8), np.float32)), ValueError, r"step: out must .*\(2, 9\).*\(2, 8\)"),
+        (lambda s, x: s.step(x, out=np.empty((2, 9))), TypeError, r"step: out must .*float32.*float64"),
+        (lambda s, x: s.step(x, out=np.empty((2, 18), np.float32)[:, ::2]), ValueError, r"step: out must .*contiguous"),
+        (lambda s, x: s.step(x, out=np.broadcast_to(np.float32(0), (2, 9))), ValueError, r"step: out must "),
+        (lambda s, x: s.step(x, out=[0.0] * 18), TypeError, r"step: out must "),
+        (
+            lambda s, x: setattr(s, "state", (x, x)),
+            ValueError,
+            r"Stream\.state: h must have shape \(2, 2, 9\), got \(2, 3\)",
+        ),
+        (lambda s, x: setattr(s, "state", (s.state[0],)), (TypeError, ValueError), r"Stream\.state: .*\(h, c\)"),
+        (lambda s, x: s.step("text"), TypeError, r"Stream\.step: x .*float32"),
+        (lambda s, x: s.step([["a", "b", "c"]] * 2), TypeError, r"Stream\.step: x .*float32"),
+        (lambda s, x: s.step(None), TypeError, r"Stream\.step: x .*float32"),
+        (lambda s, x: setattr(s, "state", 5), ValueError, r"Stream\.state: state must be a pair \(h, c\), got int"),
+        (lambda s, x: setattr(s, "state", ([1.0], "c")), TypeError, r"Stream\.state: c .*float32"),
+        (lambda s, x: setattr(s, "state", (None, None)), (TypeError, ValueError), r"Stream\.state: "),
+    ],
+)
 def test_wrong_calls_name_what_is_wrong_and_change_nothing(call, error, message):
     lstm, x = layer_and_input()
     stream = lstm.stream(batch_size=2)

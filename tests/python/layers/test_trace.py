@@ -32,7 +32,9 @@ def oracle_trace(run):
 def check_trace(case):
     run = Run(case)
     y, h, c = run.infer()
-    y_traced, (h_traced, c_traced), trace = run.lstm(run.layout(run.x), state=run.state, lengths=run.lengths, trace=True)
+    y_traced, (h_traced, c_traced), trace = run.lstm(
+        run.layout(run.x), state=run.state, lengths=run.lengths, trace=True
+    )
     for got, expected in [(run.layout(y_traced), y), (h_traced, h), (c_traced, c)]:
         assert_same_bits(got, expected)
     expected = oracle_trace(run)
@@ -45,17 +47,39 @@ def check_trace(case):
             assert not got[b, length:].any(), name
 
 
-@pytest.mark.parametrize("case", [
-    Case(), Case(1, 1, 1, 1), Case(7, 6, 3, 17, 2, bidirectional=True, ragged=True, state=True),
-    Case(3, 50, 5, 33, bidirectional=True, time_major=True, ragged=True, dtype="float64"), Case(0, 3), Case(2, 0)], ids=str)
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case(),
+        Case(1, 1, 1, 1),
+        Case(7, 6, 3, 17, 2, bidirectional=True, ragged=True, state=True),
+        Case(3, 50, 5, 33, bidirectional=True, time_major=True, ragged=True, dtype="float64"),
+        Case(0, 3),
+        Case(2, 0),
+    ],
+    ids=str,
+)
 def test_every_value_is_the_oracles(case):
     check_trace(case)
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.builds(Case, B=st.integers(1, 9), T=st.integers(1, 12), I=st.integers(1, 5), H=st.integers(1, 40),
-                 num_layers=st.integers(1, 3), bidirectional=st.booleans(), dtype=st.sampled_from(["float32", "float64"]),
-                 time_major=st.booleans(), state=st.booleans(), ragged=st.booleans(), seed=st.integers(0, 999)))
+@given(
+    st.builds(
+        Case,
+        B=st.integers(1, 9),
+        T=st.integers(1, 12),
+        I=st.integers(1, 5),
+        H=st.integers(1, 40),
+        num_layers=st.integers(1, 3),
+        bidirectional=st.booleans(),
+        dtype=st.sampled_from(["float32", "float64"]),
+        time_major=st.booleans(),
+        state=st.booleans(),
+        ragged=st.booleans(),
+        seed=st.integers(0, 999),
+    )
+)
 def test_every_value_is_the_oracles_in_random_cases(case):
     check_trace(case)
 
@@ -96,8 +120,21 @@ def test_a_trace_packs_no_weights_for_a_backward_pass(monkeypatch):
     lstm = el.LSTM(3, 5, seed=0)
     packed = []
     core = lstm._core
-    monkeypatch.setattr(lstm, "_core", type("Core", (), {"forward": core.forward, "pack": lambda self, params, backward, *rest: (
-        packed.append(backward), core.pack(params, backward, *rest))[1]})())
+    monkeypatch.setattr(
+        lstm,
+        "_core",
+        type(
+            "Core",
+            (),
+            {
+                "forward": core.forward,
+                "pack": lambda self, params, backward, *rest: (
+                    packed.append(backward),
+                    core.pack(params, backward, *rest),
+                )[1],
+            },
+        )(),
+    )
     lstm(np.zeros((2, 4, 3), np.float32), trace=True)
     lstm(np.zeros((2, 4, 3), np.float32))
     assert packed == [False]
@@ -108,8 +145,12 @@ def test_a_tape_refuses_what_it_does_not_keep():
     x = np.zeros((2, 4, 3), np.float32)
     full, light = (lstm.forward(x, memory=memory)[2] for memory in ("full", "light"))
     assert full.trace(3, "h").shape == (2, 4, 5)
-    for tape, arguments, message in [(full, (4, "i"), "direction must be from 0 to 3, got 4"), (full, (-1, "i"), "got -1"),
-                                     (full, (0, "if"), "one of i, f, g, o, c and h, got if"), (full, (0, ""), "name must be"),
-                                     (light, (0, "o"), "the tape must be full")]:
+    for tape, arguments, message in [
+        (full, (4, "i"), "direction must be from 0 to 3, got 4"),
+        (full, (-1, "i"), "got -1"),
+        (full, (0, "if"), "one of i, f, g, o, c and h, got if"),
+        (full, (0, ""), "name must be"),
+        (light, (0, "o"), "the tape must be full"),
+    ]:
         with pytest.raises(ValueError, match=message):
             tape.trace(*arguments)

@@ -21,14 +21,32 @@ OPTIONS = {
     "sum": dict(bidirectional=True, merge="sum"),
     "mean": dict(bidirectional=True, merge="mean", num_layers=2),
     "mul": dict(bidirectional=True, merge="mul", residual=True, num_layers=2),
-    "parameters of activations": dict(activations=("hard_sigmoid_keras3", ("leaky_relu", 0.2), ("scaled_tanh", 0.7, 1.2))),
+    "parameters of activations": dict(
+        activations=("hard_sigmoid_keras3", ("leaky_relu", 0.2), ("scaled_tanh", 0.7, 1.2))
+    ),
     "one zoneout": dict(zoneout=0.25),
     "forget bias": dict(forget_bias=0.5, init="torch"),
     "no bias": dict(bias=False, peephole=True, layer_norm=True),
-    "everything": dict(hidden_size=[6, 7], proj_size=3, bidirectional=True, merge="mean", residual=True, dropout=0.1, peephole=True,
-                       coupled_input_forget=True, layer_norm=True, activations=("hard_sigmoid", "softsign", "elu"), gate_clip=3.0,
-                       cell_clip=2.0, learned_state=True, input_dropout=0.1, recurrent_dropout=0.2, zoneout=(0.1, 0.2),
-                       weight_drop=0.1, missing="mask"),
+    "everything": dict(
+        hidden_size=[6, 7],
+        proj_size=3,
+        bidirectional=True,
+        merge="mean",
+        residual=True,
+        dropout=0.1,
+        peephole=True,
+        coupled_input_forget=True,
+        layer_norm=True,
+        activations=("hard_sigmoid", "softsign", "elu"),
+        gate_clip=3.0,
+        cell_clip=2.0,
+        learned_state=True,
+        input_dropout=0.1,
+        recurrent_dropout=0.2,
+        zoneout=(0.1, 0.2),
+        weight_drop=0.1,
+        missing="mask",
+    ),
 }
 I, H = 3, 6
 
@@ -78,8 +96,12 @@ def test_copies_and_files_give_the_same_bits(options, dtype, tmp_path):
     model, x = model_of(lstm), inputs(dtype)
     el.save(lstm, tmp_path / "lstm.safetensors")
     model.save(tmp_path / "model.safetensors")
-    for again in (copy.deepcopy(lstm), pickle.loads(pickle.dumps(lstm)), el.load(tmp_path / "lstm.safetensors"),
-                  el.load(tmp_path / "model.safetensors")[0]):
+    for again in (
+        copy.deepcopy(lstm),
+        pickle.loads(pickle.dumps(lstm)),
+        el.load(tmp_path / "lstm.safetensors"),
+        el.load(tmp_path / "model.safetensors")[0],
+    ):
         assert repr(again) == repr(lstm)
         assert_same_bits(again.flat_params, lstm.flat_params)
         assert_same_bits(again(x)[0], lstm(x)[0])
@@ -102,34 +124,67 @@ def test_a_model_learns_with_it(options):
     assert model.predict(x).shape == (8, 1)
 
 
-@pytest.mark.parametrize("options", [dict(hidden_size=[6, 4]), dict(proj_size=2, num_layers=2), dict(learned_state=True),
-                                     dict(hidden_size=[6, 4], proj_size=3, learned_state=True, zoneout=0.1)], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [
+        dict(hidden_size=[6, 4]),
+        dict(proj_size=2, num_layers=2),
+        dict(learned_state=True),
+        dict(hidden_size=[6, 4], proj_size=3, learned_state=True, zoneout=0.1),
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize("how", [dict(tbptt=2), dict(stateful=True)], ids=str)
 def test_training_that_carries_the_state_on(options, how):
     x = inputs()
     lstm = build(options)
     model = el.Sequential([lstm, el.Linear(lstm.output_shape(x.shape)[-1], 1, seed=4)])
-    history = model.fit(x, x[:, :, :1].cumsum(1), loss="mse", optimizer=el.Adam(0.02), epochs=20, batch_size=4, seed=0, verbose=0, **how)
+    history = model.fit(
+        x, x[:, :, :1].cumsum(1), loss="mse", optimizer=el.Adam(0.02), epochs=20, batch_size=4, seed=0, verbose=0, **how
+    )
     assert history[-1]["loss"] < 0.9 * history[0]["loss"]
 
 
-SHAPES = [      # I 3, H 6
+SHAPES = [  # I 3, H 6
     (dict(peephole=True), {"peephole_l0": (18,)}),
     (dict(layer_norm=True), {"norm_weight_l0": (24,), "norm_cell_weight_l0": (6,), "norm_cell_bias_l0": (6,)}),
     (dict(proj_size=2), {"weight_hr_l0": (2, 6), "weight_hh_l0": (24, 2)}),
-    (dict(learned_state=True, proj_size=2), {"h0_l0": (2,), "c0_l0": (6,), "weight_hr_l0": (2, 6), "weight_hh_l0": (24, 2)}),
+    (
+        dict(learned_state=True, proj_size=2),
+        {"h0_l0": (2,), "c0_l0": (6,), "weight_hr_l0": (2, 6), "weight_hh_l0": (24, 2)},
+    ),
     (dict(missing="mask"), {"weight_ih_l0": (24, 6)}),
     (dict(missing="forward_fill"), {}),
     (dict(coupled_input_forget=True), {}),
     (dict(bias=False), {"bias_l0": None}),
     (dict(hidden_size=[6, 4]), {"weight_ih_l1": (16, 6), "weight_hh_l1": (16, 4), "bias_l1": (16,)}),
-    (dict(bidirectional=True, merge="sum", num_layers=2), {
-        "weight_ih_l0_reverse": (24, 3), "weight_hh_l0_reverse": (24, 6), "bias_l0_reverse": (24,),
-        **{f"{name}_l1{way}": shape for way in ("", "_reverse")
-           for name, shape in {"weight_ih": (24, 6), "weight_hh": (24, 6), "bias": (24,)}.items()}}),
-    (dict(bidirectional=True, proj_size=2, num_layers=2), {
-        f"{name}_l{layer}{way}": shape for way in ("", "_reverse") for layer in (0, 1)
-        for name, shape in {"weight_ih": (24, (3, 4)[layer]), "weight_hh": (24, 2), "bias": (24,), "weight_hr": (2, 6)}.items()}),
+    (
+        dict(bidirectional=True, merge="sum", num_layers=2),
+        {
+            "weight_ih_l0_reverse": (24, 3),
+            "weight_hh_l0_reverse": (24, 6),
+            "bias_l0_reverse": (24,),
+            **{
+                f"{name}_l1{way}": shape
+                for way in ("", "_reverse")
+                for name, shape in {"weight_ih": (24, 6), "weight_hh": (24, 6), "bias": (24,)}.items()
+            },
+        },
+    ),
+    (
+        dict(bidirectional=True, proj_size=2, num_layers=2),
+        {
+            f"{name}_l{layer}{way}": shape
+            for way in ("", "_reverse")
+            for layer in (0, 1)
+            for name, shape in {
+                "weight_ih": (24, (3, 4)[layer]),
+                "weight_hh": (24, 2),
+                "bias": (24,),
+                "weight_hr": (2, 6),
+            }.items()
+        },
+    ),
 ]
 
 
@@ -141,13 +196,27 @@ def test_parameters_have_these_names_and_shapes(options, expected):
 
 
 @pytest.mark.parametrize("init", ["default", "torch"])
-@pytest.mark.parametrize("options", [dict(peephole=True), dict(learned_state=True), dict(bidirectional=True, merge="concat"),
-                                     dict(recurrent_dropout=0.5, zoneout=0.0), dict(gate_clip=1e3), dict(cell_clip=1e3)], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [
+        dict(peephole=True),
+        dict(learned_state=True),
+        dict(bidirectional=True, merge="concat"),
+        dict(recurrent_dropout=0.5, zoneout=0.0),
+        dict(gate_clip=1e3),
+        dict(cell_clip=1e3),
+    ],
+    ids=str,
+)
 def test_a_variant_starts_as_if_it_were_not_there(options, init):
     plain = {name: value for name, value in options.items() if name == "bidirectional"}
     x = inputs("float64")
-    np.testing.assert_allclose(build(options, init=init, dtype="float64")(x)[0], build(plain, init=init, dtype="float64")(x)[0],
-                               rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(
+        build(options, init=init, dtype="float64")(x)[0],
+        build(plain, init=init, dtype="float64")(x)[0],
+        rtol=1e-12,
+        atol=1e-13,
+    )
 
 
 def test_gains_start_at_one():
@@ -156,7 +225,7 @@ def test_gains_start_at_one():
     assert np.all(lstm.params["norm_cell_bias_l0"] == 0)
 
 
-STATES = [      # options, h, c of B = 2
+STATES = [  # options, h, c of B = 2
     (dict(proj_size=2), [(1, 2, 2)], [(1, 2, 6)]),
     (dict(proj_size=2, num_layers=2, bidirectional=True), [(4, 2, 2)], [(4, 2, 6)]),
     (dict(hidden_size=[6, 4]), [(2, 6), (2, 4)], [(2, 6), (2, 4)]),
@@ -221,8 +290,8 @@ def test_masks_are_of_training_only_and_of_the_seed():
         assert lstm.stochastic
         assert_same_bits(lstm(x)[0], lstm(x)[0])
         first, second = lstm.forward(x)[0], lstm.forward(x)[0]
-        assert not np.array_equal(first, second)                     # a fresh mask each time
-        assert_same_bits(build({name: 0.5}).forward(x)[0], first)    # in the order that the layer's seed decides
+        assert not np.array_equal(first, second)  # a fresh mask each time
+        assert_same_bits(build({name: 0.5}).forward(x)[0], first)  # in the order that the layer's seed decides
         assert_same_bits(lstm.forward(x, seed=7)[0], lstm.forward(x, seed=7)[0])
         assert_same_bits(lstm.forward(x, training=False)[0], lstm(x)[0])
 

@@ -23,31 +23,58 @@ STACKS = {
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_variant(variant, stack, dtype):
     chosen = VARIANTS[variant]
-    check_against_oracle(VariantCase(dtype=dtype, options=chosen, nans=chosen.get("missing") in ("forward_fill", "mask"), **STACKS[stack]),
-                         outputs=1e-4 if dtype == "float32" else None, gradients=2e-3 if dtype == "float32" else None)
+    check_against_oracle(
+        VariantCase(
+            dtype=dtype, options=chosen, nans=chosen.get("missing") in ("forward_fill", "mask"), **STACKS[stack]
+        ),
+        outputs=1e-4 if dtype == "float32" else None,
+        gradients=2e-3 if dtype == "float32" else None,
+    )
 
 
-@pytest.mark.parametrize("options, stack", [
-    (dict(merge="sum"), dict(num_layers=2)), (dict(merge="mean"), dict(num_layers=2)), (dict(merge="mul"), dict(num_layers=2)),
-    (dict(merge="mul", residual=True), dict(num_layers=3)), (dict(merge="concat", residual=True), dict(num_layers=2)),
-    (dict(merge="mul"), dict(H=[5, 3])), (dict(), dict(H=[4, 7, 2])),
-])
+@pytest.mark.parametrize(
+    "options, stack",
+    [
+        (dict(merge="sum"), dict(num_layers=2)),
+        (dict(merge="mean"), dict(num_layers=2)),
+        (dict(merge="mul"), dict(num_layers=2)),
+        (dict(merge="mul", residual=True), dict(num_layers=3)),
+        (dict(merge="concat", residual=True), dict(num_layers=2)),
+        (dict(merge="mul"), dict(H=[5, 3])),
+        (dict(), dict(H=[4, 7, 2])),
+    ],
+)
 @pytest.mark.parametrize("ragged", [False, True])
 def test_two_directions_become_one(options, stack, ragged):
     check_against_oracle(VariantCase(bidirectional=True, ragged=ragged, options=options, state=True, **stack))
 
 
-@pytest.mark.parametrize("options, stack", [
-    (dict(residual=True), dict(num_layers=3)), (dict(residual=True, dropout=0.4), dict(num_layers=2)),
-    (dict(proj_size=2, residual=True), dict(H=[5, 7])), (dict(dropout=[0.3, 0.0, 0.0], input_dropout=0.2), dict(H=[4, 7, 2])),
-])
+@pytest.mark.parametrize(
+    "options, stack",
+    [
+        (dict(residual=True), dict(num_layers=3)),
+        (dict(residual=True, dropout=0.4), dict(num_layers=2)),
+        (dict(proj_size=2, residual=True), dict(H=[5, 7])),
+        (dict(dropout=[0.3, 0.0, 0.0], input_dropout=0.2), dict(H=[4, 7, 2])),
+    ],
+)
 def test_stacks(options, stack):
     check_against_oracle(VariantCase(options=options, ragged=True, state=True, **stack))
 
 
-ACTIVATIONS = [*FUNCTIONS, "hard_sigmoid_keras3", ("leaky_relu", -0.3), ("leaky_relu", 0.2), ("elu", -0.5), ("affine", -0.7, 0.2),
-               ("thresholded_relu", -0.2), ("thresholded_relu", 0.3), ("scaled_tanh", 0.7, 1.4), ("scaled_tanh", 0.0, 1.0),
-               ("hard_sigmoid", -0.3, 0.4)]
+ACTIVATIONS = [
+    *FUNCTIONS,
+    "hard_sigmoid_keras3",
+    ("leaky_relu", -0.3),
+    ("leaky_relu", 0.2),
+    ("elu", -0.5),
+    ("affine", -0.7, 0.2),
+    ("thresholded_relu", -0.2),
+    ("thresholded_relu", 0.3),
+    ("scaled_tanh", 0.7, 1.4),
+    ("scaled_tanh", 0.0, 1.0),
+    ("hard_sigmoid", -0.3, 0.4),
+]
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -57,7 +84,11 @@ def test_activation_in_each_place(activation, clip, dtype):
     for place in range(3):
         chosen = ["sigmoid", "tanh", "tanh"]
         chosen[place] = activation
-        check_against_oracle(VariantCase(dtype=dtype, options=dict(activations=tuple(chosen), gate_clip=clip), scale=0.9, H=9, seed=place))
+        check_against_oracle(
+            VariantCase(
+                dtype=dtype, options=dict(activations=tuple(chosen), gate_clip=clip), scale=0.9, H=9, seed=place
+            )
+        )
 
 
 @st.composite
@@ -67,11 +98,31 @@ def combinations(draw):
     least = min(widths) if isinstance(widths, list) else widths
     rate = st.sampled_from([0.0, 0.0, 0.0, 0.25, 0.6])
     bounded = st.sampled_from(["sigmoid", "tanh", "softsign", "hard_sigmoid", "hard_sigmoid_keras3"])
-    others = st.sampled_from(["tanh", "elu", "softplus", "softsign", "hard_swish", "leaky_relu", ("affine", 0.6, 0.1), ("scaled_tanh", 0.8, 1.2)])
-    options = {"peephole": draw(st.booleans()), "coupled_input_forget": draw(st.booleans()), "layer_norm": least > 1 and draw(st.integers(0, 3)) == 0,
-               "gate_clip": draw(st.sampled_from([None, None, 0.7])), "cell_clip": draw(st.sampled_from([None, None, 0.4])),
-               "zoneout": (draw(rate), draw(rate)), "recurrent_dropout": draw(rate), "input_dropout": draw(rate), "weight_drop": draw(rate),
-               "learned_state": draw(st.booleans()), "missing": draw(st.sampled_from(["propagate", "error", "forward_fill", "mask"]))}
+    others = st.sampled_from(
+        [
+            "tanh",
+            "elu",
+            "softplus",
+            "softsign",
+            "hard_swish",
+            "leaky_relu",
+            ("affine", 0.6, 0.1),
+            ("scaled_tanh", 0.8, 1.2),
+        ]
+    )
+    options = {
+        "peephole": draw(st.booleans()),
+        "coupled_input_forget": draw(st.booleans()),
+        "layer_norm": least > 1 and draw(st.integers(0, 3)) == 0,
+        "gate_clip": draw(st.sampled_from([None, None, 0.7])),
+        "cell_clip": draw(st.sampled_from([None, None, 0.4])),
+        "zoneout": (draw(rate), draw(rate)),
+        "recurrent_dropout": draw(rate),
+        "input_dropout": draw(rate),
+        "weight_drop": draw(rate),
+        "learned_state": draw(st.booleans()),
+        "missing": draw(st.sampled_from(["propagate", "error", "forward_fill", "mask"])),
+    }
     if draw(st.booleans()):
         options["activations"] = (draw(bounded), draw(others), draw(others))
     if least > 1 and draw(st.booleans()):
@@ -83,13 +134,29 @@ def combinations(draw):
     if num_layers > 1:
         options["dropout"] = draw(rate)
     return VariantCase(
-        B=draw(st.integers(0, 9)), T=draw(st.integers(0, 7)), I=draw(st.integers(1, 20)), H=widths, num_layers=num_layers,
-        bidirectional=bidirectional, bias=draw(st.booleans()), time_major=draw(st.booleans()), state=draw(st.booleans()),
-        ragged=draw(st.booleans()), dstate=draw(st.booleans()), nans=options["missing"] in ("forward_fill", "mask"),
-        seed=draw(st.integers(0, 2**32)), options=options)
+        B=draw(st.integers(0, 9)),
+        T=draw(st.integers(0, 7)),
+        I=draw(st.integers(1, 20)),
+        H=widths,
+        num_layers=num_layers,
+        bidirectional=bidirectional,
+        bias=draw(st.booleans()),
+        time_major=draw(st.booleans()),
+        state=draw(st.booleans()),
+        ragged=draw(st.booleans()),
+        dstate=draw(st.booleans()),
+        nans=options["missing"] in ("forward_fill", "mask"),
+        seed=draw(st.integers(0, 2**32)),
+        options=options,
+    )
 
 
-@settings(max_examples=400, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.large_base_example])
+@settings(
+    max_examples=400,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.large_base_example],
+)
 @given(combinations())
 def test_random_combinations(case):
     check_against_oracle(case, outputs=1e-9, gradients=1e-7)

@@ -10,17 +10,44 @@ from reference.lstm import reverse_rows
 from reference.onnx_lstm import snake_case, to_params
 
 
-def layer_lstm(X, W, R, B=None, sequence_lens=None, initial_h=None, initial_c=None, P=None, *, direction="forward",
-               activations=None, clip=None, input_forget=0, dtype="float32"):
+def layer_lstm(
+    X,
+    W,
+    R,
+    B=None,
+    sequence_lens=None,
+    initial_h=None,
+    initial_c=None,
+    P=None,
+    *,
+    direction="forward",
+    activations=None,
+    clip=None,
+    input_forget=0,
+    dtype="float32",
+):
     """-> Y, Y_h, Y_c of el.LSTM, time-major as the operator; both directions have the same `activations`.
 
     A single direction that runs backwards is a forward one on reversed rows.
     """
     D, H = R.shape[0], R.shape[2]
-    names = [snake_case(a) if isinstance(a, str) else (snake_case(a[0]), *a[1:]) for a in activations or ["sigmoid", "tanh", "tanh"] * D]
+    names = [
+        snake_case(a) if isinstance(a, str) else (snake_case(a[0]), *a[1:])
+        for a in activations or ["sigmoid", "tanh", "tanh"] * D
+    ]
     assert names == names[:3] * D, "a layer has one set of activations for both directions"
-    lstm = el.LSTM(X.shape[2], H, bias=B is not None, bidirectional=direction == "bidirectional", time_major=True, dtype=dtype,
-                   peephole=P is not None, gate_clip=clip, coupled_input_forget=bool(input_forget), activations=names[:3])
+    lstm = el.LSTM(
+        X.shape[2],
+        H,
+        bias=B is not None,
+        bidirectional=direction == "bidirectional",
+        time_major=True,
+        dtype=dtype,
+        peephole=P is not None,
+        gate_clip=clip,
+        coupled_input_forget=bool(input_forget),
+        activations=names[:3],
+    )
     set_params(lstm, to_params(W, R, B, P))
     lengths = np.full(X.shape[1], len(X)) if sequence_lens is None else sequence_lens
 
@@ -48,10 +75,22 @@ def test_all_the_cases_are_there():
 
 
 GATES = ["Sigmoid", ("HardSigmoid", 0.2, 0.5), ("HardSigmoid", 0.3, 0.4), "Softsign", "Tanh"]
-OTHERS = ["Tanh", "Relu", ("LeakyRelu", 0.2), ("ThresholdedRelu", 0.3), ("Elu", 0.7), ("Affine", 0.6, 0.1), ("ScaledTanh", 0.8, 1.3),
-          "Softsign", "Softplus"]
+OTHERS = [
+    "Tanh",
+    "Relu",
+    ("LeakyRelu", 0.2),
+    ("ThresholdedRelu", 0.3),
+    ("Elu", 0.7),
+    ("Affine", 0.6, 0.1),
+    ("ScaledTanh", 0.8, 1.3),
+    "Softsign",
+    "Softplus",
+]
 ATTRIBUTES = [
-    dict(), dict(clip=0.5), dict(input_forget=1), dict(input_forget=1, clip=0.3),
+    dict(),
+    dict(clip=0.5),
+    dict(input_forget=1),
+    dict(input_forget=1, clip=0.3),
     *(dict(activations=[gate, "Tanh", "Tanh"]) for gate in GATES),
     *(dict(activations=["Sigmoid", other, "Tanh"]) for other in OTHERS),
     *(dict(activations=["Sigmoid", "Tanh", other]) for other in OTHERS),
@@ -62,8 +101,11 @@ ATTRIBUTES = [
 def as_onnx(attributes, D):
     """The attributes as the operator has them: names, and the lists of those parameters that are needed, for each direction."""
     activations = [(a,) if isinstance(a, str) else a for a in attributes.get("activations", ())] * D
-    lists = {"activations": [a[0] for a in activations], "activation_alpha": [a[1] for a in activations if len(a) > 1],
-             "activation_beta": [a[2] for a in activations if len(a) > 2]}
+    lists = {
+        "activations": [a[0] for a in activations],
+        "activation_alpha": [a[1] for a in activations if len(a) > 1],
+        "activation_beta": [a[2] for a in activations if len(a) > 2],
+    }
     return {**attributes, **{name: values for name, values in lists.items() if values}}
 
 
@@ -82,11 +124,15 @@ def test_onnx_runtime_gives_the_same(attributes, direction):
         for name in left_out:
             del arrays[name]
         expected = run_onnxruntime(arrays, {"direction": direction, **as_onnx(attributes, D)})
-        own = {**attributes, "activations": attributes["activations"] * D} if "activations" in attributes else attributes
+        own = (
+            {**attributes, "activations": attributes["activations"] * D} if "activations" in attributes else attributes
+        )
         for dtype in ("float32", "float64"):
             got = layer_lstm(**arrays, direction=direction, **own, dtype=dtype)
             for name, ours, theirs in zip(("Y", "Y_h", "Y_c"), got, expected):
-                np.testing.assert_allclose(ours, theirs, rtol=2e-5, atol=2e-5, err_msg=f"{name}, without {left_out}, {dtype}")
+                np.testing.assert_allclose(
+                    ours, theirs, rtol=2e-5, atol=2e-5, err_msg=f"{name}, without {left_out}, {dtype}"
+                )
 
 
 @pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])
@@ -97,5 +143,7 @@ def test_the_reference_evaluator_gives_the_same_in_float64(direction):
         expected = reference.ReferenceEvaluator(node(arrays, {"direction": direction})).run(None, arrays)
     except NotImplementedError:
         pytest.skip("this version of onnx evaluates one direction only")
-    for name, ours, theirs in zip(("Y", "Y_h", "Y_c"), layer_lstm(**arrays, direction=direction, dtype="float64"), expected):
+    for name, ours, theirs in zip(
+        ("Y", "Y_h", "Y_c"), layer_lstm(**arrays, direction=direction, dtype="float64"), expected
+    ):
         np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12, err_msg=name)

@@ -8,8 +8,17 @@ from reference import ctc as oracle
 from reference.gradcheck import central_differences, relative_error
 
 TINY = [  # frames, classes, labels
-    (1, 3, [1]), (1, 3, []), (4, 3, []), (3, 3, [1, 2]), (4, 3, [1, 1]), (5, 3, [2, 1]), (6, 3, [1, 1, 2]), (5, 2, [1]), (6, 3, [2, 1, 2]),
-    (3, 3, [1, 1]), (6, 4, [3, 3, 3]),
+    (1, 3, [1]),
+    (1, 3, []),
+    (4, 3, []),
+    (3, 3, [1, 2]),
+    (4, 3, [1, 1]),
+    (5, 3, [2, 1]),
+    (6, 3, [1, 1, 2]),
+    (5, 2, [1]),
+    (6, 3, [2, 1, 2]),
+    (3, 3, [1, 1]),
+    (6, 4, [3, 3, 3]),
 ]
 
 
@@ -52,16 +61,27 @@ def test_a_class_of_probability_zero():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("B, T, C, S, spread", [(32, 200, 40, 30, 1), (5, 77, 9, 13, 3), (3, 50, 300, 25, 0.1), (4, 400, 5, 150, 1), (1, 1, 2, 1, 1)])
+@pytest.mark.parametrize(
+    "B, T, C, S, spread",
+    [(32, 200, 40, 30, 1), (5, 77, 9, 13, 3), (3, 50, 300, 25, 0.1), (4, 400, 5, 150, 1), (1, 1, 2, 1, 1)],
+)
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 def test_torch_agrees(B, T, C, S, spread, dtype, reduction):
     torch = pytest.importorskip("torch", reason="parity with PyTorch")
     logits, targets, frames, counts = make(B, T, C, S, dtype, spread=spread)
     t = torch.tensor(logits.astype(np.float64), requires_grad=True)
-    expected = torch.nn.functional.ctc_loss(t.log_softmax(-1).transpose(0, 1), torch.tensor(targets), torch.tensor(frames), torch.tensor(counts),
-                                            reduction=reduction, zero_infinity=True)
+    expected = torch.nn.functional.ctc_loss(
+        t.log_softmax(-1).transpose(0, 1),
+        torch.tensor(targets),
+        torch.tensor(frames),
+        torch.tensor(counts),
+        reduction=reduction,
+        zero_infinity=True,
+    )
     expected.backward()
-    value, dy = losses.CTC(zero_infinity=True, reduction=reduction)(logits, targets, lengths=frames, target_lengths=counts)
+    value, dy = losses.CTC(zero_infinity=True, reduction=reduction)(
+        logits, targets, lengths=frames, target_lengths=counts
+    )
     assert value == pytest.approx(expected.item(), rel=1e-6 if dtype == np.float32 else 1e-12)
     assert relative_error(dy, t.grad.numpy()) < (1e-5 if dtype == np.float32 else 1e-9)
     assert dy.dtype == dtype
@@ -75,8 +95,13 @@ def test_probabilities_far_beyond_the_range_of_float64(gap):
     logits, targets, _, _ = make(2, 150, 6, 30, seed=1, spread=0.5)
     logits[..., 0] += gap
     t = torch.tensor(logits, requires_grad=True)
-    expected = torch.nn.functional.ctc_loss(t.log_softmax(-1).transpose(0, 1), torch.tensor(targets), torch.tensor([150, 120]), torch.tensor([30, 25]),
-                                            reduction="sum")
+    expected = torch.nn.functional.ctc_loss(
+        t.log_softmax(-1).transpose(0, 1),
+        torch.tensor(targets),
+        torch.tensor([150, 120]),
+        torch.tensor([30, 25]),
+        reduction="sum",
+    )
     expected.backward()
     value, dy = losses.CTC(reduction="sum")(logits, targets, lengths=[150, 120], target_lengths=[30, 25])
     assert value == pytest.approx(expected.item(), rel=1e-12)
@@ -103,11 +128,14 @@ def test_a_row_is_the_same_bits_in_any_batch_and_for_any_number_of_threads():
     for value, dy in answers[1:]:
         assert value == answers[0][0] and np.array_equal(dy, answers[0][1])
     for b in range(16):
-        alone = loss(logits[b:b + 1, :frames[b]], targets[b:b + 1, :counts[b]])
-        assert np.array_equal(alone[1][0], answers[0][1][b, :frames[b]])
-        assert not answers[0][1][b, frames[b]:].any()
+        alone = loss(logits[b : b + 1, : frames[b]], targets[b : b + 1, : counts[b]])
+        assert np.array_equal(alone[1][0], answers[0][1][b, : frames[b]])
+        assert not answers[0][1][b, frames[b] :].any()
     order = np.random.default_rng(0).permutation(16)
-    assert np.array_equal(loss(logits[order], targets[order], lengths=frames[order], target_lengths=counts[order])[1], answers[0][1][order])
+    assert np.array_equal(
+        loss(logits[order], targets[order], lengths=frames[order], target_lengths=counts[order])[1],
+        answers[0][1][order],
+    )
 
 
 def test_weights_and_padded_targets():
@@ -116,8 +144,12 @@ def test_weights_and_padded_targets():
     padded = np.where(np.arange(9) < counts[:, None], targets, -1)
     loss = losses.CTC(zero_infinity=True)
     value, dy = loss(logits, padded, weight, frames)
-    rows = [losses.CTC(zero_infinity=True)(logits[b:b + 1], targets[b:b + 1], lengths=frames[b:b + 1], target_lengths=counts[b:b + 1])
-            for b in range(5)]
+    rows = [
+        losses.CTC(zero_infinity=True)(
+            logits[b : b + 1], targets[b : b + 1], lengths=frames[b : b + 1], target_lengths=counts[b : b + 1]
+        )
+        for b in range(5)
+    ]
     assert value == pytest.approx(sum(w * v for w, (v, _) in zip(weight, rows)) / weight.sum(), rel=1e-13)
     for w, (_, alone), mine in zip(weight, rows, dy):
         assert np.allclose(mine, alone[0] * w / weight.sum(), rtol=1e-12, atol=1e-17)
@@ -158,15 +190,19 @@ def test_a_narrow_beam_finds_what_greedy_misses():
     """Two frames, p(blank) 0.4 and p(a) 0.35, p(b) 0.25: the likeliest path is blank, the likeliest labels are "a"."""
     logits = np.log(np.array([[[0.4, 0.35, 0.25]] * 2]))
     assert list(ctc.greedy_decode(logits)[0]) == []
-    (labels, score), = ctc.beam_search(logits, beam_width=3)[0]
+    ((labels, score),) = ctc.beam_search(logits, beam_width=3)[0]
     assert list(labels) == [1] and score == pytest.approx(np.log(0.35 * 0.35 + 2 * 0.35 * 0.4))
 
 
 def test_beam_search_scores_are_lower_bounds_of_the_loss():
     logits, _, frames, _ = make(4, 40, 8, 1, seed=5, spread=2)
-    for (row, length, results) in zip(logits, frames, ctc.beam_search(logits, frames, beam_width=50, num_results=5)):
+    for row, length, results in zip(logits, frames, ctc.beam_search(logits, frames, beam_width=50, num_results=5)):
         scores = [score for _, score in results]
-        assert len(results) == 5 and scores == sorted(scores, reverse=True) and len({tuple(labels) for labels, _ in results}) == 5
+        assert (
+            len(results) == 5
+            and scores == sorted(scores, reverse=True)
+            and len({tuple(labels) for labels, _ in results}) == 5
+        )
         for labels, score in results:
             exact = -losses.CTC(reduction="sum")(row[None, :length], labels[None])[0]
             assert exact - 1.5 < score <= exact + 1e-9
@@ -176,24 +212,49 @@ def test_beam_search_scores_are_lower_bounds_of_the_loss():
 X = np.zeros((2, 5, 4), np.float32)
 
 
-@pytest.mark.parametrize("call, error, message", [
-    (lambda: losses.CTC()(X[0], [[1], [2]]), ValueError, r"CTC: y_pred must have shape \(B, T, C\), got \(5, 4\)"),
-    (lambda: losses.CTC()(X, [[1]]), ValueError, r"CTC: y_true must have shape \(2, S\), got \(1, 1\)"),
-    (lambda: losses.CTC()(X, [[1.0], [2.0]]), TypeError, "CTC: y_true must be integers, got float64"),
-    (lambda: losses.CTC()(X, [[1], [4]]), ValueError, r"targets must lie in 0\.\.3 and not be the blank \(0\), got 4"),
-    (lambda: losses.CTC()(X, [[1], [0]]), ValueError, r"targets must lie in 0\.\.3 and not be the blank \(0\), got 0"),
-    (lambda: losses.CTC(blank=4)(X, [[1], [2]]), ValueError, r"blank must lie in 0\.\.3, got 4"),
-    (lambda: losses.CTC()(X, [[1], [2]], lengths=[5, 6]), ValueError, r"CTC: lengths must lie in 0\.\.5"),
-    (lambda: losses.CTC()(X, [[1], [2]], target_lengths=[1, 2]), ValueError, r"CTC: target_lengths: lengths must lie in 0\.\.1"),
-    (lambda: ctc.greedy_decode(X[0]), ValueError, r"greedy_decode: logits must have shape \(B, T, C\), got \(5, 4\)"),
-    (lambda: ctc.beam_search(X, beam_width=0), ValueError, "beam_search: beam_width must be at least 1, got 0"),
-    (lambda: ctc.beam_search(X * np.nan), ValueError, r"logits must not be NaN or \+inf"),
-    (lambda: ctc.beam_search(np.where(np.arange(5)[:, None] == 3, -np.inf, X).astype("f4")), ValueError,
-     "some class possible in each frame, all of frame 3 are -inf"),
-    (lambda: ctc.beam_search(X, blank=-1), ValueError, r"beam_search: blank must lie in 0\.\.3, got -1"),
-    (lambda: _core.ctc(X, np.ones((2, 1), np.int64), np.array([5, 9]), np.array([1, 1]), 0, np.ones(2)), ValueError,
-     r"ctc: input_lengths must lie in 0\.\.5, got 9"),
-])
+@pytest.mark.parametrize(
+    "call, error, message",
+    [
+        (lambda: losses.CTC()(X[0], [[1], [2]]), ValueError, r"CTC: y_pred must have shape \(B, T, C\), got \(5, 4\)"),
+        (lambda: losses.CTC()(X, [[1]]), ValueError, r"CTC: y_true must have shape \(2, S\), got \(1, 1\)"),
+        (lambda: losses.CTC()(X, [[1.0], [2.0]]), TypeError, "CTC: y_true must be integers, got float64"),
+        (
+            lambda: losses.CTC()(X, [[1], [4]]),
+            ValueError,
+            r"targets must lie in 0\.\.3 and not be the blank \(0\), got 4",
+        ),
+        (
+            lambda: losses.CTC()(X, [[1], [0]]),
+            ValueError,
+            r"targets must lie in 0\.\.3 and not be the blank \(0\), got 0",
+        ),
+        (lambda: losses.CTC(blank=4)(X, [[1], [2]]), ValueError, r"blank must lie in 0\.\.3, got 4"),
+        (lambda: losses.CTC()(X, [[1], [2]], lengths=[5, 6]), ValueError, r"CTC: lengths must lie in 0\.\.5"),
+        (
+            lambda: losses.CTC()(X, [[1], [2]], target_lengths=[1, 2]),
+            ValueError,
+            r"CTC: target_lengths: lengths must lie in 0\.\.1",
+        ),
+        (
+            lambda: ctc.greedy_decode(X[0]),
+            ValueError,
+            r"greedy_decode: logits must have shape \(B, T, C\), got \(5, 4\)",
+        ),
+        (lambda: ctc.beam_search(X, beam_width=0), ValueError, "beam_search: beam_width must be at least 1, got 0"),
+        (lambda: ctc.beam_search(X * np.nan), ValueError, r"logits must not be NaN or \+inf"),
+        (
+            lambda: ctc.beam_search(np.where(np.arange(5)[:, None] == 3, -np.inf, X).astype("f4")),
+            ValueError,
+            "some class possible in each frame, all of frame 3 are -inf",
+        ),
+        (lambda: ctc.beam_search(X, blank=-1), ValueError, r"beam_search: blank must lie in 0\.\.3, got -1"),
+        (
+            lambda: _core.ctc(X, np.ones((2, 1), np.int64), np.array([5, 9]), np.array([1, 1]), 0, np.ones(2)),
+            ValueError,
+            r"ctc: input_lengths must lie in 0\.\.5, got 9",
+        ),
+    ],
+)
 def test_wrong_calls_are_told(call, error, message):
     with pytest.raises(error, match=message):
         call()

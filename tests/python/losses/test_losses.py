@@ -27,8 +27,12 @@ CASES = {
     "mae": (losses.MAE(), oracle.mae, 1, None),
     "huber": (losses.Huber(0.7), lambda p, y: oracle.huber(p, y, 0.7), 1, None),
     "bce": (losses.BCE(), oracle.bce, 1, lambda z: (z > 0).astype(z.dtype)),
-    "bce_soft": (losses.BCE(POS_WEIGHT), lambda p, y: oracle.bce(p, y, np.array(POS_WEIGHT)), 1,
-                 lambda z: (1 / (1 + np.exp(-z))).astype(z.dtype)),
+    "bce_soft": (
+        losses.BCE(POS_WEIGHT),
+        lambda p, y: oracle.bce(p, y, np.array(POS_WEIGHT)),
+        1,
+        lambda z: (1 / (1 + np.exp(-z))).astype(z.dtype),
+    ),
     "quantile": (losses.Quantile(QUANTILES), _quantile, 3, None),
     "gaussian_nll": (losses.GaussianNLL(), _gaussian, 2, None),
     "poisson_nll": (losses.PoissonNLL(), oracle.poisson_nll, 1, lambda z: np.floor(np.abs(3 * z))),
@@ -66,7 +70,11 @@ def test_weights_lengths_and_sums(name):
     rng = np.random.default_rng(1)
     lengths, valid = np.array([7, 0, 3, 5]), np.arange(7) < np.array([7, 0, 3, 5])[:, None]
     for weight in (None, rng.random(4), rng.random((4, 7)), rng.random((4, 7, 3))):
-        full = np.ones((4, 7, 3)) if weight is None else np.broadcast_to(weight.reshape(*weight.shape, *[1] * (3 - weight.ndim)), (4, 7, 3))
+        full = (
+            np.ones((4, 7, 3))
+            if weight is None
+            else np.broadcast_to(weight.reshape(*weight.shape, *[1] * (3 - weight.ndim)), (4, 7, 3))
+        )
         full = full * valid[..., None]
         broken_pred, broken_true = y_pred.copy(), y_true.copy()
         broken_pred[~valid] = np.nan
@@ -77,7 +85,9 @@ def test_weights_lengths_and_sums(name):
         slope = central_differences(lambda e=exact, w=full: oracle.weighted_mean(expected(e, y_true), w), exact)
         assert relative_error(dy, slope) < 2e-8
         assert not dy[~valid].any()
-        summed = type(loss)(**{k: v for k, v in vars(loss).items() if not k.startswith("_") and k != "reduction"}, reduction="sum")
+        summed = type(loss)(
+            **{k: v for k, v in vars(loss).items() if not k.startswith("_") and k != "reduction"}, reduction="sum"
+        )
         total, dsum = summed(broken_pred, broken_true, weight, lengths)
         each = CASES[name][2] if name == "quantile" else 1
         assert total == pytest.approx((full * expected(y_pred, y_true)).sum() * each, rel=1e-12)
@@ -98,7 +108,11 @@ def test_no_weight_at_all_gives_zero(name):
 def test_same_bits_for_any_number_of_threads(name):
     if name == "cross_entropy":
         rng = np.random.default_rng(0)
-        loss, y_pred, y_true = losses.CrossEntropy(), rng.standard_normal((30_000, 37), np.float32), rng.integers(0, 37, 30_000)
+        loss, y_pred, y_true = (
+            losses.CrossEntropy(),
+            rng.standard_normal((30_000, 37), np.float32),
+            rng.integers(0, 37, 30_000),
+        )
     else:
         loss, _, y_pred, y_true = make(name, (600, 601, 3), np.float32)
     answers = []
@@ -114,7 +128,7 @@ def test_bce_is_exact_far_out():
     for dtype in TYPES:
         x = np.array([1e4, 1e4, -1e4, -1e4, 30, 0], dtype)
         y = np.array([1, 0, 1, 0, 1, 1], dtype)
-        each = [losses.BCE()(x[i:i + 1], y[i:i + 1]) for i in range(6)]
+        each = [losses.BCE()(x[i : i + 1], y[i : i + 1]) for i in range(6)]
         assert [value for value, _ in each[:4]] == [0, 1e4, 1e4, 0]
         assert [dy[0] for _, dy in each[:4]] == [0, 1, -1, 0]
         assert each[4][0] == pytest.approx(np.log1p(np.exp(-30.0)), rel=1e-6)
@@ -154,7 +168,9 @@ def test_cross_entropy_matches_the_oracle(N, C, weight, smoothing, dtype):
         loss, w = oracle.cross_entropy(exact, labels, class_weight, smoothing)
         return loss.sum() / w.sum()
 
-    assert value == pytest.approx(expected(), rel=2e-6 if dtype == np.float32 else 1e-13, abs=1e-7 if dtype == np.float32 else 1e-15)
+    assert value == pytest.approx(
+        expected(), rel=2e-6 if dtype == np.float32 else 1e-13, abs=1e-7 if dtype == np.float32 else 1e-15
+    )
     assert np.abs(dx - central_differences(expected, exact)).max() < (1e-6 if dtype == np.float32 else 1e-8)
 
 
@@ -196,10 +212,12 @@ def test_nan_shows_in_the_value():
 def test_a_row_does_not_depend_on_the_others():
     for name in CASES:
         loss, _, y_pred, y_true = make(name, (37, 3), np.float32)
-        summed = type(loss)(**{k: v for k, v in vars(loss).items() if not k.startswith("_") and k != "reduction"}, reduction="sum")
+        summed = type(loss)(
+            **{k: v for k, v in vars(loss).items() if not k.startswith("_") and k != "reduction"}, reduction="sum"
+        )
         whole = summed(y_pred, y_true)[1]
         for r in (0, 17, 36):
-            assert np.array_equal(summed(y_pred[r:r + 1], y_true[r:r + 1])[1][0], whole[r]), name
+            assert np.array_equal(summed(y_pred[r : r + 1], y_true[r : r + 1])[1][0], whole[r]), name
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
@@ -215,11 +233,22 @@ def test_torch_agrees(smoothing):
         (losses.MSE(), y, lambda t: f.mse_loss(t, torch.tensor(y))),
         (losses.MAE(), y, lambda t: f.l1_loss(t, torch.tensor(y))),
         (losses.Huber(0.3), y, lambda t: f.huber_loss(t, torch.tensor(y), delta=0.3)),
-        (losses.BCE(w), binary, lambda t: f.binary_cross_entropy_with_logits(t, torch.tensor(binary), pos_weight=torch.tensor(w))),
+        (
+            losses.BCE(w),
+            binary,
+            lambda t: f.binary_cross_entropy_with_logits(t, torch.tensor(binary), pos_weight=torch.tensor(w)),
+        ),
         (losses.PoissonNLL(), counts, lambda t: f.poisson_nll_loss(t, torch.tensor(counts))),
-        (losses.GaussianNLL(), y[:, :3], lambda t: f.gaussian_nll_loss(t[:, ::2], torch.tensor(y[:, :3]), t[:, 1::2].exp())),
-        (losses.CrossEntropy(w, smoothing), labels,
-         lambda t: f.cross_entropy(t, torch.tensor(labels), weight=torch.tensor(w), label_smoothing=smoothing)),
+        (
+            losses.GaussianNLL(),
+            y[:, :3],
+            lambda t: f.gaussian_nll_loss(t[:, ::2], torch.tensor(y[:, :3]), t[:, 1::2].exp()),
+        ),
+        (
+            losses.CrossEntropy(w, smoothing),
+            labels,
+            lambda t: f.cross_entropy(t, torch.tensor(labels), weight=torch.tensor(w), label_smoothing=smoothing),
+        ),
     ]
     for loss, target, theirs in pairs:
         t = torch.tensor(p, requires_grad=True)
@@ -244,27 +273,74 @@ def test_shapes_that_are_taken():
 F32 = np.zeros((4, 5), np.float32)
 
 
-@pytest.mark.parametrize("call, error, message", [
-    (lambda: losses.MSE()(F32, F32.astype(np.float64)), TypeError, r"MSE: y_true must have dtype float32, got float64; convert"),
-    (lambda: losses.MSE()(F32.astype(int), F32), TypeError, "MSE: y_pred must have dtype float32 or float64, got int64"),
-    (lambda: losses.MSE()(F32[:, :1], F32[:, 0:2]), ValueError, r"MSE: y_true must have the shape \(4, 1\) of y_pred, got \(4, 2\)"),
-    (lambda: losses.MSE()(F32, F32, np.ones(5)), ValueError, r"MSE: sample_weight must have the shape \(4, 5\) of y_true or of its first axes, got \(5,\)"),
-    (lambda: losses.MSE()(F32, F32, -np.ones(4)), ValueError, "MSE: sample_weight must be finite and at least 0"),
-    (lambda: losses.MSE()(F32, F32, lengths=[1, 2, 3, 6]), ValueError, r"MSE: lengths must lie in 0\.\.5"),
-    (lambda: losses.MSE()(F32[0], F32[0], lengths=[1]), ValueError, r"MSE: lengths need y_true of shape \(B, T, ...\)"),
-    (lambda: losses.Quantile()(F32, F32), ValueError, r"Quantile: y_pred must have shape \(4, 5, 3\), 3 values for each of y_true, got \(4, 5\)"),
-    (lambda: losses.Quantile([0.5, 1.0]), ValueError, "Quantile: quantiles must lie between 0 and 1"),
-    (lambda: losses.Huber(0), ValueError, "Huber: delta must be positive, got 0"),
-    (lambda: losses.MSE(reduction="none"), ValueError, "MSE: reduction must be 'mean' or 'sum', got 'none'"),
-    (lambda: losses.CrossEntropy()(F32, F32[:, 0]), TypeError, "CrossEntropy: y_true must be integers, got float32"),
-    (lambda: losses.CrossEntropy()(F32, np.zeros(5, int)), ValueError, r"CrossEntropy: y_true must have shape \(4,\) for y_pred \(4, 5\), got \(5,\)"),
-    (lambda: losses.CrossEntropy()(F32, np.full(4, 5)), ValueError, r"labels must lie in 0\.\.4 or be ignore_index \(-100\), got 5"),
-    (lambda: losses.CrossEntropy([1, 2])(F32, np.zeros(4, int)), ValueError, r"CrossEntropy: y_pred must have shape \(..., 2\)"),
-    (lambda: losses.NSE(eps=0)(F32, F32), ValueError, r"NSE: std \+ eps must be positive"),
-    (lambda: losses.NSE(std=[1.0, 2.0])(F32, F32), ValueError, r"NSE: std must broadcast to the shape \(4, 5\) of y_true, got \(2,\)"),
-    (lambda: losses.get("rmse"), ValueError, "there is no loss 'rmse'; there are mse"),
-    (lambda: losses.get(3), TypeError, "a loss must be a name, a loss or a function, got 3"),
-])
+@pytest.mark.parametrize(
+    "call, error, message",
+    [
+        (
+            lambda: losses.MSE()(F32, F32.astype(np.float64)),
+            TypeError,
+            r"MSE: y_true must have dtype float32, got float64; convert",
+        ),
+        (
+            lambda: losses.MSE()(F32.astype(int), F32),
+            TypeError,
+            "MSE: y_pred must have dtype float32 or float64, got int64",
+        ),
+        (
+            lambda: losses.MSE()(F32[:, :1], F32[:, 0:2]),
+            ValueError,
+            r"MSE: y_true must have the shape \(4, 1\) of y_pred, got \(4, 2\)",
+        ),
+        (
+            lambda: losses.MSE()(F32, F32, np.ones(5)),
+            ValueError,
+            r"MSE: sample_weight must have the shape \(4, 5\) of y_true or of its first axes, got \(5,\)",
+        ),
+        (lambda: losses.MSE()(F32, F32, -np.ones(4)), ValueError, "MSE: sample_weight must be finite and at least 0"),
+        (lambda: losses.MSE()(F32, F32, lengths=[1, 2, 3, 6]), ValueError, r"MSE: lengths must lie in 0\.\.5"),
+        (
+            lambda: losses.MSE()(F32[0], F32[0], lengths=[1]),
+            ValueError,
+            r"MSE: lengths need y_true of shape \(B, T, ...\)",
+        ),
+        (
+            lambda: losses.Quantile()(F32, F32),
+            ValueError,
+            r"Quantile: y_pred must have shape \(4, 5, 3\), 3 values for each of y_true, got \(4, 5\)",
+        ),
+        (lambda: losses.Quantile([0.5, 1.0]), ValueError, "Quantile: quantiles must lie between 0 and 1"),
+        (lambda: losses.Huber(0), ValueError, "Huber: delta must be positive, got 0"),
+        (lambda: losses.MSE(reduction="none"), ValueError, "MSE: reduction must be 'mean' or 'sum', got 'none'"),
+        (
+            lambda: losses.CrossEntropy()(F32, F32[:, 0]),
+            TypeError,
+            "CrossEntropy: y_true must be integers, got float32",
+        ),
+        (
+            lambda: losses.CrossEntropy()(F32, np.zeros(5, int)),
+            ValueError,
+            r"CrossEntropy: y_true must have shape \(4,\) for y_pred \(4, 5\), got \(5,\)",
+        ),
+        (
+            lambda: losses.CrossEntropy()(F32, np.full(4, 5)),
+            ValueError,
+            r"labels must lie in 0\.\.4 or be ignore_index \(-100\), got 5",
+        ),
+        (
+            lambda: losses.CrossEntropy([1, 2])(F32, np.zeros(4, int)),
+            ValueError,
+            r"CrossEntropy: y_pred must have shape \(..., 2\)",
+        ),
+        (lambda: losses.NSE(eps=0)(F32, F32), ValueError, r"NSE: std \+ eps must be positive"),
+        (
+            lambda: losses.NSE(std=[1.0, 2.0])(F32, F32),
+            ValueError,
+            r"NSE: std must broadcast to the shape \(4, 5\) of y_true, got \(2,\)",
+        ),
+        (lambda: losses.get("rmse"), ValueError, "there is no loss 'rmse'; there are mse"),
+        (lambda: losses.get(3), TypeError, "a loss must be a name, a loss or a function, got 3"),
+    ],
+)
 def test_wrong_calls_are_told(call, error, message):
     with pytest.raises(error, match=message):
         call()

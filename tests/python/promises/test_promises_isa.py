@@ -111,8 +111,18 @@ def test_threads_from_the_environment():
         assert "EIGENLSTM_NUM_THREADS" in result.stderr.splitlines()[-1] and wrong in result.stderr.splitlines()[-1]
 
 
-@pytest.mark.parametrize("wrong, error", [(0, ValueError), (-3, ValueError), (10**6, ValueError), (10**30, ValueError),
-                                          (1.5, TypeError), ("2", TypeError), (None, TypeError)])
+@pytest.mark.parametrize(
+    "wrong, error",
+    [
+        (0, ValueError),
+        (-3, ValueError),
+        (10**6, ValueError),
+        (10**30, ValueError),
+        (1.5, TypeError),
+        ("2", TypeError),
+        (None, TypeError),
+    ],
+)
 def test_wrong_numbers_of_threads(wrong, error):
     before = el.get_num_threads()
     with pytest.raises(error, match="^set_num_threads: n must be "):

@@ -15,7 +15,7 @@ import eigenlstm as el
 from processes import HANG, python
 from lstm_case import Case, Run, assert_all_same_bits, assert_same_bits
 
-BUSY = Case(40, 60, 8, 50, num_layers=2, bidirectional=True, ragged=True)      # work for several threads
+BUSY = Case(40, 60, 8, 50, num_layers=2, bidirectional=True, ragged=True)  # work for several threads
 
 
 def test_concurrent_inference_on_one_layer():
@@ -117,8 +117,8 @@ def test_a_forked_child_computes_after_native_threads_have_run():
     run = Run(BUSY)
     expected = run.everything()
     assert in_child(lambda: same_as(run, expected))
-    assert in_child(lambda: in_child(lambda: same_as(run, expected)))           # and its child
-    assert same_as(run, expected)                                               # and the parent goes on
+    assert in_child(lambda: in_child(lambda: same_as(run, expected)))  # and its child
+    assert same_as(run, expected)  # and the parent goes on
 
 
 @needs_fork
@@ -162,7 +162,9 @@ def test_a_signal_handler_may_use_the_layer_that_it_interrupts():
     started = time.perf_counter()
     long.lstm(long.x)
     within = (time.perf_counter() - started) / 3
-    before = signal.signal(signal.SIGALRM, lambda *_: seen.append((other.lstm(other.x)[0], long.lstm(long.x[:1, :500])[0])))
+    before = signal.signal(
+        signal.SIGALRM, lambda *_: seen.append((other.lstm(other.x)[0], long.lstm(long.x[:1, :500])[0]))
+    )
     try:
         for _ in range(50):
             signal.setitimer(signal.ITIMER_REAL, within)
@@ -234,10 +236,19 @@ INTERRUPTED = """
 """
 
 
-@pytest.mark.parametrize("what, threads, kind", [
-    ("infer", 1, {}), ("infer", 2, {}), ("infer", 4, {"bidirectional": True}), ("forward", 2, {"num_layers": 2}),
-    ("backward", 1, {}), ("backward", 2, {"bidirectional": True}), ("backward", 4, {"bidirectional": True}),
-], ids=str)
+@pytest.mark.parametrize(
+    "what, threads, kind",
+    [
+        ("infer", 1, {}),
+        ("infer", 2, {}),
+        ("infer", 4, {"bidirectional": True}),
+        ("forward", 2, {"num_layers": 2}),
+        ("backward", 1, {}),
+        ("backward", 2, {"bidirectional": True}),
+        ("backward", 4, {"bidirectional": True}),
+    ],
+    ids=str,
+)
 def test_ctrl_c_stops_a_long_call_and_leaves_the_model_usable(what, threads, kind):
     """Long before the end of the call, which is made as long as this machine needs for the test to tell."""
     result = python(INTERRUPTED, what, threads, kind)
@@ -270,8 +281,11 @@ def test_memory_that_is_kept_for_later_is_not_missing_elsewhere():
 def denormals_work():
     """Whether this thread computes with denormals, in both types, at input and output."""
     small32, small64 = np.float32(1e-40), np.float64(1e-310)
-    return bool(np.all(np.full(9, small32) * np.float32(0.5) > 0) and np.all(np.full(9, small64) * 0.5 > 0)
-                and np.all(np.full(9, np.finfo(np.float32).tiny) * np.float32(0.5) > 0))
+    return bool(
+        np.all(np.full(9, small32) * np.float32(0.5) > 0)
+        and np.all(np.full(9, small64) * 0.5 > 0)
+        and np.all(np.full(9, np.finfo(np.float32).tiny) * np.float32(0.5) > 0)
+    )
 
 
 @pytest.mark.parametrize("threads", [1, 3])
@@ -297,7 +311,7 @@ def test_denormals_are_flushed_during_a_call(B, dtype):
     """The candidate takes x as it is, the gates are half open: a denormal x would give a denormal c and h."""
     lstm = el.LSTM(1, 40, dtype=dtype)
     lstm.flat_params[:] = 0
-    lstm.params["weight_ih_l0"][2 * 40:3 * 40] = 1
+    lstm.params["weight_ih_l0"][2 * 40 : 3 * 40] = 1
     denormal = np.finfo(dtype).tiny / 16
     for threads in (1, 3):
         el.set_num_threads(threads)

@@ -12,7 +12,7 @@ import pytest
 import eigenlstm as el
 from lstm_case import Case, Run, assert_all_same_bits, assert_same_bits
 
-SHAPES = [      # all but the first with work enough for five threads
+SHAPES = [  # all but the first with work enough for five threads
     Case(1, 30, 5, 40, state=True),
     Case(1, 40, 20, 300),
     Case(1, 140, 12, 130),
@@ -24,7 +24,7 @@ SHAPES = [      # all but the first with work enough for five threads
     Case(150, 12, 5, 31, num_layers=2),
     Case(40, 100, 1, 40),
     Case(3, 900, 20, 31),
-    Case(260, 60, 8, 40, ragged=True),     # work enough for eight
+    Case(260, 60, 8, 40, ragged=True),  # work enough for eight
 ]
 BOTH = [replace(case, dtype=dtype) for case in SHAPES for dtype in ("float32", "float64")]
 THREADS = [1, 2, 3, 5]
@@ -110,7 +110,7 @@ def test_any_chunks_of_time_with_carried_state(case, chunk):
     expected = dict(zip("yhc", run.infer()))
     state, outputs = run.state, []
     for start in range(0, case.T, chunk):
-        x = run.x[:, start:start + chunk]
+        x = run.x[:, start : start + chunk]
         lengths = None if run.lengths is None else np.clip(run.lengths - start, 0, x.shape[1])
         y, state = run.lstm(x, state=state, lengths=lengths)
         outputs.append(y)

@@ -21,7 +21,7 @@ VARIANTS = {
     "random": RANDOM,
     "random, all": {**RANDOM, **UNIT_LOCAL, "proj_size": 11},
 }
-SHAPES = {      # each way of dividing the work, with work enough for five threads
+SHAPES = {  # each way of dividing the work, with work enough for five threads
     "one row": dict(B=1, T=60, I=20, H=300),
     "few rows": dict(B=2, T=120, I=10, H=140),
     "two directions": dict(B=5, T=300, I=7, H=65, bidirectional=True, ragged=True, num_layers=2),
@@ -38,7 +38,9 @@ def case(variant, shape, dtype="float32", **more):
     if shape == "three layers":
         chosen.update(residual=True)
     state = not chosen.get("learned_state")
-    return VariantCase(dtype=dtype, options=chosen, state=state, nans=chosen.get("missing") == "mask", **{**SHAPES[shape], **more})
+    return VariantCase(
+        dtype=dtype, options=chosen, state=state, nans=chosen.get("missing") == "mask", **{**SHAPES[shape], **more}
+    )
 
 
 @pytest.mark.parametrize("variant, shape", CASES)
@@ -75,8 +77,14 @@ def test_any_memory(variant, shape):
 def with_rows(run, rows):
     other = VariantRun.__new__(VariantRun)
     cut = lambda state: state and tuple([part[rows] for part in parts] for parts in state)
-    other.__dict__.update(run.__dict__, x=run.x[rows], dy=run.dy[rows], state=cut(run.state), dstate=cut(run.dstate),
-                          lengths=None if run.lengths is None else run.lengths[rows])
+    other.__dict__.update(
+        run.__dict__,
+        x=run.x[rows],
+        dy=run.dy[rows],
+        state=cut(run.state),
+        dstate=cut(run.dstate),
+        lengths=None if run.lengths is None else run.lengths[rows],
+    )
     return other
 
 
@@ -95,7 +103,7 @@ def test_any_batch_around_a_row(variant, shape):
     B, expected, inferred = run.case.B, run.everything(), run.infer()
     for rows in (np.arange(B)[::-1], np.array([B - 1]), np.arange(B // 2)):
         assert_rows_same(with_rows(run, rows).infer(), inferred, rows)
-        if not run.lstm.stochastic or rows[0] == 0:      # masks go with the place in the batch
+        if not run.lstm.stochastic or rows[0] == 0:  # masks go with the place in the batch
             assert_rows_same(with_rows(run, rows).everything(), expected, rows)
 
 
@@ -115,9 +123,11 @@ def test_any_chunks_of_time_with_carried_state(variant, shape):
     for chunk in (1, 7):
         state, outputs = run.given(run.state), []
         for start in range(0, 20, chunk):
-            y, state = run.lstm(run.x[:, start:start + chunk], state=state)
+            y, state = run.lstm(run.x[:, start : start + chunk], state=state)
             outputs.append(y)
-        assert_all_same_bits({"y": np.concatenate(outputs, axis=1), **named("h", state[0]), **named("c", state[1])}, expected)
+        assert_all_same_bits(
+            {"y": np.concatenate(outputs, axis=1), **named("h", state[0]), **named("c", state[1])}, expected
+        )
 
 
 @pytest.mark.parametrize("variant, shape", ONE_WAY)

@@ -51,8 +51,9 @@ CASES = {
 
 
 def torch_lstm(torch, params, I, H, num_layers=1, bidirectional=False, bias=True, P=0):
-    lstm = torch.nn.LSTM(I, H, num_layers, bias=bias, bidirectional=bidirectional, proj_size=P, batch_first=True,
-                         dtype=torch.float64)
+    lstm = torch.nn.LSTM(
+        I, H, num_layers, bias=bias, bidirectional=bidirectional, proj_size=P, batch_first=True, dtype=torch.float64
+    )
     with torch.no_grad():
         for name, parameter in lstm.named_parameters():
             if name.startswith("bias_hh"):
@@ -72,8 +73,10 @@ def test_oracle_agrees_with_torch(case, ragged):
     peer = torch_lstm(torch, params, I, H, **kind)
     D, L, out = 1 + kind.get("bidirectional", False), kind.get("num_layers", 1), kind.get("P", 0) or H
     lengths = np.array([4, 6, 1, 3]) if ragged else np.full(B, T)
-    x, h0, c0, dy, dh, dc = (rng.standard_normal(s) for s in [
-        (B, T, I), (L * D, B, out), (L * D, B, H), (B, T, D * out), (L * D, B, out), (L * D, B, H)])
+    x, h0, c0, dy, dh, dc = (
+        rng.standard_normal(s)
+        for s in [(B, T, I), (L * D, B, out), (L * D, B, H), (B, T, D * out), (L * D, B, out), (L * D, B, H)]
+    )
 
     y, (h, c), tape = lstm_forward(x, params, (h0, c0), lengths)
     dx, (dh0, dc0), grads = lstm_backward(tape, dy, (dh, dc))
@@ -109,7 +112,7 @@ def test_ragged_rows_are_the_rows_alone():
     h0, c0 = rng.standard_normal((2, 4, 4, 4))
     padded = x.copy()
     for b, length in enumerate(lengths):
-        padded[b, length:] = np.nan                       # what lies in the padding must not matter
+        padded[b, length:] = np.nan  # what lies in the padding must not matter
     y, (h, c), _ = lstm_forward(padded, params, (h0, c0), lengths)
     for b, length in enumerate(lengths):
         row = slice(b, b + 1)

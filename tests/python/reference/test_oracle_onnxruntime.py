@@ -9,19 +9,29 @@ from reference.onnx_lstm import onnx_lstm
 pytest.importorskip("onnx", reason="ONNX Runtime is the peer of this test and onnx makes its models")
 pytest.importorskip("onnxruntime", reason="ONNX Runtime is the peer of this test")
 
-DEFAULTS = {"HardSigmoid": (0.2, 0.5), "LeakyRelu": (0.01,), "ThresholdedRelu": (1.0,), "Elu": (1.0,),
-            "Affine": (1.0, 0.0), "ScaledTanh": (1.0, 1.0)}
+DEFAULTS = {
+    "HardSigmoid": (0.2, 0.5),
+    "LeakyRelu": (0.01,),
+    "ThresholdedRelu": (1.0,),
+    "Elu": (1.0,),
+    "Affine": (1.0, 0.0),
+    "ScaledTanh": (1.0, 1.0),
+}
 
 
-@pytest.mark.parametrize("attributes", [
-    dict(),
-    dict(clip=0.5),
-    dict(input_forget=1),
-    dict(activations=["HardSigmoid", "Softsign", "Elu"]),
-    dict(activations=["Sigmoid", "Relu", "LeakyRelu"]),
-    dict(activations=["Sigmoid", "ThresholdedRelu", "ScaledTanh"]),
-    dict(activations=["Sigmoid", "Affine", "Softplus"], clip=2.0),
-], ids=str)
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        dict(),
+        dict(clip=0.5),
+        dict(input_forget=1),
+        dict(activations=["HardSigmoid", "Softsign", "Elu"]),
+        dict(activations=["Sigmoid", "Relu", "LeakyRelu"]),
+        dict(activations=["Sigmoid", "ThresholdedRelu", "ScaledTanh"]),
+        dict(activations=["Sigmoid", "Affine", "Softplus"], clip=2.0),
+    ],
+    ids=str,
+)
 def test_oracle_agrees_with_onnxruntime(attributes):
     rng = np.random.default_rng(0)
     T, B, I, H, D = 4, 3, 2, 5, 2

@@ -10,7 +10,7 @@ from reference.onnx_lstm import onnx_lstm
 from reference.random_params import random_params
 from oracle_checks import check_gradients
 
-VARIANTS = {      # (parameters, options)
+VARIANTS = {  # (parameters, options)
     "peephole": (dict(peephole=True), dict()),
     "coupled": (dict(), dict(coupled_input_forget=True)),
     "coupled peephole": (dict(peephole=True), dict(coupled_input_forget=True)),
@@ -26,8 +26,10 @@ VARIANTS = {      # (parameters, options)
     "mean": (dict(num_layers=2, bidirectional=True, merge="mean"), dict(merge="mean")),
     "mul": (dict(num_layers=2, bidirectional=True, merge="mul"), dict(merge="mul")),
     "widths": (dict(H=[3, 2, 4], P=[0, 1, 2], bidirectional=True), dict()),
-    "everything": (dict(num_layers=2, bidirectional=True, P=2, peephole=True, layer_norm=True),
-                   dict(cell_clip=1.0, gate_clip=1.5, zoneout=(0.1, 0.3), residual=True)),
+    "everything": (
+        dict(num_layers=2, bidirectional=True, P=2, peephole=True, layer_norm=True),
+        dict(cell_clip=1.0, gate_clip=1.5, zoneout=(0.1, 0.3), residual=True),
+    ),
 }
 
 
@@ -41,7 +43,7 @@ def test_variant_gradients_are_central_differences(variant):
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_activation_derivatives(name):
-    x = np.linspace(-4, 4, 41) + 0.0123                   # clear of the kinks
+    x = np.linspace(-4, 4, 41) + 0.0123  # clear of the kinks
     step = 1e-6
     numeric = (activate(name, x + step) - activate(name, x - step)) / (2 * step)
     np.testing.assert_allclose(derivative(name, x), numeric, rtol=1e-8, atol=1e-8)

@@ -10,7 +10,7 @@ from layer_checks import same_bits
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((32, 4)).astype("f")
-Y = (X @ np.array([[1], [-1], [0.5], [0]], "f"))
+Y = X @ np.array([[1], [-1], [0.5], [0]], "f")
 
 
 def model():
@@ -18,15 +18,24 @@ def model():
 
 
 def fit(model, callbacks, **options):
-    options = {"loss": "mse", "optimizer": el.SGD(0.05), "epochs": 5, "batch_size": 8, "seed": 0, "verbose": 0,
-               **options}
+    options = {
+        "loss": "mse",
+        "optimizer": el.SGD(0.05),
+        "epochs": 5,
+        "batch_size": 8,
+        "seed": 0,
+        "verbose": 0,
+        **options,
+    }
     return model.fit(X, Y, callbacks=callbacks, **options)
 
 
 def scripted(values, name="val_loss"):
     """Put these values into the logs, epoch by epoch."""
+
     def callback(run):
         run.logs[name] = values[run.epoch - 1]
+
     return callback
 
 
@@ -46,18 +55,24 @@ def test_early_stopping_restores_the_best_of_a_complete_run_too():
     kept, trained = [], model()
     history = fit(trained, [scripted([5, 1, 4]), recorder(kept), el.early_stopping(5)], epochs=3)
     assert history.stopped == "finished" and same_bits(trained.flat_params, kept[1])
-    fit(trained := model(), [scripted([5, 1, 4]), recorder(kept := []),
-                             el.early_stopping(5, restore_best=False)], epochs=3)
+    fit(
+        trained := model(),
+        [scripted([5, 1, 4]), recorder(kept := []), el.early_stopping(5, restore_best=False)],
+        epochs=3,
+    )
     assert same_bits(trained.flat_params, kept[2])
 
 
-@pytest.mark.parametrize("options, values, epochs", [
-    (dict(patience=2), [1, 2, 3, 4, 5], 3),
-    (dict(patience=2, mode="max"), [1, 2, 3, 4, 5], 5),
-    (dict(patience=2, min_delta=0.5), [3, 2.8, 2.6, 0, 0], 3),
-    (dict(patience=1), [1, float("nan"), 0, 0, 0], 2),
-    (dict(patience=2), [float("nan")] * 5, 2),
-])
+@pytest.mark.parametrize(
+    "options, values, epochs",
+    [
+        (dict(patience=2), [1, 2, 3, 4, 5], 3),
+        (dict(patience=2, mode="max"), [1, 2, 3, 4, 5], 5),
+        (dict(patience=2, min_delta=0.5), [3, 2.8, 2.6, 0, 0], 3),
+        (dict(patience=1), [1, float("nan"), 0, 0, 0], 2),
+        (dict(patience=2), [float("nan")] * 5, 2),
+    ],
+)
 def test_what_counts_as_an_improvement(options, values, epochs):
     assert len(fit(model(), [scripted(values), el.early_stopping(**options)])) == epochs
 
@@ -109,7 +124,10 @@ def test_a_monitor_of_what_is_never_logged_is_refused_before_the_first_step(call
 
 def test_a_monitor_may_watch_validation_metrics_and_what_callbacks_log():
     data = X[:4], Y[:4]
-    for options in (dict(validation_data=data, metrics=["mae"]), dict(validation_data={"x": data[0], "y": data[1], "metrics": ["mae"]})):
+    for options in (
+        dict(validation_data=data, metrics=["mae"]),
+        dict(validation_data={"x": data[0], "y": data[1], "metrics": ["mae"]}),
+    ):
         assert "val_mae" in fit(model(), [el.early_stopping(monitor="val_mae")], **options)[-1]
     fit(model(), [scripted([1, 2], "custom"), el.early_stopping(monitor="custom")], epochs=2)
 
@@ -120,8 +138,9 @@ def test_a_plateau_lowers_the_rate_as_torch_does():
     ours = [logs["lr"] for logs in history]
     torch = pytest.importorskip("torch", reason="the peer")
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.05)
-    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=2, min_lr=0.02,
-                                                           threshold_mode="abs")
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimizer, factor=0.5, patience=2, min_lr=0.02, threshold_mode="abs"
+    )
     theirs = []
     for value in values:
         theirs.append(optimizer.param_groups[0]["lr"])
@@ -164,23 +183,41 @@ def test_hooks_are_called_in_their_order():
             calls.append(("end", run.epoch, run.step))
 
     fit(model(), [All()], epochs=2, batch_size=16)
-    assert calls == [("begin", 0, 0), ("step", 0, 0), ("step", 0, 1), ("epoch", 1, 2), ("step", 1, 2), ("step", 1, 3),
-                     ("epoch", 2, 4), ("end", 2, 4)]
+    assert calls == [
+        ("begin", 0, 0),
+        ("step", 0, 0),
+        ("step", 0, 1),
+        ("epoch", 1, 2),
+        ("step", 1, 2),
+        ("step", 1, 3),
+        ("epoch", 2, 4),
+        ("end", 2, 4),
+    ]
 
 
-@pytest.mark.parametrize("call, error, message", [
-    (lambda: el.early_stopping(0), ValueError, "early_stopping: patience must be an integer of at least 1, got 0"),
-    (lambda: el.early_stopping(mode="best"), ValueError, "early_stopping: mode must be 'min' or 'max', got 'best'"),
-    (lambda: el.early_stopping(min_delta=-1), ValueError, "early_stopping: min_delta must be at least 0"),
-    (lambda: el.checkpoint("x", every=0), ValueError, "checkpoint: every must be"),
-    (lambda: el.schedule(0.1), TypeError, "schedule: rate must be a function"),
-    (lambda: el.schedule(abs, each="day"), ValueError, "schedule: each must be 'step' or 'epoch', got 'day'"),
-    (lambda: el.plateau(factor=1), ValueError, "plateau: factor must lie between 0 and 1"),
-    (lambda: fit(model(), [el.early_stopping(monitor="val_loss")]), ValueError,
-     "early_stopping: there is no 'val_loss' in the logs, only epoch, loss, lr, seconds"),
-    (lambda: fit(model(), [print, 5]), TypeError, r"fit: callbacks must be a list of functions f\(run\), got one that is 5"),
-    (lambda: fit(model(), 5), TypeError, r"fit: callbacks must be a list of functions f\(run\), got 5"),
-])
+@pytest.mark.parametrize(
+    "call, error, message",
+    [
+        (lambda: el.early_stopping(0), ValueError, "early_stopping: patience must be an integer of at least 1, got 0"),
+        (lambda: el.early_stopping(mode="best"), ValueError, "early_stopping: mode must be 'min' or 'max', got 'best'"),
+        (lambda: el.early_stopping(min_delta=-1), ValueError, "early_stopping: min_delta must be at least 0"),
+        (lambda: el.checkpoint("x", every=0), ValueError, "checkpoint: every must be"),
+        (lambda: el.schedule(0.1), TypeError, "schedule: rate must be a function"),
+        (lambda: el.schedule(abs, each="day"), ValueError, "schedule: each must be 'step' or 'epoch', got 'day'"),
+        (lambda: el.plateau(factor=1), ValueError, "plateau: factor must lie between 0 and 1"),
+        (
+            lambda: fit(model(), [el.early_stopping(monitor="val_loss")]),
+            ValueError,
+            "early_stopping: there is no 'val_loss' in the logs, only epoch, loss, lr, seconds",
+        ),
+        (
+            lambda: fit(model(), [print, 5]),
+            TypeError,
+            r"fit: callbacks must be a list of functions f\(run\), got one that is 5",
+        ),
+        (lambda: fit(model(), 5), TypeError, r"fit: callbacks must be a list of functions f\(run\), got 5"),
+    ],
+)
 def test_wrong_calls(call, error, message):
     with pytest.raises(error, match=message):
         call()

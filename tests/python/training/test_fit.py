@@ -21,7 +21,7 @@ def test_it_is_the_loop_that_one_would_write():
         order = np.random.Generator(np.random.PCG64(epoch_key(0, epoch))).permutation(50)
         total = 0.0
         for i in range(0, 50, 16):
-            rows = order[i:i + 16]
+            rows = order[i : i + 16]
             predicted, tape = by_hand.forward(X[rows])
             value, dy = el.losses.MSE()(predicted, Y[rows])
             total += value * len(rows)
@@ -54,8 +54,11 @@ def test_a_seed_is_a_run():
 def test_every_step_has_a_dropout_mask_of_its_own(monkeypatch):
     seeds = []
     forward = el.Dropout.forward
-    monkeypatch.setattr(el.Dropout, "forward",
-                        lambda self, x, **options: (seeds.append(options["seed"]), forward(self, x, **options))[1])
+    monkeypatch.setattr(
+        el.Dropout,
+        "forward",
+        lambda self, x, **options: (seeds.append(options["seed"]), forward(self, x, **options))[1],
+    )
     fit(last(0.5), epochs=3)
     assert len(set(seeds)) == len(seeds) == 12 and all(0 <= seed < 2**64 for seed in seeds)
 
@@ -84,8 +87,7 @@ def test_a_list_of_arrays_and_an_array_with_lengths_are_the_same_run(build, y):
     listed, padded, noisy = build(), build(), X.copy()
     for x, n in zip(noisy, LENGTHS):
         x[n:] = 1e9
-    histories = [fit(listed, rows, targets, metrics=["mae"]),
-                 fit(padded, noisy, y, lengths=LENGTHS, metrics=["mae"])]
+    histories = [fit(listed, rows, targets, metrics=["mae"]), fit(padded, noisy, y, lengths=LENGTHS, metrics=["mae"])]
     assert same_bits(listed.flat_params, padded.flat_params)
     for ours, theirs in zip(*histories):
         assert ours["loss"] == theirs["loss"] and ours["mae"] == theirs["mae"]
@@ -208,26 +210,29 @@ def test_the_bar_shows_loss_and_time_left(capfd):
 # -- refused ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("model, data, options, error, message", [
-    (last, (X, Y), {"epochs": 0}, ValueError, "fit: epochs must be at least 1, got 0"),
-    (last, (X, Y), {"clip_norm": 0.0}, ValueError, "fit: clip_norm must be positive"),
-    (last, (X, Y), {"ema": 1.0}, ValueError, r"fit: ema must lie in \[0, 1\)"),
-    (last, (X, Y), {"seed": -1}, ValueError, "fit: seed must be an integer"),
-    (last, (X, Y), {"loss": "nonsense"}, ValueError, "nonsense"),
-    (last, (X, Y), {"metrics": ["nonsense"]}, ValueError, "there is no metric 'nonsense'"),
-    (last, (X, Y), {"tbptt": 3}, ValueError, "tbptt needs a model that gives a value for each step"),
-    (each, (X, Y), {"tbptt": 3}, ValueError, "tbptt needs y with a target for each of the 8 steps"),
-    (lambda: each(bidirectional=True), (X, STEPS), {"tbptt": 3}, ValueError, "bidirectional"),
-    (last, (X, Y), {"stateful": True, "batch_size": 16}, ValueError, "multiple of batch_size 16, got 50"),
-    (last, (X, Y), {"stateful": True, "shuffle": True}, ValueError, "leave shuffle off"),
-    (last, (list(X), Y), {"stateful": True}, ValueError, "stateful needs x as one array"),
-    (last, (X.astype(float), Y), {}, TypeError, "fit: x must have dtype float32, got float64"),
-    (last, (X, Y[:3]), {}, ValueError, "fit: y must have as many rows as x, 50, got 3"),
-    (last, (X, Y), {"validation_data": (X,)}, ValueError, "validation_data must be"),
-    (last, (X, Y), {"validation_data": (X, Y[:3])}, ValueError, "fit: validation_data: y must have as many rows"),
-    (last, (X, Y), {"validation_data": (X.astype(float), Y)}, TypeError, "fit: validation_data: x must have dtype"),
-    (last, (X, Y), {"unknown": 1}, TypeError, "unknown"),
-])
+@pytest.mark.parametrize(
+    "model, data, options, error, message",
+    [
+        (last, (X, Y), {"epochs": 0}, ValueError, "fit: epochs must be at least 1, got 0"),
+        (last, (X, Y), {"clip_norm": 0.0}, ValueError, "fit: clip_norm must be positive"),
+        (last, (X, Y), {"ema": 1.0}, ValueError, r"fit: ema must lie in \[0, 1\)"),
+        (last, (X, Y), {"seed": -1}, ValueError, "fit: seed must be an integer"),
+        (last, (X, Y), {"loss": "nonsense"}, ValueError, "nonsense"),
+        (last, (X, Y), {"metrics": ["nonsense"]}, ValueError, "there is no metric 'nonsense'"),
+        (last, (X, Y), {"tbptt": 3}, ValueError, "tbptt needs a model that gives a value for each step"),
+        (each, (X, Y), {"tbptt": 3}, ValueError, "tbptt needs y with a target for each of the 8 steps"),
+        (lambda: each(bidirectional=True), (X, STEPS), {"tbptt": 3}, ValueError, "bidirectional"),
+        (last, (X, Y), {"stateful": True, "batch_size": 16}, ValueError, "multiple of batch_size 16, got 50"),
+        (last, (X, Y), {"stateful": True, "shuffle": True}, ValueError, "leave shuffle off"),
+        (last, (list(X), Y), {"stateful": True}, ValueError, "stateful needs x as one array"),
+        (last, (X.astype(float), Y), {}, TypeError, "fit: x must have dtype float32, got float64"),
+        (last, (X, Y[:3]), {}, ValueError, "fit: y must have as many rows as x, 50, got 3"),
+        (last, (X, Y), {"validation_data": (X,)}, ValueError, "validation_data must be"),
+        (last, (X, Y), {"validation_data": (X, Y[:3])}, ValueError, "fit: validation_data: y must have as many rows"),
+        (last, (X, Y), {"validation_data": (X.astype(float), Y)}, TypeError, "fit: validation_data: x must have dtype"),
+        (last, (X, Y), {"unknown": 1}, TypeError, "unknown"),
+    ],
+)
 def test_wrong_calls_change_nothing(model, data, options, error, message):
     model = model()
     before = model.flat_params.copy()

@@ -82,8 +82,9 @@ def test_tbptt_carries_the_state_and_cuts_the_gradient(lengths):
     for start in range(0, 8, 3):
         part = slice(start, start + 3)
         left = None if lengths is None else np.clip(lengths - start, 0, 3)
-        h, state, tape = lstm.forward(X[:, part], state=state, lengths=left if left is None else np.minimum(
-            left, X[:, part].shape[1]))
+        h, state, tape = lstm.forward(
+            X[:, part], state=state, lengths=left if left is None else np.minimum(left, X[:, part].shape[1])
+        )
         y, head_tape = head.forward(h)
         _, dy = el.losses.MSE()(y, STEPS[:, part], lengths=None if left is None else np.minimum(left, y.shape[1]))
         by_hand.zero_grad()
@@ -108,7 +109,7 @@ def test_stateful_carries_the_state_from_batch_to_batch(lengths):
 
 def test_iterables_and_functions_of_batches_are_taken():
     def parts(epoch=0):
-        return ((X[i:i + 16], Y[i:i + 16]) for i in range(0, 50, 16))
+        return ((X[i : i + 16], Y[i : i + 16]) for i in range(0, 50, 16))
 
     expected = fitted(last(), shuffle=False)
     assert same_bits(expected, fitted(last(), parts, None))
@@ -133,8 +134,9 @@ def test_torch_data_loaders_are_iterables_of_batches():
 def test_classification_with_metrics():
     classes = (Y[:, 0] > 0).astype(np.int64)
     model = el.Sequential([el.LSTM(2, 8, seed=0), el.Last(), el.Linear(8, 2, seed=1)])
-    history = fit(model, X, classes, loss="cross_entropy", metrics=["accuracy", "f1"], epochs=40,
-                  validation_data=(X, classes))
+    history = fit(
+        model, X, classes, loss="cross_entropy", metrics=["accuracy", "f1"], epochs=40, validation_data=(X, classes)
+    )
     assert history[-1]["val_accuracy"] > 0.9 and history[-1]["accuracy"] > 0.8
     assert model.evaluate(X, classes)["accuracy"] == np.mean(model.predict(X).argmax(1) == classes)
 
@@ -147,8 +149,16 @@ def test_ctc_takes_lists_of_frames_and_of_labels():
         shown = np.concatenate([[0], *([label, label, 0] for label in row)]).astype(int)
         frames.append(np.eye(4, dtype="f")[shown])
     model = el.Sequential([el.LSTM(4, 16, seed=0), el.Linear(16, 4, seed=1)])
-    history = fit(model, frames, labels, loss="ctc", optimizer=el.Adam(2e-2), epochs=60, batch_size=8,
-                  validation_data=(frames, labels))
+    history = fit(
+        model,
+        frames,
+        labels,
+        loss="ctc",
+        optimizer=el.Adam(2e-2),
+        epochs=60,
+        batch_size=8,
+        validation_data=(frames, labels),
+    )
     assert history[-1]["val_loss"] < 0.1 * history[0]["val_loss"]
     spelt = [el.ctc.greedy_decode(y[None])[0] for y in model.predict(frames)]
     assert np.mean([np.array_equal(ours, true) for ours, true in zip(spelt, labels)]) > 0.9

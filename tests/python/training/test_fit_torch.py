@@ -28,7 +28,7 @@ def losses_of_torch(model, x, y, loss, optimizer, epochs, batch_size, clip_norm)
     for epoch in range(epochs):
         order = np.random.Generator(np.random.PCG64(epoch_key(0, epoch))).permutation(len(x))
         for i in range(0, len(x), batch_size):
-            rows = order[i:i + batch_size]
+            rows = order[i : i + batch_size]
             value = loss(model(torch.from_numpy(x[rows])), torch.from_numpy(y[rows]))
             optimizer.zero_grad()
             value.backward()
@@ -44,12 +44,15 @@ OPTIMIZERS = {
 }
 
 
-@pytest.mark.parametrize("kind, optimizer, dtype, bound", [
-    ("mse", "Adam", "float32", 1e-3),
-    ("cross_entropy", "Adam", "float32", 1e-3),
-    ("mse", "Adam", "float64", 1e-8),
-    ("mse", "SGD", "float64", 1e-8),
-])
+@pytest.mark.parametrize(
+    "kind, optimizer, dtype, bound",
+    [
+        ("mse", "Adam", "float32", 1e-3),
+        ("cross_entropy", "Adam", "float32", 1e-3),
+        ("mse", "Adam", "float64", 1e-8),
+        ("mse", "SGD", "float64", 1e-8),
+    ],
+)
 def test_200_steps_follow_each_other(kind, optimizer, dtype, bound):
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
@@ -59,8 +62,9 @@ def test_200_steps_follow_each_other(kind, optimizer, dtype, bound):
     outputs = 1 if kind == "mse" else 3
     theirs = Theirs(4, 24, 2, outputs).to(getattr(torch, dtype))
     ours = el.Sequential([el.LSTM(4, 24, num_layers=2, dtype=dtype), el.Last(), el.Linear(24, outputs, dtype=dtype)])
-    ours.load_state_dict({name.replace("lstm.", "0.").replace("head.", "2."): value
-                          for name, value in theirs.state_dict().items()})
+    ours.load_state_dict(
+        {name.replace("lstm.", "0.").replace("head.", "2."): value for name, value in theirs.state_dict().items()}
+    )
     values, loss = [], el.losses.get(kind)
 
     def recorded(*arguments):

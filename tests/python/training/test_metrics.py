@@ -20,9 +20,19 @@ def in_batches(name, y_pred, y_true):
     return metric.result()
 
 
-@pytest.mark.parametrize("name, data", [
-    ("mae", REGRESSION), ("rmse", REGRESSION), ("r2", REGRESSION), ("nse", [part[:, :1] for part in REGRESSION]),
-    ("accuracy", CLASSES), ("f1", CLASSES), ("accuracy", BINARY), ("f1", BINARY)])
+@pytest.mark.parametrize(
+    "name, data",
+    [
+        ("mae", REGRESSION),
+        ("rmse", REGRESSION),
+        ("r2", REGRESSION),
+        ("nse", [part[:, :1] for part in REGRESSION]),
+        ("accuracy", CLASSES),
+        ("f1", CLASSES),
+        ("accuracy", BINARY),
+        ("f1", BINARY),
+    ],
+)
 def test_batches_give_what_the_whole_gives_and_scikit_learn_too(name, data):
     sk = pytest.importorskip("sklearn.metrics", reason="the oracle")
     y_pred, y_true = data

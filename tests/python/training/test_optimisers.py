@@ -57,8 +57,18 @@ def test_the_same_numbers_as_torch_over_100_steps(name, options, torch_options, 
     assert np.abs(layer.flat_params - expected).max() <= (1e-6 if dtype == "float32" else 1e-13) * scale
 
 
-@pytest.mark.parametrize("optimizer", [el.SGD(0.1), el.SGD(0.1, 0.9, nesterov=True), el.Adam(), el.AdamW(), el.RMSprop(centered=True, momentum=0.5),
-                                       el.Adagrad()], ids=repr)
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        el.SGD(0.1),
+        el.SGD(0.1, 0.9, nesterov=True),
+        el.Adam(),
+        el.AdamW(),
+        el.RMSprop(centered=True, momentum=0.5),
+        el.Adagrad(),
+    ],
+    ids=repr,
+)
 def test_one_quadratic_goes_down(optimizer):
     """Against a wrong sign or a forgotten term: the loss of ½|p|² falls."""
     layer, optimizer = make_layer("float64"), copy.deepcopy(optimizer)
@@ -84,8 +94,15 @@ def test_weight_decay_by_name():
     assert {name for name in before if after[name] < 1} == {"0.weight_ih_l0", "0.weight_hh_l0", "2.weight"}
     assert after["2.weight"] == 0.75
     after = shrunk(el.AdamW(lr=0.5, weight_decay={"*.bias*": 0.5, "0.weight_hh*": 1.0}))
-    assert after == {"0.weight_ih_l0": 1, "0.weight_hh_l0": 0.5, "0.bias_l0": 0.75, "1.weight": 1, "1.bias": 0.75,
-                     "2.weight": 1, "2.bias": 0.75}
+    assert after == {
+        "0.weight_ih_l0": 1,
+        "0.weight_hh_l0": 0.5,
+        "0.bias_l0": 0.75,
+        "1.weight": 1,
+        "1.bias": 0.75,
+        "2.weight": 1,
+        "2.bias": 0.75,
+    }
     assert all(value == 0.75 for value in shrunk(el.SGD(lr=0.5, weight_decay=0.5)).values())
 
 
@@ -119,7 +136,11 @@ def test_states_that_do_not_fit_change_nothing():
     good = optimizer.state_dict()
     for change, error, message in [
         ({"exp_avg": good["exp_avg"][:-1]}, ValueError, "exp_avg must have 722 values of float32, got 721"),
-        ({"exp_avg": good["exp_avg"].astype(float)}, ValueError, "exp_avg must have 722 values of float32, got 722 of float64"),
+        (
+            {"exp_avg": good["exp_avg"].astype(float)},
+            ValueError,
+            "exp_avg must have 722 values of float32, got 722 of float64",
+        ),
         ({"exp_avg": [1.0]}, TypeError, "exp_avg must be a 1-D array, got list"),
         ({"steps": -1}, ValueError, "steps must be an integer of at least 0, got -1"),
         ({"lr": "fast"}, TypeError, "Adam: lr must be a number, got 'fast'"),
@@ -133,7 +154,9 @@ def test_states_that_do_not_fit_change_nothing():
         el.SGD().load_state_dict(good)
     fresh = el.Adam()
     fresh.load_state_dict(good)
-    with pytest.raises(ValueError, match="the loaded state has 722 values of float32 in exp_avg, Linear has 4 of float32"):
+    with pytest.raises(
+        ValueError, match="the loaded state has 722 values of float32 in exp_avg, Linear has 4 of float32"
+    ):
         fresh.step(el.Linear(3, 1))
 
 
@@ -208,15 +231,18 @@ def test_average():
     assert np.allclose(averaged, [1.5, 1.0], rtol=1e-15)
 
 
-@pytest.mark.parametrize("call, error, message", [
-    (lambda: el.SGD(-1), ValueError, "SGD: lr must be at least 0 and finite, got -1"),
-    (lambda: el.SGD("1e-3"), TypeError, "SGD: lr must be a number, got '1e-3'"),
-    (lambda: el.SGD(nesterov=True), ValueError, "SGD: nesterov needs a momentum"),
-    (lambda: el.Adam(betas=(0.9, 1.0)), ValueError, "Adam: betas must be below 1 and at least 0"),
-    (lambda: el.Adam(weight_decay=float("nan")), ValueError, "Adam: weight_decay must be at least 0"),
-    (lambda: optimisers.get("adma"), ValueError, "there is no optimiser 'adma'; there are sgd, adam"),
-    (lambda: optimisers.get(el.Adam), TypeError, "an optimiser must be a name or an instance"),
-])
+@pytest.mark.parametrize(
+    "call, error, message",
+    [
+        (lambda: el.SGD(-1), ValueError, "SGD: lr must be at least 0 and finite, got -1"),
+        (lambda: el.SGD("1e-3"), TypeError, "SGD: lr must be a number, got '1e-3'"),
+        (lambda: el.SGD(nesterov=True), ValueError, "SGD: nesterov needs a momentum"),
+        (lambda: el.Adam(betas=(0.9, 1.0)), ValueError, "Adam: betas must be below 1 and at least 0"),
+        (lambda: el.Adam(weight_decay=float("nan")), ValueError, "Adam: weight_decay must be at least 0"),
+        (lambda: optimisers.get("adma"), ValueError, "there is no optimiser 'adma'; there are sgd, adam"),
+        (lambda: optimisers.get(el.Adam), TypeError, "an optimiser must be a name or an instance"),
+    ],
+)
 def test_wrong_arguments_are_told(call, error, message):
     with pytest.raises(error, match=message):
         call()
@@ -232,9 +258,17 @@ def test_the_native_steps_check_their_arrays():
     frozen = p.copy()
     frozen.flags.writeable = False
     for arguments, error, message in [
-        ((frozen, g, 1, 0.1, [4], [0.0], None, 0, 0, False), ValueError, "params is written in place and must be contiguous, aligned and writable"),
+        (
+            (frozen, g, 1, 0.1, [4], [0.0], None, 0, 0, False),
+            ValueError,
+            "params is written in place and must be contiguous, aligned and writable",
+        ),
         ((p, g[:3], 1, 0.1, [4], [0.0], None, 0, 0, False), ValueError, r"grads must have shape \(4,\), got \(3,\)"),
-        ((p, g.astype(float), 1, 0.1, [4], [0.0], None, 0, 0, False), TypeError, "grads must have dtype float32, got float64"),
+        (
+            (p, g.astype(float), 1, 0.1, [4], [0.0], None, 0, 0, False),
+            TypeError,
+            "grads must have dtype float32, got float64",
+        ),
         ((p, g, 0, 0.1, [4], [0.0], None, 0, 0, False), ValueError, "step must count from 1, got 0"),
         ((p, g, 1, 0.1, [3], [0.0], None, 0, 0, False), ValueError, "ends must rise to the number of parameters, 4"),
     ]:

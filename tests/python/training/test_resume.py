@@ -67,14 +67,17 @@ def test_the_log_of_a_resumed_run_has_each_epoch_once(tmp_path):
     assert [json.loads(line)["epoch"] for line in log.read_text().splitlines()] == [1, 2, 3, 4, 5]
 
 
-@pytest.mark.parametrize("change, message", [
-    (dict(seed=8), "seed was 7, is 8"),
-    (dict(batch_size=8), "batch_size was 16, is 8"),
-    (dict(ema=0.5), "ema was None, is 0.5"),
-    (dict(clip_norm=None), "clip_norm was 1.0, is None"),
-    (dict(callbacks=[el.log(os.devnull)]), "callbacks were|callbacks was"),
-    (dict(optimizer=el.SGD(0.1)), "optimizer was 'Adam', is 'SGD'"),
-])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (dict(seed=8), "seed was 7, is 8"),
+        (dict(batch_size=8), "batch_size was 16, is 8"),
+        (dict(ema=0.5), "ema was None, is 0.5"),
+        (dict(clip_norm=None), "clip_norm was 1.0, is None"),
+        (dict(callbacks=[el.log(os.devnull)]), "callbacks were|callbacks was"),
+        (dict(optimizer=el.SGD(0.1)), "optimizer was 'Adam', is 'SGD'"),
+    ],
+)
 def test_another_run_is_refused_and_nothing_changed(tmp_path, change, message):
     path = tmp_path / "run.safetensors"
     train(path, 1)
@@ -112,9 +115,18 @@ def test_a_broken_run_is_refused(tmp_path):
     tensors, metadata = files.read_tensors(path)
     about = json.loads(metadata["eigenlstm"])
     run = about["run"]["dict"]
-    for broken in (3, [], {"dict": 3}, {"tensor": "none"}, {"a": 1, "b": 2}, {"dict": {}},
-                   {"dict": {**run, "epoch": "x"}}, {"dict": {**run, "optimizer": {"dict": {"class": "Adam"}}}},
-                   {"dict": {**run, "callbacks": []}}, {"dict": {**run, "settings": None}}):
+    for broken in (
+        3,
+        [],
+        {"dict": 3},
+        {"tensor": "none"},
+        {"a": 1, "b": 2},
+        {"dict": {}},
+        {"dict": {**run, "epoch": "x"}},
+        {"dict": {**run, "optimizer": {"dict": {"class": "Adam"}}}},
+        {"dict": {**run, "callbacks": []}},
+        {"dict": {**run, "settings": None}},
+    ):
         files.write_tensors(path, tensors, {"eigenlstm": json.dumps({**about, "run": broken})})
         with pytest.raises(el.FileError):
             train(path, 2)
@@ -135,7 +147,9 @@ class Process:
 
     def __init__(self, folder, name, epochs):
         self.path, self.out = folder / f"{name}.run", folder / f"{name}.out"
-        script = SCRIPT.format(tests=os.path.dirname(resume_case.__file__), path=str(self.path), out=str(self.out), epochs=epochs)
+        script = SCRIPT.format(
+            tests=os.path.dirname(resume_case.__file__), path=str(self.path), out=str(self.out), epochs=epochs
+        )
         self._process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE)
         assert self._process.stdout.readline() == b"ready\n"
 

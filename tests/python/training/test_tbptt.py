@@ -7,7 +7,11 @@ from lstm_case import TOLERANCE, Case, Run, assert_same_bits
 from reference.gradcheck import relative_error
 from reference.lstm import lstm_backward, lstm_forward
 
-CASES = [Case(3, 23, 4, 9, dtype="float64"), Case(2, 23, 3, 17, 2, dtype="float32", state=True), Case(1, 23, 1, 5, time_major=True)]
+CASES = [
+    Case(3, 23, 4, 9, dtype="float64"),
+    Case(2, 23, 3, 17, 2, dtype="float32", state=True),
+    Case(1, 23, 1, 5, time_major=True),
+]
 
 
 def chunks(T, k):
@@ -20,9 +24,14 @@ def truncated(run, k):
     state, ys, dxs = run.state, [], []
     for part in chunks(run.case.T, k):
         y, state, tape = run.lstm.forward(run.layout(run.x[:, part]), state=state)
-        dx, _ = run.lstm.backward(tape, run.layout(run.dy[:, part]))       # no dstate: the chunk before gets no gradient
+        dx, _ = run.lstm.backward(tape, run.layout(run.dy[:, part]))  # no dstate: the chunk before gets no gradient
         ys.append(run.layout(y)), dxs.append(run.layout(dx))
-    return np.concatenate(ys, 1), np.concatenate(dxs, 1), {name: grad.copy() for name, grad in run.lstm.grads.items()}, state
+    return (
+        np.concatenate(ys, 1),
+        np.concatenate(dxs, 1),
+        {name: grad.copy() for name, grad in run.lstm.grads.items()},
+        state,
+    )
 
 
 @pytest.mark.parametrize("k", [1, 5, 23])
@@ -75,5 +84,9 @@ def test_against_detach_of_pytorch():
         y.backward(torch.from_numpy(run.dy[:, part]))
         state = tuple(a.detach() for a in state)
     _, _, grads, _ = truncated(run, 6)
-    for name, got in [("weight_ih_l0", peer.weight_ih_l0), ("weight_hh_l0", peer.weight_hh_l0), ("bias_l0", peer.bias_ih_l0)]:
+    for name, got in [
+        ("weight_ih_l0", peer.weight_ih_l0),
+        ("weight_hh_l0", peer.weight_hh_l0),
+        ("bias_l0", peer.bias_ih_l0),
+    ]:
         assert relative_error(grads[name], got.grad.numpy()) < 1e-12, name

@@ -1,19 +1,20 @@
 // The product of packed panels, built on the micro-kernel: W x, R h, their transposes, dW = dZ^T X, Linear.
 //
-// Blocking K stores and reloads accumulators, which rounds nothing; but a product that is added to C adds each block's chain, in blocks
-// that depend on K alone.
+// Blocking K stores and reloads accumulators, which rounds nothing; but a product that is added to C adds each block's
+// chain, in blocks that depend on K alone.
 #pragma once
 
-#include "kernels/table.hpp"
 #include "kernels/gemm/tile.hpp"
+#include "kernels/table.hpp"
 
 namespace eigenlstm {
 namespace EIGENLSTM_ISA {
 
 template <class Real>
-constexpr Index panel_row_bytes = 4 * lanes<Real> * Index(sizeof(Real));
-/// Bytes of a panel that all rows sweep over before they turn to the next ones: B then comes from L2. Blocks that fit L1 would store and load
-/// the tile more often. A product that adds is blocked by itself: its bits depend on the size, and its B may be rows far apart.
+constexpr Index panel_row_bytes = 4 * lanes<Real>* Index(sizeof(Real));
+/// Bytes of a panel that all rows sweep over before they turn to the next ones: B then comes from L2. Blocks that fit
+/// L1 would store and load the tile more often. A product that adds is blocked by itself: its bits depend on the size,
+/// and its B may be rows far apart.
 constexpr Index panel_block_bytes = num_vector_registers == 32 ? 196608 : 65536;
 constexpr Index adding_block_bytes = num_vector_registers == 32 ? 196608 : 32768;
 /// Bytes of a panel and of all panels, at most, where strips pay: B has to be in L2, as they ask for none of it.
@@ -41,8 +42,8 @@ void gemm_single_row(const GemmArgs<Real>& g) {
   }
 }
 
-/// How a product walks through what comes soon, in its whole panels: so that it is through at their end, and begins no earlier than it must, as what
-/// was asked for early would have to stay in L2 beside all of B.
+/// How a product walks through what comes soon, in its whole panels: so that it is through at their end, and begins no
+/// earlier than it must, as what was asked for early would have to stay in L2 beside all of B.
 template <class Real>
 struct WalkPlan {
   Index values = 0, pace = 0;
@@ -68,16 +69,17 @@ struct WalkPlan {
   }
 };
 
-/// The block of B that follows has `lines` cache lines for each k, and the last groups of rows ask for them: `lines` groups a line at each k; or,
-/// where B is packed, two or four times as many, two lines or one at each fourth k. From L3 fewer at a time come with less waiting.
+/// The block of B that follows has `lines` cache lines for each k, and the last groups of rows ask for them: `lines`
+/// groups a line at each k; or, where B is packed, two or four times as many, two lines or one at each fourth k. From
+/// L3 fewer at a time come with less waiting.
 template <class Real>
 Index following_times(const GemmArgs<Real>& g, Index groups, Index lines) {
   if (!four_at_once || g.b.row != 4 * lanes<Real> || groups < 2 * lines || g.K == 0) return 1;
   return groups >= 4 * lines ? 4 : 2;
 }
 
-/// What the group number `asker` from the end asks for of the block `following`, rows b_row apart. (Of pieces of K that are no multiple of four, up
-/// to three k ask for nothing.)
+/// What the group number `asker` from the end asks for of the block `following`, rows b_row apart. (Of pieces of K that
+/// are no multiple of four, up to three k ask for nothing.)
 template <class Real>
 Ask<Real> ask_following(const Real* following, Index b_row, Index asker, Index K, Index times) {
   if (following == nullptr) return {};
@@ -100,14 +102,16 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
   const Index size = g.rows / groups, shorter = groups - g.rows % groups;
   const bool walks = plan.pace > 0 && vectors == 4;
   const Index whole_after = g.backwards ? panel : g.vectors / 4 - 1 - panel;
-  const typename Tile<Real>::Function tile[] = {Tile<Real>::pick(size, vectors, walks),
-                                               shorter < groups ? Tile<Real>::pick(size + 1, vectors, walks) : nullptr};
-  // What lies behind a packed panel mostly comes next, in this call or the one after it. Else the next panel of this call follows, if there is one.
+  const typename Tile<Real>::Function tile[] = {
+      Tile<Real>::pick(size, vectors, walks), shorter < groups ? Tile<Real>::pick(size + 1, vectors, walks) : nullptr};
+  // What lies behind a packed panel mostly comes next, in this call or the one after it. Else the next panel of this
+  // call follows, if there is one.
   const Index panels_after = g.backwards ? panel : (g.vectors + 3) / 4 - 1 - panel;
   const bool packed = g.b.row == 4 * L;
   const Real* const next_panel = packed && !g.backwards ? b + g.K * g.b.row
                                  : panels_after == 0    ? nullptr
-                                                        : g.backwards ? b - g.b.panel : b + g.b.panel;
+                                 : g.backwards          ? b - g.b.panel
+                                                        : b + g.b.panel;
   Index k0 = 0;
   do {  // once even where K = 0: C0 is then the result
     const Index k1 = k0 + k_block < g.K ? k0 + k_block : g.K;
@@ -116,9 +120,12 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
       const bool one_more = i >= shorter;
       // A by columns comes from afar.
       Ask<Real> ask = g.a.k_step != 1 ? Ask<Real>{g.a.data + row * g.a.row + (k0 + 16) * g.a.k_step, g.a.k_step}
-                      : i >= spare    ? ask_following(k1 < g.K ? b + k1 * g.b.row : next_panel, g.b.row, groups - 1 - i, k1 - k0, times)
+                      : i >= spare    ? ask_following(k1 < g.K ? b + k1 * g.b.row : next_panel, g.b.row, groups - 1 - i,
+                                                   k1 - k0, times)
                                       : Ask<Real>{};
-      if (walks) ask.walk = plan.walk(g, (whole_after * groups * g.K + groups * (g.K - k0) - i * (k1 - k0)) / k_at_once, (k1 - k0) / k_at_once);
+      if (walks)
+        ask.walk = plan.walk(g, (whole_after * groups * g.K + groups * (g.K - k0) - i * (k1 - k0)) / k_at_once,
+                             (k1 - k0) / k_at_once);
       tile[one_more](g, row, 0, b, c, k0, k1, start, ask);
       row += size + one_more;
     }
@@ -146,10 +153,12 @@ bool by_strips(Index rows, Index K, Index panels) {
   return panel_bytes <= strip_panel_bytes && panels * panel_bytes <= strip_bytes && fewer_by_strips(rows);
 }
 
-/// All rows over the vectors of all panels, three at a time. (From the first panel on: what is multiplied so is in L2 whole.)
+/// All rows over the vectors of all panels, three at a time. (From the first panel on: what is multiplied so is in L2
+/// whole.)
 template <class Real>
 void gemm_strips(const GemmArgs<Real>& g) {
-  const Index groups = (g.rows + strip_rows - 1) / strip_rows, size = g.rows / groups, shorter = groups - g.rows % groups;
+  const Index groups = (g.rows + strip_rows - 1) / strip_rows, size = g.rows / groups,
+              shorter = groups - g.rows % groups;
   const Index whole = g.vectors / strip_vectors;
   const WalkPlan<Real> plan(g, whole * groups * g.K / k_at_once);
   for (Index v = 0, strip = 0; v < g.vectors; v += strip_vectors, ++strip) {
@@ -172,9 +181,10 @@ void gemm(const GemmArgs<Real>& g) {
   if (g.rows == 0) return;  // no groups to divide by
   const Index whole = g.vectors / 4;
   Index k_block = g.K;
-  const bool adds = g.start == GemmArgs<Real>::add;  // block by block: the same blocks whatever the number of rows, then
+  const bool adds =
+      g.start == GemmArgs<Real>::add;  // block by block: the same blocks whatever the number of rows, then
   const Index block_bytes = adds ? adding_block_bytes : panel_block_bytes;
-  if ((g.rows > tile_rows || adds) && g.K * panel_row_bytes<Real> > block_bytes) {
+  if ((g.rows > tile_rows || adds) && g.K * panel_row_bytes < Real >> block_bytes) {
     const Index blocks = (g.K * panel_row_bytes<Real> + block_bytes - 1) / block_bytes;
     k_block = (g.K + blocks - 1) / blocks;
   }

@@ -16,17 +16,19 @@ namespace eigenlstm {
 namespace EIGENLSTM_ISA {
 
 constexpr int tile_rows = num_vector_registers == 32 ? 6 : 3;
-/// How many k a tile takes per turn of its loop. With 16 registers four, as a k of 12 multiply-adds takes 6 cycles, in which the front end that two
-/// threads of a core share brings only 18 instructions. With 32 registers two: four give nothing.
+/// How many k a tile takes per turn of its loop. With 16 registers four, as a k of 12 multiply-adds takes 6 cycles, in
+/// which the front end that two threads of a core share brings only 18 instructions. With 32 registers two: four give
+/// nothing.
 constexpr int k_at_once = num_vector_registers == 32 ? 2 : 4;
 constexpr bool four_at_once = k_at_once == 4;
-/// The other shape of a tile with 32 registers: rows of A that are eight or a few times eight read B less often so. A strip goes on from panel to
-/// panel.
+/// The other shape of a tile with 32 registers: rows of A that are eight or a few times eight read B less often so. A
+/// strip goes on from panel to panel.
 constexpr int strip_rows = 8, strip_vectors = 3;
 
-/// A walk through what comes soon: at each turn of a tile's loop (k_at_once k) it asks for the line where it is and goes `pace` values on. So
-/// slowly that lines from afar, each of which takes a core's fill buffer for some 100 ns, leave enough of them to the product; where it asks for
-/// a line twice, that costs nothing, and where it must go faster than a line a turn, it leaves lines out. Beyond `end`: nothing.
+/// A walk through what comes soon: at each turn of a tile's loop (k_at_once k) it asks for the line where it is and
+/// goes `pace` values on. So slowly that lines from afar, each of which takes a core's fill buffer for some 100 ns,
+/// leave enough of them to the product; where it asks for a line twice, that costs nothing, and where it must go faster
+/// than a line a turn, it leaves lines out. Beyond `end`: nothing.
 template <class Real>
 struct Walk {
   const Soon<Real>*soon = nullptr, *end = nullptr;
@@ -45,8 +47,8 @@ struct Walk {
   }
 };
 
-/// The cache lines that a tile asks for: from `next` on, `step` apart (null: none), one at each k, or at each fourth that one and the one `apart`
-/// values further; and those of a walk.
+/// The cache lines that a tile asks for: from `next` on, `step` apart (null: none), one at each k, or at each fourth
+/// that one and the one `apart` values further; and those of a walk.
 template <class Real>
 struct Ask {
   const Real* next = nullptr;
@@ -60,10 +62,10 @@ struct Ask {
 constexpr Index walking_rows = 2 * tile_rows;
 /// A line each 4 k, at least.
 template <class Real>
-constexpr Index slowest_pace = cache_line<Real> * k_at_once / 4;
+constexpr Index slowest_pace = cache_line<Real>* k_at_once / 4;
 
-/// Of the sums that a tile adds to, it asks for two vectors every 32 k. All at once they would take most of the misses that a core may have
-/// under way (some twenty), and B would wait.
+/// Of the sums that a tile adds to, it asks for two vectors every 32 k. All at once they would take most of the misses
+/// that a core may have under way (some twenty), and B would wait.
 constexpr Index sums_every = 32, sums_at_once = 2;
 
 /// Where the NV vectors of a row of B or C stand, from a panel's vector `first` on.
@@ -77,8 +79,8 @@ struct Columns {
   [[gnu::always_inline]] Index operator()(int v) const { return at[v]; }
 };
 
-/// MR rows of A at some k. An address takes a register once, twice, four or eight times, so that 8 rows have three pointers: a distance of each
-/// row would need more registers than there are. (pin: gcc would make distances of them.)
+/// MR rows of A at some k. An address takes a register once, twice, four or eight times, so that 8 rows have three
+/// pointers: a distance of each row would need more registers than there are. (pin: gcc would make distances of them.)
 template <class Real, int MR>
 struct LeftRows {
   static constexpr int each = MR > tile_rows ? 3 : MR, pointers = (MR + each - 1) / each;
@@ -91,7 +93,9 @@ struct LeftRows {
       if constexpr (pointers > 1) pin(at[i]);
     });
   }
-  [[gnu::always_inline]] void go(Index n) { unroll<pointers>([&](auto i) [[gnu::always_inline]] { at[i] += n; }); }
+  [[gnu::always_inline]] void go(Index n) {
+    unroll<pointers>([&](auto i) [[gnu::always_inline]] { at[i] += n; });
+  }
   [[gnu::always_inline]] LeftRows further(Index n) const {
     LeftRows there = *this;
     there.go(n);
@@ -106,16 +110,18 @@ struct Tile {
   using V = Vec<Real>;
   static constexpr Index L = lanes<Real>;
 
-  /// acc += a b for n k, k_at_once at a time where B is packed: its rows are then at constant distances. `asks_every`: it asks for the lines of an
-  /// Ask at each so many k (0: for none). `walks`: and at each turn for the line at `soon`.
+  /// acc += a b for n k, k_at_once at a time where B is packed: its rows are then at constant distances. `asks_every`:
+  /// it asks for the lines of an Ask at each so many k (0: for none). `walks`: and at each turn for the line at `soon`.
   template <int asks_every, bool walks, int MR, int NV>
-  [[gnu::always_inline]] static void multiply_add(V (&acc)[NV][MR], Index n, LeftRows<Real, MR> a, Index k_step, const Real* b, Index b_row,
-                                                  const Columns<Real, NV>& column, const Real* next, Index step, Index apart, const Real* soon,
+  [[gnu::always_inline]] static void multiply_add(V (&acc)[NV][MR], Index n, LeftRows<Real, MR> a, Index k_step,
+                                                  const Real* b, Index b_row, const Columns<Real, NV>& column,
+                                                  const Real* next, Index step, Index apart, const Real* soon,
                                                   Index pace) {
     const Real* const b_end = b + n * b_row;
     for (const Real* const b_whole = b_row == 4 * L ? b + n / k_at_once * k_at_once * 4 * L : b; b != b_whole;
          b += k_at_once * 4 * L, a.go(k_at_once * k_step)) {
-      unroll<k_at_once>([&](auto k) [[gnu::always_inline]] { multiply_add(acc, a.further(k * k_step), b + k * 4 * L, column); });
+      unroll<k_at_once>(
+          [&](auto k) [[gnu::always_inline]] { multiply_add(acc, a.further(k * k_step), b + k * 4 * L, column); });
       if (asks_every == 1) {
         for (int i = 0; i < k_at_once; ++i) prefetch(next + i * step);
         next += k_at_once * step;
@@ -128,8 +134,8 @@ struct Tile {
       if (asks_every == 1) prefetch(next), next += step;
     }
   }
-  /// The same for one k. With 32 registers and several rows: the vectors of B first, then row by row. Else vector by vector of B over
-  /// all rows, as 16 registers leave one for it.
+  /// The same for one k. With 32 registers and several rows: the vectors of B first, then row by row. Else vector by
+  /// vector of B over all rows, as 16 registers leave one for it.
   template <int MR, int NV>
   [[gnu::always_inline]] static void multiply_add(V (&acc)[NV][MR], const LeftRows<Real, MR>& a, const Real* b,
                                                   const Columns<Real, NV>& column) {
@@ -145,19 +151,21 @@ struct Tile {
       unroll<MR>([&](auto r) [[gnu::always_inline]] { left[r] = splat(a(r)); });
       unroll<NV>([&](auto v) [[gnu::always_inline]] {
         V w = load(b + column(v));
-        // gcc would fold the load into each multiply-add: two loads a cycle are all there are. (With 3 rows by four k gcc 12 would spill.)
+        // gcc would fold the load into each multiply-add: two loads a cycle are all there are. (With 3 rows by four k
+        // gcc 12 would spill.)
         if (MR == 2) pin(w);
         unroll<MR>([&](auto r) [[gnu::always_inline]] { acc[v][r] = madd(left[r], w, acc[v][r]); });
       });
     }
   }
 
-  /// MR rows from `row` on x NV vectors over k0 <= k < k1, all accumulators in registers. A single row asks for nothing.
-  /// (Walking is a function of its own: two instructions more in a loop of 70, which count where two threads share a core.)
-  /// A strip begins at the panel's vector `first` (else 0). It asks for nothing, but may walk; its B is packed, and k_step of A is 1.
+  /// MR rows from `row` on x NV vectors over k0 <= k < k1, all accumulators in registers. A single row asks for
+  /// nothing. (Walking is a function of its own: two instructions more in a loop of 70, which count where two threads
+  /// share a core.) A strip begins at the panel's vector `first` (else 0). It asks for nothing, but may walk; its B is
+  /// packed, and k_step of A is 1.
   template <int MR, int NV, bool walks = false, bool strip = false>
-  static void run(const Args& g, Index row, Index first, const Real* b, Real* c, Index k0, Index k1, typename Args::Start start,
-                  const Ask<Real>& ask) {
+  static void run(const Args& g, Index row, Index first, const Real* b, Real* c, Index k0, Index k1,
+                  typename Args::Start start, const Ask<Real>& ask) {
     V acc[NV][MR];
     [[maybe_unused]] const Index step = ask.step;
     const Index b_row = strip ? 4 * L : g.b.row;
@@ -174,7 +182,9 @@ struct Tile {
     });
     const auto c_at = [&](int v, int r) [[gnu::always_inline]] { return c_rows[r] + c_column(v); };
     if (start == Args::chain) {
-      unroll<NV>([&](auto v) [[gnu::always_inline]] { unroll<MR>([&](auto r) [[gnu::always_inline]] { acc[v][r] = load(c_at(v, r)); }); });
+      unroll<NV>([&](auto v) [[gnu::always_inline]] {
+        unroll<MR>([&](auto r) [[gnu::always_inline]] { acc[v][r] = load(c_at(v, r)); });
+      });
     } else {
       unroll<NV>([&](auto v) [[gnu::always_inline]] {
         const V c0 = start == Args::bias ? load(b + b_column(v) - b_row) : set1<V>(Real(0));
@@ -192,7 +202,8 @@ struct Tile {
       const Index k_step = strip ? 1 : a.k_step;
       Index n = end - k;
       const LeftRows<Real, MR> ak(a.data + row * a.row + from * k_step, a.row);
-      [[maybe_unused]] const Real* soon = c_rows[0];  // the walk has ended, or not begun: a line that is this tile's to write
+      [[maybe_unused]] const Real* soon =
+          c_rows[0];  // the walk has ended, or not begun: a line that is this tile's to write
       [[maybe_unused]] Index pace = 0;
       if constexpr (walks) {
         if (!walk.ends()) {
@@ -205,7 +216,8 @@ struct Tile {
       if constexpr (MR > 1) {
         if (start == Args::add) {
           n = n < sums_every ? n : sums_every;
-          for (Index i = 0; i < sums_at_once && sums_asked < MR * NV; ++i, ++sums_asked) prefetch(c_at(int(sums_asked % NV), int(sums_asked / NV)));
+          for (Index i = 0; i < sums_at_once && sums_asked < MR * NV; ++i, ++sums_asked)
+            prefetch(c_at(int(sums_asked % NV), int(sums_asked / NV)));
         }
       }
       constexpr bool asks = MR > 1 && !strip;
@@ -222,7 +234,8 @@ struct Tile {
           next += n * step;
         }
       }
-      if (!asks || next == nullptr) multiply_add<0, walks>(acc, n, ak, k_step, b, b_row, b_column, nullptr, 0, 0, soon, pace);
+      if (!asks || next == nullptr)
+        multiply_add<0, walks>(acc, n, ak, k_step, b, b_row, b_column, nullptr, 0, 0, soon, pace);
       b += n * b_row;
       k += n;
     }
@@ -231,10 +244,13 @@ struct Tile {
         unroll<MR>([&](auto r) [[gnu::always_inline]] { acc[v][r] = add(load(c_at(v, r)), acc[v][r]); });
       });
     }
-    unroll<MR>([&](auto r) [[gnu::always_inline]] { unroll<NV>([&](auto v) [[gnu::always_inline]] { store(c_at(v, r), acc[v][r]); }); });
+    unroll<MR>([&](auto r) [[gnu::always_inline]] {
+      unroll<NV>([&](auto v) [[gnu::always_inline]] { store(c_at(v, r), acc[v][r]); });
+    });
   }
 
-  using Function = void (*)(const Args&, Index, Index, const Real*, Real*, Index, Index, typename Args::Start, const Ask<Real>&);
+  using Function = void (*)(const Args&, Index, Index, const Real*, Real*, Index, Index, typename Args::Start,
+                            const Ask<Real>&);
   template <int MR>
   static Function with_vectors(Index vectors, bool walks) {
     static constexpr Function by_vectors[] = {run<MR, 1>, run<MR, 2>, run<MR, 3>, run<MR, 4>};
@@ -263,12 +279,15 @@ struct Tile {
 
   template <int MR>
   static Function strip_of(Index vectors, bool walks) {
-    static constexpr Function by_vectors[] = {run<MR, 1, false, true>, run<MR, 2, false, true>, run<MR, 3, false, true>};
+    static constexpr Function by_vectors[] = {run<MR, 1, false, true>, run<MR, 2, false, true>,
+                                              run<MR, 3, false, true>};
     return walks ? run<MR, 3, true, true> : by_vectors[vectors - 1];
   }
   /// For strips, with 32 registers: 6 to 8 rows, `vectors` <= 3. `walks`: only of 3.
   static Function pick_strip(Index rows, Index vectors, bool walks) {
-    return rows == 8 ? strip_of<8>(vectors, walks) : rows == 7 ? strip_of<7>(vectors, walks) : strip_of<6>(vectors, walks);
+    return rows == 8   ? strip_of<8>(vectors, walks)
+           : rows == 7 ? strip_of<7>(vectors, walks)
+                       : strip_of<6>(vectors, walks);
   }
 };
 

@@ -10,7 +10,9 @@ namespace eigenlstm {
 namespace EIGENLSTM_ISA {
 
 template <class V>
-inline V abs(V a) { return Eigen::internal::pabs(a); }
+inline V abs(V a) {
+  return Eigen::internal::pabs(a);
+}
 
 /// e^(m x) - 1, m = 1 or -1, with full relative accuracy.
 template <int m, class V>
@@ -40,7 +42,9 @@ inline V softplus(V x) {
 }
 
 template <class V>
-inline V hard_sigmoid(V x, V alpha, V beta) { return clamp(madd(alpha, x, beta), set1<V>(0), set1<V>(1)); }
+inline V hard_sigmoid(V x, V alpha, V beta) {
+  return clamp(madd(alpha, x, beta), set1<V>(0), set1<V>(1));
+}
 
 /// Those but sigmoid and tanh, which are worth inlining.
 template <class Real>
@@ -85,7 +89,8 @@ template <class Real>
     case ActivationKind::leaky_relu: return select(less(kept, zero), alpha, one);
     case ActivationKind::thresholded_relu:
       return from_input ? select(less(alpha, kept), one, zero) : select(less(zero, kept), one, zero);
-    case ActivationKind::elu: return select(less(kept, zero), from_input ? mul(alpha, exp(kept)) : add(kept, alpha), one);
+    case ActivationKind::elu:
+      return select(less(kept, zero), from_input ? mul(alpha, exp(kept)) : add(kept, alpha), one);
     case ActivationKind::affine: return alpha;
     case ActivationKind::scaled_tanh: {
       const V t = from_input ? tanh(mul(beta, kept)) : div(kept, alpha);
@@ -119,9 +124,11 @@ inline Vec<Real> slope(const ActivationArgs<Real>& a, Vec<Real> kept) {
 template <class Real>
 struct ClippedSlope {
   using V = Vec<Real>;
-  ClippedSlope(const ActivationArgs<Real>& activation, Real clip) : a(activation), clips(clip < Eigen::NumTraits<Real>::infinity()) {
+  ClippedSlope(const ActivationArgs<Real>& activation, Real clip)
+      : a(activation), clips(clip < Eigen::NumTraits<Real>::infinity()) {
     if (!clips) return;
-    const V x = set1<V>(clip), up = a.slope_from_input ? x : activate(a, x), down = a.slope_from_input ? neg(x) : activate(a, neg(x));
+    const V x = set1<V>(clip), up = a.slope_from_input ? x : activate(a, x),
+            down = a.slope_from_input ? neg(x) : activate(a, neg(x));
     const V rises = less(down, up);
     lo = select(rises, down, up);
     hi = select(rises, up, down);

@@ -21,8 +21,8 @@ template <Stored how, class Real>
   if constexpr (how == Stored::past_caches) store_past_caches(p, v);
 }
 
-/// Rows of one panel from some row on, or panels of a single row. (Not StepArgs: gcc reads that again after each store of a vector, which may alias
-/// anything.)
+/// Rows of one panel from some row on, or panels of a single row. (Not StepArgs: gcc reads that again after each store
+/// of a vector, which may alias anything.)
 template <class Real>
 struct CellRows {
   const Real *z, *c_prev;
@@ -39,7 +39,9 @@ struct CellRows {
 
 /// Rows whose exponentials go side by side: each takes three registers, and one more for what it has already.
 template <class Real>
-constexpr int cell_rows = num_vector_registers == 32 ? 4 : sizeof(Real) == 4 ? 3 : 2;
+constexpr int cell_rows = num_vector_registers == 32 ? 4
+                          : sizeof(Real) == 4        ? 3
+                                                     : 2;
 
 /// N rows, gate by gate.
 template <class Real, bool keep, Stored y_stored, int N>
@@ -48,7 +50,7 @@ template <class Real, bool keep, Stored y_stored, int N>
   constexpr Index L = lanes<Real>;
   const V one = set1<V>(Real(1)), half = set1<V>(Real(0.5));
   V y[N], d[N], c[N];
-  const auto load_gate = [&](V (&out)[N], Index gate) [[gnu::always_inline]] {
+  const auto load_gate = [&](V(&out)[N], Index gate) [[gnu::always_inline]] {
     unroll<N>([&](auto n) [[gnu::always_inline]] { out[n] = load(rows.z + n * rows.z_row + gate * L); });
   };
   load_gate(y, 2);
@@ -58,7 +60,9 @@ template <class Real, bool keep, Stored y_stored, int N>
   unroll<N>([&](auto n) [[gnu::always_inline]] {
     const V e = add(y[n], one), per_ig = div(half, mul(d[n], e));
     c[n] = mul(y[n], per_ig);
-    if (keep) store(rows.gates + n * rows.gates_row, mul(e, per_ig)), store(rows.gates + n * rows.gates_row + 2 * L, div(y[n], e));
+    if (keep)
+      store(rows.gates + n * rows.gates_row, mul(e, per_ig)),
+          store(rows.gates + n * rows.gates_row + 2 * L, div(y[n], e));
   });
   load_gate(d, 1);
   half_sigmoid_denominators(d);
@@ -79,20 +83,30 @@ template <class Real, bool keep, Stored y_stored, int N>
   });
 }
 
-/// A panel of L units; or of a single row several, z_panel apart, which then go side by side as rows do. `keep`: store i f g o for the
-/// backward pass. Inference and training take the same path to c and h, so that they give the same bits.
+/// A panel of L units; or of a single row several, z_panel apart, which then go side by side as rows do. `keep`: store
+/// i f g o for the backward pass. Inference and training take the same path to c and h, so that they give the same
+/// bits.
 ///
-/// With sigmoid(x) = 0.5 / d(x) and tanh(x) = y / (y + 1) (activations.hpp), i g = 0.5 y_g / (d_i (y_g + 1)) and h = o tanh(c)
-/// likewise take one division each: three in all instead of five. Where a product of denominators overflows, it makes them 0 instead of
-/// less than 1e-30.
+/// With sigmoid(x) = 0.5 / d(x) and tanh(x) = y / (y + 1) (activations.hpp), i g = 0.5 y_g / (d_i (y_g + 1)) and h = o
+/// tanh(c) likewise take one division each: three in all instead of five. Where a product of denominators overflows, it
+/// makes them 0 instead of less than 1e-30.
 template <class Real, bool keep, Stored y_stored>
 void cell_forward(const StepArgs<Real>& s, Index panel, Index panels, const Real* z, Index z_panel) {
   constexpr Index L = lanes<Real>;
   const Index unit = panel * L;
   const bool single = s.rows == 1;
-  CellRows<Real> rows{z, s.c_prev + unit, s.c + unit, s.h + unit, y_stored != Stored::no ? s.y + unit : nullptr,
-                      keep ? s.gates + panel * s.gates_panel : nullptr, single ? z_panel : 4 * L, single ? L : s.c_prev_row, single ? L : s.c_row,
-                      single ? L : s.h_row, single ? L : s.y_row, single ? s.gates_panel : 4 * L};
+  CellRows<Real> rows{z,
+                      s.c_prev + unit,
+                      s.c + unit,
+                      s.h + unit,
+                      y_stored != Stored::no ? s.y + unit : nullptr,
+                      keep ? s.gates + panel * s.gates_panel : nullptr,
+                      single ? z_panel : 4 * L,
+                      single ? L : s.c_prev_row,
+                      single ? L : s.c_row,
+                      single ? L : s.h_row,
+                      single ? L : s.y_row,
+                      single ? s.gates_panel : 4 * L};
   constexpr int N = cell_rows<Real>;
   Index n = single ? panels : s.rows;
   for (; n >= N; n -= N) cell_forward_rows<Real, keep, y_stored, N>(rows), rows.template skip<keep, y_stored>(N);

@@ -1,4 +1,5 @@
-// The cell with variants (the equations: variants.hpp) on a tile of pre-activations [row][4 gates][L units], and its twin.
+// The cell with variants (the equations: variants.hpp) on a tile of pre-activations [row][4 gates][L units], and its
+// twin.
 //
 // The plain cell is cell.hpp. Here each option is a line or two, behind a branch that is the same for all rows.
 #pragma once
@@ -69,7 +70,8 @@ void cell_variant_forward(const StepArgs<Real>& s, Index panel, Real* z) {
   }
 }
 
-/// h (or m, where a projection follows) and c, from the tile's c_new and o; its first place holds the normalised c_new where that is used.
+/// h (or m, where a projection follows) and c, from the tile's c_new and o; its first place holds the normalised c_new
+/// where that is used.
 template <class Real>
 void cell_variant_output(const StepArgs<Real>& s, Index panel, const Real* z) {
   using V = Vec<Real>;
@@ -103,13 +105,14 @@ void cell_variant_recall(const StepBackwardArgs<Real>& s, Index panel, Real* til
     } else {
       const Real* gates = s.gates + panel * s.gates_panel + r * 4 * L;
       const V c_prev = load(s.c_prev + r * s.c_prev_row + panel * L);
-      store(tile, mul(used, clamp(madd(load(gates + L), c_prev, mul(load(gates), load(gates + 2 * L))), neg(clip), clip)));
+      store(tile,
+            mul(used, clamp(madd(load(gates + L), c_prev, mul(load(gates), load(gates + 2 * L))), neg(clip), clip)));
     }
   }
 }
 
-/// m = o act(c_out): from the tile's c_new (and, normalised, its second place) to dc_out and do in the third and fourth.
-/// With normalisation, dc_out is already that of the normalised cell.
+/// m = o act(c_out): from the tile's c_new (and, normalised, its second place) to dc_out and do in the third and
+/// fourth. With normalisation, dc_out is already that of the normalised cell.
 template <class Real>
 void cell_variant_output_backward(const StepBackwardArgs<Real>& s, Index panel, Real* tile) {
   using V = Vec<Real>;

@@ -1,5 +1,5 @@
-// The last panel of units where H is no multiple of L: its gates stand side by side without gaps in what is multiplied (`last_units` in
-// table.hpp), and a vector apart for the cell.
+// The last panel of units where H is no multiple of L: its gates stand side by side without gaps in what is multiplied
+// (`last_units` in table.hpp), and a vector apart for the cell.
 #pragma once
 
 #include "kernels/simd.hpp"

@@ -11,8 +11,10 @@ namespace EIGENLSTM_ISA {
 template <class Real, Stored y_stored>
 void step_forward_storing(const StepArgs<Real>& s) {
   step_products(s, [&](Index panel, Index panels, const Real* z, Index z_panel) {
-    if (s.gates != nullptr) cell_forward<Real, true, y_stored>(s, panel, panels, z, z_panel);
-    else cell_forward<Real, false, y_stored>(s, panel, panels, z, z_panel);
+    if (s.gates != nullptr)
+      cell_forward<Real, true, y_stored>(s, panel, panels, z, z_panel);
+    else
+      cell_forward<Real, false, y_stored>(s, panel, panels, z, z_panel);
   });
 }
 

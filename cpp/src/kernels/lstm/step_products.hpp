@@ -7,8 +7,8 @@
 namespace eigenlstm {
 namespace EIGENLSTM_ISA {
 
-/// What will be written where the caches do not have it, for the product of `panels` panels to ask for: the places of their gates, and of the next
-/// step's c and h a part, all panels by turns.
+/// What will be written where the caches do not have it, for the product of `panels` panels to ask for: the places of
+/// their gates, and of the next step's c and h a part, all panels by turns.
 template <class Real>
 Index written_soon(const StepArgs<Real>& s, Index panel, Index panels, Soon<Real> (&soon)[3]) {
   constexpr Index L = lanes<Real>, line = cache_line<Real>;
@@ -24,8 +24,8 @@ Index written_soon(const StepArgs<Real>& s, Index panel, Index panels, Soon<Real
   return n;
 }
 
-/// Calls cell(panel, panels, z, z_panel) when the tiles of so many panels from `panel` on are ready, z_panel apart: of a single row several,
-/// else of one.
+/// Calls cell(panel, panels, z, z_panel) when the tiles of so many panels from `panel` on are ready, z_panel apart: of
+/// a single row several, else of one.
 template <class Real, class Cell>
 void step_products(const StepArgs<Real>& s, Cell cell) {
   using Args = GemmArgs<Real>;
@@ -33,8 +33,16 @@ void step_products(const StepArgs<Real>& s, Cell cell) {
   const Index width = 4 * L, I = s.input_size, H = s.hidden_size;
   const Real* weights = s.weights + (s.x != nullptr ? 1 : 1 + I) * width;
   const Index z_panel = s.z_panel != 0 ? s.z_panel : s.rows * width;
-  Args product{s.rows, 0, I + H, {s.x, s.x_row}, {nullptr, s.weights_panel, width}, {nullptr, z_panel, width}, Args::bias, false,
-               {s.h_prev, s.h_prev_row}, I};
+  Args product{s.rows,
+               0,
+               I + H,
+               {s.x, s.x_row},
+               {nullptr, s.weights_panel, width},
+               {nullptr, z_panel, width},
+               Args::bias,
+               false,
+               {s.h_prev, s.h_prev_row},
+               I};
   if (s.x == nullptr) {  // z has the rest
     product.a = product.a2;
     product.K = product.split = H;
@@ -55,8 +63,10 @@ void step_products(const StepArgs<Real>& s, Cell cell) {
     product.num_soon = written_soon(s, p, n, soon);
     gemm(product);
     if (p + n == s.panels) spread_last_panel(s, z + (n - 1) * z_panel);
-    if (s.rows == 1) cell(p, n, z, z_panel);
-    else for (Index q = p; q < p + n; ++q, z += z_panel) cell(q, 1, z, z_panel);
+    if (s.rows == 1)
+      cell(p, n, z, z_panel);
+    else
+      for (Index q = p; q < p + n; ++q, z += z_panel) cell(q, 1, z, z_panel);
   }
 }
 

@@ -1,5 +1,5 @@
-// One time step with a variant cell, and its twin: panel by panel as the plain one, but for layer normalisation, which needs all
-// panels of a row before it can go on.
+// One time step with a variant cell, and its twin: panel by panel as the plain one, but for layer normalisation, which
+// needs all panels of a row before it can go on.
 #pragma once
 
 #include "kernels/lstm/cell_variant.hpp"
@@ -37,7 +37,8 @@ void step_forward_variant(const StepArgs<Real>& s) {
   const CellVariant<Real>& v = *s.variant->cell;
   if (v.norm_gates == nullptr) {
     step_products(s, [&](Index panel, Index panels, Real* z, Index z_panel) {
-      for (const Index end = panel + panels; panel < end; ++panel, z += z_panel) cell_variant_forward(s, panel, z), cell_variant_output(s, panel, z);
+      for (const Index end = panel + panels; panel < end; ++panel, z += z_panel)
+        cell_variant_forward(s, panel, z), cell_variant_output(s, panel, z);
     });
     return;
   }
@@ -74,8 +75,8 @@ void normalise_gates_backward(const StepBackwardArgs<Real>& s) {
   }
   for (Index r = 0; r < s.rows; ++r)
     for (Index gate = 0; gate < 4; ++gate) {
-      normalise_backward(Units{s.panels, v.units}, step.z_hat + (r * 4 + gate) * L, s.gates_panel, step.deviation[r * 4 + gate],
-                         s.dz + r * s.dz_row + gate * L, 4 * L);
+      normalise_backward(Units{s.panels, v.units}, step.z_hat + (r * 4 + gate) * L, s.gates_panel,
+                         step.deviation[r * 4 + gate], s.dz + r * s.dz_row + gate * L, 4 * L);
     }
 }
 

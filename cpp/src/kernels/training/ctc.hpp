@@ -65,8 +65,8 @@ class CtcRow {
       skip_[j] = j > 0 && j < a_.S && a_.labels[j] != a_.labels[j - 1] ? Number::one : Number::zero;
   }
 
-  /// The loss; infinity where no path has a probability. Writes the gradient. NaN where float64 does not suffice (Linear) or
-  /// the logits have no softmax (Log).
+  /// The loss; infinity where no path has a probability. Writes the gradient. NaN where float64 does not suffice
+  /// (Linear) or the logits have no softmax (Log).
   double run() {
     for (Index t = 0; t < a_.T; ++t)
       if (!emit(t)) return not_a_number;
@@ -104,7 +104,8 @@ class CtcRow {
     const Softmax<Real> softmax = softmax_row(a_.C, x, dx);
     if (!(softmax.sum > 0)) return false;
     const Vec<Real> factor = splat(Real(a_.scale / double(softmax.sum)));
-    for (Index c = 0; c < a_.C; c += lanes<Real>) store_first(dx + c, a_.C - c, mul(factor, load_first(dx + c, a_.C - c, Real(0))));
+    for (Index c = 0; c < a_.C; c += lanes<Real>)
+      store_first(dx + c, a_.C - c, mul(factor, load_first(dx + c, a_.C - c, Real(0))));
     double* const e = emissions_ + t * width_;
     for (Index j = 0; j < a_.S; ++j) e[j] = double(x[a_.labels[j]]) - double(softmax.max);
     for (Index j = a_.S; j < width_; ++j) e[j] = double(x[a_.blank]) - double(softmax.max);
@@ -141,14 +142,17 @@ class CtcRow {
       for (Index j = 0; j < width_; j += L) {
         const V b = load(prev.blank + j), l = load(prev.label + j), left = load(prev.label + j - 1);
         store(next.blank + j, Number::times(blank, Number::plus(b, left)));
-        store(next.label + j, Number::times(load(e + j), Number::plus(Number::plus(l, b), Number::times(load(skip_ + j), left))));
+        store(next.label + j,
+              Number::times(load(e + j), Number::plus(Number::plus(l, b), Number::times(load(skip_ + j), left))));
       }
       if constexpr (Number::scaled) {
         const double sum = normalise(next);
         if (!(sum > 0)) return not_a_number;
         // few logarithms: the product is taken as long as it is far from the least double
-        if (sum < 1e-100) log_scale += std::log(sum);
-        else product *= sum;
+        if (sum < 1e-100)
+          log_scale += std::log(sum);
+        else
+          product *= sum;
         if (product < 1e-100) {
           log_scale += std::log(product);
           product = 1;
@@ -163,8 +167,8 @@ class CtcRow {
   }
 
   /// Posteriors of the states, frame by frame from the last, taken from the softmax that lies in dlogits.
-  /// Linear: false where alpha and beta overlap by less than 1e-280. Both have the sum 1, so that what they lost below the
-  /// least normal double, 2e-308, would otherwise be under 1e-27 of any posterior.
+  /// Linear: false where alpha and beta overlap by less than 1e-280. Both have the sum 1, so that what they lost below
+  /// the least normal double, 2e-308, would otherwise be under 1e-27 of any posterior.
   bool backward(double log_probability) {
     CtcStates beta = work_[0], next = work_[1];
     const CtcStates posterior = work_[2];

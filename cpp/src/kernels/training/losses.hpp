@@ -64,14 +64,19 @@ inline V log1p(V x) {
 }
 
 template <class V>
-inline V abs(V x) { return Eigen::internal::pabs(x); }
+inline V abs(V x) {
+  return Eigen::internal::pabs(x);
+}
 template <class V>
-inline V positive_part(V x) { return Eigen::internal::pmax(x, set1<V>(0)); }
+inline V positive_part(V x) {
+  return Eigen::internal::pmax(x, set1<V>(0));
+}
 /// -1, 0 or 1; 0 for NaN.
 template <class V>
 inline V sign(V x) {
   const V zero = set1<V>(0), one = set1<V>(1);
-  return sub(Eigen::internal::pand(Eigen::internal::pcmp_lt(zero, x), one), Eigen::internal::pand(Eigen::internal::pcmp_lt(x, zero), one));
+  return sub(Eigen::internal::pand(Eigen::internal::pcmp_lt(zero, x), one),
+             Eigen::internal::pand(Eigen::internal::pcmp_lt(x, zero), one));
 }
 
 /// `point(y_pred, y_true, parameter)` over a chunk.

@@ -15,7 +15,7 @@ template <class Real>
 void sgd(const Sgd& o, bool first, const Update<Real>& u) {
   const Real lr = Real(u.lr), decay = Real(u.weight_decay), momentum = Real(o.momentum);
   const Real fresh = first ? Real(1) : Real(1 - o.dampening), kept = first ? Real(0) : momentum;
-  Real *__restrict p = u.params, *__restrict m = u.state0;
+  Real* __restrict p = u.params, * __restrict m = u.state0;
   const Real* __restrict grads = u.grads;
   if (m == nullptr) {
     for (Index i = 0; i < u.n; ++i) p[i] -= lr * (grads[i] + decay * p[i]);
@@ -40,7 +40,7 @@ void adam(const Adam& o, std::int64_t step, const Update<Real>& u) {
   const Real root = Real(std::sqrt(1 - std::pow(o.beta2, double(step))));
   const Real shrink = o.decoupled ? Real(1 - u.lr * u.weight_decay) : Real(1);
   const Real decay = o.decoupled ? Real(0) : Real(u.weight_decay);
-  Real *__restrict p = u.params, *__restrict m = u.state0, *__restrict v = u.state1;
+  Real* __restrict p = u.params, * __restrict m = u.state0, * __restrict v = u.state1;
   const Real* __restrict grads = u.grads;
   for (Index i = 0; i < u.n; ++i) {
     const Real old = shrink * p[i], g = grads[i] + decay * p[i];
@@ -54,7 +54,7 @@ template <class Real>
 void rmsprop(const RmsProp& o, const Update<Real>& u) {
   const Real lr = Real(u.lr), decay = Real(u.weight_decay), alpha = Real(o.alpha), fresh = Real(1 - o.alpha);
   const Real eps = Real(o.eps), momentum = Real(o.momentum);
-  Real *__restrict p = u.params, *__restrict v = u.state0, *__restrict b = u.state1, *__restrict a = u.state2;
+  Real* __restrict p = u.params, * __restrict v = u.state0, * __restrict b = u.state1, * __restrict a = u.state2;
   const Real* __restrict grads = u.grads;
   const auto pass = [&](auto centred, auto heavy) {
     for (Index i = 0; i < u.n; ++i) {
@@ -76,15 +76,17 @@ void rmsprop(const RmsProp& o, const Update<Real>& u) {
   };
   constexpr std::true_type yes{};
   constexpr std::false_type no{};
-  if (a != nullptr) b != nullptr ? pass(yes, yes) : pass(yes, no);
-  else b != nullptr ? pass(no, yes) : pass(no, no);
+  if (a != nullptr)
+    b != nullptr ? pass(yes, yes) : pass(yes, no);
+  else
+    b != nullptr ? pass(no, yes) : pass(no, no);
 }
 
 template <class Real>
 void adagrad(const Adagrad& o, std::int64_t step, const Update<Real>& u) {
   const Real rate = Real(u.lr / (1 + double(step - 1) * o.lr_decay));
   const Real decay = Real(u.weight_decay), eps = Real(o.eps);
-  Real *__restrict p = u.params, *__restrict s = u.state0;
+  Real* __restrict p = u.params, * __restrict s = u.state0;
   const Real* __restrict grads = u.grads;
   for (Index i = 0; i < u.n; ++i) {
     const Real g = grads[i] + decay * p[i];

@@ -7,7 +7,8 @@
 namespace eigenlstm {
 namespace EIGENLSTM_ISA {
 
-/// Blocks first_block ... first_block + N - 1 of a stream (random_bits), of four words each: word w of the i-th is words[w][i].
+/// Blocks first_block ... first_block + N - 1 of a stream (random_bits), of four words each: word w of the i-th is
+/// words[w][i].
 template <int N>
 void random_blocks(std::uint64_t seed, std::uint64_t stream, std::uint64_t first_block, std::uint32_t (&words)[4][N]) {
   constexpr int lanes = sizeof(WideWords) / sizeof(std::uint64_t);
@@ -23,7 +24,8 @@ void random_blocks(std::uint64_t seed, std::uint64_t stream, std::uint64_t first
     std::uint32_t k0 = std::uint32_t(seed), k1 = std::uint32_t(seed >> 32);
     for (int round = 0; round < 10; ++round) {
       for (int v = 0; v < 2; ++v) {
-        const WideWords p0 = multiply_words(c0[v], random_multipliers[0]), p1 = multiply_words(c2[v], random_multipliers[1]);
+        const WideWords p0 = multiply_words(c0[v], random_multipliers[0]),
+                        p1 = multiply_words(c2[v], random_multipliers[1]);
         c0[v] = p1 >> 32 ^ c1[v] ^ k0;
         c2[v] = p0 >> 32 ^ c3[v] ^ k1;
         c1[v] = p1;
@@ -43,7 +45,8 @@ void random_blocks(std::uint64_t seed, std::uint64_t stream, std::uint64_t first
 
 /// `drawn` with probability p, else `other`: values of blocks first_block, first_block + 1, ..., four of each.
 template <class Real>
-void random_mask(std::uint64_t seed, std::uint64_t stream, std::uint64_t first_block, Index n, double p, Real drawn, Real other, Real* mask) {
+void random_mask(std::uint64_t seed, std::uint64_t stream, std::uint64_t first_block, Index n, double p, Real drawn,
+                 Real other, Real* mask) {
   constexpr int group = 16;
   const float threshold = float(p);
   std::uint32_t words[4][group];

@@ -1,12 +1,12 @@
 // The training layer's part of the table of kernels.
 #pragma once
 
+#include "kernels/gemm/pack.hpp"
+#include "kernels/table_training.hpp"
 #include "kernels/training/ctc.hpp"
 #include "kernels/training/losses.hpp"
 #include "kernels/training/optimisers.hpp"
-#include "kernels/gemm/pack.hpp"
 #include "kernels/training/random.hpp"
-#include "kernels/table_training.hpp"
 
 namespace eigenlstm {
 namespace EIGENLSTM_ISA {
@@ -26,10 +26,24 @@ void pack_transposed(Index rows, Index K, const Real* w, Real* panel) {
 
 template <class Real>
 constexpr TrainingTable<Real> training_table() {
-  return {mse<Real>,           mae<Real>,           huber<Real>,           bce<Real>,           quantile<Real>,
-          poisson_nll<Real>,   gaussian_nll<Real>,  cross_entropy<Real>, ctc<Real>,   pack_transposed<Real>,
-          random_mask<Real>,   drop<Real>,          sum_of_squares<Real>, sgd<Real>,            adam<Real>,
-          rmsprop<Real>,       adagrad<Real>,       ema<Real>};
+  return {mse<Real>,
+          mae<Real>,
+          huber<Real>,
+          bce<Real>,
+          quantile<Real>,
+          poisson_nll<Real>,
+          gaussian_nll<Real>,
+          cross_entropy<Real>,
+          ctc<Real>,
+          pack_transposed<Real>,
+          random_mask<Real>,
+          drop<Real>,
+          sum_of_squares<Real>,
+          sgd<Real>,
+          adam<Real>,
+          rmsprop<Real>,
+          adagrad<Real>,
+          ema<Real>};
 }
 
 }  // namespace EIGENLSTM_ISA
