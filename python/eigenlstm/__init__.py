@@ -23,6 +23,7 @@ _LAZY = {
     "Embedding": "layers.embedding",
     "Dropout": "layers.dropout",
     "LayerNorm": "layers.layer_norm",
+    "Activation": "layers.activation",
     "Last": "layers.pooling",
     "MeanPool": "layers.pooling",
     "MaxPool": "layers.pooling",

@@ -18,6 +18,7 @@ from .training.callbacks import (
     plateau as plateau,
     schedule as schedule,
 )
+from .layers.activation import Activation as Activation
 from .layers.dropout import Dropout as Dropout
 from .layers.embedding import Embedding as Embedding
 from .safetensors_files import FileError as FileError
