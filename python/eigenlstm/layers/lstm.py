@@ -442,40 +442,58 @@ class LSTM(Layer):
         super()._bind(store, offset)
         self._packed = None
 
-    # -- PyTorch's names ------------------------------------------------------------------------
+    # -- PyTorch's names: see interop/state_dict.py, which is imported when it is needed ----------
+
+    @classmethod
+    def from_state_dict(cls, mapping, prefix="", *, dtype=None, **options):
+        """An LSTM with the weights of a torch.nn.LSTM or LSTMCell, its sizes and options inferred from their names and shapes.
+
+        Parameters
+        ----------
+        mapping : dict of arrays
+            As ``torch_module.state_dict()``, ``lstm.state_dict()`` or ``safetensors.numpy.load_file`` give it: NumPy
+            arrays or tensors of 16, 32 or 64 bits, under torch.nn.LSTM's names (with ``bias_ih`` and ``bias_hh``, which
+            are added), under those of torch.nn.LSTMCell (``weight_ih`` without ``_l0``), or under those of `params` (with
+            one bias, peepholes, gains, states).
+        prefix : str
+            What the names of this LSTM start with in a mapping of a whole model, as in ``"encoder.rnn."``. All that starts
+            so must belong to the LSTM.
+        dtype : "float32", "float64" or None
+            Of the LSTM. None: that of the arrays, float32 for those of half precision.
+        **options
+            What the arrays do not tell: `time_major`, `dropout`, `activations`, `merge`, `missing`, `seed` ... as in the
+            constructor.
+
+        Returns
+        -------
+        LSTM
+            Batch-major unless ``time_major=True`` is given, whatever the source was.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Before anything is built, naming the entry: for what is missing, left over or of another shape, for weights of a
+            GRU, for arrays of integers, and for several dtypes without `dtype`.
+        """
+        from ..interop import state_dict
+
+        return state_dict.build_lstm(cls, mapping, prefix, dtype, options)
 
     def state_dict(self):
         """Copies of the parameters under torch.nn.LSTM's names: the bias as ``bias_ih_l{k}``, with zeros as ``bias_hh_l{k}``."""
-        state = {}
-        for name, view in self._param_views.items():
-            if name.startswith("bias"):
-                state[name.replace("bias", "bias_ih")] = view.copy()
-                state[name.replace("bias", "bias_hh")] = np.zeros_like(view)
-            else:
-                state[name] = view.copy()
-        return state
+        from ..interop import state_dict
+
+        return state_dict.to_torch(self._param_views)
 
     def _state_specs(self, state):
-        specs = {}
-        for name, shape in self._specs:
-            pair = _torch_biases(name)
-            split = name not in state and any(part in state for part in pair)
-            specs.update(dict.fromkeys(pair if split else [name], shape))
-        return specs
+        from ..interop import state_dict
+
+        return state_dict.accepted_specs(self._specs, state)
 
     def _canonical_state(self, state):
-        """torch.nn.LSTM's two biases become their sum."""
-        state = dict(state)
-        for name, _ in self._specs:
-            if name not in state:
-                ih, hh = map(state.pop, _torch_biases(name))
-                state[name] = np.where(hh == 0, ih, ih + hh)  # what `state_dict` gave comes back to the bit, -0 too
-        return state
+        from ..interop import state_dict
 
-
-def _torch_biases(name):
-    """What torch.nn.LSTM has in place of the bias `name`; nothing for other parameters."""
-    return [name.replace("bias", f"bias_{source}") for source in ("ih", "hh")] if name.startswith("bias") else []
+        return state_dict.from_torch(self._specs, state)
 
 
 def _pair(state, dtype, uniform, where, name, part):
