@@ -54,6 +54,9 @@ _MODULES = {
     "optimisers": "training.optimisers",
     "optimizers": "training.optimisers",
     "forecasting": "forecasting",
+    "text": "text",
+    "sound": "sound",
+    "decoding": "decoding",
     "plot": "plot",
     "sklearn": "sklearn",
 }
