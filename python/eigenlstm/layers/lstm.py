@@ -479,6 +479,35 @@ class LSTM(Layer):
 
         return state_dict.build_lstm(cls, mapping, prefix, dtype, options)
 
+    @classmethod
+    def from_gates(cls, weights, biases=None, *, hidden_first=True, dtype=None, **options):
+        """An LSTM of one layer from the textbook's layout: for each gate one matrix on the concatenation [h, x].
+
+        Parameters
+        ----------
+        weights : mapping with the keys i, f, g, o
+            The matrix of each gate, (H, H + I), or (H + I, H) where the row [h, x] is multiplied from the left. g is the
+            candidate, which many texts call c.
+        biases : mapping with the same keys, or None
+            H values each: (H,), (H, 1) or (1, H). None: no bias is added.
+        hidden_first : bool
+            Whether the concatenation is [h, x], or else [x, h].
+        dtype : "float32", "float64" or None
+            None: that of the arrays.
+        options
+            Further options of `LSTM` that need no parameters of their own.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For arrays that don't fit together, naming the one, with what was expected and what came.
+
+        >>> lstm = el.LSTM.from_gates({"f": Wf, "i": Wi, "g": Wc, "o": Wo}, {"f": bf, "i": bi, "g": bc, "o": bo})
+        """
+        from ..interop import gates
+
+        return gates.from_gates(cls, weights, biases, hidden_first, dtype, options)
+
     def state_dict(self):
         """Copies of the parameters under torch.nn.LSTM's names: the bias as ``bias_ih_l{k}``, with zeros as ``bias_hh_l{k}``."""
         from ..interop import state_dict
