@@ -1,4 +1,4 @@
-"""Derives the constants of cpp/src/kernels/activations.hpp (needs mpmath; prints C++).
+"""Derives the constants of cpp/src/kernels/math.hpp (needs mpmath; prints C++).
 
 e^r = 1 + r h(r) on |r| <= ln(2)/2, with h(r) = 1 + c_2 r + ... + c_d r^(d-1). The fit minimises the largest
 relative error of r h(r) as e^r - 1, which bounds that of e^r too. h(0) = 1 keeps tanh(x) = x for tiny x.

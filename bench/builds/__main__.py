@@ -52,7 +52,9 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=5, help="for each shape (%(default)s)")
     options = parser.parse_args(argv)
     if options.pause < 1:
-        parser.error(f"--pause must be 1 ms or more, got {options.pause:g}: another build's threads still spin after a call")
+        parser.error(
+            f"--pause must be 1 ms or more, got {options.pause:g}: another build's threads still spin after a call"
+        )
     return options
 
 

@@ -26,7 +26,8 @@ inline std::string shape_text(const py::array& a) {
   return text + (a.ndim() == 1 ? ",)" : ")");
 }
 
-[[noreturn]] inline void shape_error(const char* where, const char* name, const std::string& expected, const py::array& got) {
+[[noreturn]] inline void shape_error(const char* where, const char* name, const std::string& expected,
+                                     const py::array& got) {
   throw py::value_error(std::string(where) + ": " + name + " must have shape " + expected + ", got " + shape_text(got));
 }
 
@@ -46,7 +47,8 @@ py::array_t<Real> array_in(eigenlstm::Block block, const std::vector<py::ssize_t
 /// A new array, its values undefined. Large ones stand in a Block.
 template <class Real>
 py::array_t<Real> new_array(const std::vector<py::ssize_t>& shape) {
-  constexpr py::ssize_t large = 65536 / sizeof(Real), most = std::numeric_limits<py::ssize_t>::max() / py::ssize_t(sizeof(Real));
+  constexpr py::ssize_t large = 65536 / sizeof(Real),
+                        most = std::numeric_limits<py::ssize_t>::max() / py::ssize_t(sizeof(Real));
   py::ssize_t n = 1;
   for (const py::ssize_t size : shape) {
     if (size > 0 && n > most / size) throw std::bad_alloc();
@@ -60,8 +62,11 @@ template <class Real>
 py::array_t<Real> aligned(py::handle value) {
   auto array = py::reinterpret_borrow<py::array>(value);
   bool whole_strides = (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
-  for (py::ssize_t i = 0; i < array.ndim(); ++i) whole_strides = whole_strides && array.strides(i) % py::ssize_t(sizeof(Real)) == 0;
-  if (!whole_strides) return py::array_t<Real>(py::array_t<Real, py::array::c_style | py::array::forcecast>::ensure(array.attr("copy")()));
+  for (py::ssize_t i = 0; i < array.ndim(); ++i)
+    whole_strides = whole_strides && array.strides(i) % py::ssize_t(sizeof(Real)) == 0;
+  if (!whole_strides)
+    return py::array_t<Real>(
+        py::array_t<Real, py::array::c_style | py::array::forcecast>::ensure(array.attr("copy")()));
   return py::reinterpret_borrow<py::array_t<Real>>(value);
 }
 
@@ -69,8 +74,9 @@ py::array_t<Real> aligned(py::handle value) {
 template <class Real>
 py::array_t<Real> real_array(py::handle value, const char* where, const char* name) {
   if (!py::isinstance<py::array_t<Real>>(value)) {
-    const std::string got = py::isinstance<py::array>(value) ? std::string(py::str(py::reinterpret_borrow<py::array>(value).dtype()))
-                                                             : std::string(Py_TYPE(value.ptr())->tp_name);
+    const std::string got = py::isinstance<py::array>(value)
+                                ? std::string(py::str(py::reinterpret_borrow<py::array>(value).dtype()))
+                                : std::string(Py_TYPE(value.ptr())->tp_name);
     throw py::type_error(std::string(where) + ": " + name + " must have dtype " + dtype_name<Real> + ", got " + got);
   }
   return aligned<Real>(value);

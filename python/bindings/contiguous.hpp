@@ -13,7 +13,8 @@ template <class F>
 auto by_dtype(const py::array& value, const char* where, const char* name, F&& f) {
   if (py::isinstance<py::array_t<float>>(value)) return f(float());
   if (py::isinstance<py::array_t<double>>(value)) return f(double());
-  throw py::type_error(std::string(where) + ": " + name + " must have dtype float32 or float64, got " + std::string(py::str(value.dtype())));
+  throw py::type_error(std::string(where) + ": " + name + " must have dtype float32 or float64, got " +
+                       std::string(py::str(value.dtype())));
 }
 
 /// Calls f(Real()) for a dtype given as such: np.float32, "float64" ...
@@ -27,7 +28,8 @@ auto by_dtype(const py::object& dtype, const char* where, F&& f) {
 
 inline std::string shape_text(std::initializer_list<Index> shape) {
   std::string text = "(";
-  for (const Index* n = shape.begin(); n != shape.end(); ++n) text += (n != shape.begin() ? ", " : "") + std::to_string(*n);
+  for (const Index* n = shape.begin(); n != shape.end(); ++n)
+    text += (n != shape.begin() ? ", " : "") + std::to_string(*n);
   return text + (shape.size() == 1 ? ",)" : ")");
 }
 
@@ -58,7 +60,8 @@ Real* in_place(py::handle value, std::initializer_list<Index> shape, const char*
   auto array = real_array<Real>(value, where, name);
   check_shape(array, shape, where, name);
   if (array.ptr() != value.ptr() || (array.flags() & py::array::c_style) == 0 || !array.writeable())
-    throw py::value_error(std::string(where) + ": " + name + " is written in place and must be contiguous, aligned and writable");
+    throw py::value_error(std::string(where) + ": " + name +
+                          " is written in place and must be contiguous, aligned and writable");
   return array.mutable_data();
 }
 
@@ -66,7 +69,8 @@ inline py::array_t<std::int64_t, py::array::c_style> int64_input(py::handle valu
                                                                  const char* where, const char* name) {
   if (!py::isinstance<py::array_t<std::int64_t>>(value))
     throw py::type_error(std::string(where) + ": " + name + " must be an array of int64, got " +
-                         std::string(py::isinstance<py::array>(value) ? py::str(value.attr("dtype")) : py::str(py::type::handle_of(value))));
+                         std::string(py::isinstance<py::array>(value) ? py::str(value.attr("dtype"))
+                                                                      : py::str(py::type::handle_of(value))));
   auto array = py::array_t<std::int64_t, py::array::c_style>(py::reinterpret_borrow<py::object>(value));
   check_shape(array, shape, where, name);
   return array;

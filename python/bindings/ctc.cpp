@@ -22,8 +22,8 @@ void check_lengths(const char* where, const char* name, const std::int64_t* leng
     if (lengths[b] < 0 || lengths[b] > most) range_error(where, name, "0.." + std::to_string(most), lengths[b]);
 }
 
-py::tuple ctc(const py::array& logits, const py::array& targets, const py::array& input_lengths, const py::array& target_lengths,
-              std::int64_t blank, const py::array& scale) {
+py::tuple ctc(const py::array& logits, const py::array& targets, const py::array& input_lengths,
+              const py::array& target_lengths, std::int64_t blank, const py::array& scale) {
   const char* where = "ctc";
   if (logits.ndim() != 3) shape_error(where, "logits", "(B, T, C)", logits);
   if (targets.ndim() != 2) shape_error(where, "targets", "(B, S)", targets);
@@ -38,7 +38,9 @@ py::tuple ctc(const py::array& logits, const py::array& targets, const py::array
   for (Index b = 0; b < B; ++b)
     for (Index j = 0; j < counts[b]; ++j)
       if (labels[b * S + j] < 0 || labels[b * S + j] >= C || labels[b * S + j] == blank)
-        range_error(where, "targets", "0.." + std::to_string(C - 1) + " and not be the blank (" + std::to_string(blank) + ")", labels[b * S + j]);
+        range_error(where, "targets",
+                    "0.." + std::to_string(C - 1) + " and not be the blank (" + std::to_string(blank) + ")",
+                    labels[b * S + j]);
   const auto scale_ = input<double>(scale, {B}, where, "scale");
   return by_dtype(logits, where, "logits", [&](auto zero) -> py::tuple {
     using Real = decltype(zero);
@@ -68,10 +70,12 @@ py::list ctc_beam_search(const py::array& logits, std::int64_t blank, Index widt
     const auto logits_ = input<Real>(logits, {T, C}, where, "logits");
     const Real* const data = logits_.data();
     for (Index i = 0; i < T * C; ++i)
-      if (!(data[i] < std::numeric_limits<Real>::infinity())) throw py::value_error("ctc_beam_search: logits must not be NaN or +inf");
+      if (!(data[i] < std::numeric_limits<Real>::infinity()))
+        throw py::value_error("ctc_beam_search: logits must not be NaN or +inf");
     for (Index t = 0; t < T; ++t)
       if (*std::max_element(data + t * C, data + (t + 1) * C) == -std::numeric_limits<Real>::infinity())
-        throw py::value_error("ctc_beam_search: logits must leave some class possible in each frame, all of frame " + std::to_string(t) + " are -inf");
+        throw py::value_error("ctc_beam_search: logits must leave some class possible in each frame, all of frame " +
+                              std::to_string(t) + " are -inf");
     std::vector<eigenlstm::CtcHypothesis> found;
     {
       py::gil_scoped_release release;
@@ -79,7 +83,9 @@ py::list ctc_beam_search(const py::array& logits, std::int64_t blank, Index widt
     }
     py::list result;
     for (const auto& hypothesis : found)
-      result.append(py::make_tuple(py::array_t<std::int64_t>(py::ssize_t(hypothesis.labels.size()), hypothesis.labels.data()), hypothesis.log_probability));
+      result.append(
+          py::make_tuple(py::array_t<std::int64_t>(py::ssize_t(hypothesis.labels.size()), hypothesis.labels.data()),
+                         hypothesis.log_probability));
     return result;
   });
 }
@@ -87,8 +93,10 @@ py::list ctc_beam_search(const py::array& logits, std::int64_t blank, Index widt
 }  // namespace
 
 void register_ctc(py::module_& m) {
-  m.def("ctc", ctc, py::arg("logits"), py::arg("targets"), py::arg("input_lengths"), py::arg("target_lengths"), py::arg("blank"), py::arg("scale"),
-        "(losses (B), dlogits (B, T, C)) of logits (B, T, C) and targets (B, S) of int64; dlogits of row b is scaled by scale[b].");
+  m.def("ctc", ctc, py::arg("logits"), py::arg("targets"), py::arg("input_lengths"), py::arg("target_lengths"),
+        py::arg("blank"), py::arg("scale"),
+        "(losses (B), dlogits (B, T, C)) of logits (B, T, C) and targets (B, S) of int64; dlogits of row b is scaled "
+        "by scale[b].");
   m.def("ctc_beam_search", ctc_beam_search, py::arg("logits"), py::arg("blank"), py::arg("width"),
         "[(labels, log probability), ...] of one row of logits (T, C), best first.");
 }

@@ -11,7 +11,8 @@ namespace {
 void check_indices(const std::int64_t* indices, Index N, Index V, const char* where) {
   for (Index r = 0; r < N; ++r)
     if (indices[r] < 0 || indices[r] >= V)
-      throw py::value_error(std::string(where) + ": indices must lie in 0.." + std::to_string(V - 1) + ", got " + std::to_string(indices[r]));
+      throw py::value_error(std::string(where) + ": indices must lie in 0.." + std::to_string(V - 1) + ", got " +
+                            std::to_string(indices[r]));
 }
 
 py::array embedding_forward(const py::array& indices, const py::array& weight) {
@@ -36,7 +37,8 @@ py::array embedding_forward(const py::array& indices, const py::array& weight) {
   });
 }
 
-void embedding_backward(const py::array& indices, const py::array& dy, const py::array& dweight, std::int64_t padding_idx) {
+void embedding_backward(const py::array& indices, const py::array& dy, const py::array& dweight,
+                        std::int64_t padding_idx) {
   const char* where = "embedding_backward";
   if (indices.ndim() != 1) shape_error(where, "indices", "(N,)", indices);
   if (dweight.ndim() != 2) shape_error(where, "dweight", "(V, D)", dweight);
@@ -59,7 +61,8 @@ void embedding_backward(const py::array& indices, const py::array& dy, const py:
 void register_embedding(py::module_& m) {
   m.def("embedding_forward", embedding_forward, py::arg("indices"), py::arg("weight"),
         "y (N, D) = weight (V, D)[indices (N) of int64].");
-  m.def("embedding_backward", embedding_backward, py::arg("indices"), py::arg("dy"), py::arg("dweight"), py::arg("padding_idx") = -1,
+  m.def("embedding_backward", embedding_backward, py::arg("indices"), py::arg("dy"), py::arg("dweight"),
+        py::arg("padding_idx") = -1,
         "dweight[indices[r]] += dy[r] for r = 0, 1, ...; rows with index padding_idx are left out.");
 }
 

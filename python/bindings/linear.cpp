@@ -64,7 +64,8 @@ void register_linear(py::module_& m) {
   m.def("linear_forward", linear_forward, py::arg("x"), py::arg("weight"), py::arg("bias").none(true),
         "y (N, O) = x (N, F) weight^T (O, F) + bias (O) or None.");
   m.def("linear_backward", linear_backward, py::arg("x"), py::arg("weight"), py::arg("dy"), py::arg("dweight"),
-        py::arg("dbias").none(true), "dx (N, F) = dy (N, O) weight; adds to dweight (O, F) and dbias (O) or None in place.");
+        py::arg("dbias").none(true),
+        "dx (N, F) = dy (N, O) weight; adds to dweight (O, F) and dbias (O) or None in place.");
 }
 
 }  // namespace eigenlstm_python

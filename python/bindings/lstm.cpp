@@ -59,17 +59,20 @@ Memory memory_of(py::handle value) {
 
 template <class Real>
 py::tuple forward(const LSTM<Real>& lstm, const PyWeights<Real>& weights, py::handle x_in, py::handle h0, py::handle c0,
-                  py::handle lengths_in, bool time_major, bool with_tape, std::optional<std::uint64_t> seed, py::handle memory_in) {
+                  py::handle lengths_in, bool time_major, bool with_tape, std::optional<std::uint64_t> seed,
+                  py::handle memory_in) {
   const char* where = "LSTM.forward";
   const LSTMOptions& o = lstm.options();
   auto x = real_array<Real>(x_in, where, "x");
-  if (x.ndim() != 3 || x.shape(2) != o.input_size) shape_error(where, "x", sequence_shape(time_major, "B", "T", o.input_size), x);
+  if (x.ndim() != 3 || x.shape(2) != o.input_size)
+    shape_error(where, "x", sequence_shape(time_major, "B", "T", o.input_size), x);
   const Index B = x.shape(time_major ? 1 : 0), T = x.shape(time_major ? 0 : 1);
   const StateSizes h_sizes(o, StateSizes::h), c_sizes(o, StateSizes::c);
   const auto h0_array = h_sizes.read<Real>(h0, B, where, "h0"), c0_array = c_sizes.read<Real>(c0, B, where, "c0");
   std::optional<py::array_t<std::int64_t, py::array::c_style>> lengths;
   if (!lengths_in.is_none()) lengths.emplace(py::reinterpret_borrow<py::object>(lengths_in));
-  if (lengths && (lengths->ndim() != 1 || lengths->shape(0) != B)) shape_error(where, "lengths", "(" + std::to_string(B) + ",)", *lengths);
+  if (lengths && (lengths->ndim() != 1 || lengths->shape(0) != B))
+    shape_error(where, "lengths", "(" + std::to_string(B) + ",)", *lengths);
 
   const Memory memory = memory_of(memory_in);
   auto y = new_sequence<Real>(B, T, o.features(o.num_layers - 1), time_major);
@@ -82,8 +85,7 @@ py::tuple forward(const LSTM<Real>& lstm, const PyWeights<Real>& weights, py::ha
     const auto ys = sequence<Real>(y, time_major);
     const Index* length_data = lengths ? reinterpret_cast<const Index*>(lengths->data()) : nullptr;
     py::gil_scoped_release release;
-    lstm.forward(weights.packed, B, T, xs, length_data, initial, ys, final, with_tape ? &tape : nullptr, seed,
-                 memory);
+    lstm.forward(weights.packed, B, T, xs, length_data, initial, ys, final, with_tape ? &tape : nullptr, seed, memory);
   }
   auto results = py::make_tuple(std::move(y), h_sizes.present(h, B), c_sizes.present(c, B));
   if (!with_tape) return results;
@@ -91,16 +93,18 @@ py::tuple forward(const LSTM<Real>& lstm, const PyWeights<Real>& weights, py::ha
 }
 
 template <class Real>
-py::tuple backward(const LSTM<Real>& lstm, const PyTape<Real>& kept, py::handle dy_in, py::handle dh, py::handle dc, py::handle grads,
-                   bool need_dx, bool per_row) {
+py::tuple backward(const LSTM<Real>& lstm, const PyTape<Real>& kept, py::handle dy_in, py::handle dh, py::handle dc,
+                   py::handle grads, bool need_dx, bool per_row) {
   const char* where = "LSTM.backward";
   const LSTMOptions& o = lstm.options();
-  if (!same(kept.options, o)) throw py::value_error("LSTM.backward: tape must come from this layer's forward, got one of a layer of other sizes");
+  if (!same(kept.options, o))
+    throw py::value_error("LSTM.backward: tape must come from this layer's forward, got one of a layer of other sizes");
   const Index B = kept.tape->batch_size(), T = kept.tape->steps(), features = o.features(o.num_layers - 1);
   std::optional<py::array_t<Real>> dy;
   if (!dy_in.is_none()) {
     dy = real_array<Real>(dy_in, where, "dy");
-    if (dy->ndim() != 3 || dy->shape(kept.time_major ? 1 : 0) != B || dy->shape(kept.time_major ? 0 : 1) != T || dy->shape(2) != features)
+    if (dy->ndim() != 3 || dy->shape(kept.time_major ? 1 : 0) != B || dy->shape(kept.time_major ? 0 : 1) != T ||
+        dy->shape(2) != features)
       shape_error(where, "dy", sequence_shape(kept.time_major, std::to_string(B), std::to_string(T), features), *dy);
   }
   const StateSizes h_sizes(o, StateSizes::h), c_sizes(o, StateSizes::c);
@@ -135,7 +139,8 @@ py::array_t<Real> trace(const PyTape<Real>& kept, Index direction, const std::st
   const std::string names = "ifgoch";
   const Index index = name.size() == 1 ? Index(names.find(name)) : -1, directions = o.num_layers * o.directions();
   if (direction < 0 || direction >= directions)
-    throw py::value_error("Tape.trace: direction must be from 0 to " + std::to_string(directions - 1) + ", got " + std::to_string(direction));
+    throw py::value_error("Tape.trace: direction must be from 0 to " + std::to_string(directions - 1) + ", got " +
+                          std::to_string(direction));
   if (index < 0) throw py::value_error("Tape.trace: name must be one of i, f, g, o, c and h, got " + name);
   const Index layer = direction / o.directions(), size = name == "h" ? o.output(layer) : o.hidden(layer);
   auto out = new_sequence<Real>(kept.tape->batch_size(), kept.tape->steps(), size, kept.time_major);
@@ -150,12 +155,15 @@ template <class Real>
 struct PyStream {
   LSTM<Real> lstm;
   Stream<Real> stream;
-  py::object as_array, as_state;  // functions that make an array of another x, a pair (h, c) of arrays of a state, or raise
+  py::object as_array,
+      as_state;  // functions that make an array of another x, a pair (h, c) of arrays of a state, or raise
 
   py::array_t<Real> step(py::handle x_in, py::handle out) {
     const char* where = "Stream.step";
-    const Index B = stream.batch_size(), I = lstm.options().input_size, H = lstm.options().features(lstm.options().num_layers - 1);
-    auto x = py::isinstance<py::array_t<Real>>(x_in) ? aligned<Real>(x_in) : real_array<Real>(as_array(x_in), where, "x");
+    const Index B = stream.batch_size(), I = lstm.options().input_size,
+                H = lstm.options().features(lstm.options().num_layers - 1);
+    auto x =
+        py::isinstance<py::array_t<Real>>(x_in) ? aligned<Real>(x_in) : real_array<Real>(as_array(x_in), where, "x");
     if ((x.flags() & py::array::c_style) == 0) x = py::array_t<Real, py::array::c_style>(x);
     const bool row = x.ndim() == 2 && x.shape(0) == B && x.shape(1) == I;
     if (!row && !(B == 1 && x.ndim() == 1 && x.shape(0) == I))
@@ -167,8 +175,10 @@ struct PyStream {
     }
     auto y = real_array<Real>(out, where, "out");
     if (y.ndim() != x.ndim() || y.shape(y.ndim() - 1) != H || (row && y.shape(0) != B))
-      shape_error(where, "out", row ? "(" + std::to_string(B) + ", " + std::to_string(H) + ")" : "(" + std::to_string(H) + ",)", y);
-    if ((y.flags() & py::array::c_style) == 0 || y.ptr() != out.ptr()) throw py::value_error("Stream.step: out must be contiguous and aligned");
+      shape_error(where, "out",
+                  row ? "(" + std::to_string(B) + ", " + std::to_string(H) + ")" : "(" + std::to_string(H) + ",)", y);
+    if ((y.flags() & py::array::c_style) == 0 || y.ptr() != out.ptr())
+      throw py::value_error("Stream.step: out must be contiguous and aligned");
     if (!y.writeable()) throw py::value_error("Stream.step: out must be writable, got a read-only array");
     stream.step(x.data(), y.mutable_data());
     return y;
@@ -197,42 +207,70 @@ void register_classes(py::module_& m, const std::string& suffix) {
   using Core = LSTM<Real>;
   py::class_<PyWeights<Real>>(m, ("Weights" + suffix).c_str(), "Packed weights: an immutable copy of the parameters.");
 
-  py::class_<PyTape<Real>>(m, ("Tape" + suffix).c_str(), "What LSTM.forward keeps for LSTM.backward. It refers to the x that it was given (el.LSTM gives it a copy).")
-      .def_property_readonly("nbytes", [](const PyTape<Real>& t) { return t.tape->bytes(); }, "Bytes that the tape holds, with what backward computes again at a time; without x.")
-      .def("trace", &trace<Real>, py::arg("direction"), py::arg("name"), "i, f, g, o, c or h of every step of one direction: (B, T, H), h (B, T, P).");
+  py::class_<PyTape<Real>>(
+      m, ("Tape" + suffix).c_str(),
+      "What LSTM.forward keeps for LSTM.backward. It refers to the x that it was given (el.LSTM gives it a copy).")
+      .def_property_readonly(
+          "nbytes", [](const PyTape<Real>& t) { return t.tape->bytes(); },
+          "Bytes that the tape holds, with what backward computes again at a time; without x.")
+      .def("trace", &trace<Real>, py::arg("direction"), py::arg("name"),
+           "i, f, g, o, c or h of every step of one direction: (B, T, H), h (B, T, P).");
 
   py::class_<PyStream<Real>>(m, ("Stream" + suffix).c_str(), "A streaming session: see eigenlstm.LSTM.stream.")
       .def("step", &PyStream<Real>::step, py::arg("x"), py::arg("out") = py::none(),
            "One time step: x (B, I) -> y (B, P); for B = 1 also (I,) -> (P,). `out`: where to write y.")
-      .def_property("state", &PyStream<Real>::get_state, &PyStream<Real>::set_state, "(h, c), (num_layers, B, P) and (num_layers, B, H), or lists of arrays where the layers' widths differ: copied out, copied in.")
-      .def("reset", [](PyStream<Real>& s) { s.stream.reset(); }, "Set the state to what it was at the start: zero, or learned.")
-      .def("fork", [](const PyStream<Real>& s) { return std::make_unique<PyStream<Real>>(s); }, "An independent copy of the session, state included.")
-      .def_property_readonly("batch_size", [](const PyStream<Real>& s) { return s.stream.batch_size(); }, "Rows of a step.");
+      .def_property("state", &PyStream<Real>::get_state, &PyStream<Real>::set_state,
+                    "(h, c), (num_layers, B, P) and (num_layers, B, H), or lists of arrays where the layers' widths "
+                    "differ: copied out, copied in.")
+      .def(
+          "reset", [](PyStream<Real>& s) { s.stream.reset(); },
+          "Set the state to what it was at the start: zero, or learned.")
+      .def(
+          "fork", [](const PyStream<Real>& s) { return std::make_unique<PyStream<Real>>(s); },
+          "An independent copy of the session, state included.")
+      .def_property_readonly(
+          "batch_size", [](const PyStream<Real>& s) { return s.stream.batch_size(); }, "Rows of a step.");
 
   py::class_<Core>(m, ("LSTM" + suffix).c_str(), "The core of eigenlstm.LSTM for one dtype.")
-      .def(py::init([](const py::kwargs& options) { return Core(lstm_options(options)); }), "Options as el.LSTM has them.")
+      .def(py::init([](const py::kwargs& options) { return Core(lstm_options(options)); }),
+           "Options as el.LSTM has them.")
       .def_property_readonly("num_parameters", &Core::num_parameters)
-      .def_property_readonly("parameters", [](const Core& lstm) {
-             py::list specs;
-             for (const eigenlstm::Parameter& p : lstm.parameters())
-               specs.append(py::make_tuple(p.name, p.columns > 0 ? py::tuple(py::make_tuple(p.rows, p.columns)) : py::tuple(py::make_tuple(p.rows))));
-             return specs;
-           }, "[(name, shape)] in the order of the flat buffer.")
-      .def("pack", [](const Core& lstm, py::handle params, bool for_backward, std::optional<std::uint64_t> seed) {
-             const Real* data = flat_buffer<Real>(params, lstm.num_parameters(), "LSTM.pack", "params");
-             py::gil_scoped_release release;
-             return PyWeights<Real>{lstm.pack(data, for_backward, seed)};
-           }, py::arg("params"), py::arg("for_backward"), py::arg("seed") = py::none(), "Pack the flat parameters. `seed`: of the mask of weight drop.")
-      .def("forward", &forward<Real>, py::arg("weights"), py::arg("x"), py::arg("h0"), py::arg("c0"), py::arg("lengths"), py::arg("time_major"),
-           py::arg("tape"), py::arg("seed"), py::arg("memory"),
-           "(y, h, c), and where `tape` one that keeps `memory`: \"full\", \"light\" or a number of bytes. `seed`: of the random masks, or None for none.")
-      .def("backward", &backward<Real>, py::arg("tape"), py::arg("dy"), py::arg("dh"), py::arg("dc"), py::arg("grads"), py::arg("need_dx"),
-           py::arg("per_row"), "(dx, dh0, dc0, None); adds to grads. `per_row`: each row's gradients (B, num_parameters) in place of None.")
-      .def("stream", [](const Core& lstm, const PyWeights<Real>& weights, Index batch_size, py::object as_array, py::object as_state) {
-             return std::make_unique<PyStream<Real>>(
-                 PyStream<Real>{lstm, Stream<Real>(lstm, weights.packed, batch_size), std::move(as_array), std::move(as_state)});
-           }, py::arg("weights"), py::arg("batch_size"), py::arg("as_array"), py::arg("as_state"),
-           "`as_array`, `as_state`: make arrays of what step gets for x, and a pair (h, c) of them of what becomes the state, or raise.");
+      .def_property_readonly(
+          "parameters",
+          [](const Core& lstm) {
+            py::list specs;
+            for (const eigenlstm::Parameter& p : lstm.parameters())
+              specs.append(py::make_tuple(p.name, p.columns > 0 ? py::tuple(py::make_tuple(p.rows, p.columns))
+                                                                : py::tuple(py::make_tuple(p.rows))));
+            return specs;
+          },
+          "[(name, shape)] in the order of the flat buffer.")
+      .def(
+          "pack",
+          [](const Core& lstm, py::handle params, bool for_backward, std::optional<std::uint64_t> seed) {
+            const Real* data = flat_buffer<Real>(params, lstm.num_parameters(), "LSTM.pack", "params");
+            py::gil_scoped_release release;
+            return PyWeights<Real>{lstm.pack(data, for_backward, seed)};
+          },
+          py::arg("params"), py::arg("for_backward"), py::arg("seed") = py::none(),
+          "Pack the flat parameters. `seed`: of the mask of weight drop.")
+      .def("forward", &forward<Real>, py::arg("weights"), py::arg("x"), py::arg("h0"), py::arg("c0"),
+           py::arg("lengths"), py::arg("time_major"), py::arg("tape"), py::arg("seed"), py::arg("memory"),
+           "(y, h, c), and where `tape` one that keeps `memory`: \"full\", \"light\" or a number of bytes. `seed`: of "
+           "the random masks, or None for none.")
+      .def("backward", &backward<Real>, py::arg("tape"), py::arg("dy"), py::arg("dh"), py::arg("dc"), py::arg("grads"),
+           py::arg("need_dx"), py::arg("per_row"),
+           "(dx, dh0, dc0, None); adds to grads. `per_row`: each row's gradients (B, num_parameters) in place of None.")
+      .def(
+          "stream",
+          [](const Core& lstm, const PyWeights<Real>& weights, Index batch_size, py::object as_array,
+             py::object as_state) {
+            return std::make_unique<PyStream<Real>>(PyStream<Real>{lstm, Stream<Real>(lstm, weights.packed, batch_size),
+                                                                   std::move(as_array), std::move(as_state)});
+          },
+          py::arg("weights"), py::arg("batch_size"), py::arg("as_array"), py::arg("as_state"),
+          "`as_array`, `as_state`: make arrays of what step gets for x, and a pair (h, c) of them of what becomes the "
+          "state, or raise.");
 }
 
 }  // namespace

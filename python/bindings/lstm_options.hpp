@@ -7,7 +7,8 @@
 
 namespace eigenlstm_python {
 
-/// From keywords with the names of el.LSTM's arguments, already of the right types; those that are missing have their defaults.
+/// From keywords with the names of el.LSTM's arguments, already of the right types; those that are missing have their
+/// defaults.
 eigenlstm::LSTMOptions lstm_options(const pybind11::dict& keywords);
 
 bool same(const eigenlstm::LSTMOptions& a, const eigenlstm::LSTMOptions& b);

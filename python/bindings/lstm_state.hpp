@@ -1,5 +1,5 @@
-// The states h and c of all layers and directions: one array (layers * D, B, size) each, or where the layers' widths differ a list of
-// arrays (B, size).
+// The states h and c of all layers and directions: one array (layers * D, B, size) each, or where the layers' widths
+// differ a list of arrays (B, size).
 #pragma once
 
 #include <limits>
@@ -17,24 +17,29 @@ class StateSizes {
   enum Part { h, c };
   StateSizes(const eigenlstm::LSTMOptions& options, Part part) {
     for (Index layer = 0; layer < options.num_layers; ++layer)
-      for (Index d = 0; d < options.directions(); ++d) sizes_.push_back(part == h ? options.output(layer) : options.hidden(layer));
+      for (Index d = 0; d < options.directions(); ++d)
+        sizes_.push_back(part == h ? options.output(layer) : options.hidden(layer));
     for (const Index n : sizes_) {
       total_ += n;
       uniform_ = uniform_ && n == sizes_.front();
     }
-    for (Index layer = 1; layer < options.num_layers; ++layer) uniform_ = uniform_ && options.hidden(layer) == options.hidden(0);
+    for (Index layer = 1; layer < options.num_layers; ++layer)
+      uniform_ = uniform_ && options.hidden(layer) == options.hidden(0);
   }
 
   /// `value` as the core takes it; none for None.
   template <class Real>
-  std::optional<py::array_t<Real, py::array::c_style>> read(py::handle value, Index B, const char* where, const char* name) const {
+  std::optional<py::array_t<Real, py::array::c_style>> read(py::handle value, Index B, const char* where,
+                                                            const char* name) const {
     using Array = py::array_t<Real, py::array::c_style>;
     if (value.is_none()) return std::nullopt;
     const Index n = Index(sizes_.size());
     if (uniform_) {
       auto array = real_array<Real>(value, where, name);
       if (array.ndim() != 3 || array.shape(0) != n || array.shape(1) != B || array.shape(2) != sizes_.front())
-        shape_error(where, name, "(" + std::to_string(n) + ", " + std::to_string(B) + ", " + std::to_string(sizes_.front()) + ")", array);
+        shape_error(where, name,
+                    "(" + std::to_string(n) + ", " + std::to_string(B) + ", " + std::to_string(sizes_.front()) + ")",
+                    array);
       return Array(array);
     }
     if (!py::isinstance<py::list>(value) && !py::isinstance<py::tuple>(value))
@@ -42,15 +47,16 @@ class StateSizes {
                             " arrays (the layers' widths differ), got " + Py_TYPE(value.ptr())->tp_name);
     const auto list = py::reinterpret_borrow<py::sequence>(value);
     if (Index(list.size()) != n)
-      throw py::value_error(std::string(where) + ": " + name + " must be a list of " + std::to_string(n) + " arrays (the layers' widths differ), got " +
-                            std::to_string(list.size()));
+      throw py::value_error(std::string(where) + ": " + name + " must be a list of " + std::to_string(n) +
+                            " arrays (the layers' widths differ), got " + std::to_string(list.size()));
     Array all(B * total_);
     Real* out = all.mutable_data();
     for (Index k = 0; k < n; ++k) {
       const std::string entry = std::string(name) + "[" + std::to_string(k) + "]";
       const Array array(real_array<Real>(list[std::size_t(k)], where, entry.c_str()));
       if (array.ndim() != 2 || array.shape(0) != B || array.shape(1) != sizes_[std::size_t(k)])
-        shape_error(where, entry.c_str(), "(" + std::to_string(B) + ", " + std::to_string(sizes_[std::size_t(k)]) + ")", array);
+        shape_error(where, entry.c_str(), "(" + std::to_string(B) + ", " + std::to_string(sizes_[std::size_t(k)]) + ")",
+                    array);
       out = std::copy_n(array.data(), array.size(), out);
     }
     return all;

@@ -10,7 +10,8 @@ PYBIND11_MODULE(_core, m) {
   m.doc() = "The compiled core of eigenlstm.";
   m.attr("__version__") = EIGENLSTM_VERSION;
 
-  // Ctrl-C: a long call asks Python every 50 ms. The error that a signal handler raised is set when Interrupted arrives.
+  // Ctrl-C: a long call asks Python every 50 ms. The error that a signal handler raised is set when Interrupted
+  // arrives.
   eigenlstm::set_interrupt_check([] {
     py::gil_scoped_acquire gil;
     return PyErr_CheckSignals() != 0;

@@ -29,8 +29,10 @@ template <class Options>
 void run(const char* where, const Options& options, const Step& s, std::initializer_list<py::object> state) {
   const Index n = s.params.size();
   if (s.step < 1) throw py::value_error(std::string(where) + ": step must count from 1, got " + std::to_string(s.step));
-  if (s.ends.empty() || s.ends.size() != s.weight_decay.size() || s.ends.front() < 0 || s.ends.back() != n || !std::is_sorted(s.ends.begin(), s.ends.end()))
-    throw py::value_error(std::string(where) + ": ends must rise to the number of parameters, " + std::to_string(n) + ", with a weight_decay each");
+  if (s.ends.empty() || s.ends.size() != s.weight_decay.size() || s.ends.front() < 0 || s.ends.back() != n ||
+      !std::is_sorted(s.ends.begin(), s.ends.end()))
+    throw py::value_error(std::string(where) + ": ends must rise to the number of parameters, " + std::to_string(n) +
+                          ", with a weight_decay each");
   by_dtype(s.params, where, "params", [&](auto zero) {
     using Real = decltype(zero);
     Real* const params = in_place<Real>(s.params, {n}, where, "params");
@@ -44,8 +46,9 @@ void run(const char* where, const Options& options, const Step& s, std::initiali
     Index begin = 0;
     for (std::size_t g = 0; g < s.ends.size(); begin = s.ends[g++]) {
       const auto at = [begin](Real* a) { return a == nullptr ? a : a + begin; };
-      eigenlstm::update(options, s.step, Update<Real>{s.ends[g] - begin, s.lr, s.weight_decay[g], params + begin,
-                                                      grad_data + begin, at(arrays[0]), at(arrays[1]), at(arrays[2])});
+      eigenlstm::update(options, s.step,
+                        Update<Real>{s.ends[g] - begin, s.lr, s.weight_decay[g], params + begin, grad_data + begin,
+                                     at(arrays[0]), at(arrays[1]), at(arrays[2])});
     }
   });
 }
@@ -101,33 +104,53 @@ py::array zeros(py::ssize_t n, const py::object& dtype) {
 
 void register_optimisers(py::module_& m) {
   using Ends = const std::vector<Index>&;
-  m.def("zeros", zeros, py::arg("n"), py::arg("dtype"), "A flat array of n zeros, aligned to 64 bytes; large ones stand in huge pages.");
+  m.def("zeros", zeros, py::arg("n"), py::arg("dtype"),
+        "A flat array of n zeros, aligned to 64 bytes; large ones stand in huge pages.");
   using Decay = const std::vector<double>&;
   using Array = const py::array&;
   using State = const py::object&;
-  m.def("sgd_step", [](Array params, Array grads, std::int64_t step, double lr, Ends ends, Decay weight_decay, State momentum_buffer,
-                       double momentum, double dampening, bool nesterov) {
-    run("sgd_step", Sgd{momentum, dampening, nesterov}, {params, grads, step, lr, ends, weight_decay}, {momentum_buffer});
-  }, py::arg("params"), py::arg("grads"), py::arg("step"), py::arg("lr"), py::arg("ends"), py::arg("weight_decay"), py::arg("momentum_buffer").none(true),
-     py::arg("momentum"), py::arg("dampening"), py::arg("nesterov"), "One step of stochastic gradient descent on flat arrays, in place.");
-  m.def("adam_step", [](Array params, Array grads, std::int64_t step, double lr, Ends ends, Decay weight_decay, State exp_avg, State exp_avg_sq,
-                        double beta1, double beta2, double eps, bool decoupled) {
-    run("adam_step", Adam{beta1, beta2, eps, decoupled}, {params, grads, step, lr, ends, weight_decay},
-        {needed(exp_avg, "adam_step", "exp_avg"), needed(exp_avg_sq, "adam_step", "exp_avg_sq")});
-  }, py::arg("params"), py::arg("grads"), py::arg("step"), py::arg("lr"), py::arg("ends"), py::arg("weight_decay"), py::arg("exp_avg"), py::arg("exp_avg_sq"),
-     py::arg("beta1"), py::arg("beta2"), py::arg("eps"), py::arg("decoupled"), "One step of Adam, or AdamW where decoupled, on flat arrays, in place.");
-  m.def("rmsprop_step", [](Array params, Array grads, std::int64_t step, double lr, Ends ends, Decay weight_decay, State square_avg, State momentum_buffer,
-                           State grad_avg, double alpha, double eps, double momentum) {
-    run("rmsprop_step", RmsProp{alpha, eps, momentum}, {params, grads, step, lr, ends, weight_decay},
-        {needed(square_avg, "rmsprop_step", "square_avg"), momentum_buffer, grad_avg});
-  }, py::arg("params"), py::arg("grads"), py::arg("step"), py::arg("lr"), py::arg("ends"), py::arg("weight_decay"), py::arg("square_avg"),
-     py::arg("momentum_buffer").none(true), py::arg("grad_avg").none(true), py::arg("alpha"), py::arg("eps"), py::arg("momentum"),
-     "One step of RMSprop on flat arrays, in place; centred where grad_avg is given.");
-  m.def("adagrad_step", [](Array params, Array grads, std::int64_t step, double lr, Ends ends, Decay weight_decay, State sum, double lr_decay, double eps) {
-    run("adagrad_step", Adagrad{lr_decay, eps}, {params, grads, step, lr, ends, weight_decay}, {needed(sum, "adagrad_step", "sum")});
-  }, py::arg("params"), py::arg("grads"), py::arg("step"), py::arg("lr"), py::arg("ends"), py::arg("weight_decay"), py::arg("sum"), py::arg("lr_decay"),
-     py::arg("eps"), "One step of Adagrad on flat arrays, in place.");
-  m.def("ema", ema, py::arg("average"), py::arg("params"), py::arg("decay"), "average = decay average + (1 - decay) params, in place.");
+  m.def(
+      "sgd_step",
+      [](Array params, Array grads, std::int64_t step, double lr, Ends ends, Decay weight_decay, State momentum_buffer,
+         double momentum, double dampening, bool nesterov) {
+        run("sgd_step", Sgd{momentum, dampening, nesterov}, {params, grads, step, lr, ends, weight_decay},
+            {momentum_buffer});
+      },
+      py::arg("params"), py::arg("grads"), py::arg("step"), py::arg("lr"), py::arg("ends"), py::arg("weight_decay"),
+      py::arg("momentum_buffer").none(true), py::arg("momentum"), py::arg("dampening"), py::arg("nesterov"),
+      "One step of stochastic gradient descent on flat arrays, in place.");
+  m.def(
+      "adam_step",
+      [](Array params, Array grads, std::int64_t step, double lr, Ends ends, Decay weight_decay, State exp_avg,
+         State exp_avg_sq, double beta1, double beta2, double eps, bool decoupled) {
+        run("adam_step", Adam{beta1, beta2, eps, decoupled}, {params, grads, step, lr, ends, weight_decay},
+            {needed(exp_avg, "adam_step", "exp_avg"), needed(exp_avg_sq, "adam_step", "exp_avg_sq")});
+      },
+      py::arg("params"), py::arg("grads"), py::arg("step"), py::arg("lr"), py::arg("ends"), py::arg("weight_decay"),
+      py::arg("exp_avg"), py::arg("exp_avg_sq"), py::arg("beta1"), py::arg("beta2"), py::arg("eps"),
+      py::arg("decoupled"), "One step of Adam, or AdamW where decoupled, on flat arrays, in place.");
+  m.def(
+      "rmsprop_step",
+      [](Array params, Array grads, std::int64_t step, double lr, Ends ends, Decay weight_decay, State square_avg,
+         State momentum_buffer, State grad_avg, double alpha, double eps, double momentum) {
+        run("rmsprop_step", RmsProp{alpha, eps, momentum}, {params, grads, step, lr, ends, weight_decay},
+            {needed(square_avg, "rmsprop_step", "square_avg"), momentum_buffer, grad_avg});
+      },
+      py::arg("params"), py::arg("grads"), py::arg("step"), py::arg("lr"), py::arg("ends"), py::arg("weight_decay"),
+      py::arg("square_avg"), py::arg("momentum_buffer").none(true), py::arg("grad_avg").none(true), py::arg("alpha"),
+      py::arg("eps"), py::arg("momentum"),
+      "One step of RMSprop on flat arrays, in place; centred where grad_avg is given.");
+  m.def(
+      "adagrad_step",
+      [](Array params, Array grads, std::int64_t step, double lr, Ends ends, Decay weight_decay, State sum,
+         double lr_decay, double eps) {
+        run("adagrad_step", Adagrad{lr_decay, eps}, {params, grads, step, lr, ends, weight_decay},
+            {needed(sum, "adagrad_step", "sum")});
+      },
+      py::arg("params"), py::arg("grads"), py::arg("step"), py::arg("lr"), py::arg("ends"), py::arg("weight_decay"),
+      py::arg("sum"), py::arg("lr_decay"), py::arg("eps"), "One step of Adagrad on flat arrays, in place.");
+  m.def("ema", ema, py::arg("average"), py::arg("params"), py::arg("decay"),
+        "average = decay average + (1 - decay) params, in place.");
   m.def("set_zero", set_zero, py::arg("x"), "x = 0, in place.");
   m.def("norm", norm, py::arg("x"), "The Euclidean norm of all values, summed in float64.");
 }

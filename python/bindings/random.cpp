@@ -16,7 +16,9 @@ using Shape = std::vector<py::ssize_t>;
 Shape shape_of(const py::object& shape, const char* where) {
   const Shape sizes = py::isinstance<py::int_>(shape) ? Shape{shape.cast<py::ssize_t>()} : shape.cast<Shape>();
   for (const py::ssize_t n : sizes)
-    if (n < 0) throw py::value_error(std::string(where) + ": shape must hold no negative sizes, got " + std::string(py::str(shape)));
+    if (n < 0)
+      throw py::value_error(std::string(where) + ": shape must hold no negative sizes, got " +
+                            std::string(py::str(shape)));
   return sizes;
 }
 
@@ -44,8 +46,10 @@ py::array random_uniform(std::uint64_t seed, std::uint64_t stream, const py::obj
   });
 }
 
-py::array dropout_mask(std::uint64_t seed, std::uint64_t stream, const py::object& shape, double p, const py::object& dtype) {
-  if (!(p >= 0 && p < 1)) throw py::value_error("dropout_mask: p must lie in [0, 1), got " + std::string(py::str(py::float_(p))));
+py::array dropout_mask(std::uint64_t seed, std::uint64_t stream, const py::object& shape, double p,
+                       const py::object& dtype) {
+  if (!(p >= 0 && p < 1))
+    throw py::value_error("dropout_mask: p must lie in [0, 1), got " + std::string(py::str(py::float_(p))));
   return by_dtype(dtype, "dropout_mask", [&](auto zero) -> py::array {
     using Real = decltype(zero);
     Contiguous<Real> mask(shape_of(shape, "dropout_mask"));
@@ -72,9 +76,12 @@ std::uint64_t fingerprint(const py::array& array) {
 void register_random(py::module_& m) {
   m.def("random_bits", random_bits, py::arg("seed"), py::arg("stream"), py::arg("start"), py::arg("n"),
         "n words (uint32) of a stream of Philox4x32-10, from its block `start` on; four words a block.");
-  m.def("random_uniform", random_uniform, py::arg("seed"), py::arg("stream"), py::arg("shape"), py::arg("dtype") = "float64",
-        "Uniform values in [0, 1) with 24 bits (float32) or 53 bits (float64); value i is a function of (seed, stream, i).");
-  m.def("dropout_mask", dropout_mask, py::arg("seed"), py::arg("stream"), py::arg("shape"), py::arg("p"), py::arg("dtype"),
+  m.def("random_uniform", random_uniform, py::arg("seed"), py::arg("stream"), py::arg("shape"),
+        py::arg("dtype") = "float64",
+        "Uniform values in [0, 1) with 24 bits (float32) or 53 bits (float64); value i is a function of (seed, stream, "
+        "i).");
+  m.def("dropout_mask", dropout_mask, py::arg("seed"), py::arg("stream"), py::arg("shape"), py::arg("p"),
+        py::arg("dtype"),
         "0 with probability p, else 1 / (1 - p); value i (C order) is a function of (seed, stream, i).");
   m.def("fingerprint", fingerprint, py::arg("array"), "A 64-bit hash of the bytes of a contiguous array.");
 }

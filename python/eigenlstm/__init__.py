@@ -7,24 +7,59 @@
 
 import importlib
 
-from . import _core
+from . import _core, _moved
 from ._core import __version__, get_num_threads, isa, set_num_threads
-from .lstm import LSTM
+from .layers.lstm import LSTM
 
 _core.isa()  # a wrong EIGENLSTM_ISA is an error now, not in the middle of the work
 _core.get_num_threads()
 
 # Everything else is imported when it is first asked for: `import eigenlstm` stays cheap.
 _LAZY = {
-    "Sequential": "sequential", "Group": "sequential", "share": "sequential",
-    "Linear": "linear", "Embedding": "embedding", "Dropout": "dropout", "LayerNorm": "layer_norm",
-    "Last": "pooling", "MeanPool": "pooling", "MaxPool": "pooling",
-    "SGD": "optimisers", "Adam": "optimisers", "AdamW": "optimisers", "RMSprop": "optimisers", "Adagrad": "optimisers",
-    "early_stopping": "callbacks", "checkpoint": "callbacks", "schedule": "callbacks", "log": "callbacks",
-    "plateau": "callbacks", "NonFiniteLoss": "run",
-    "load": "saving", "save": "saving", "FileError": "files",
+    "Sequential": "sequential",
+    "MaskedSequential": "masked_sequential",
+    "Group": "sequential",
+    "share": "sequential",
+    "Linear": "layers.linear",
+    "Embedding": "layers.embedding",
+    "Dropout": "layers.dropout",
+    "SpatialDropout1D": "layers.dropout",
+    "LayerNorm": "layers.layer_norm",
+    "Activation": "layers.activation",
+    "Last": "layers.pooling",
+    "MeanPool": "layers.pooling",
+    "MaxPool": "layers.pooling",
+    "Reverse": "layers.reverse",
+    "SGD": "training.optimisers",
+    "Adam": "training.optimisers",
+    "AdamW": "training.optimisers",
+    "RMSprop": "training.optimisers",
+    "Adagrad": "training.optimisers",
+    "early_stopping": "training.callbacks",
+    "checkpoint": "training.callbacks",
+    "schedule": "training.callbacks",
+    "log": "training.callbacks",
+    "plateau": "training.callbacks",
+    "NonFiniteLoss": "training.run",
+    "load": "saving",
+    "save": "saving",
+    "FileError": "safetensors_files",
 }
-_MODULES = ("losses", "metrics", "callbacks", "schedules", "optimisers", "plot", "ctc", "sklearn", "forecasting")
+_MODULES = {
+    "losses": "losses",
+    "ctc": "losses.ctc",
+    "metrics": "training.metrics",
+    "callbacks": "training.callbacks",
+    "schedules": "training.schedules",
+    "optimisers": "training.optimisers",
+    "optimizers": "training.optimisers",
+    "forecasting": "forecasting",
+    "text": "text",
+    "sound": "sound",
+    "decoding": "decoding",
+    "plot": "plot",
+    "sklearn": "sklearn",
+}
 
 __all__ = ["LSTM", "__version__", "get_num_threads", "info", "isa", "set_num_threads", *_LAZY]
 
@@ -33,7 +68,7 @@ def __getattr__(name):
     if name in _LAZY:
         value = getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
     elif name in _MODULES:
-        value = importlib.import_module(f".{name}", __name__)
+        value = importlib.import_module(f".{_MODULES[name]}", __name__)
     else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value

@@ -13,7 +13,9 @@ __version__: str
 
 _Real = TypeVar("_Real", np.float32, np.float64)
 _Optional: TypeAlias = NDArray[_Real] | None
-_State: TypeAlias = NDArray[_Real] | list[NDArray[_Real]]  # of all layers and directions: a list where their widths differ
+_State: TypeAlias = (
+    NDArray[_Real] | list[NDArray[_Real]]
+)  # of all layers and directions: a list where their widths differ
 
 # -- what it runs on ----------------------------------------------------------------------------
 
@@ -83,17 +85,40 @@ class _LSTM(Generic[_Real]):
         """[(name, shape)] in the order of the flat buffer."""
     def pack(self, params: NDArray[_Real], for_backward: bool, seed: int | None = None) -> _Weights[_Real]:
         """Pack the flat parameters. `seed`: of the mask of weight drop."""
-    def forward(self, weights: _Weights[_Real], x: NDArray[_Real], h0: _State[_Real] | None, c0: _State[_Real] | None,
-                lengths: NDArray[np.int64] | None, time_major: bool, tape: bool, seed: int | None, memory: str | int) -> tuple[Any, ...]:
+    def forward(
+        self,
+        weights: _Weights[_Real],
+        x: NDArray[_Real],
+        h0: _State[_Real] | None,
+        c0: _State[_Real] | None,
+        lengths: NDArray[np.int64] | None,
+        time_major: bool,
+        tape: bool,
+        seed: int | None,
+        memory: str | int,
+    ) -> tuple[Any, ...]:
         """(y, h, c), and where `tape` one that keeps `memory`: "full", "light" or a number of bytes.
 
         `seed`: of the random masks, or None for none.
         """
-    def backward(self, tape: _Tape[_Real], dy: _Optional[_Real], dh: _State[_Real] | None, dc: _State[_Real] | None, grads: NDArray[_Real],
-                 need_dx: bool, per_row: bool) -> tuple[_Optional[_Real], _State[_Real], _State[_Real], _Optional[_Real]]:
+    def backward(
+        self,
+        tape: _Tape[_Real],
+        dy: _Optional[_Real],
+        dh: _State[_Real] | None,
+        dc: _State[_Real] | None,
+        grads: NDArray[_Real],
+        need_dx: bool,
+        per_row: bool,
+    ) -> tuple[_Optional[_Real], _State[_Real], _State[_Real], _Optional[_Real]]:
         """(dx, dh0, dc0, None); adds to grads. `per_row`: each row's gradients (B, num_parameters) in place of None."""
-    def stream(self, weights: _Weights[_Real], batch_size: int, as_array: Callable[[Any], NDArray[_Real]],
-               as_state: Callable[[Any], tuple[Any, Any]]) -> _Stream[_Real]:
+    def stream(
+        self,
+        weights: _Weights[_Real],
+        batch_size: int,
+        as_array: Callable[[Any], NDArray[_Real]],
+        as_state: Callable[[Any], tuple[Any, Any]],
+    ) -> _Stream[_Real]:
         """`as_array`, `as_state`: make arrays of what step gets for x, and a pair (h, c) of them of what becomes the state, or raise."""
 
 class WeightsFloat32(_Weights[np.float32]): ...
@@ -110,14 +135,17 @@ class LSTMFloat64(_LSTM[np.float64]): ...
 def linear_forward(x: NDArray[_Real], weight: NDArray[_Real], bias: _Optional[_Real]) -> NDArray[_Real]:
     """y (N, O) = x (N, F) weight^T (O, F) + bias (O) or None."""
 
-def linear_backward(x: NDArray[_Real], weight: NDArray[_Real], dy: NDArray[_Real], dweight: NDArray[_Real],
-                    dbias: _Optional[_Real]) -> NDArray[_Real]:
+def linear_backward(
+    x: NDArray[_Real], weight: NDArray[_Real], dy: NDArray[_Real], dweight: NDArray[_Real], dbias: _Optional[_Real]
+) -> NDArray[_Real]:
     """dx (N, F) = dy (N, O) weight; adds to dweight (O, F) and dbias (O) or None in place."""
 
 def embedding_forward(indices: NDArray[np.int64], weight: NDArray[_Real]) -> NDArray[_Real]:
     """y (N, D) = weight (V, D)[indices (N)]."""
 
-def embedding_backward(indices: NDArray[np.int64], dy: NDArray[_Real], dweight: NDArray[_Real], padding_idx: int = -1) -> None:
+def embedding_backward(
+    indices: NDArray[np.int64], dy: NDArray[_Real], dweight: NDArray[_Real], padding_idx: int = -1
+) -> None:
     """dweight[indices[r]] += dy[r] for r = 0, 1, ...; rows with index padding_idx are left out."""
 
 # -- random numbers -----------------------------------------------------------------------------
@@ -136,27 +164,74 @@ def fingerprint(array: NDArray[Any]) -> int:
 
 # -- losses: the value in float64, and the gradient with respect to the first argument -----------
 
-def mse(y_pred: NDArray[_Real], y_true: NDArray[_Real], weight: _Optional[_Real] = None, scale: float = 1.0,
-        parameters: _Optional[_Real] = None) -> tuple[float, NDArray[_Real]]: ...
-def mae(y_pred: NDArray[_Real], y_true: NDArray[_Real], weight: _Optional[_Real] = None, scale: float = 1.0,
-        parameters: _Optional[_Real] = None) -> tuple[float, NDArray[_Real]]: ...
-def huber(y_pred: NDArray[_Real], y_true: NDArray[_Real], weight: _Optional[_Real] = None, scale: float = 1.0,
-          parameters: _Optional[_Real] = None) -> tuple[float, NDArray[_Real]]: ...
-def bce(y_pred: NDArray[_Real], y_true: NDArray[_Real], weight: _Optional[_Real] = None, scale: float = 1.0,
-        parameters: _Optional[_Real] = None) -> tuple[float, NDArray[_Real]]: ...
-def quantile(y_pred: NDArray[_Real], y_true: NDArray[_Real], weight: _Optional[_Real] = None, scale: float = 1.0,
-             parameters: _Optional[_Real] = None) -> tuple[float, NDArray[_Real]]: ...
-def gaussian_nll(y_pred: NDArray[_Real], y_true: NDArray[_Real], weight: _Optional[_Real] = None, scale: float = 1.0,
-                 parameters: _Optional[_Real] = None) -> tuple[float, NDArray[_Real]]: ...
-def poisson_nll(y_pred: NDArray[_Real], y_true: NDArray[_Real], weight: _Optional[_Real] = None, scale: float = 1.0,
-                parameters: _Optional[_Real] = None) -> tuple[float, NDArray[_Real]]: ...
-
-def cross_entropy(logits: NDArray[_Real], labels: NDArray[np.int64], weight: _Optional[_Real] = None, class_weight: _Optional[_Real] = None,
-                  label_smoothing: float = 0.0, ignore_index: int = -100, mean: bool = True) -> tuple[Any, ...]:
+def mse(
+    y_pred: NDArray[_Real],
+    y_true: NDArray[_Real],
+    weight: _Optional[_Real] = None,
+    scale: float = 1.0,
+    parameters: _Optional[_Real] = None,
+) -> tuple[float, NDArray[_Real]]: ...
+def mae(
+    y_pred: NDArray[_Real],
+    y_true: NDArray[_Real],
+    weight: _Optional[_Real] = None,
+    scale: float = 1.0,
+    parameters: _Optional[_Real] = None,
+) -> tuple[float, NDArray[_Real]]: ...
+def huber(
+    y_pred: NDArray[_Real],
+    y_true: NDArray[_Real],
+    weight: _Optional[_Real] = None,
+    scale: float = 1.0,
+    parameters: _Optional[_Real] = None,
+) -> tuple[float, NDArray[_Real]]: ...
+def bce(
+    y_pred: NDArray[_Real],
+    y_true: NDArray[_Real],
+    weight: _Optional[_Real] = None,
+    scale: float = 1.0,
+    parameters: _Optional[_Real] = None,
+) -> tuple[float, NDArray[_Real]]: ...
+def quantile(
+    y_pred: NDArray[_Real],
+    y_true: NDArray[_Real],
+    weight: _Optional[_Real] = None,
+    scale: float = 1.0,
+    parameters: _Optional[_Real] = None,
+) -> tuple[float, NDArray[_Real]]: ...
+def gaussian_nll(
+    y_pred: NDArray[_Real],
+    y_true: NDArray[_Real],
+    weight: _Optional[_Real] = None,
+    scale: float = 1.0,
+    parameters: _Optional[_Real] = None,
+) -> tuple[float, NDArray[_Real]]: ...
+def poisson_nll(
+    y_pred: NDArray[_Real],
+    y_true: NDArray[_Real],
+    weight: _Optional[_Real] = None,
+    scale: float = 1.0,
+    parameters: _Optional[_Real] = None,
+) -> tuple[float, NDArray[_Real]]: ...
+def cross_entropy(
+    logits: NDArray[_Real],
+    labels: NDArray[np.int64],
+    weight: _Optional[_Real] = None,
+    class_weight: _Optional[_Real] = None,
+    label_smoothing: float = 0.0,
+    ignore_index: int = -100,
+    mean: bool = True,
+) -> tuple[Any, ...]:
     """Softmax cross-entropy of logits (N, C) and labels (N), and its gradient."""
 
-def ctc(logits: NDArray[_Real], targets: NDArray[np.int64], input_lengths: NDArray[np.int64], target_lengths: NDArray[np.int64], blank: int,
-        scale: NDArray[Any]) -> tuple[Any, ...]:
+def ctc(
+    logits: NDArray[_Real],
+    targets: NDArray[np.int64],
+    input_lengths: NDArray[np.int64],
+    target_lengths: NDArray[np.int64],
+    blank: int,
+    scale: NDArray[Any],
+) -> tuple[Any, ...]:
     """(losses (B), dlogits (B, T, C)) of logits (B, T, C) and targets (B, S); dlogits of row b is scaled by scale[b]."""
 
 def ctc_beam_search(logits: NDArray[Any], blank: int, width: int) -> list[Any]:
@@ -171,21 +246,63 @@ def zeros(n: int, dtype: Any) -> NDArray[Any]:
 def set_zero(x: NDArray[_Real]) -> None:
     """x = 0, in place."""
 
-def sgd_step(params: NDArray[_Real], grads: NDArray[_Real], step: int, lr: float, ends: Sequence[int], weight_decay: Sequence[float],
-             momentum_buffer: _Optional[_Real], momentum: float, dampening: float, nesterov: bool) -> None:
+def sgd_step(
+    params: NDArray[_Real],
+    grads: NDArray[_Real],
+    step: int,
+    lr: float,
+    ends: Sequence[int],
+    weight_decay: Sequence[float],
+    momentum_buffer: _Optional[_Real],
+    momentum: float,
+    dampening: float,
+    nesterov: bool,
+) -> None:
     """Stochastic gradient descent."""
 
-def adam_step(params: NDArray[_Real], grads: NDArray[_Real], step: int, lr: float, ends: Sequence[int], weight_decay: Sequence[float],
-              exp_avg: NDArray[_Real], exp_avg_sq: NDArray[_Real], beta1: float, beta2: float, eps: float, decoupled: bool) -> None:
+def adam_step(
+    params: NDArray[_Real],
+    grads: NDArray[_Real],
+    step: int,
+    lr: float,
+    ends: Sequence[int],
+    weight_decay: Sequence[float],
+    exp_avg: NDArray[_Real],
+    exp_avg_sq: NDArray[_Real],
+    beta1: float,
+    beta2: float,
+    eps: float,
+    decoupled: bool,
+) -> None:
     """Adam, or AdamW where decoupled."""
 
-def rmsprop_step(params: NDArray[_Real], grads: NDArray[_Real], step: int, lr: float, ends: Sequence[int], weight_decay: Sequence[float],
-                 square_avg: NDArray[_Real], momentum_buffer: _Optional[_Real], grad_avg: _Optional[_Real], alpha: float, eps: float,
-                 momentum: float) -> None:
+def rmsprop_step(
+    params: NDArray[_Real],
+    grads: NDArray[_Real],
+    step: int,
+    lr: float,
+    ends: Sequence[int],
+    weight_decay: Sequence[float],
+    square_avg: NDArray[_Real],
+    momentum_buffer: _Optional[_Real],
+    grad_avg: _Optional[_Real],
+    alpha: float,
+    eps: float,
+    momentum: float,
+) -> None:
     """RMSprop; centred where grad_avg is given."""
 
-def adagrad_step(params: NDArray[_Real], grads: NDArray[_Real], step: int, lr: float, ends: Sequence[int], weight_decay: Sequence[float],
-                 sum: NDArray[_Real], lr_decay: float, eps: float) -> None:
+def adagrad_step(
+    params: NDArray[_Real],
+    grads: NDArray[_Real],
+    step: int,
+    lr: float,
+    ends: Sequence[int],
+    weight_decay: Sequence[float],
+    sum: NDArray[_Real],
+    lr_decay: float,
+    eps: float,
+) -> None:
     """Adagrad."""
 
 def ema(average: NDArray[_Real], params: NDArray[_Real], decay: float) -> None:

@@ -19,8 +19,7 @@ def history(history, *, path=None):
     """
     if not history:
         raise ValueError("plot.history: the history is empty")
-    names = [name for name in history[0]
-             if not name.startswith("val_") and name not in ("epoch", "seconds", "lr")]
+    names = [name for name in history[0] if not name.startswith("val_") and name not in ("epoch", "seconds", "lr")]
     figure = _figure(len(names), height=2.6)
     epochs = [logs["epoch"] for logs in history]
     for axes, name in zip(figure.axes, names):
@@ -58,8 +57,14 @@ def gates(trace, *, row=0, layer=0, reverse=False, path=None):
         title, bound = _PANELS[name]
         bound = bound or max(1e-12, float(np.abs(values).max(initial=0)))
         gate = name in "ifo"  # from 0 to 1; the others have a sign
-        image = axes.imshow(values.T, aspect="auto", interpolation="nearest", cmap="viridis" if gate else "RdBu_r",
-                            vmin=0 if gate else -bound, vmax=bound)
+        image = axes.imshow(
+            values.T,
+            aspect="auto",
+            interpolation="nearest",
+            cmap="viridis" if gate else "RdBu_r",
+            vmin=0 if gate else -bound,
+            vmax=bound,
+        )
         figure.colorbar(image, ax=axes, pad=0.01)
         axes.set_title(title, loc="left", fontsize="medium")
         axes.yaxis.get_major_locator().set_params(integer=True, nbins=4)
@@ -69,8 +74,14 @@ def gates(trace, *, row=0, layer=0, reverse=False, path=None):
     return _finished(figure, path)
 
 
-_PANELS = {"i": ("input gate i", 1), "f": ("forget gate f", 1), "g": ("candidate g", 1), "o": ("output gate o", 1),
-           "c": ("cell c", None), "h": ("output h", None)}  # the largest absolute value; None: of the data
+_PANELS = {
+    "i": ("input gate i", 1),
+    "f": ("forget gate f", 1),
+    "g": ("candidate g", 1),
+    "o": ("output gate o", 1),
+    "c": ("cell c", None),
+    "h": ("output h", None),
+}  # the largest absolute value; None: of the data
 
 
 def _figure(panels, height):
@@ -78,8 +89,7 @@ def _figure(panels, height):
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
-        raise ImportError("eigenlstm.plot needs matplotlib: "
-                          'pip install "eigenlstm[demo]"') from None
+        raise ImportError('eigenlstm.plot needs matplotlib: pip install "eigenlstm[demo]"') from None
     figure = Figure(figsize=(7, height * panels + 0.4), layout="constrained")
     FigureCanvasAgg(figure)  # no window, no global state
     figure.subplots(panels, 1, sharex=True)

@@ -4,13 +4,13 @@ import json
 
 import numpy as np
 
-from .files import FileError, parse_json, read_tensors, write_tensors
-from .layer import layer_class
-from .parameters import blank_parameters
+from .safetensors_files import FileError, parse_json, read_tensors, write_tensors
+from .layers.base import layer_class
+from .layers.parameters import blank_parameters
 
-_KEY = "eigenlstm"     # of our text in the metadata
+_KEY = "eigenlstm"  # of our text in the metadata
 _FORMAT = 1
-_RUN = "run."          # prefix of the tensors that are not the model's
+_RUN = "run."  # prefix of the tensors that are not the model's
 
 
 def save(layer, path, metadata=None):
@@ -68,8 +68,7 @@ def load_run(path, layer):
 
 def architecture(layer):
     """What `load` needs to build `layer` again, as JSON values."""
-    about = {"format": _FORMAT,
-             "architecture": {"class": type(layer).__name__, "config": layer.config()}}
+    about = {"format": _FORMAT, "architecture": {"class": type(layer).__name__, "config": layer.config()}}
     loss, metrics = getattr(layer, "_evaluation", None) or (None, ())
     if isinstance(loss, str) and all(isinstance(metric, str) for metric in metrics):
         about["evaluation"] = {"loss": loss, "metrics": list(metrics)}
@@ -83,8 +82,10 @@ def _text(about):
 def _read(path):
     tensors, metadata = read_tensors(path)
     if _KEY not in metadata:
-        raise FileError(f"{path}: is a safetensors file without an eigenlstm model; its arrays can "
-                        "be read with safetensors.numpy.load_file and given to load_state_dict")
+        raise FileError(
+            f"{path}: is a safetensors file without an eigenlstm model; its arrays can "
+            "be read with safetensors.numpy.load_file and given to load_state_dict"
+        )
     about = parse_json(metadata[_KEY].encode(), path, "its description of the model")
     if not isinstance(about, dict) or "architecture" not in about:
         raise FileError(f"{path}: its description of the model names no architecture")
@@ -99,8 +100,9 @@ def _build(description):
     try:
         cls = layer_class(description["class"])
     except KeyError:
-        raise ValueError(f"there is no layer {description.get('class')!r}; a class of your own must "
-                         "be imported before loading") from None
+        raise ValueError(
+            f"there is no layer {description.get('class')!r}; a class of your own must be imported before loading"
+        ) from None
     return cls.from_config(description["config"])
 
 
@@ -123,8 +125,7 @@ def _packed(value, name, tensors):
     if isinstance(value, float) and not np.isfinite(value):
         return {"float": repr(value)}
     if isinstance(value, dict):
-        return {"dict": {key: _packed(item, f"{name}.{key}", tensors)
-                         for key, item in value.items()}}
+        return {"dict": {key: _packed(item, f"{name}.{key}", tensors) for key, item in value.items()}}
     if isinstance(value, (list, tuple)):
         return [_packed(item, f"{name}.{i}", tensors) for i, item in enumerate(value)]
     if isinstance(value, (str, int, float)) or value is None:
@@ -137,7 +138,7 @@ def _unpacked(value, tensors):
         return [_unpacked(item, tensors) for item in value]
     if not isinstance(value, dict):
         return value
-    (kind, content), = value.items()
+    ((kind, content),) = value.items()
     if kind == "dict":
         return {key: _unpacked(item, tensors) for key, item in content.items()}
     return tensors[content] if kind == "tensor" else float(content)

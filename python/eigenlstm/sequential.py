@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from .arrays import as_seed
-from .fit import evaluate, fit, predict
-from .layer import Layer, layer_class, mix_seed
-from .parameters import ParameterStore
+from .seeds import as_seed, mix_seed
+from .training.fit import evaluate, fit, predict
+from .layers.base import Layer, layer_class
+from .layers.parameters import ParameterStore
 from .saving import save
 from .tables import Table
 
@@ -27,21 +27,24 @@ class Group(Layer):
             self._check_member(layer, f"{where}: layer {i}")
         self._dtype = _common_dtype(self.layers, where)
         self._seed = None
-        self._specs = [(f"{i}.{name}", shape) for i, layer in enumerate(self.layers)
-                       for name, shape in layer._specs]
+        self._specs = [(f"{i}.{name}", shape) for i, layer in enumerate(self.layers) for name, shape in layer._specs]
         self._bind(ParameterStore(self._specs, self._dtype or np.float32), 0)
         for layer in self.layers:
             layer._parent = where
 
     def forward(self, *_, **__):
-        raise TypeError(f"{type(self).__name__} has no forward: call its layers, the wiring between them is the caller's")
+        raise TypeError(
+            f"{type(self).__name__} has no forward: call its layers, the wiring between them is the caller's"
+        )
 
     def _check_member(self, layer, where):
         if not isinstance(layer, Layer):
             raise TypeError(f"{where} must be a layer, got {type(layer).__name__}")
         if layer._parent is not None:
-            raise ValueError(f"{where} ({type(layer).__name__}) is part of a {layer._parent} "
-                             "already; a layer has one home (copy.deepcopy makes another)")
+            raise ValueError(
+                f"{where} ({type(layer).__name__}) is part of a {layer._parent} "
+                "already; a layer has one home (copy.deepcopy makes another)"
+            )
         if sum(layer is other for other in self.layers) > 1:
             raise ValueError(f"{where} ({type(layer).__name__}) is given twice")
 
@@ -67,28 +70,29 @@ class Group(Layer):
         return self.layers[index]
 
     def config(self):
-        return {"layers": [{"class": type(layer).__name__, "config": layer.config()}
-                           for layer in self.layers]}
+        return {"layers": [{"class": type(layer).__name__, "config": layer.config()} for layer in self.layers]}
 
     @classmethod
     def from_config(cls, config):
-        return cls([layer_class(item["class"]).from_config(item["config"])
-                    for item in config["layers"]])
+        return cls([layer_class(item["class"]).from_config(item["config"]) for item in config["layers"]])
 
     def state_dict(self):
-        return {f"{i}.{name}": value for i, layer in enumerate(self.layers)
-                for name, value in layer.state_dict().items()}
+        return {
+            f"{i}.{name}": value for i, layer in enumerate(self.layers) for name, value in layer.state_dict().items()
+        }
 
     def _state_specs(self, state):
         parts, _ = self._split(state)
-        return {f"{i}.{name}": shape for i, (layer, part) in enumerate(zip(self.layers, parts))
-                for name, shape in layer._state_specs(part).items()}
+        return {
+            f"{i}.{name}": shape
+            for i, (layer, part) in enumerate(zip(self.layers, parts))
+            for name, shape in layer._state_specs(part).items()
+        }
 
     def _canonical_state(self, state):
         parts, rest = self._split(state)
         for i, layer in enumerate(self.layers):
-            rest.update((f"{i}.{name}", value)
-                        for name, value in layer._canonical_state(parts[i]).items())
+            rest.update((f"{i}.{name}", value) for name, value in layer._canonical_state(parts[i]).items())
         return rest
 
     def _write_state(self, state):
@@ -109,8 +113,7 @@ class Group(Layer):
     save = save
 
     def __repr__(self):
-        lines = "".join(f"\n    {line}," for layer in self.layers
-                        for line in [repr(layer).replace("\n", "\n    ")])
+        lines = "".join(f"\n    {line}," for layer in self.layers for line in [repr(layer).replace("\n", "\n    ")])
         return f"{type(self).__name__}([{lines}\n])"
 
 
@@ -150,8 +153,7 @@ class Sequential(Group):
     def __init__(self, layers):
         super().__init__(layers)
         self._check_wiring()
-        self._plan = [(layer, isinstance(layer, Sequential), layer.recurrent)
-                      for layer in self.layers]
+        self._plan = [(layer, isinstance(layer, Sequential), layer.recurrent) for layer in self.layers]
 
     _evaluation = None  # (loss, metrics) of the last fit: the defaults of evaluate
 
@@ -160,8 +162,7 @@ class Sequential(Group):
         if isinstance(layer, Group) and not isinstance(layer, Sequential):
             raise TypeError(f"{where} is a Group, which has no forward")
         if getattr(layer, "time_major", False):
-            raise ValueError(f"{where} ({type(layer).__name__}) has time_major=True; "
-                             "a Sequential is batch-major")
+            raise ValueError(f"{where} ({type(layer).__name__}) has time_major=True; a Sequential is batch-major")
 
     @property
     def keeps_time(self):
@@ -183,8 +184,7 @@ class Sequential(Group):
     def backward(self, tape, dy, *, need_dx=True):
         """``dy -> dx``, or None if `need_dx` is false; adds to `grads`."""
         if tape is None:
-            raise ValueError("Sequential.backward: tape is None; "
-                             "it must come from forward with training=True")
+            raise ValueError("Sequential.backward: tape is None; it must come from forward with training=True")
         for (layer, nested, recurrent), part in zip(reversed(self._plan), reversed(tape)):
             if recurrent:
                 dy, _ = layer.backward(part, dy, need_dx=need_dx or part is not tape[0])
@@ -203,8 +203,7 @@ class Sequential(Group):
             if nested:
                 x, part, state = layer._run(x, lengths, training, key, state)
             elif recurrent:
-                x, state, part = layer.forward(x, state=state, lengths=lengths, training=training,
-                                               seed=key)
+                x, state, part = layer.forward(x, state=state, lengths=lengths, training=training, seed=key)
             else:
                 x, part = layer.forward(x, lengths=lengths, training=training, seed=key)
             if not layer.keeps_time:
@@ -231,16 +230,17 @@ class Sequential(Group):
 
     def input_shape(self):
         """Shape of x with symbols for the sizes that are free, None where no layer knows."""
-        shape = next((layer.input_shape() for layer in self.layers
-                      if layer.input_shape() is not None), None)
+        shape = next((layer.input_shape() for layer in self.layers if layer.input_shape() is not None), None)
         if shape is not None and shape[1:2] != ("T",) and self._sees_time():
             shape = (shape[0], "T", *shape[1:])
         return shape
 
     def _sees_time(self):
         """Whether some layer needs a time axis; the others take any rank."""
-        return any(layer._sees_time() if isinstance(layer, Sequential)
-                   else layer.recurrent or not layer.keeps_time for layer in self.layers)
+        return any(
+            layer._sees_time() if isinstance(layer, Sequential) else layer.recurrent or not layer.keeps_time
+            for layer in self.layers
+        )
 
     def _check_wiring(self):
         shape = self.input_shape()
@@ -252,10 +252,14 @@ class Sequential(Group):
         shape = self.input_shape()
         shapes = self._shapes(shape) if shape is not None else [("?",)] * len(self.layers)
         rows = [("", "layer", "output", "parameters")]
-        rows += [(str(i), type(layer).__name__, _shape_text(shape), f"{layer.num_params:,}")
-                 for i, (layer, shape) in enumerate(zip(self.layers, shapes))]
-        total = f"{self.num_params:,} parameters, {self._store.dtype}, " \
-                f"{self.num_params * self._store.dtype.itemsize / 1024:,.1f} KiB"
+        rows += [
+            (str(i), type(layer).__name__, _shape_text(shape), f"{layer.num_params:,}")
+            for i, (layer, shape) in enumerate(zip(self.layers, shapes))
+        ]
+        total = (
+            f"{self.num_params:,} parameters, {self._store.dtype}, "
+            f"{self.num_params * self._store.dtype.itemsize / 1024:,.1f} KiB"
+        )
         return Table(rows, footer=total)
 
     # -- training -------------------------------------------------------------------------------
@@ -267,8 +271,7 @@ def _common_dtype(layers, where):
     """The dtype of the layers that have one; they must agree."""
     dtypes = {layer.dtype for layer in layers if layer.dtype is not None}
     if len(dtypes) > 1:
-        raise TypeError(f"{where}: all layers must have one dtype, got "
-                        f"{' and '.join(sorted(map(str, dtypes)))}")
+        raise TypeError(f"{where}: all layers must have one dtype, got {' and '.join(sorted(map(str, dtypes)))}")
     return dtypes.pop() if dtypes else None
 
 

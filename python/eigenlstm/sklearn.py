@@ -26,15 +26,15 @@ try:
 except ImportError as error:
     raise ImportError('eigenlstm.sklearn needs scikit-learn 1.6 or later: pip install "eigenlstm[sklearn]"') from error
 
-from .callbacks import early_stopping
-from .dropout import Dropout
-from .forecasting import Forecaster
-from .linear import Linear
-from .lstm import LSTM
-from .optimisers import Adam
-from .pooling import Last, MaxPool, MeanPool
+from .training.callbacks import early_stopping
+from .layers.dropout import Dropout
+from .forecasting.forecaster import Forecaster
+from .layers.linear import Linear
+from .layers.lstm import LSTM
+from .training.optimisers import Adam
+from .layers.pooling import Last, MaxPool, MeanPool
 from .sequential import Sequential
-from .timeseries import Scaler
+from .forecasting.windows import Scaler
 
 __all__ = ["LSTMClassifier", "LSTMForecaster", "LSTMRegressor"]
 
@@ -42,9 +42,23 @@ __all__ = ["LSTMClassifier", "LSTMForecaster", "LSTMRegressor"]
 class _SequenceEstimator(BaseEstimator):
     """What regressor and classifier share: sequences in, a fitted `Sequential` in `model_`."""
 
-    def __init__(self, hidden_size=32, num_layers=1, *, bidirectional=False, pooling="last", dropout=0.0, epochs=60,
-                 batch_size=32, learning_rate=0.01, clip_norm=1.0, validation_fraction=0.0, patience=10,
-                 random_state=None, verbose=0):
+    def __init__(
+        self,
+        hidden_size=32,
+        num_layers=1,
+        *,
+        bidirectional=False,
+        pooling="last",
+        dropout=0.0,
+        epochs=60,
+        batch_size=32,
+        learning_rate=0.01,
+        clip_norm=1.0,
+        validation_fraction=0.0,
+        patience=10,
+        random_state=None,
+        verbose=0,
+    ):
         self.hidden_size = hidden_size
         self.num_layers = num_layers
         self.bidirectional = bidirectional
@@ -74,13 +88,31 @@ class _SequenceEstimator(BaseEstimator):
         features = len(self._scaler.mean)
         directions = 2 if self.bidirectional else 1
         pooling = Last(bidirectional=self.bidirectional) if self.pooling == "last" else _POOLING[self.pooling]()
-        self.model_ = Sequential([
-            LSTM(features, self.hidden_size, self.num_layers, bidirectional=self.bidirectional, seed=seeds[0]), pooling,
-            Dropout(self.dropout), Linear(self.hidden_size * directions, outputs, seed=seeds[1])])
-        more = {"validation_data": (_rows(X, valid), y[valid]), "callbacks": [early_stopping(self.patience)]} if held_out else {}
-        self.history_ = self.model_.fit(_rows(X, train), y[train], loss=loss, optimizer=Adam(self.learning_rate),
-                                        epochs=self.epochs, batch_size=self.batch_size, clip_norm=self.clip_norm, seed=seeds[2],
-                                        verbose=self.verbose, **more)
+        self.model_ = Sequential(
+            [
+                LSTM(features, self.hidden_size, self.num_layers, bidirectional=self.bidirectional, seed=seeds[0]),
+                pooling,
+                Dropout(self.dropout),
+                Linear(self.hidden_size * directions, outputs, seed=seeds[1]),
+            ]
+        )
+        more = (
+            {"validation_data": (_rows(X, valid), y[valid]), "callbacks": [early_stopping(self.patience)]}
+            if held_out
+            else {}
+        )
+        self.history_ = self.model_.fit(
+            _rows(X, train),
+            y[train],
+            loss=loss,
+            optimizer=Adam(self.learning_rate),
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            clip_norm=self.clip_norm,
+            seed=seeds[2],
+            verbose=self.verbose,
+            **more,
+        )
         self.n_iter_ = len(self.history_)
         return self
 
@@ -106,8 +138,10 @@ class _SequenceEstimator(BaseEstimator):
         """X as an array (n, T, F) or a list of arrays (T_i, F), float32 and finite."""
         rows = _ragged_rows(X)
         if rows is not None:
-            X = [check_array(row.reshape(-1, 1) if row.ndim == 1 else row, dtype=np.float32, input_name=f"X[{i}]")
-                 for i, row in enumerate(rows)]
+            X = [
+                check_array(row.reshape(-1, 1) if row.ndim == 1 else row, dtype=np.float32, input_name=f"X[{i}]")
+                for i, row in enumerate(rows)
+            ]
             self._check_features({row.shape[1] for row in X}, fitting)
         elif getattr(X, "ndim", 2) == 3:
             X = check_array(X, dtype=np.float32, allow_nd=True, input_name="X")
@@ -117,7 +151,9 @@ class _SequenceEstimator(BaseEstimator):
         else:
             self._univariate = fitting or getattr(self, "_univariate", True)
             if not self._univariate and self.n_features_in_ != 1:
-                raise ValueError(f"X is univariate, but {type(self).__name__} was fitted with {self.n_features_in_} features")
+                raise ValueError(
+                    f"X is univariate, but {type(self).__name__} was fitted with {self.n_features_in_} features"
+                )
             if self._univariate:
                 X = validate_data(self, X, reset=fitting, dtype=np.float32)[:, :, None]
             else:
@@ -134,11 +170,15 @@ class _SequenceEstimator(BaseEstimator):
             vars(self).pop("feature_names_in_", None)
         expected = 1 if self._univariate else self.n_features_in_
         if found != {expected}:
-            raise ValueError(f"X has {sorted(found)} features, but {type(self).__name__} is expecting {expected} features as input")
+            raise ValueError(
+                f"X has {sorted(found)} features, but {type(self).__name__} is expecting {expected} features as input"
+            )
 
     def _scaled(self, X):
         scale = self._scaler.transform
-        return scale(X).astype(np.float32) if isinstance(X, np.ndarray) else [scale(row).astype(np.float32) for row in X]
+        return (
+            scale(X).astype(np.float32) if isinstance(X, np.ndarray) else [scale(row).astype(np.float32) for row in X]
+        )
 
 
 _POOLING = {"last": Last, "mean": MeanPool, "max": MaxPool}
@@ -172,7 +212,9 @@ _PARAMETERS = """
 
 
 class LSTMRegressor(RegressorMixin, _SequenceEstimator):
-    __doc__ = "Predicts a number, or several, for each sequence: mean squared error on standardised targets." + _PARAMETERS
+    __doc__ = (
+        "Predicts a number, or several, for each sequence: mean squared error on standardised targets." + _PARAMETERS
+    )
 
     def fit(self, X, y):
         """Train on sequences X and targets y, (n,) or (n, outputs)."""
@@ -212,8 +254,10 @@ class LSTMClassifier(ClassifierMixin, _SequenceEstimator):
         check_classification_targets(y)
         self.classes_, y = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"{type(self).__name__} needs samples of at least 2 classes, but the data contains only one class: "
-                             f"{self.classes_[0]!r}")
+            raise ValueError(
+                f"{type(self).__name__} needs samples of at least 2 classes, but the data contains only one class: "
+                f"{self.classes_[0]!r}"
+            )
         return self._fit(X, y.astype(np.int64), len(self.classes_), "cross_entropy")
 
     def predict(self, X):
@@ -252,8 +296,23 @@ class LSTMForecaster(BaseEstimator):
     from y's index where y is a pandas Series with a DatetimeIndex.
     """
 
-    def __init__(self, horizon=1, *, window=None, season=None, hidden_size=64, num_layers=1, dropout=0.2, epochs=None,
-                 patience=None, batch_size=64, learning_rate=4e-3, coverage=0.8, random_state=None, verbose=0):
+    def __init__(
+        self,
+        horizon=1,
+        *,
+        window=None,
+        season=None,
+        hidden_size=64,
+        num_layers=1,
+        dropout=0.2,
+        epochs=None,
+        patience=None,
+        batch_size=64,
+        learning_rate=4e-3,
+        coverage=0.8,
+        random_state=None,
+        verbose=0,
+    ):
         self.horizon = horizon
         self.window = window
         self.season = season

@@ -16,6 +16,5 @@ class Table(str):
 
 def format_row(row, widths):
     """One line: numbers to the right, words to the left."""
-    cells = [cell.rjust(width) if cell[:1].isdigit() else cell.ljust(width)
-             for cell, width in zip(row, widths)]
+    cells = [cell.rjust(width) if cell[:1].isdigit() else cell.ljust(width) for cell, width in zip(row, widths)]
     return "  ".join(cells).rstrip()

@@ -18,7 +18,9 @@ HARMLESS = re.compile(r"DW\.ref\.__gxx_personality_v0")
 
 def definitions(nm, path):
     """(kind, demangled name) of every symbol that the object defines."""
-    listing = subprocess.run([nm, "--defined-only", "--demangle", path], check=True, capture_output=True, text=True).stdout
+    listing = subprocess.run(
+        [nm, "--defined-only", "--demangle", path], check=True, capture_output=True, text=True
+    ).stdout
     for line in listing.splitlines():
         match = re.fullmatch(r"[0-9a-f]*\s+(\S)\s+(.*)", line)
         if match:

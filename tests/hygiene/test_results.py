@@ -16,30 +16,50 @@ def compare(monkeypatch):
     """judge, report and rows of bench.compare, which is no installed package."""
     monkeypatch.syspath_prepend(str(ROOT))
     from bench.compare import judge, report, rows
+
     yield judge, report, rows
     for name in [name for name in sys.modules if name == "bench" or name.startswith("bench.")]:
         del sys.modules[name]
 
 
 def record(group, work="T100 B32 I8 H8", threads=1, measure="seconds", **results):
-    results = {label.replace("_", " "): result if isinstance(result, dict) else {"seconds": result} for label, result in results.items()}
-    return {"name": f"{group}: {work}", "group": group, "work": work, "threads": threads, "flops": 1e9, "dtype": "float32",
-            "measure": measure, "peak": 100.0 if measure == "seconds" else None, "peak_scaling": 1.5 if threads == 2 else None,
-            "results": results}
+    results = {
+        label.replace("_", " "): result if isinstance(result, dict) else {"seconds": result}
+        for label, result in results.items()
+    }
+    return {
+        "name": f"{group}: {work}",
+        "group": group,
+        "work": work,
+        "threads": threads,
+        "flops": 1e9,
+        "dtype": "float32",
+        "measure": measure,
+        "peak": 100.0 if measure == "seconds" else None,
+        "peak_scaling": 1.5 if threads == 2 else None,
+        "results": results,
+    }
 
 
 def run_of(*records):
-    return {"rows": list(records), "quick": False, "minutes": 1.0, "versions": {"eigenlstm": "1", "PyTorch": "2"},
-            "machine": {"processor": "P", "cores": "2", "system": "S", "Python": "3", "date": "2026-01-02 03:04 UTC"},
-            "peak_by": "h"}
+    return {
+        "rows": list(records),
+        "quick": False,
+        "minutes": 1.0,
+        "versions": {"eigenlstm": "1", "PyTorch": "2"},
+        "machine": {"processor": "P", "cores": "2", "system": "S", "Python": "3", "date": "2026-01-02 03:04 UTC"},
+        "peak_by": "h",
+    }
 
 
 def test_a_target_is_met_by_its_worst_row_and_its_mean(compare):
     judge, _, rows = compare
-    run = run_of(record("g", "slow", eigenlstm=1.0, PyTorch=1.5, JAX=1.25), record("g", "fast", eigenlstm=1.0, PyTorch=6.0))
+    run = run_of(
+        record("g", "slow", eigenlstm=1.0, PyTorch=1.5, JAX=1.25), record("g", "fast", eigenlstm=1.0, PyTorch=6.0)
+    )
 
     def verdict(**wanted):
-        found, = judge.verdicts(run, [rows.Target("t", ("g",), **wanted)])
+        (found,) = judge.verdicts(run, [rows.Target("t", ("g",), **wanted)])
         return found
 
     best = verdict(against="best", each=1.2)
@@ -52,9 +72,12 @@ def test_a_target_is_met_by_its_worst_row_and_its_mean(compare):
 
 def test_a_cost_is_judged_by_the_row_that_costs_most(compare):
     judge, _, rows = compare
-    run = run_of(record("g", "dear", eigenlstm=1.2, eigenlstm_plain=1.0), record("g", "cheap", eigenlstm=0.9, eigenlstm_plain=1.0))
+    run = run_of(
+        record("g", "dear", eigenlstm=1.2, eigenlstm_plain=1.0),
+        record("g", "cheap", eigenlstm=0.9, eigenlstm_plain=1.0),
+    )
     for cost, met in ((1.25, True), (1.15, False)):
-        verdict, = judge.verdicts(run, [rows.Target("t", ("g",), "eigenlstm plain", cost=cost)])
+        (verdict,) = judge.verdicts(run, [rows.Target("t", ("g",), "eigenlstm plain", cost=cost)])
         assert (verdict.met, verdict.worst, verdict.where) == (met, "1.20", "g: dear")
         assert verdict.mean == pytest.approx((1.2 * 0.9) ** 0.5)
 
@@ -82,10 +105,18 @@ def test_a_share_of_the_peak_is_of_the_row_s_own(compare):
     run = run_of(one, two, slow, double, record("tape", measure="tape", eigenlstm={"tape": 2**20}))
     assert [judge.share_of_peak(row) for row in run["rows"]] == [pytest.approx(100 / 112), 0.4, 0.8, 0.5, None]
     shares = {v.text: (v.worst, v.met) for v in judge.verdicts(run, []) if "share" in v.text}
-    assert shares == {"inference, share of the FMA peak on one core": ("0.89", True), "training, share of the FMA peak on one core": ("0.80", False)}
+    assert shares == {
+        "inference, share of the FMA peak on one core": ("0.89", True),
+        "training, share of the FMA peak on one core": ("0.80", False),
+    }
     text = report.page(run, [])
-    for line in (f"| {work} | 1 | 10.000 ms | 100.0 | 89% |", f"| {work} | 2 | 10.000 ms | 100.0 | 40% |", f"| {work} | 1 | 20.000 ms | 50.0 | 80% |",
-                 "| T100 B32 I8 H8 | 1 | 40.000 ms | 25.0 | 50% |", "Peak of one core in GFLOP/s: 62 to 125 in float32, 50 to 50 in float64 (h)"):
+    for line in (
+        f"| {work} | 1 | 10.000 ms | 100.0 | 89% |",
+        f"| {work} | 2 | 10.000 ms | 100.0 | 40% |",
+        f"| {work} | 1 | 20.000 ms | 50.0 | 80% |",
+        "| T100 B32 I8 H8 | 1 | 40.000 ms | 25.0 | 50% |",
+        "Peak of one core in GFLOP/s: 62 to 125 in float32, 50 to 50 in float64 (h)",
+    ):
         assert line in text, line
     assert "100.0 GFLOP/s, 40% of peak" in report.progress(two, quick=False)
 
@@ -134,18 +165,30 @@ def test_what_failed_is_in_no_ratio_and_on_the_page(compare):
 
 def test_the_page_has_a_line_for_every_row(compare):
     _, report, rows = compare
-    run = run_of(record("inference", eigenlstm=1.0, PyTorch={"seconds": 2.0, "lost": 0.3}), record("a, inference", eigenlstm=1.0, eigenlstm_plain=1.5),
-                 record("b, inference", eigenlstm=1.0, eigenlstm_plain=0.5), record("tape", measure="tape", eigenlstm={"tape": 2**20}))
+    run = run_of(
+        record("inference", eigenlstm=1.0, PyTorch={"seconds": 2.0, "lost": 0.3}),
+        record("a, inference", eigenlstm=1.0, eigenlstm_plain=1.5),
+        record("b, inference", eigenlstm=1.0, eigenlstm_plain=0.5),
+        record("tape", measure="tape", eigenlstm={"tape": 2**20}),
+    )
     text = report.page(run, [rows.Target("t", ("inference",), "best", each=1.5)])
-    for line in ("| t | ≥ 1.5 | 2.00 | 2.00 | met | inference: T100 B32 I8 H8 |", "1 of 1 met.", "## Against eigenlstm plain",
-                 "| a, inference | T100 B32 I8 H8 | 1 | 1000.000 ms | 1500.000 ms | 1.0 | 1% | 1.50 |", "| T100 B32 I8 H8 | 1 | 1.0 MB |",
-                 "THE MACHINE WAS NOT QUIET: 1 of 1 times lost more than 10% to others; at most 30% of the processor time it wanted, PyTorch"):
+    for line in (
+        "| t | ≥ 1.5 | 2.00 | 2.00 | met | inference: T100 B32 I8 H8 |",
+        "1 of 1 met.",
+        "## Against eigenlstm plain",
+        "| a, inference | T100 B32 I8 H8 | 1 | 1000.000 ms | 1500.000 ms | 1.0 | 1% | 1.50 |",
+        "| T100 B32 I8 H8 | 1 | 1.0 MB |",
+        "THE MACHINE WAS NOT QUIET: 1 of 1 times lost more than 10% to others; at most 30% of the processor time it wanted, PyTorch",
+    ):
         assert line in text, line
 
 
 def test_the_readme_is_told_what_a_peer_does_faster(compare):
     _, report, _ = compare
-    rows = [record("inference", "a", eigenlstm=1.0, PyTorch=2.0), record("inference", "b", eigenlstm=1.0, PyTorch=0.5, JAX=3.0)]
+    rows = [
+        record("inference", "a", eigenlstm=1.0, PyTorch=2.0),
+        record("inference", "b", eigenlstm=1.0, PyTorch=0.5, JAX=3.0),
+    ]
     section = report.readme_section(run_of(*rows))
     assert "| inference, 1 thread | 1.00 (0.50) | 3.00 (3.00) |" in section
     assert "- inference: b: 0.50 times as fast as PyTorch" in section

@@ -45,8 +45,10 @@ def test_arguments_of(name):
 @pytest.mark.parametrize("name", sorted(public(CLASSES)))
 def test_members_of(name):
     runtime = {key: value for key, value in vars(getattr(_core, name)).items() if not key.startswith("_")}
-    base = CLASSES[CLASSES[name].bases[0].value.id]         # class LSTMFloat32(_LSTM[np.float32]): ...
-    members = {node.name: node for node in base.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")}
+    base = CLASSES[CLASSES[name].bases[0].value.id]  # class LSTMFloat32(_LSTM[np.float32]): ...
+    members = {
+        node.name: node for node in base.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+    }
     assert set(members) == set(runtime)
     for key, value in runtime.items():
         if not isinstance(value, property):

@@ -1,6 +1,6 @@
 """Whether a wheel is what it must be, and whether an installed package is the same.
 
-    check_wheel.py WHEEL INSTALLED_PACKAGE_FOLDER
+check_wheel.py WHEEL INSTALLED_PACKAGE_FOLDER
 """
 
 import sys
@@ -8,8 +8,17 @@ import zipfile
 from pathlib import Path
 
 MAX_BYTES = 3_000_000
-NEEDED = ("eigenlstm/__init__.py", "eigenlstm/__init__.pyi", "eigenlstm/_core.pyi", "eigenlstm/py.typed", "eigenlstm/data/README.md",
-          "licenses/LICENSE", "licenses/LICENSES/README.txt", "licenses/LICENSES/MPL-2.0.txt", "licenses/LICENSES/pybind11.txt")
+NEEDED = (
+    "eigenlstm/__init__.py",
+    "eigenlstm/__init__.pyi",
+    "eigenlstm/_core.pyi",
+    "eigenlstm/py.typed",
+    "eigenlstm/data/README.md",
+    "licenses/LICENSE",
+    "licenses/LICENSES/README.txt",
+    "licenses/LICENSES/MPL-2.0.txt",
+    "licenses/LICENSES/pybind11.txt",
+)
 UNWANTED = (".cpp", ".hpp", ".h", ".a", ".o", ".cmake", ".pyc")
 
 
@@ -26,11 +35,21 @@ def main(path, installed):
 
     ours = {name: content for name, content in found.items() if name.startswith("eigenlstm/")}
     folder = Path(installed)
-    theirs = {f"eigenlstm/{file.relative_to(folder)}": file.read_bytes() for file in folder.rglob("*")
-              if file.is_file() and "__pycache__" not in file.parts}
-    wrong += [f"{name} is in {'the wheel' if name in ours else 'the installed package'} only" for name in sorted(ours.keys() ^ theirs.keys())]
+    theirs = {
+        f"eigenlstm/{file.relative_to(folder)}": file.read_bytes()
+        for file in folder.rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    }
+    wrong += [
+        f"{name} is in {'the wheel' if name in ours else 'the installed package'} only"
+        for name in sorted(ours.keys() ^ theirs.keys())
+    ]
     # the module's bytes may differ: strings in it can name the folder that it was built in
-    wrong += [f"{name} differs" for name in sorted(ours.keys() & theirs.keys()) if ours[name] != theirs[name] and not name.endswith(".so")]
+    wrong += [
+        f"{name} differs"
+        for name in sorted(ours.keys() & theirs.keys())
+        if ours[name] != theirs[name] and not name.endswith(".so")
+    ]
     if wrong:
         sys.exit("\n".join(wrong))
 

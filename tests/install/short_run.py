@@ -20,7 +20,7 @@ def lstm(B, T, I, H, dtype="float32", **kind):
         assert np.array_equal(y, layer(x, lengths=ragged)[0])
         dx, _ = layer.backward(tape, values(*y.shape, dtype=dtype), state)
         assert np.isfinite(dx).all() and np.isfinite(layer.flat_grads).all()
-    layer(x[..., ::-1], state=state)                    # any strides
+    layer(x[..., ::-1], state=state)  # any strides
 
 
 for threads in (1, 2, 3):
@@ -39,10 +39,18 @@ fork = stream.fork()
 fork.state = stream.state
 stream.reset()
 
-for loss, head, target in [("mse", 2, values(50, 2)), ("cross_entropy", 4, rng.integers(0, 4, 50)), ("bce", 1, np.float32(rng.integers(0, 2, (50, 1))))]:
-    model = el.Sequential([el.LSTM(3, 12, seed=0), el.LayerNorm(12), el.Dropout(0.3), el.Last(), el.Linear(12, head, seed=1)])
+for loss, head, target in [
+    ("mse", 2, values(50, 2)),
+    ("cross_entropy", 4, rng.integers(0, 4, 50)),
+    ("bce", 1, np.float32(rng.integers(0, 2, (50, 1)))),
+]:
+    model = el.Sequential(
+        [el.LSTM(3, 12, seed=0), el.LayerNorm(12), el.Dropout(0.3), el.Last(), el.Linear(12, head, seed=1)]
+    )
     for optimizer in (el.SGD(1e-2, momentum=0.9), el.Adam(1e-3), el.RMSprop(1e-3), el.Adagrad(1e-2)):
-        history = model.fit(values(50, 9, 3), target, loss=loss, optimizer=optimizer, epochs=2, batch_size=16, seed=0, verbose=0)
+        history = model.fit(
+            values(50, 9, 3), target, loss=loss, optimizer=optimizer, epochs=2, batch_size=16, seed=0, verbose=0
+        )
         assert np.isfinite(history[-1]["loss"])
 
 logits, labels = values(2, 12, 5), np.array([[1, 2, 2], [3, 1, -1]])

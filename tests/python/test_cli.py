@@ -11,7 +11,7 @@ import eigenlstm as el
 import numpy as np
 import pytest
 from eigenlstm.cli import main
-from eigenlstm.files import read_tensors
+from eigenlstm.safetensors_files import read_tensors
 
 FAST = ["--hidden", "4", "--epochs", "1", "--no-plot"]
 
@@ -49,15 +49,49 @@ def refused(capsys, *arguments):
 
 
 def test_a_file_is_forecast_and_its_model_forecasts_again(here, capsys):
-    assert main(["forecast", "sales.csv", "--column", "sales", "--horizon", "5", "--time-column", "day", "--covariate", "temperature",
-                 "--hidden", "8", "--epochs", "4", "--out", "out"]) == 0
+    assert (
+        main(
+            [
+                "forecast",
+                "sales.csv",
+                "--column",
+                "sales",
+                "--horizon",
+                "5",
+                "--time-column",
+                "day",
+                "--covariate",
+                "temperature",
+                "--hidden",
+                "8",
+                "--epochs",
+                "4",
+                "--out",
+                "out",
+            ]
+        )
+        == 0
+    )
     shown = capsys.readouterr().out
-    for text in ("400 values, one each day, 2021-01-01 to 2022-02-04", "60 are held out", "season 7 steps", "MAE", "RMSE", "persistence",
-                 "seasonal naive", "lower", "80% range held", "2022-02-05", "model.safetensors"):
+    for text in (
+        "400 values, one each day, 2021-01-01 to 2022-02-04",
+        "60 are held out",
+        "season 7 steps",
+        "MAE",
+        "RMSE",
+        "persistence",
+        "seasonal naive",
+        "lower",
+        "80% range held",
+        "2022-02-05",
+        "model.safetensors",
+    ):
         assert text in shown
     assert sorted(os.listdir("out")) == ["forecast.csv", "forecast.png", "model.safetensors"]
     header, *rows = rows_of("out/forecast.csv")
-    assert header == ["time", "forecast", "lower", "upper"] and [row[0] for row in rows] == [f"2022-02-0{d}" for d in range(5, 10)]
+    assert header == ["time", "forecast", "lower", "upper"] and [row[0] for row in rows] == [
+        f"2022-02-0{d}" for d in range(5, 10)
+    ]
     assert all(float(low) < float(value) < float(high) for _, value, low, high in rows)
     assert Path("out/forecast.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     assert isinstance(el.load("out/model.safetensors"), el.Sequential)
@@ -119,64 +153,83 @@ def test_info_prints_what_el_info_says(capsys):
         assert key in shown and (isinstance(value, list) or str(value) in shown)
 
 
-@pytest.mark.parametrize("text, message", [
-    ("", "is empty"),
-    ("x\n", "no rows"),
-    ("x\n" + "1\n" * 500, "constant"),
-    ("x\n1\n2\n3\n4\n5\n", "rows"),
-    ("x\n" + "1\n2\n4\n" * 100 + "abc\n", "line 302.*'abc'"),
-    ("x\n" + "1\n2\n4\n" * 100 + "nan\n", "line 302.*no value"),
-    ("x\n" + "1e200\n2e200\n4e200\n" * 100, "1e[+]100"),
-    ("x\n" + "1\n2\n4\n" * 100 + "\u00e9\n", "UTF-8"),
-])
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("", "is empty"),
+        ("x\n", "no rows"),
+        ("x\n" + "1\n" * 500, "constant"),
+        ("x\n1\n2\n3\n4\n5\n", "rows"),
+        ("x\n" + "1\n2\n4\n" * 100 + "abc\n", "line 302.*'abc'"),
+        ("x\n" + "1\n2\n4\n" * 100 + "nan\n", "line 302.*no value"),
+        ("x\n" + "1e200\n2e200\n4e200\n" * 100, "1e[+]100"),
+        ("x\n" + "1\n2\n4\n" * 100 + "\u00e9\n", "UTF-8"),
+    ],
+)
 def test_bad_files_get_one_line_and_exit_code_2(here, capsys, text, message):
     with open("bad.csv", "w", encoding="latin-1") as file:
         file.write(text)
     assert_matches(message, refused(capsys, "forecast", "bad.csv", "--column", "x", "--horizon", "3", *FAST))
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (["none.csv", "--column", "sales", "--horizon", "3"], "does not exist"),
-    (["sales.csv", "--column", "profit", "--horizon", "3"], "not in sales.csv; its columns are 'day', 'sales'"),
-    (["sales.csv", "--column", "shop", "--horizon", "3"], "'north', which is not a number"),
-    (["sales.csv", "--column", "sales"], "--horizon N is missing"),
-    (["sales.csv", "--horizon", "3"], "--column NAME is missing"),
-    (["sales.csv", "--column", "sales", "--horizon", "0"], "at least 1"),
-    (["sales.csv", "--column", "sales", "--horizon", "many"], "invalid whole number"),
-    (["sales.csv", "--column", "sales", "--horizon", "150"], "too few"),
-    (["sales.csv", "--column", "sales", "--horizon", "1" + "0" * 14], "too long for 400 rows"),
-    (["sales.csv", "--column", "sales", "--horizon", "1" + "0" * 30], r"horizon must be at least 1 and below 2\*\*48"),
-    (["sales.csv", "--column", "sales", "--horizon", "3", "--window", "390"], "too few"),
-    (["sales.csv", "--column", "sales", "--horizon", "3", "--hidden", str(10**8)], "memory"),
-    (["sales.csv", "--column", "sales", "--horizon", "3", "--coverage", "1.5"], "coverage"),
-    (["sales.csv", "--column", "sales", "--horizon", "3", "--seed", "-1"], "--seed"),
-    (["sales.csv", "--column", "sales", "--horizon", "3", "--time-column", "shop"], "ISO 8601"),
-    (["sales.csv", "--column", "sales", "--horizon", "3", "--time-column", "day", "--time-format", "%d.%m"], "--time-format"),
-    (["sales.csv", "--column", "sales", "--horizon", "3", "--out", "sales.csv"], "is a file"),
-    (["sales.csv", "--column", "sales", "--horizon", "3", "--out", "sales.csv/deep"], "cannot be written"),
-    (["sales.csv", "--load", "none.safetensors"], "no such file"),
-    (["sales.csv", "--load", "sales.csv"], "claims a header"),
-    (["sales.csv", "--load", "m.safetensors", "--epochs", "3"], "--epochs is for training"),
-    ([], "required: FILE.csv"),
-])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["none.csv", "--column", "sales", "--horizon", "3"], "does not exist"),
+        (["sales.csv", "--column", "profit", "--horizon", "3"], "not in sales.csv; its columns are 'day', 'sales'"),
+        (["sales.csv", "--column", "shop", "--horizon", "3"], "'north', which is not a number"),
+        (["sales.csv", "--column", "sales"], "--horizon N is missing"),
+        (["sales.csv", "--horizon", "3"], "--column NAME is missing"),
+        (["sales.csv", "--column", "sales", "--horizon", "0"], "at least 1"),
+        (["sales.csv", "--column", "sales", "--horizon", "many"], "invalid whole number"),
+        (["sales.csv", "--column", "sales", "--horizon", "150"], "too few"),
+        (["sales.csv", "--column", "sales", "--horizon", "1" + "0" * 14], "too long for 400 rows"),
+        (
+            ["sales.csv", "--column", "sales", "--horizon", "1" + "0" * 30],
+            r"horizon must be at least 1 and below 2\*\*48",
+        ),
+        (["sales.csv", "--column", "sales", "--horizon", "3", "--window", "390"], "too few"),
+        (["sales.csv", "--column", "sales", "--horizon", "3", "--hidden", str(10**8)], "memory"),
+        (["sales.csv", "--column", "sales", "--horizon", "3", "--coverage", "1.5"], "coverage"),
+        (["sales.csv", "--column", "sales", "--horizon", "3", "--seed", "-1"], "--seed"),
+        (["sales.csv", "--column", "sales", "--horizon", "3", "--time-column", "shop"], "ISO 8601"),
+        (
+            ["sales.csv", "--column", "sales", "--horizon", "3", "--time-column", "day", "--time-format", "%d.%m"],
+            "--time-format",
+        ),
+        (["sales.csv", "--column", "sales", "--horizon", "3", "--out", "sales.csv"], "is a file"),
+        (["sales.csv", "--column", "sales", "--horizon", "3", "--out", "sales.csv/deep"], "cannot be written"),
+        (["sales.csv", "--load", "none.safetensors"], "no such file"),
+        (["sales.csv", "--load", "sales.csv"], "claims a header"),
+        (["sales.csv", "--load", "m.safetensors", "--epochs", "3"], "--epochs is for training"),
+        ([], "required: FILE.csv"),
+    ],
+)
 def test_bad_calls_get_one_line_and_exit_code_2(here, capsys, arguments, message):
     more = [] if "--hidden" in arguments or "--load" in arguments else FAST
     assert_matches(message, refused(capsys, "forecast", *arguments, *more))
 
 
-@pytest.mark.parametrize("arguments, message", [
-    (["--horizon", "4"], "forecasts 3 values"),
-    (["--time-column", "when"], "steps of 1 hour, the model was trained on steps of 1 day"),
-    (["--covariate", "when"], "trained with"),
-    (["--column", "y"], "column 'y' is not in"),
-])
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--horizon", "4"], "forecasts 3 values"),
+        (["--time-column", "when"], "steps of 1 hour, the model was trained on steps of 1 day"),
+        (["--covariate", "when"], "trained with"),
+        (["--column", "y"], "column 'y' is not in"),
+    ],
+)
 def test_a_model_is_not_used_on_what_it_does_not_fit(here, capsys, arguments, message):
     assert main(["forecast", "sales.csv", "--column", "sales", "--horizon", "3", "--time-column", "day", *FAST]) == 0
     capsys.readouterr()
     hours = np.datetime64("2021-01-01T00") + np.arange(100)
-    Path("other.csv").write_text("when,sales,day\n" + "".join(f"{hour},{i % 7},{np.datetime64('2021-01-01') + i}\n"
-                                                               for i, hour in enumerate(hours)))
-    assert_matches(message, refused(capsys, "forecast", "other.csv", "--load", "model.safetensors", "--no-plot", *arguments))
+    Path("other.csv").write_text(
+        "when,sales,day\n"
+        + "".join(f"{hour},{i % 7},{np.datetime64('2021-01-01') + i}\n" for i, hour in enumerate(hours))
+    )
+    assert_matches(
+        message, refused(capsys, "forecast", "other.csv", "--load", "model.safetensors", "--no-plot", *arguments)
+    )
 
 
 def test_too_few_rows_for_a_loaded_model_are_refused(here, capsys):
@@ -198,14 +251,21 @@ def test_without_matplotlib_the_extra_is_named(here, capsys, monkeypatch):
 def test_a_disk_that_fails_leaves_no_half_written_file(here, capsys, monkeypatch):
     def fail(*_):
         raise OSError(28, "No space left on device")
+
     monkeypatch.setattr(os, "fsync", fail)
     error = refused(capsys, "forecast", "sales.csv", "--column", "sales", "--horizon", "3", *FAST)
     assert "No space left on device" in error and "--out" in error
 
 
 def run(*arguments, **options):
-    return subprocess.run([sys.executable, "-m", "eigenlstm", *arguments], capture_output=True, text=True, timeout=300, check=False,
-                          **options)
+    return subprocess.run(
+        [sys.executable, "-m", "eigenlstm", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        **options,
+    )
 
 
 def test_the_demo_beats_both_naive_forecasts(tmp_path):
@@ -214,7 +274,8 @@ def test_the_demo_beats_both_naive_forecasts(tmp_path):
     assert sorted(os.listdir(tmp_path / "demo")) == ["forecast.csv", "forecast.png", "model.safetensors"]
     ours, persistence, seasonal = (
         np.array(re.search(rf"^  {name} +([\d. ]+)$", done.stdout, re.MULTILINE).group(1).split(), float)
-        for name in ("LSTM", "persistence", "seasonal naive"))
+        for name in ("LSTM", "persistence", "seasonal naive")
+    )
     assert (ours < 0.9 * seasonal).all() and (ours < 0.9 * persistence).all()
     assert ours[-1] < 0.75 * seasonal[-1] and ours[-1] < 0.15 * persistence[-1]
 

@@ -9,8 +9,10 @@ pytest.importorskip("matplotlib", reason="draws")
 
 
 def test_the_curves_of_a_history(tmp_path):
-    history = [{"epoch": n, "loss": 1 / n, "mae": 2 / n, "val_loss": 3 / n, "val_mae": 4 / n, "lr": 0.1, "seconds": 1.0}
-               for n in (1, 2, 3)]
+    history = [
+        {"epoch": n, "loss": 1 / n, "mae": 2 / n, "val_loss": 3 / n, "val_mae": 4 / n, "lr": 0.1, "seconds": 1.0}
+        for n in (1, 2, 3)
+    ]
     figure = el.plot.history(history, path=tmp_path / "h.png")
     assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "mae"]
     lines = [line.get_ydata().tolist() for line in figure.axes[0].lines]

@@ -50,9 +50,14 @@ def test_each_option_of_the_table_computes_something_else(arguments):
     """In training, which masks need; against the plain layer with the same seed."""
     x = np.random.default_rng(0).standard_normal((4, 9, 6)).astype(np.float32) * 5
     x[1, 2:4, 3] = np.nan if "missing" in arguments else 0
-    plain = {"input_size": 6, "hidden_size": 40, "num_layers": 2 if {"residual", "dropout"} & set(arguments) else 1, "seed": 0}
+    plain = {
+        "input_size": 6,
+        "hidden_size": 40,
+        "num_layers": 2 if {"residual", "dropout"} & set(arguments) else 1,
+        "seed": 0,
+    }
     lstm = el.LSTM(**{**plain, **arguments})
-    for name in ("peephole_l0", "h0_l0"):                            # which start as zeros
+    for name in ("peephole_l0", "h0_l0"):  # which start as zeros
         if name in lstm.params:
             lstm.params[name][...] = 0.5
     y, _, tape = lstm.forward(x, seed=1)
@@ -79,12 +84,18 @@ def test_the_forecast_of_a_csv_file(tmp_path):
     times = np.arange("2025-01-01", "2025-02-11", dtype="datetime64[h]")
     demand = 100 + 20 * np.sin(2 * np.pi * np.arange(len(times)) / 24) + rng.standard_normal(len(times))
     (tmp_path / "demand.csv").write_text("time,demand\n" + "".join(f"{t},{d:.2f}\n" for t, d in zip(times, demand)))
-    command, = [line for text in blocks("sh") for line in text.splitlines() if "forecast" in line]
+    (command,) = [line for text in blocks("sh") for line in text.splitlines() if "forecast" in line]
     program, *arguments = shlex.split(command)
     assert program == "python"
     # one epoch: whether it learns is tested elsewhere
-    result = subprocess.run([sys.executable, *arguments, "--epochs", "1"], cwd=tmp_path, capture_output=True, text=True, timeout=300,
-                            env={**os.environ, "MPLBACKEND": "Agg"})
+    result = subprocess.run(
+        [sys.executable, *arguments, "--epochs", "1"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "MPLBACKEND": "Agg"},
+    )
     assert result.returncode == 0, result.stderr
     assert {"forecast.csv", "forecast.png", "model.safetensors"} <= {path.name for path in tmp_path.iterdir()}
 
@@ -97,6 +108,10 @@ def test_the_cpp_is_the_program_that_ci_builds_and_runs():
 def test_links_lead_somewhere():
     for target in re.findall(r"\]\(([^)#][^)]*)\)", README):
         assert target.startswith("https://") or (ROOT / target).exists(), target
-    headings = {re.sub(r"[^\w -]", "", line.lstrip("# ")).lower().replace(" ", "-") for line in README.splitlines() if line.startswith("#")}
+    headings = {
+        re.sub(r"[^\w -]", "", line.lstrip("# ")).lower().replace(" ", "-")
+        for line in README.splitlines()
+        if line.startswith("#")
+    }
     for anchor in re.findall(r"\]\(#([^)]+)\)", README):
         assert anchor in headings, anchor

@@ -14,12 +14,19 @@ def fit(**options):
 
 
 NUMBERS = {
-    "step_decay: rate": lambda v: schedules.step_decay(v, every=2), "cosine: steps": lambda v: schedules.cosine(0.1, steps=v),
-    "one_cycle: steps": lambda v: schedules.one_cycle(0.1, steps=v), "one_cycle: warm": lambda v: schedules.one_cycle(0.1, steps=9, warm=v),
-    "warm_up: steps": lambda v: schedules.warm_up(0.1, steps=v), "plateau: factor": lambda v: el.plateau(factor=v),
-    "plateau: min_delta": lambda v: el.plateau(min_delta=v), "early_stopping: min_delta": lambda v: el.early_stopping(min_delta=v),
-    "Huber: delta": losses.Huber, "CrossEntropy: label_smoothing": lambda v: losses.CrossEntropy(label_smoothing=v),
-    "LayerNorm: eps": lambda v: el.LayerNorm(3, eps=v), "fit: clip_norm": lambda v: fit(clip_norm=v), "fit: clip_value": lambda v: fit(clip_value=v),
+    "step_decay: rate": lambda v: schedules.step_decay(v, every=2),
+    "cosine: steps": lambda v: schedules.cosine(0.1, steps=v),
+    "one_cycle: steps": lambda v: schedules.one_cycle(0.1, steps=v),
+    "one_cycle: warm": lambda v: schedules.one_cycle(0.1, steps=9, warm=v),
+    "warm_up: steps": lambda v: schedules.warm_up(0.1, steps=v),
+    "plateau: factor": lambda v: el.plateau(factor=v),
+    "plateau: min_delta": lambda v: el.plateau(min_delta=v),
+    "early_stopping: min_delta": lambda v: el.early_stopping(min_delta=v),
+    "Huber: delta": losses.Huber,
+    "CrossEntropy: label_smoothing": lambda v: losses.CrossEntropy(label_smoothing=v),
+    "LayerNorm: eps": lambda v: el.LayerNorm(3, eps=v),
+    "fit: clip_norm": lambda v: fit(clip_norm=v),
+    "fit: clip_value": lambda v: fit(clip_value=v),
     "fit: ema": lambda v: fit(ema=v),
 }
 
@@ -31,7 +38,16 @@ def test_numbers(what, value):
         NUMBERS[what](value)
 
 
-FLAGS = ["bias", "bidirectional", "time_major", "peephole", "coupled_input_forget", "layer_norm", "residual", "learned_state"]
+FLAGS = [
+    "bias",
+    "bidirectional",
+    "time_major",
+    "peephole",
+    "coupled_input_forget",
+    "layer_norm",
+    "residual",
+    "learned_state",
+]
 
 
 @pytest.mark.parametrize("value", ["no", 1, None, [True]], ids=repr)

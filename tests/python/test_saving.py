@@ -13,11 +13,16 @@ from layer_checks import same_bits
 
 
 def everything(dtype):
-    return el.Sequential([
-        el.Embedding(9, 4, padding_idx=0, dtype=dtype, seed=0),
-        el.LSTM(4, 5, num_layers=2, bidirectional=True, dtype=dtype, seed=1), el.Dropout(0.3),
-        el.LayerNorm(10, dtype=dtype), el.Sequential([el.Linear(10, 6, bias=False, dtype=dtype, seed=2), el.MaxPool()]),
-        el.Linear(6, 2, dtype=dtype, seed=3)])
+    return el.Sequential(
+        [
+            el.Embedding(9, 4, padding_idx=0, dtype=dtype, seed=0),
+            el.LSTM(4, 5, num_layers=2, bidirectional=True, dtype=dtype, seed=1),
+            el.Dropout(0.3),
+            el.LayerNorm(10, dtype=dtype),
+            el.Sequential([el.Linear(10, 6, bias=False, dtype=dtype, seed=2), el.MaxPool()]),
+            el.Linear(6, 2, dtype=dtype, seed=3),
+        ]
+    )
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -33,8 +38,15 @@ def test_a_model_comes_back_to_the_bit(tmp_path, dtype):
     assert same_bits(again(x, lengths=[7, 0, 2]), model(x, lengths=[7, 0, 2]))
 
 
-@pytest.mark.parametrize("build", [lambda: el.LSTM(3, 4, seed=0), lambda: el.Linear(2, 1), lambda: el.Dropout(0.2),
-                                   lambda: el.share(el.LSTM(1, 2), el.Linear(2, 1))])
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: el.LSTM(3, 4, seed=0),
+        lambda: el.Linear(2, 1),
+        lambda: el.Dropout(0.2),
+        lambda: el.share(el.LSTM(1, 2), el.Linear(2, 1)),
+    ],
+)
 def test_single_layers_and_groups_are_saved_too(tmp_path, build):
     layer, path = build(), tmp_path / "layer.safetensors"
     el.save(layer, path)

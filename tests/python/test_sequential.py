@@ -9,15 +9,21 @@ import numpy as np
 import pytest
 
 import eigenlstm as el
-from eigenlstm.layer import Layer, mix_seed
+from eigenlstm.layers.base import Layer, mix_seed
 from layer_checks import assert_close, differences, same_bits
 
 
 def model(dtype="float32", p=0.0, **kind):
     directions = 1 + kind.get("bidirectional", False)
-    return el.Sequential([el.LSTM(3, 6, dtype=dtype, seed=0, **kind), el.Dropout(p),
-                          el.LayerNorm(6 * directions, dtype=dtype), el.MeanPool(),
-                          el.Linear(6 * directions, 2, dtype=dtype, seed=1)])
+    return el.Sequential(
+        [
+            el.LSTM(3, 6, dtype=dtype, seed=0, **kind),
+            el.Dropout(p),
+            el.LayerNorm(6 * directions, dtype=dtype),
+            el.MeanPool(),
+            el.Linear(6 * directions, 2, dtype=dtype, seed=1),
+        ]
+    )
 
 
 def draw(*shape, dtype="float32", seed=0):
@@ -104,8 +110,13 @@ def test_lengths_end_where_time_ends():
 
 
 def test_embedding_first():
-    words = el.Sequential([el.Embedding(7, 3, dtype="float64", seed=0), el.LSTM(3, 4, dtype="float64", seed=1),
-                           el.Linear(4, 7, dtype="float64", seed=2)])
+    words = el.Sequential(
+        [
+            el.Embedding(7, 3, dtype="float64", seed=0),
+            el.LSTM(3, 4, dtype="float64", seed=1),
+            el.Linear(4, 7, dtype="float64", seed=2),
+        ]
+    )
     x = np.array([[0, 3, 3], [6, 1, 0]])
     y, tape = words.forward(x)
     assert y.shape == (2, 3, 7)
@@ -169,8 +180,12 @@ def test_a_wrong_state_is_refused_whole():
     state["oops"] = np.zeros(3, np.float32)
     with pytest.raises(ValueError) as error:
         both.load_state_dict(state)
-    for part in ("missing     4.bias (2,)", "unexpected  9.bias (2,)", "unexpected  oops (3,)",
-                 "4.weight: expected shape (2, 6), got (6, 2)"):
+    for part in (
+        "missing     4.bias (2,)",
+        "unexpected  9.bias (2,)",
+        "unexpected  oops (3,)",
+        "4.weight: expected shape (2, 6), got (6, 2)",
+    ):
         assert part in str(error.value)
     assert same_bits(both.flat_params, before)
 
@@ -198,19 +213,26 @@ def two(first, second):
     return lambda: el.Sequential([first, second])
 
 
-@pytest.mark.parametrize("build, error, message", [
-    (lambda: el.Sequential([]), ValueError, "Sequential: needs at least one layer"),
-    (lambda: el.Sequential([el.LSTM(1, 2), "Linear"]), TypeError, "layer 1 must be a layer, got str"),
-    (two(el.LSTM(1, 4), el.Linear(5, 1)), ValueError, "layer 1 does not fit: Linear takes 5 features, got 4"),
-    (two(el.Last(), el.LSTM(1, 2)), ValueError, "layer 1 does not fit"),
-    (two(el.LSTM(1, 4), el.Linear(4, 1, dtype="float64")), TypeError, "one dtype, got float32 and float64"),
-    (lambda: el.Sequential([el.LSTM(1, 2, time_major=True)]), ValueError, "time_major=True"),
-    (lambda: el.Sequential([model()[0]]), ValueError, "is part of a Sequential already"),
-    (lambda: el.share(el.Linear(1, 1))(np.ones((1, 1), np.float32)), TypeError, "Group has no forward: call its layers"),
-    (lambda: el.share(model()[0]), ValueError, "Group: layer 0 \\(LSTM\\) is part of a Sequential already"),
-    (lambda: el.Sequential([el.share(el.Linear(1, 1))]), TypeError, "is a Group, which has no forward"),
-    (lambda: el.Sequential([layer := el.Linear(2, 2), layer]), ValueError, "layer 0 \\(Linear\\) is given twice"),
-])
+@pytest.mark.parametrize(
+    "build, error, message",
+    [
+        (lambda: el.Sequential([]), ValueError, "Sequential: needs at least one layer"),
+        (lambda: el.Sequential([el.LSTM(1, 2), "Linear"]), TypeError, "layer 1 must be a layer, got str"),
+        (two(el.LSTM(1, 4), el.Linear(5, 1)), ValueError, "layer 1 does not fit: Linear takes 5 features, got 4"),
+        (two(el.Last(), el.LSTM(1, 2)), ValueError, "layer 1 does not fit"),
+        (two(el.LSTM(1, 4), el.Linear(4, 1, dtype="float64")), TypeError, "one dtype, got float32 and float64"),
+        (lambda: el.Sequential([el.LSTM(1, 2, time_major=True)]), ValueError, "time_major=True"),
+        (lambda: el.Sequential([model()[0]]), ValueError, "is part of a Sequential already"),
+        (
+            lambda: el.share(el.Linear(1, 1))(np.ones((1, 1), np.float32)),
+            TypeError,
+            "Group has no forward: call its layers",
+        ),
+        (lambda: el.share(model()[0]), ValueError, "Group: layer 0 \\(LSTM\\) is part of a Sequential already"),
+        (lambda: el.Sequential([el.share(el.Linear(1, 1))]), TypeError, "is a Group, which has no forward"),
+        (lambda: el.Sequential([layer := el.Linear(2, 2), layer]), ValueError, "layer 0 \\(Linear\\) is given twice"),
+    ],
+)
 def test_parts_that_do_not_fit_are_refused(build, error, message):
     with pytest.raises(error, match=message):
         build()

@@ -25,7 +25,9 @@ def sequences(n=60, classes=2, seed=0):
     return [rng.normal(size=(rng.integers(3, 12), 2)) * 0.5 + [label, 0] for label in y], y
 
 
-@pytest.mark.parametrize("estimator", [LSTMRegressor(epochs=40), LSTMClassifier(epochs=40)], ids=["regressor", "classifier"])
+@pytest.mark.parametrize(
+    "estimator", [LSTMRegressor(epochs=40), LSTMClassifier(epochs=40)], ids=["regressor", "classifier"]
+)
 def test_scikit_learns_own_checks_pass(estimator):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -66,7 +68,9 @@ def test_a_2d_x_is_the_same_as_a_3d_one_with_one_feature():
     assert (flat.n_features_in_, deep.n_features_in_) == (8, 1)
     assert np.array_equal(deep.predict(x), deep.predict(x[:, :, None]))  # one feature: both forms
     ragged = list(x[:, :, None])
-    assert np.array_equal(LSTMRegressor(hidden_size=4, epochs=3, random_state=0).fit(ragged, y).predict(ragged), flat.predict(x))
+    assert np.array_equal(
+        LSTMRegressor(hidden_size=4, epochs=3, random_state=0).fit(ragged, y).predict(ragged), flat.predict(x)
+    )
 
 
 def test_several_outputs_and_units_of_the_targets():
@@ -80,15 +84,25 @@ def test_several_outputs_and_units_of_the_targets():
 def test_pooling_bidirectional_and_validation():
     x, y = sequences()
     for pooling in ("last", "mean", "max"):
-        model = LSTMClassifier(hidden_size=6, epochs=25, pooling=pooling, bidirectional=True, dropout=0.1, validation_fraction=0.2,
-                               patience=3, random_state=0).fit(x, y)
+        model = LSTMClassifier(
+            hidden_size=6,
+            epochs=25,
+            pooling=pooling,
+            bidirectional=True,
+            dropout=0.1,
+            validation_fraction=0.2,
+            patience=3,
+            random_state=0,
+        ).fit(x, y)
         assert model.score(x, y) > 0.85 and "val_loss" in model.history_[0]
         assert model.n_iter_ == len(model.history_) <= 25
 
 
 def test_the_same_random_state_gives_the_same_model():
     x, y = sequences()
-    one, same, other = (LSTMClassifier(hidden_size=4, epochs=2, random_state=s).fit(x, y).predict_proba(x) for s in (0, 0, 1))
+    one, same, other = (
+        LSTMClassifier(hidden_size=4, epochs=2, random_state=s).fit(x, y).predict_proba(x) for s in (0, 0, 1)
+    )
     assert np.array_equal(one, same) and not np.array_equal(one, other)
 
 
@@ -106,19 +120,24 @@ def test_grid_search_clone_pipeline_and_pickle():
     sequences_, labels = sequences()
     scores = cross_val_score(LSTMClassifier(hidden_size=8, epochs=20, random_state=0), sequences_, labels, cv=3)
     assert scores.mean() > 0.8
-    search = GridSearchCV(LSTMClassifier(epochs=3, random_state=0), {"pooling": ["last", "mean"]}, cv=2).fit(sequences_, labels)
+    search = GridSearchCV(LSTMClassifier(epochs=3, random_state=0), {"pooling": ["last", "mean"]}, cv=2).fit(
+        sequences_, labels
+    )
     assert search.best_params_["pooling"] in ("last", "mean")
 
 
-@pytest.mark.parametrize("x, message", [
-    ([np.ones((3, 2)), np.ones((4, 3))], "same number of features"),
-    ([np.ones((3, 2)), np.full((4, 2), np.nan)], "NaN"),
-    ([np.ones((3, 2)), np.ones((0, 2))], "minimum of 1"),
-    (np.ones((2, 0, 3)), "at least one step"),
-    (np.ones((2, 3, 4, 5)), "dim"),
-    (np.full((2, 3, 1), np.inf), "infinity"),
-    (np.ones(5), "2D"),
-])
+@pytest.mark.parametrize(
+    "x, message",
+    [
+        ([np.ones((3, 2)), np.ones((4, 3))], "same number of features"),
+        ([np.ones((3, 2)), np.full((4, 2), np.nan)], "NaN"),
+        ([np.ones((3, 2)), np.ones((0, 2))], "minimum of 1"),
+        (np.ones((2, 0, 3)), "at least one step"),
+        (np.ones((2, 3, 4, 5)), "dim"),
+        (np.full((2, 3, 1), np.inf), "infinity"),
+        (np.ones(5), "2D"),
+    ],
+)
 def test_what_is_no_sequence_is_refused(x, message):
     with pytest.raises(ValueError, match=message):
         LSTMRegressor().fit(x, np.arange(len(x)))
@@ -133,7 +152,13 @@ def test_wrong_features_and_parameters_are_refused():
         model.predict(np.ones((3, 4)))
     with pytest.raises(ValueError, match="inconsistent"):
         LSTMClassifier().fit(x, y[:-1])
-    for wrong in ({"hidden_size": 0}, {"epochs": 1.5}, {"dropout": 1.0}, {"pooling": "sum"}, {"validation_fraction": -0.1}):
+    for wrong in (
+        {"hidden_size": 0},
+        {"epochs": 1.5},
+        {"dropout": 1.0},
+        {"pooling": "sum"},
+        {"validation_fraction": -0.1},
+    ):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             LSTMClassifier(**wrong).fit(x, y)
 
@@ -156,6 +181,7 @@ def test_the_forecaster_takes_series_columns_and_quantiles():
     with pytest.raises(ValueError, match="exog"):
         model.predict(y)
     from sklearn.exceptions import NotFittedError
+
     with pytest.raises(NotFittedError):
         LSTMForecaster().predict()
 
@@ -165,7 +191,9 @@ def test_the_index_of_a_pandas_series_gives_the_times():
     y = pd.Series(np.random.default_rng(0).normal(size=300), index=pd.date_range("2020-01-01", periods=300, freq="h"))
     model = LSTMForecaster(horizon=2, hidden_size=4, epochs=1, random_state=0).fit(y)
     assert model.forecaster_.cycles == ["day"]
-    named = LSTMForecaster(horizon=2, hidden_size=4, epochs=1, random_state=0).fit(y.to_numpy(), times=y.index.to_numpy())
+    named = LSTMForecaster(horizon=2, hidden_size=4, epochs=1, random_state=0).fit(
+        y.to_numpy(), times=y.index.to_numpy()
+    )
     assert np.array_equal(model.predict(), named.predict())
 
 
@@ -175,9 +203,11 @@ def test_scikit_learn_is_only_imported_by_its_own_module():
 
 
 def test_without_scikit_learn_the_extra_is_named():
-    code = ("import sys; sys.modules['sklearn'] = sys.modules['sklearn.base'] = None\n"
-            "import eigenlstm\n"
-            "try: eigenlstm.sklearn\n"
-            "except ImportError as error: sys.exit('eigenlstm[sklearn]' not in str(error))\n"
-            "sys.exit(2)")
+    code = (
+        "import sys; sys.modules['sklearn'] = sys.modules['sklearn.base'] = None\n"
+        "import eigenlstm\n"
+        "try: eigenlstm.sklearn\n"
+        "except ImportError as error: sys.exit('eigenlstm[sklearn]' not in str(error))\n"
+        "sys.exit(2)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

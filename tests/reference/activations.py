@@ -8,7 +8,7 @@ import numpy as np
 
 
 def sigmoid(x):
-    e = np.exp(-np.abs(x))                       # in (0, 1]: neither branch overflows
+    e = np.exp(-np.abs(x))  # in (0, 1]: neither branch overflows
     return np.where(x >= 0, 1 / (1 + e), e / (1 + e))
 
 
@@ -36,8 +36,12 @@ FUNCTIONS = {
     "relu": (lambda x, a, b: np.maximum(x, 0), lambda x, a, b: np.where(x > 0, 1.0, 0.0), 0, 0),
     "leaky_relu": (lambda x, a, b: np.where(x < 0, a * x, x), lambda x, a, b: np.where(x < 0, a, 1.0), 0.01, 0),
     "thresholded_relu": (lambda x, a, b: np.where(x > a, x, 0), lambda x, a, b: np.where(x > a, 1.0, 0.0), 1, 0),
-    "elu": (lambda x, a, b: np.where(x < 0, a * np.expm1(np.minimum(x, 0)), x),
-            lambda x, a, b: np.where(x < 0, a * np.exp(np.minimum(x, 0)), 1.0), 1, 0),
+    "elu": (
+        lambda x, a, b: np.where(x < 0, a * np.expm1(np.minimum(x, 0)), x),
+        lambda x, a, b: np.where(x < 0, a * np.exp(np.minimum(x, 0)), 1.0),
+        1,
+        0,
+    ),
     "affine": (lambda x, a, b: a * x + b, lambda x, a, b: np.full_like(x, a), 1, 0),
     "scaled_tanh": (lambda x, a, b: a * np.tanh(b * x), lambda x, a, b: a * b * (1 - np.tanh(b * x) ** 2), 1, 1),
     "softsign": (lambda x, a, b: x / (1 + np.abs(x)), lambda x, a, b: 1 / (1 + np.abs(x)) ** 2, 0, 0),
@@ -50,7 +54,7 @@ FUNCTIONS = {
 def _parse(activation):
     name, *given = [activation] if isinstance(activation, str) else activation
     function, derivative, *defaults = FUNCTIONS[name]
-    alpha, beta = given + defaults[len(given):]
+    alpha, beta = given + defaults[len(given) :]
     return function, derivative, alpha, beta
 
 

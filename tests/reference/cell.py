@@ -20,11 +20,12 @@ LAYER_NORM_EPSILON = 1e-5
 @dataclass(frozen=True)
 class CellOptions:
     """What the parameters themselves don't show (a peephole is there when the parameter `peephole` is)."""
-    activations: tuple = ("sigmoid", "tanh", "tanh")      # gates, candidate, output
+
+    activations: tuple = ("sigmoid", "tanh", "tanh")  # gates, candidate, output
     coupled_input_forget: bool = False
     cell_clip: float = np.inf
     gate_clip: float = np.inf
-    zoneout: tuple = (0.0, 0.0)                            # (h, c): the expectation that inference uses
+    zoneout: tuple = (0.0, 0.0)  # (h, c): the expectation that inference uses
 
 
 def normalise(v):

@@ -16,10 +16,11 @@ from .cell import CellOptions, cell_backward, cell_forward
 @dataclass(frozen=True)
 class Options:
     cell: CellOptions = CellOptions()
-    reverse: bool = False            # a single direction that runs backwards (ONNX direction="reverse")
-    merge: str = "concat"            # two directions: concat, sum, mean, mul
-    residual: bool = False           # from the second layer on, y = lstm(x) + x
-    missing: str = "error"           # NaN in x: error, forward_fill, mask (zero plus an indicator: I doubles)
+    second_activations: tuple = None  # of the second direction, where they aren't those of `cell`
+    reverse: bool = False  # a single direction that runs backwards (ONNX direction="reverse")
+    merge: str = "concat"  # two directions: concat, sum, mean, mul
+    residual: bool = False  # from the second layer on, y = lstm(x) + x
+    missing: str = "error"  # NaN in x: error, forward_fill, mask (zero plus an indicator: I doubles)
     masks: dict = field(default_factory=dict)
     # input_l0 (B, T or 1, I): multiplies what a layer sees; recurrent_l0 (B, P); weight_l0 (4H, P);
     # zoneout_h_l0 (B, T, P), zoneout_c_l0 (B, T, H): 1 keeps the old state. All with _reverse for that direction.
@@ -31,6 +32,13 @@ def options(**chosen):
     return replace(Options(**chosen), cell=CellOptions(**cell))
 
 
+def cell_of(options, suffix):
+    """The cell's options in one direction."""
+    if options.second_activations is None or not suffix.endswith("_reverse"):
+        return options.cell
+    return replace(options.cell, activations=options.second_activations)
+
+
 def suffixes(params):
     """[["l0", "l0_reverse"], ["l1", …], …]: per layer, the names of its directions."""
     layers = sum(name.startswith("weight_ih_l") and not name.endswith("_reverse") for name in params)
@@ -40,7 +48,7 @@ def suffixes(params):
 
 def of_direction(named, suffix):
     """The entries of one direction of one layer, without the suffix: {"weight_ih": …}."""
-    return {name[:-len(suffix) - 1]: value for name, value in named.items() if name.endswith("_" + suffix)}
+    return {name[: -len(suffix) - 1]: value for name, value in named.items() if name.endswith("_" + suffix)}
 
 
 def reverse_rows(a, lengths):
@@ -54,8 +62,11 @@ def reverse_rows(a, lengths):
 def direction_forward(x, h, c, p, lengths, cell, masks, reverse):
     """One direction of one layer: x (B, T, I), h (B, P), c (B, H) -> y (B, T, P), h, c, tape."""
     B, T, _ = x.shape
-    zoneout = {name: np.broadcast_to(masks[name], (B, T, masks[name].shape[2]))
-               for name in ("zoneout_h", "zoneout_c") if name in masks}
+    zoneout = {
+        name: np.broadcast_to(masks[name], (B, T, masks[name].shape[2]))
+        for name in ("zoneout_h", "zoneout_c")
+        if name in masks
+    }
     if reverse:
         x = reverse_rows(x, lengths)
         zoneout = {name: reverse_rows(mask, lengths) for name, mask in zoneout.items()}
@@ -123,7 +134,7 @@ def fill_missing_backward(x, how, source, dx):
     if how == "error":
         return dx
     if how == "mask":
-        return np.where(np.isnan(x), 0, dx[:, :, :x.shape[2]])
+        return np.where(np.isnan(x), 0, dx[:, :, : x.shape[2]])
     out = np.zeros_like(x)
     for b, t, i in np.ndindex(x.shape):
         if source[b, t, i] >= 0:
@@ -164,14 +175,30 @@ def lstm_forward(x, params, state=None, lengths=None, options=Options()):
             masks = of_direction(options.masks, suffix)
             seen.append(np.broadcast_to(masks.get("input", 1.0), u.shape))
             y, h_last, c_last, steps = direction_forward(
-                u * seen[-1], h0[len(h)], c0[len(c)], of_direction(params, suffix), lengths, options.cell, masks,
-                suffix.endswith("_reverse") or options.reverse)
+                u * seen[-1],
+                h0[len(h)],
+                c0[len(c)],
+                of_direction(params, suffix),
+                lengths,
+                cell_of(options, suffix),
+                masks,
+                suffix.endswith("_reverse") or options.reverse,
+            )
             ys.append(y), runs.append(steps), h.append(h_last), c.append(c_last)
         layers.append({"ys": ys, "runs": runs, "seen": seen, "I": u.shape[2]})
         y = merge_forward(ys, options.merge)
         u = y + u if options.residual and k > 0 else y
-    tape = {"x": x, "params": params, "lengths": lengths, "names": names, "options": options, "source": source,
-            "layers": layers, "given_state": state is not None, "shapes": ([a.shape for a in h], [a.shape for a in c])}
+    tape = {
+        "x": x,
+        "params": params,
+        "lengths": lengths,
+        "names": names,
+        "options": options,
+        "source": source,
+        "layers": layers,
+        "given_state": state is not None,
+        "shapes": ([a.shape for a in h], [a.shape for a in c]),
+    }
     return u, (stacked(h), stacked(c)), tape
 
 
@@ -195,8 +222,15 @@ def lstm_backward(tape, dy, dstate=None):
         for d, suffix in enumerate(layer):
             own = of_direction(grads, suffix)
             dx_d, dh[at + d], dc[at + d] = direction_backward(
-                L["runs"][d], dys[d], dh[at + d], dc[at + d], lengths, own,
-                suffix.endswith("_reverse") or options.reverse, L["I"])
+                L["runs"][d],
+                dys[d],
+                dh[at + d],
+                dc[at + d],
+                lengths,
+                own,
+                suffix.endswith("_reverse") or options.reverse,
+                L["I"],
+            )
             dx += dx_d * L["seen"][d]
             if "h0" in own and not tape["given_state"]:
                 own["h0"] += dh[at + d].sum(0)

@@ -10,7 +10,7 @@ import numpy as np
 
 from .lstm import lstm_forward, options
 
-IFGO_FROM_ONNX = [0, 2, 3, 1]                 # gate blocks: i o f c -> i f g o
+IFGO_FROM_ONNX = [0, 2, 3, 1]  # gate blocks: i o f c -> i f g o
 
 
 def snake_case(name):
@@ -25,7 +25,7 @@ def reorder(a, blocks):
 def to_params(W, R, B=None, P=None):
     """ONNX weights -> the oracle's dict, one layer."""
     params = {}
-    for d, suffix in enumerate(["l0", "l0_reverse"][:len(W)]):
+    for d, suffix in enumerate(["l0", "l0_reverse"][: len(W)]):
         params[f"weight_ih_{suffix}"] = reorder(W[d], IFGO_FROM_ONNX)
         params[f"weight_hh_{suffix}"] = reorder(R[d], IFGO_FROM_ONNX)
         if B is not None:
@@ -36,14 +36,31 @@ def to_params(W, R, B=None, P=None):
     return params
 
 
-def onnx_lstm(X, W, R, B=None, sequence_lens=None, initial_h=None, initial_c=None, P=None, *, direction="forward",
-              activations=None, clip=None, input_forget=0):
-    """-> Y, Y_h, Y_c. `activations`: (f, g, h) of every direction, which here must all agree; f is for the gates."""
+def onnx_lstm(
+    X,
+    W,
+    R,
+    B=None,
+    sequence_lens=None,
+    initial_h=None,
+    initial_c=None,
+    P=None,
+    *,
+    direction="forward",
+    activations=None,
+    clip=None,
+    input_forget=0,
+):
+    """-> Y, Y_h, Y_c. `activations`: (f, g, h) of every direction; f is for the gates."""
     D, rows, H = R.shape[0], X.shape[1], R.shape[2]
     names = [snake_case(a) if isinstance(a, str) else a for a in activations or ["sigmoid", "tanh", "tanh"] * D]
-    assert names == names[:3] * D, "the oracle has one set of activations for both directions"
-    chosen = options(activations=tuple(names[:3]), gate_clip=np.inf if clip is None else clip,
-                     coupled_input_forget=bool(input_forget), reverse=direction == "reverse")
+    chosen = options(
+        activations=tuple(names[:3]),
+        second_activations=tuple(names[3:]) or None,
+        gate_clip=np.inf if clip is None else clip,
+        coupled_input_forget=bool(input_forget),
+        reverse=direction == "reverse",
+    )
     zeros = np.zeros((D, rows, H))
     state = (zeros if initial_h is None else initial_h, zeros if initial_c is None else initial_c)
     y, (h, c), _ = lstm_forward(X.transpose(1, 0, 2), to_params(W, R, B, P), state, sequence_lens, chosen)

@@ -1,8 +1,20 @@
 """Random parameters and inputs for the tests, with the names and shapes that `lstm` reads."""
 
 
-def random_params(rng, I, H, num_layers=1, bidirectional=False, bias=True, P=0, peephole=False, layer_norm=False,
-                  learned_state=False, merge="concat", scale=0.5):
+def random_params(
+    rng,
+    I,
+    H,
+    num_layers=1,
+    bidirectional=False,
+    bias=True,
+    P=0,
+    peephole=False,
+    layer_norm=False,
+    learned_state=False,
+    merge="concat",
+    scale=0.5,
+):
     """Normal parameters for `lstm_forward`; H and P may be lists, one entry a layer."""
     widths = H if isinstance(H, (list, tuple)) else [H] * num_layers
     projections = P if isinstance(P, (list, tuple)) else [P] * len(widths)
@@ -10,7 +22,7 @@ def random_params(rng, I, H, num_layers=1, bidirectional=False, bias=True, P=0, 
     params = {}
     for k, (h, p) in enumerate(zip(widths, projections)):
         out = p or h
-        for suffix in [f"l{k}", f"l{k}_reverse"][:2 if bidirectional else 1]:
+        for suffix in [f"l{k}", f"l{k}_reverse"][: 2 if bidirectional else 1]:
             params[f"weight_ih_{suffix}"] = normal(4 * h, I)
             params[f"weight_hh_{suffix}"] = normal(4 * h, out)
             if bias:

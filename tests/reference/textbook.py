@@ -44,7 +44,7 @@ def run(x, weights):
 def to_stacked(weights):
     """Textbook weights -> `weight_ih_l0` (4H, I), `weight_hh_l0` (4H, H), `bias_l0` (4H,)."""
     H = len(weights["b_i"])
-    W = np.concatenate([weights["W_" + gate] for gate in GATES])      # (4H, H + I)
+    W = np.concatenate([weights["W_" + gate] for gate in GATES])  # (4H, H + I)
     b = np.concatenate([weights["b_" + gate] for gate in GATES])
     return {"weight_ih_l0": W[:, H:], "weight_hh_l0": W[:, :H], "bias_l0": b}
 

@@ -1,5 +1,6 @@
-// Aligned memory that is kept between calls: the page faults of fresh megabytes cost more than small layers do. What the library keeps stands in it;
-// results may, too: rows that begin on cache lines, in large pages, make a layer some percent faster.
+// Aligned memory that is kept between calls: the page faults of fresh megabytes cost more than small layers do. What
+// the library keeps stands in it; results may, too: rows that begin on cache lines, in large pages, make a layer some
+// percent faster.
 #pragma once
 
 #include <cstddef>
@@ -7,9 +8,10 @@
 
 namespace eigenlstm {
 
-/// A block of memory, aligned to 64 bytes. From 1.5 MB on it is aligned to 2 MB and in huge pages where the system has them (but for its end, if the
-/// last one would be mostly empty). Freed blocks go to a cache of the process (512 MB at most) and come from there, so that bytes() may be up to
-/// twice what was asked for. Contents start undefined. Throws std::bad_alloc.
+/// A block of memory, aligned to 64 bytes. From 1.5 MB on it is aligned to 2 MB and in huge pages where the system has
+/// them (but for its end, if the last one would be mostly empty). Freed blocks go to a cache of the process (512 MB at
+/// most) and come from there, so that bytes() may be up to twice what was asked for. Contents start undefined. Throws
+/// std::bad_alloc.
 class Block {
  public:
   Block() = default;
@@ -17,7 +19,10 @@ class Block {
   /// All bits zero. The pages of a large one that was not kept take no memory until they are written.
   static Block zeros(std::size_t bytes);
   ~Block() { release(); }
-  Block(Block&& other) noexcept : data_(other.data_), bytes_(other.bytes_) { other.data_ = nullptr; other.bytes_ = 0; }
+  Block(Block&& other) noexcept : data_(other.data_), bytes_(other.bytes_) {
+    other.data_ = nullptr;
+    other.bytes_ = 0;
+  }
   Block& operator=(Block&& other) noexcept;
 
   void* data() const { return data_; }

@@ -1,7 +1,7 @@
 // Losses: value and gradient in one call.
 //
-// Let p be a prediction, y its target, w its weight (1 where none is given). Every function returns scale * sum of w * loss
-// and writes dy = scale * w * d loss / d p. Where w is 0, p and y are not looked at (they may be NaN) and dy is 0.
+// Let p be a prediction, y its target, w its weight (1 where none is given). Every function returns scale * sum of w *
+// loss and writes dy = scale * w * d loss / d p. Where w is 0, p and y are not looked at (they may be NaN) and dy is 0.
 // Sums go in chunks whose size depends on shapes only, in float64: the same bits for any number of threads.
 #pragma once
 

@@ -26,24 +26,34 @@ struct LSTMOptions {
   Index num_layers = 1;
   bool bias = true;
   bool bidirectional = false;
-  std::vector<double> dropout;  // in training, on the outputs of layer k: num_layers probabilities, the last one 0; empty: none
+  bool reverse = false;  // a single direction that starts at each row's own end; y keeps the order of time
+  std::vector<double>
+      dropout;  // in training, on the outputs of layer k: num_layers probabilities, the last one 0; empty: none
 
   // Variants (variants.hpp), of all layers and directions.
   CellOptions cell;
-  Index proj_size = 0;               // P: h = W_hr m has P values (Sak et al. 2014); 0: h = m
-  std::vector<Index> hidden_sizes;   // of each layer, where they differ; empty: hidden_size
-  Merge merge = Merge::concat;       // of two directions
-  bool residual = false;             // from the second layer on, y = lstm(x) + x
-  bool learned_state = false;        // the initial state is a parameter, used where none is given
-  double input_dropout = 0;          // variational dropout (Gal & Ghahramani 2016): one mask for all steps of a row, on what each
-  double recurrent_dropout = 0;      // layer reads, and on the h_prev that R multiplies
-  double weight_drop = 0;            // DropConnect on R (Merity et al. 2018), one mask for a call
+  Index proj_size = 0;              // P: h = W_hr m has P values (Sak et al. 2014); 0: h = m
+  std::vector<Index> hidden_sizes;  // of each layer, where they differ; empty: hidden_size
+  Merge merge = Merge::concat;      // of two directions
+  bool residual = false;            // from the second layer on, y = lstm(x) + x
+  bool learned_state = false;       // the initial state is a parameter, used where none is given
+  double input_dropout =
+      0;  // variational dropout (Gal & Ghahramani 2016): one mask for all steps of a row, on what each
+  double recurrent_dropout = 0;  // layer reads, and on the h_prev that R multiplies
+  double weight_drop = 0;        // DropConnect on R (Merity et al. 2018), one mask for a call
   Missing missing = Missing::propagate;
+  std::optional<CellActivations> reverse_activations;  // of the second direction, where they aren't those of `cell`
 
   Index hidden(Index layer) const { return hidden_sizes.empty() ? hidden_size : hidden_sizes[layer]; }
   /// P: the size of h.
   Index output(Index layer) const { return proj_size > 0 ? proj_size : hidden(layer); }
   Index directions() const { return bidirectional ? 2 : 1; }
+  /// Whether direction `d` starts at each row's end.
+  bool runs_backwards(Index d) const { return reverse || d == 1; }
+  /// Whether some direction does: it needs the whole input of a layer before its first step.
+  bool looks_ahead() const { return bidirectional || reverse; }
+  /// The cell of direction `d`.
+  CellOptions cell_of(Index d) const;
   /// What the input of layer 0 has for each step: I, or 2 I with indicators of missing values.
   Index read_size() const { return missing == Missing::mask ? 2 * input_size : input_size; }
   /// What layer `layer` gives for each step.
@@ -51,8 +61,9 @@ struct LSTMOptions {
 };
 
 /// One parameter within the flat array of all parameters: row-major (rows, columns); columns = 0: a vector.
-/// Named as PyTorch names them: weight_ih_l0 (4H, I), weight_hh_l0 (4H, P), bias_l0 (4H), weight_hr_l0 (P, H), ..._reverse; where used,
-/// peephole_l0 (3H) as i f o, norm_weight_l0 (4H), norm_cell_weight_l0 (H), norm_cell_bias_l0 (H), h0_l0 (P), c0_l0 (H).
+/// Named as PyTorch names them: weight_ih_l0 (4H, I), weight_hh_l0 (4H, P), bias_l0 (4H), weight_hr_l0 (P, H),
+/// ..._reverse; where used, peephole_l0 (3H) as i f o, norm_weight_l0 (4H), norm_cell_weight_l0 (H), norm_cell_bias_l0
+/// (H), h0_l0 (P), c0_l0 (H).
 struct Parameter {
   std::string name;
   Index offset, rows, columns;
@@ -80,12 +91,14 @@ class Weights;
 /// What a step computes: the gates after activation, the cell, the output.
 enum class Traced { i, f, g, o, c, h };
 
-/// How much forward() keeps. The gradients are the same bits; those of each row by itself are so with full and light memory.
+/// How much forward() keeps. The gradients are the same bits; those of each row by itself are so with full and light
+/// memory.
 struct Memory {
   enum Kind {
     full,    // h, c and gates of every step
     light,   // h and c, a third of it: backward() computes the gates again
-    limited  // what fits in `bytes`: full, light, or the states at some steps, between which backward() runs forward again
+    limited  // what fits in `bytes`: full, light, or the states at some steps, between which backward() runs forward
+             // again
   };
   Kind kind = full;
   std::size_t bytes = 0;
@@ -98,7 +111,8 @@ class Tape;
 template <class Real>
 class LSTM {
  public:
-  /// Throws std::invalid_argument for options that make no sense, with the reason, and std::length_error for sizes beyond any memory.
+  /// Throws std::invalid_argument for options that make no sense, with the reason, and std::length_error for sizes
+  /// beyond any memory.
   explicit LSTM(const LSTMOptions& options);
 
   const LSTMOptions& options() const { return options_; }
@@ -111,19 +125,21 @@ class LSTM {
   Index state_h_size() const;
   Index state_c_size() const;
 
-  /// Packs the parameters. `for_backward`: also what backward() needs. `seed`: of the mask of weight drop; none: no mask.
-  std::shared_ptr<const Weights<Real>> pack(const Real* parameters, bool for_backward, std::optional<std::uint64_t> seed = {}) const;
+  /// Packs the parameters. `for_backward`: also what backward() needs. `seed`: of the mask of weight drop; none: no
+  /// mask.
+  std::shared_ptr<const Weights<Real>> pack(const Real* parameters, bool for_backward,
+                                            std::optional<std::uint64_t> seed = {}) const;
 
-  /// x (B, T, I) -> y (B, T, features of the last layer) and the final state. `lengths`: T_b of each row, 0 <= T_b <= T, or null: all T.
-  /// What is written must not overlap what is read.
-  /// Rows past their length give zeros in y and keep their state; a reverse direction starts at each row's own end.
-  /// `tape`: null, or where to leave what backward() needs (the weights must then be packed for backward).
-  /// `seed`: of the random masks of training; none: no masks.
-  /// Throws std::invalid_argument for a bad length, too few bytes of memory and, with Missing::error, NaN in x; Interrupted (threads.hpp),
-  /// std::bad_alloc.
-  void forward(std::shared_ptr<const Weights<Real>> weights, Index B, Index T, Sequence<const Real> x, const Index* lengths,
-               State<const Real> initial, Sequence<Real> y, State<Real> final,
-               std::unique_ptr<Tape<Real>>* tape = nullptr, std::optional<std::uint64_t> seed = {}, Memory memory = {}) const;
+  /// x (B, T, I) -> y (B, T, features of the last layer) and the final state. `lengths`: T_b of each row, 0 <= T_b <=
+  /// T, or null: all T. What is written must not overlap what is read. Rows past their length give zeros in y and keep
+  /// their state; a reverse direction starts at each row's own end. `tape`: null, or where to leave what backward()
+  /// needs (the weights must then be packed for backward). `seed`: of the random masks of training; none: no masks.
+  /// Throws std::invalid_argument for a bad length, too few bytes of memory and, with Missing::error, NaN in x;
+  /// Interrupted (threads.hpp), std::bad_alloc.
+  void forward(std::shared_ptr<const Weights<Real>> weights, Index B, Index T, Sequence<const Real> x,
+               const Index* lengths, State<const Real> initial, Sequence<Real> y, State<Real> final,
+               std::unique_ptr<Tape<Real>>* tape = nullptr, std::optional<std::uint64_t> seed = {},
+               Memory memory = {}) const;
 
   /// The gradients of a scalar with dy = d/dy and dfinal = d/d(final state): writes dx and dinitial (where not null)
   /// and adds the parameters' to `dparameters`. dy.data may be null: zeros.
@@ -151,7 +167,8 @@ class Stream {
   /// x (B, I) -> y (B, features of the last layer), both contiguous. The bits of forward() over the whole sequence.
   /// With Missing::error, throws std::invalid_argument for NaN in x and changes nothing.
   void step(const Real* x, Real* y);
-  /// The state (see State), copied out or in; reset() makes it as it was at the start, and forgets the values that fill gaps.
+  /// The state (see State), copied out or in; reset() makes it as it was at the start, and forgets the values that fill
+  /// gaps.
   void get_state(State<Real> state) const;
   void set_state(State<const Real> state);
   void reset();

@@ -13,11 +13,13 @@ namespace eigenlstm {
 // Internal linkage throughout: the kernels compile this header once per ISA, and the linker may not merge the copies.
 
 /// Its multipliers, and what a round adds to the two words of the key.
-static constexpr std::uint32_t random_multipliers[2] = {0xD2511F53u, 0xCD9E8D57u}, random_weyl[2] = {0x9E3779B9u, 0xBB67AE85u};
+static constexpr std::uint32_t random_multipliers[2] = {0xD2511F53u, 0xCD9E8D57u},
+                               random_weyl[2] = {0x9E3779B9u, 0xBB67AE85u};
 
 /// Block `index` of a stream, four words.
 static inline void random_bits(std::uint64_t seed, std::uint64_t stream, std::uint64_t index, std::uint32_t words[4]) {
-  std::uint32_t c0 = std::uint32_t(index), c1 = std::uint32_t(index >> 32), c2 = std::uint32_t(stream), c3 = std::uint32_t(stream >> 32);
+  std::uint32_t c0 = std::uint32_t(index), c1 = std::uint32_t(index >> 32), c2 = std::uint32_t(stream),
+                c3 = std::uint32_t(stream >> 32);
   std::uint32_t k0 = std::uint32_t(seed), k1 = std::uint32_t(seed >> 32);
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t p0 = std::uint64_t(random_multipliers[0]) * c0, p1 = std::uint64_t(random_multipliers[1]) * c2;
@@ -34,7 +36,8 @@ static inline void random_bits(std::uint64_t seed, std::uint64_t stream, std::ui
 /// Uniform in [0, 1), a multiple of 2^-24: exact in float. Value i of a stream is word i % 4 of block i / 4.
 static inline float uniform24(std::uint32_t word) { return float(word >> 8) * 0x1p-24f; }
 
-/// Uniform in [0, 1), a multiple of 2^-53. Value i of a stream is made of words 2 (i % 2), 2 (i % 2) + 1 of block i / 2.
+/// Uniform in [0, 1), a multiple of 2^-53. Value i of a stream is made of words 2 (i % 2), 2 (i % 2) + 1 of block i
+/// / 2.
 static inline double uniform53(std::uint32_t high, std::uint32_t low) {
   return (double(high >> 5) * 0x1p26 + double(low >> 6)) * 0x1p-53;
 }

@@ -6,8 +6,8 @@ namespace eigenlstm {
 /// Threads that a call may use, itself included. Default: EIGENLSTM_NUM_THREADS where set, else the CPUs that
 /// this process may run on, or what its control group's quota is worth, rounded up, where that is less. Small work uses
 /// fewer; results never depend on the number. The other threads are the library's own. Where the system wakes
-/// them on their caller's CPU, callers keep them off it from then on (pthread_setaffinity_np, on them alone), within the CPUs of the process (of its
-/// main thread), if that has one for each.
+/// them on their caller's CPU, callers keep them off it from then on (pthread_setaffinity_np, on them alone), within
+/// the CPUs of the process (of its main thread), if that has one for each.
 int num_threads();
 
 /// Sets it. Throws std::invalid_argument unless 1 <= n <= 1024.

@@ -1,8 +1,9 @@
-// What an LSTM can do otherwise than the plain one of Hochreiter & Schmidhuber and Gers et al. Everything here has gradients.
+// What an LSTM can do otherwise than the plain one of Hochreiter & Schmidhuber and Gers et al. Everything here has
+// gradients.
 //
 // The cell, all at once (sources below):
-//   z = norm(W x + R (r * h_prev)) + b          i = act(clip(z_i + p_i c_prev))    f = act(clip(z_f + p_f c_prev)) or 1 - i
-//   g = act(clip(z_g))                          c_new = cell_clip(f c_prev + i g)  o = act(clip(z_o + p_o c_new))
+//   z = norm(W x + R (r * h_prev)) + b          i = act(clip(z_i + p_i c_prev))    f = act(clip(z_f + p_f c_prev)) or 1
+//   - i g = act(clip(z_g))                          c_new = cell_clip(f c_prev + i g)  o = act(clip(z_o + p_o c_new))
 //   m = o act(norm(c_new))                      h_new = W_hr m
 //   c = zoneout(c_prev, c_new)                  h = zoneout(h_prev, h_new)
 #pragma once
@@ -33,26 +34,30 @@ struct Activation {
   double alpha = 0, beta = 0;
 };
 
-/// The activation of a name with its default parameters, but for the `count` given: alpha, or alpha and beta. "hard_sigmoid" is ONNX's,
-/// "hard_sigmoid_keras3" has Keras 3's slope. Throws std::invalid_argument for another name, listing them, and for parameters that the
-/// activation does not have or that are not finite.
+/// The activation of a name with its default parameters, but for the `count` given: alpha, or alpha and beta.
+/// "hard_sigmoid" is ONNX's, "hard_sigmoid_keras3" has Keras 3's slope. Throws std::invalid_argument for another name,
+/// listing them, and for parameters that the activation does not have or that are not finite.
 Activation activation(const char* name, const double* parameters = nullptr, int count = 0);
 
 /// How the outputs of two directions become one: side by side, or unit by unit.
 enum class Merge { concat, sum, mean, mul };
 
-/// NaN in x: goes its way as NaN; is an error; becomes the last value seen of its row and feature (0 before the first); or becomes 0,
-/// and I further inputs say where.
+/// NaN in x: goes its way as NaN; is an error; becomes the last value seen of its row and feature (0 before the first);
+/// or becomes 0, and I further inputs say where.
 enum class Missing { propagate, error, forward_fill, mask };
 
-struct CellOptions {
+/// Of the gates i, f and o; of g; of c on its way to h.
+struct CellActivations {
   Activation gate{ActivationKind::sigmoid}, candidate{ActivationKind::tanh}, output{ActivationKind::tanh};
+};
+
+struct CellOptions : CellActivations {
   /// Diagonal: i and f see c_prev, o sees c_new (Gers & Schmidhuber 2000; ONNX, TensorFlow).
   bool peephole = false;
   /// f = 1 - i (Greff et al. 2017; ONNX input_forget).
   bool coupled_input_forget = false;
-  /// Layer normalisation (Ba, Kiros, Hinton 2016) of each gate's W x + R h over its H units, and of c on its way to the output, with
-  /// epsilon 1e-5; the bias b comes after it.
+  /// Layer normalisation (Ba, Kiros, Hinton 2016) of each gate's W x + R h over its H units, and of c on its way to the
+  /// output, with epsilon 1e-5; the bias b comes after it.
   bool layer_norm = false;
   /// Bound on |what enters the gates' activations| (ONNX clip).
   double gate_clip = std::numeric_limits<double>::infinity();

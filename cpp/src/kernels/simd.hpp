@@ -29,11 +29,16 @@ constexpr int num_vector_registers = 16;
 #endif
 
 template <class Real>
-inline Vec<Real> load(const Real* p) { return Eigen::internal::ploadu<Vec<Real>>(p); }
+inline Vec<Real> load(const Real* p) {
+  return Eigen::internal::ploadu<Vec<Real>>(p);
+}
 template <class Real>
-inline void store(Real* p, Vec<Real> v) { Eigen::internal::pstoreu(p, v); }
-/// For what is not read again soon: the line is not read first, and takes no other's place. All of a line has to be stored one after the other, and p is aligned.
-/// fence_stores orders such stores before all that come later, as other threads see them.
+inline void store(Real* p, Vec<Real> v) {
+  Eigen::internal::pstoreu(p, v);
+}
+/// For what is not read again soon: the line is not read first, and takes no other's place. All of a line has to be
+/// stored one after the other, and p is aligned. fence_stores orders such stores before all that come later, as other
+/// threads see them.
 #if defined(__AVX512F__)
 inline void store_past_caches(float* p, Vec<float> v) { _mm512_stream_ps(p, v); }
 inline void store_past_caches(double* p, Vec<double> v) { _mm512_stream_pd(p, v); }
@@ -45,7 +50,9 @@ inline void store_past_caches(float* p, Vec<float> v) { _mm_stream_ps(p, v); }
 inline void store_past_caches(double* p, Vec<double> v) { _mm_stream_pd(p, v); }
 #else
 template <class Real>
-inline void store_past_caches(Real* p, Vec<Real> v) { store(p, v); }
+inline void store_past_caches(Real* p, Vec<Real> v) {
+  store(p, v);
+}
 #endif
 #if defined(__SSE2__)
 inline void fence_stores() { _mm_sfence(); }
@@ -53,37 +60,63 @@ inline void fence_stores() { _mm_sfence(); }
 inline void fence_stores() {}
 #endif
 template <class Real>
-inline Vec<Real> splat(Real x) { return Eigen::internal::pset1<Vec<Real>>(x); }
+inline Vec<Real> splat(Real x) {
+  return Eigen::internal::pset1<Vec<Real>>(x);
+}
 template <class V>
-inline V set1(Scalar<V> x) { return Eigen::internal::pset1<V>(x); }
+inline V set1(Scalar<V> x) {
+  return Eigen::internal::pset1<V>(x);
+}
 
 /// a * b + c: one rounding where the ISA has FMA, two where it has not (SSE4.2).
 template <class V>
-inline V madd(V a, V b, V c) { return Eigen::internal::pmadd(a, b, c); }
+inline V madd(V a, V b, V c) {
+  return Eigen::internal::pmadd(a, b, c);
+}
 template <class V>
-inline V add(V a, V b) { return Eigen::internal::padd(a, b); }
+inline V add(V a, V b) {
+  return Eigen::internal::padd(a, b);
+}
 template <class V>
-inline V sub(V a, V b) { return Eigen::internal::psub(a, b); }
+inline V sub(V a, V b) {
+  return Eigen::internal::psub(a, b);
+}
 template <class V>
-inline V mul(V a, V b) { return Eigen::internal::pmul(a, b); }
+inline V mul(V a, V b) {
+  return Eigen::internal::pmul(a, b);
+}
 template <class V>
-inline V div(V a, V b) { return Eigen::internal::pdiv(a, b); }
+inline V div(V a, V b) {
+  return Eigen::internal::pdiv(a, b);
+}
 template <class V>
-inline V neg(V a) { return Eigen::internal::pnegate(a); }
+inline V neg(V a) {
+  return Eigen::internal::pnegate(a);
+}
 /// A mask for select: where it is set, a, else b.
 template <class V>
-inline V less(V a, V b) { return Eigen::internal::pcmp_lt(a, b); }
+inline V less(V a, V b) {
+  return Eigen::internal::pcmp_lt(a, b);
+}
 template <class V>
-inline V select(V mask, V a, V b) { return Eigen::internal::pselect(mask, a, b); }
+inline V select(V mask, V a, V b) {
+  return Eigen::internal::pselect(mask, a, b);
+}
 /// 0, 1, 2, ...
 template <class V>
-inline V lane_numbers() { return Eigen::internal::plset<V>(Scalar<V>(0)); }
+inline V lane_numbers() {
+  return Eigen::internal::plset<V>(Scalar<V>(0));
+}
 
 /// f(0), ..., f(N - 1) with constants for arguments: arrays indexed by them live in registers.
 template <int... i, class F>
-[[gnu::always_inline]] inline void unroll_sequence(std::integer_sequence<int, i...>, F&& f) { (f(std::integral_constant<int, i>{}), ...); }
+[[gnu::always_inline]] inline void unroll_sequence(std::integer_sequence<int, i...>, F&& f) {
+  (f(std::integral_constant<int, i>{}), ...);
+}
 template <int N, class F>
-[[gnu::always_inline]] inline void unroll(F&& f) { unroll_sequence(std::make_integer_sequence<int, N>{}, f); }
+[[gnu::always_inline]] inline void unroll(F&& f) {
+  unroll_sequence(std::make_integer_sequence<int, N>{}, f);
+}
 
 /// Asks for the cache line at p. (always_inline: gcc leaves out calls of a function that does nothing else.)
 [[gnu::always_inline]] inline void prefetch(const void* p) { __builtin_prefetch(p); }
@@ -93,10 +126,14 @@ template <int N, class F>
 
 /// Keeps v in a register: the compiler may not fold its load into each use.
 template <class V>
-inline void pin(V& v) { EIGEN_OPTIMIZATION_BARRIER(v) }
+inline void pin(V& v) {
+  EIGEN_OPTIMIZATION_BARRIER(v)
+}
 /// The same of an address, which it may not make from another one.
 template <class Real>
-inline void pin(const Real*& p) { asm("" : "+r"(p)); }
+inline void pin(const Real*& p) {
+  asm("" : "+r"(p));
+}
 
 /// c = a * b + c, in the register of c: gcc 12 puts some sums of a loop into that of a factor, and moves them back.
 #if defined(__AVX512F__)
@@ -112,7 +149,9 @@ inline void madd_to(Vec<double>& c, Vec<double> a, Vec<double> b) {
 }
 #else
 template <class V>
-inline void madd_to(V& c, V a, V b) { c = madd(a, b, c); }
+inline void madd_to(V& c, V a, V b) {
+  c = madd(a, b, c);
+}
 #endif
 
 /// Words of 32 bits, each the low half of 64: what is above them counts in nothing but a shift.
@@ -123,21 +162,30 @@ inline void store_words(std::uint32_t* out, WideWords wide) {
   std::memcpy(out, &words, sizeof(words));
 }
 
-// multiply_words: each word by b, all 64 bits of the product. clamp: min(max(x, lo), hi) that lets NaN through. x86's min and max return their second operand when one is
-// NaN; Arm's return NaN. shift_left: the bits of each value, shifted (for 2^n out of a float's exponent).
+// multiply_words: each word by b, all 64 bits of the product. clamp: min(max(x, lo), hi) that lets NaN through. x86's
+// min and max return their second operand when one is NaN; Arm's return NaN. shift_left: the bits of each value,
+// shifted (for 2^n out of a float's exponent).
 #if defined(__ARM_NEON)
-inline WideWords multiply_words(WideWords a, std::uint32_t b) { return WideWords(vmull_u32(vmovn_u64(uint64x2_t(a)), vdup_n_u32(b))); }
+inline WideWords multiply_words(WideWords a, std::uint32_t b) {
+  return WideWords(vmull_u32(vmovn_u64(uint64x2_t(a)), vdup_n_u32(b)));
+}
 inline Vec<float> clamp(Vec<float> x, Vec<float> lo, Vec<float> hi) { return vminq_f32(vmaxq_f32(x, lo), hi); }
 inline Vec<double> clamp(Vec<double> x, Vec<double> lo, Vec<double> hi) { return vminq_f64(vmaxq_f64(x, lo), hi); }
 template <int N>
-inline Vec<float> shift_left(Vec<float> v) { return vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(v), N)); }
+inline Vec<float> shift_left(Vec<float> v) {
+  return vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_f32(v), N));
+}
 template <int N>
-inline Vec<double> shift_left(Vec<double> v) { return vreinterpretq_f64_u64(vshlq_n_u64(vreinterpretq_u64_f64(v), N)); }
+inline Vec<double> shift_left(Vec<double> v) {
+  return vreinterpretq_f64_u64(vshlq_n_u64(vreinterpretq_u64_f64(v), N));
+}
 #elif defined(__AVX512F__)
 // The same instructions as without maskz, which gcc 12 warns about (it thinks their operand uninitialised).
 constexpr __mmask16 all16 = 0xffff;
 constexpr __mmask8 all8 = 0xff;
-inline WideWords multiply_words(WideWords a, std::uint32_t b) { return WideWords(_mm512_maskz_mul_epu32(all8, __m512i(a), _mm512_set1_epi64(b))); }
+inline WideWords multiply_words(WideWords a, std::uint32_t b) {
+  return WideWords(_mm512_maskz_mul_epu32(all8, __m512i(a), _mm512_set1_epi64(b)));
+}
 inline Vec<float> clamp(Vec<float> x, Vec<float> lo, Vec<float> hi) {
   return _mm512_maskz_min_ps(all16, hi, _mm512_maskz_max_ps(all16, lo, x));
 }
@@ -153,21 +201,35 @@ inline Vec<double> shift_left(Vec<double> v) {
   return _mm512_castsi512_pd(_mm512_maskz_slli_epi64(all8, _mm512_castpd_si512(v), N));
 }
 #elif defined(__AVX2__)
-inline WideWords multiply_words(WideWords a, std::uint32_t b) { return WideWords(_mm256_mul_epu32(__m256i(a), _mm256_set1_epi64x(b))); }
+inline WideWords multiply_words(WideWords a, std::uint32_t b) {
+  return WideWords(_mm256_mul_epu32(__m256i(a), _mm256_set1_epi64x(b)));
+}
 inline Vec<float> clamp(Vec<float> x, Vec<float> lo, Vec<float> hi) { return _mm256_min_ps(hi, _mm256_max_ps(lo, x)); }
-inline Vec<double> clamp(Vec<double> x, Vec<double> lo, Vec<double> hi) { return _mm256_min_pd(hi, _mm256_max_pd(lo, x)); }
+inline Vec<double> clamp(Vec<double> x, Vec<double> lo, Vec<double> hi) {
+  return _mm256_min_pd(hi, _mm256_max_pd(lo, x));
+}
 template <int N>
-inline Vec<float> shift_left(Vec<float> v) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(v), N)); }
+inline Vec<float> shift_left(Vec<float> v) {
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(v), N));
+}
 template <int N>
-inline Vec<double> shift_left(Vec<double> v) { return _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(v), N)); }
+inline Vec<double> shift_left(Vec<double> v) {
+  return _mm256_castsi256_pd(_mm256_slli_epi64(_mm256_castpd_si256(v), N));
+}
 #else
-inline WideWords multiply_words(WideWords a, std::uint32_t b) { return WideWords(_mm_mul_epu32(__m128i(a), _mm_set1_epi64x(b))); }
+inline WideWords multiply_words(WideWords a, std::uint32_t b) {
+  return WideWords(_mm_mul_epu32(__m128i(a), _mm_set1_epi64x(b)));
+}
 inline Vec<float> clamp(Vec<float> x, Vec<float> lo, Vec<float> hi) { return _mm_min_ps(hi, _mm_max_ps(lo, x)); }
 inline Vec<double> clamp(Vec<double> x, Vec<double> lo, Vec<double> hi) { return _mm_min_pd(hi, _mm_max_pd(lo, x)); }
 template <int N>
-inline Vec<float> shift_left(Vec<float> v) { return _mm_castsi128_ps(_mm_slli_epi32(_mm_castps_si128(v), N)); }
+inline Vec<float> shift_left(Vec<float> v) {
+  return _mm_castsi128_ps(_mm_slli_epi32(_mm_castps_si128(v), N));
+}
 template <int N>
-inline Vec<double> shift_left(Vec<double> v) { return _mm_castsi128_pd(_mm_slli_epi64(_mm_castpd_si128(v), N)); }
+inline Vec<double> shift_left(Vec<double> v) {
+  return _mm_castsi128_pd(_mm_slli_epi64(_mm_castpd_si128(v), N));
+}
 #endif
 
 }  // namespace EIGENLSTM_ISA

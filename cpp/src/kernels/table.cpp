@@ -1,9 +1,9 @@
 // The kernels of one ISA: compiled once for each, with its flags and in its own namespace (cpp/CMakeLists.txt).
 #include "kernels/table.hpp"
 
-#include "kernels/pack.hpp"
-#include "kernels/step.hpp"
-#include "kernels/training.hpp"
+#include "kernels/gemm/pack.hpp"
+#include "kernels/lstm/step.hpp"
+#include "kernels/training/training.hpp"
 #include "kernels/variants.hpp"
 
 #define EIGENLSTM_STRING_(x) #x
@@ -31,9 +31,13 @@ void map(const Real* x, Real* y, Index n, Function function) {
 }
 
 template <class Real>
-void map_sigmoid(const Real* x, Real* y, Index n) { map(x, y, n, [](Vec<Real> v) { return sigmoid(v); }); }
+void map_sigmoid(const Real* x, Real* y, Index n) {
+  map(x, y, n, [](Vec<Real> v) { return sigmoid(v); });
+}
 template <class Real>
-void map_tanh(const Real* x, Real* y, Index n) { map(x, y, n, [](Vec<Real> v) { return tanh(v); }); }
+void map_tanh(const Real* x, Real* y, Index n) {
+  map(x, y, n, [](Vec<Real> v) { return tanh(v); });
+}
 
 template <class Real>
 void sum_rows(Index rows, const Real* x, Index x_row, Index vectors, Real* sum) {
@@ -68,17 +72,31 @@ Real fma_peak(Index iterations) {
 
 template <class Real>
 constexpr KernelTable<Real> make_table() {
-  return {lanes<Real>,       tile_rows,  gemm<Real>,     step_forward<Real>, step_backward<Real>,
-          step_forward_variant<Real>, step_backward_variant<Real>, map_sigmoid<Real>, map_tanh<Real>, sum_rows<Real>,
-          transpose<Real>, transpose_gates<Real>, pack_gates<Real>, pack_rows<Real>, copy_past_caches<Real>, fma_peak<Real>, training_table<Real>()};
+  return {lanes<Real>,
+          tile_rows,
+          gemm<Real>,
+          step_forward<Real>,
+          step_backward<Real>,
+          step_forward_variant<Real>,
+          step_backward_variant<Real>,
+          map_sigmoid<Real>,
+          map_tanh<Real>,
+          sum_rows<Real>,
+          transpose<Real>,
+          transpose_gates<Real>,
+          pack_gates<Real>,
+          pack_rows<Real>,
+          copy_past_caches<Real>,
+          fma_peak<Real>,
+          training_table<Real>()};
 }
 
 }  // namespace
 
 const Kernels& table() {
-  static constexpr Kernels kernels = {
-      EIGENLSTM_STRING(EIGEN_WORLD_VERSION) "." EIGENLSTM_STRING(EIGEN_MAJOR_VERSION) "." EIGENLSTM_STRING(EIGEN_MINOR_VERSION),
-      make_table<float>(), make_table<double>()};
+  static constexpr Kernels kernels = {EIGENLSTM_STRING(EIGEN_WORLD_VERSION) "." EIGENLSTM_STRING(
+                                          EIGEN_MAJOR_VERSION) "." EIGENLSTM_STRING(EIGEN_MINOR_VERSION),
+                                      make_table<float>(), make_table<double>()};
   return kernels;
 }
 

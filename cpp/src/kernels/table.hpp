@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <limits>
 
-#include "kernels/training_table.hpp"
-#include "kernels/variant_table.hpp"
+#include "kernels/table_training.hpp"
+#include "kernels/table_variant.hpp"
 
 namespace eigenlstm {
 
@@ -19,10 +19,12 @@ constexpr Index cache_line = 64 / Index(sizeof(Real));
 
 /// Whether a vector of so many values is a whole line, and can be stored past the caches by itself.
 template <class Real>
-constexpr bool is_line(Index lanes) { return lanes == cache_line<Real>; }
+constexpr bool is_line(Index lanes) {
+  return lanes == cache_line<Real>;
+}
 
-/// Memory that will be read or written soon: rows of `lines` cache lines, `row` values apart, some of each. It is fetched to be written: no other
-/// thread should be at it.
+/// Memory that will be read or written soon: rows of `lines` cache lines, `row` values apart, some of each. It is
+/// fetched to be written: no other thread should be at it.
 template <class Real>
 struct Soon {
   const Real* data;
@@ -39,13 +41,14 @@ struct GemmArgs {
     const Real* data = nullptr;
     Index row = 0, k_step = 1;
   };
-  /// B[k][n] = data[(n / 4L) * panel + k * row + n % 4L]: packed panels have row = 4 L, a row-major matrix has panel = 4 L. Row is not 0: the
-  /// loop over k ends at an address.
+  /// B[k][n] = data[(n / 4L) * panel + k * row + n % 4L]: packed panels have row = 4 L, a row-major matrix has panel =
+  /// 4 L. Row is not 0: the loop over k ends at an address.
   struct Right {
     const Real* data;
     Index panel, row;
   };
-  /// C[r][n] = data[(n / 4L) * panel + (r / inner) * block + (r % inner) * row + n % 4L]: rows that come in blocks, or a plain strided matrix.
+  /// C[r][n] = data[(n / 4L) * panel + (r / inner) * block + (r % inner) * row + n % 4L]: rows that come in blocks, or
+  /// a plain strided matrix.
   struct Result {
     Real* data;
     Index panel, row, block = 0, inner = std::numeric_limits<Index>::max();
@@ -65,22 +68,26 @@ struct GemmArgs {
   // From k = split on, A(r, k) = a2(r, k - split): two matrices side by side.
   Left a2{};
   Index split = std::numeric_limits<Index>::max();
-  // What the caller turns to next. Where rows are many, the product has cache lines to ask for to spare, and these are they.
+  // What the caller turns to next. Where rows are many, the product has cache lines to ask for to spare, and these are
+  // they.
   const Soon<Real>* soon = nullptr;
   Index num_soon = 0;
 };
 
-/// The gates of a panel of L units stand side by side, [4][L]: in packed weights, in z, dz and the values of gates. Where H is no multiple
-/// of L, those in the last panel of the weights and of dz stand only as far apart as it has units, [4][last_units]: what a product need
-/// not multiply. In a layer of a single panel they don't (last_units = L): there the cell takes the time.
+/// The gates of a panel of L units stand side by side, [4][L]: in packed weights, in z, dz and the values of gates.
+/// Where H is no multiple of L, those in the last panel of the weights and of dz stand only as far apart as it has
+/// units, [4][last_units]: what a product need not multiply. In a layer of a single panel they don't (last_units = L):
+/// there the cell takes the time.
 
-/// Panels that a step multiplies at once, at most: a single row, so that enough chains are in flight, or rows that go by strips.
+/// Panels that a step multiplies at once, at most: a single row, so that enough chains are in flight, or rows that go
+/// by strips.
 constexpr Index step_panels = 3;
 /// Rows that go by strips, at most: the tiles of z that stand side by side have to stay in L1.
 constexpr Index most_strip_rows = 32;
 /// Rows of [4][L] that z has to hold for a step of so many rows, or fewer, where z_panel is 0.
 constexpr Index z_rows(Index rows, Index panels) {
-  const Index together = (rows < most_strip_rows ? rows : most_strip_rows) * (panels < step_panels ? panels : step_panels);
+  const Index together =
+      (rows < most_strip_rows ? rows : most_strip_rows) * (panels < step_panels ? panels : step_panels);
   return rows > together ? rows : together;
 }
 
@@ -93,24 +100,24 @@ struct StepArgs {
   Index rows, panels, last_units, input_size, hidden_size;  // hidden_size: of h_prev (with a projection, P)
   const Real* weights;  // [panel][1 + I + H][4][L]: bias, W, R; the last panel's gates last_units apart
   Index weights_panel;
-  const Real* x;        // [row][I], or null: z already holds b + W x, as a product with the weights leaves it
+  const Real* x;  // [row][I], or null: z already holds b + W x, as a product with the weights leaves it
   Index x_row;
-  const Real* h_prev;   // [row][H]
+  const Real* h_prev;  // [row][H]
   Index h_prev_row;
-  Real* z;              // [panel][row][4][L]
-  Index z_panel;        // 0: a few tiles, used for all panels by turns: z_rows() (only with x)
-  const Real* c_prev;   // [row][panels * L], may equal c
+  Real* z;             // [panel][row][4][L]
+  Index z_panel;       // 0: a few tiles, used for all panels by turns: z_rows() (only with x)
+  const Real* c_prev;  // [row][panels * L], may equal c
   Index c_prev_row;
-  Real *c, *h;          // [row][panels * L]
+  Real *c, *h;  // [row][panels * L]
   Index c_row, h_row;
-  Real* y;              // [row][panels * L]: h once more, for the caller; or null. Only of the plain cell
+  Real* y;  // [row][panels * L]: h once more, for the caller; or null. Only of the plain cell
   Index y_row;
-  bool y_past_caches;   // stored past the caches, where is_line(L); its rows are aligned to 64 bytes then
-  Real* gates;          // [panel][row][4][L]: i f g o after activation, or null
+  bool y_past_caches;  // stored past the caches, where is_line(L); its rows are aligned to 64 bytes then
+  Real* gates;         // [panel][row][4][L]: i f g o after activation, or null
   Index gates_panel;
   const Real *c_next, *h_next;  // where the next step will store c and h; or null
   Index c_next_size, h_next_size;
-  bool backwards;       // the last panel first (see GemmArgs)
+  bool backwards;                    // the last panel first (see GemmArgs)
   const StepVariant<Real>* variant;  // null: the plain cell
 };
 
@@ -119,15 +126,15 @@ struct StepArgs {
 template <class Real>
 struct StepBackwardArgs {
   Index rows, panels, last_units;
-  const Real* gates;    // [panel][row][4][L]
+  const Real* gates;  // [panel][row][4][L]
   Index gates_panel;
   const Real *c_prev, *c;  // [row][panels * L]
   Index c_prev_row, c_row;
   const Real *dy, *dh;  // [row][panels * L], dh: what flows in from step t + 1
   Index dy_row, dh_row;
-  Real* dc;             // [row][panels * L] in: from step t + 1, out: for step t - 1
+  Real* dc;  // [row][panels * L] in: from step t + 1, out: for step t - 1
   Index dc_row;
-  Real* dz;             // [row][panel][4][L]; the last panel's gates last_units apart
+  Real* dz;  // [row][panel][4][L]; the last panel's gates last_units apart
   Index dz_row;
   const StepBackwardVariant<Real>* variant;  // null: the plain cell
 };
@@ -148,12 +155,13 @@ struct KernelTable {
   // out[c][r] = in[r][c]
   void (*transpose)(Index rows, Index columns, const Real* in, Index in_row, Real* out, Index out_row);
   // rows [panel][4][L], of each panel `gates` gates from `in` on, to [gate][panel][L][row], gates out_gate apart
-  void (*transpose_gates)(Index rows, Index panels, Index gates, const Real* in, Index in_row, Real* out, Index out_gate, Index out_row);
-  // a panel's rows of a (4H, K) gate matrix, whose gates lie w_gate apart, to [k][4][L], gates `distance` columns apart; the rest is zero. `past_caches`:
-  // stored past the caches, where is_line(L); `out` is aligned to 64 bytes then
+  void (*transpose_gates)(Index rows, Index panels, Index gates, const Real* in, Index in_row, Real* out,
+                          Index out_gate, Index out_row);
+  // a panel's rows of a (4H, K) gate matrix, whose gates lie w_gate apart, to [k][4][L], gates `distance` columns
+  // apart; the rest is zero. `past_caches`: stored past the caches, where is_line(L); `out` is aligned to 64 bytes then
   void (*pack_gates)(Index units, Index distance, Index K, const Real* w, Index w_gate, Real* out, bool past_caches);
-  // rows of an (., n) matrix to panels of 4 L columns, [row][4 L], `panel` values apart, with zeros after the last column. `past_caches`:
-  // likewise, on any ISA
+  // rows of an (., n) matrix to panels of 4 L columns, [row][4 L], `panel` values apart, with zeros after the last
+  // column. `past_caches`: likewise, on any ISA
   void (*pack_rows)(Index rows, Index n, const Real* w, Real* out, Index panel, bool past_caches);
   // rows of n values, past the caches: whole lines
   void (*copy_past_caches)(Index rows, Index n, const Real* in, Index in_row, Real* out, Index out_row);

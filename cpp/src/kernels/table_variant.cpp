@@ -1,0 +1,18 @@
+// The variants of the cell: compiled apart from table.cpp, which has the plain one.
+#include "kernels/variants.hpp"
+
+#include "kernels/lstm/step_variant.hpp"
+
+namespace eigenlstm {
+namespace EIGENLSTM_ISA {
+
+extern template void gemm(const GemmArgs<float>&);  // table.cpp has them
+extern template void gemm(const GemmArgs<double>&);
+
+template void step_forward_variant(const StepArgs<float>&);
+template void step_forward_variant(const StepArgs<double>&);
+template void step_backward_variant(const StepBackwardArgs<float>&);
+template void step_backward_variant(const StepBackwardArgs<double>&);
+
+}  // namespace EIGENLSTM_ISA
+}  // namespace eigenlstm

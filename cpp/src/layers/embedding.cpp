@@ -1,0 +1,45 @@
+#include "eigenlstm/embedding.hpp"
+
+#include <algorithm>
+
+#include "runtime/parallel.hpp"
+
+namespace eigenlstm {
+namespace {
+
+using Index = std::ptrdiff_t;
+constexpr Index row_block = 512;    // rows of a task of the gather
+constexpr Index column_block = 64;  // columns of a task of the scatter: every row, in order
+constexpr double copy_work = 4;     // a value moved costs about as much as this many multiply-adds
+
+}  // namespace
+
+template <class Real>
+void embedding_forward(Index N, Index D, const std::int64_t* indices, const Real* weight, Real* y) {
+  const Index tasks = (N + row_block - 1) / row_block;
+  for_tasks(tasks, task_threads(tasks, copy_work * double(N) * double(D)), [=](Index task, int) {
+    for (Index r = task * row_block; r < std::min(N, (task + 1) * row_block); ++r)
+      std::copy_n(weight + Index(indices[r]) * D, D, y + r * D);
+  });
+}
+
+template <class Real>
+void embedding_backward(Index N, Index D, const std::int64_t* indices, const Real* dy, std::int64_t padding_idx,
+                        Real* dweight) {
+  const Index tasks = (D + column_block - 1) / column_block;
+  for_tasks(tasks, task_threads(tasks, copy_work * double(N) * double(D)), [=](Index task, int) {
+    const Index begin = task * column_block, end = std::min(D, begin + column_block);
+    for (Index r = 0; r < N; ++r) {
+      if (indices[r] == padding_idx) continue;
+      Real* const sum = dweight + Index(indices[r]) * D;
+      for (Index d = begin; d < end; ++d) sum[d] += dy[r * D + d];
+    }
+  });
+}
+
+template void embedding_forward(Index, Index, const std::int64_t*, const float*, float*);
+template void embedding_forward(Index, Index, const std::int64_t*, const double*, double*);
+template void embedding_backward(Index, Index, const std::int64_t*, const float*, std::int64_t, float*);
+template void embedding_backward(Index, Index, const std::int64_t*, const double*, std::int64_t, double*);
+
+}  // namespace eigenlstm

@@ -1,0 +1,139 @@
+// Where a layer's input comes from.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "eigenlstm/lstm.hpp"
+#include "lstm/masks.hpp"
+#include "lstm/rows.hpp"
+
+namespace eigenlstm {
+
+/// Dropout of the outputs of `layer`, in training.
+struct Dropout {
+  double p = 0;
+  std::uint64_t seed = 0;
+  Index layer = 0;
+};
+inline Dropout dropout_after(const LSTMOptions& options, Index layer, std::optional<std::uint64_t> seed) {
+  return {options.dropout.empty() || !seed ? 0 : options.dropout[layer], seed.value_or(0), layer};
+}
+
+/// The input of a layer: the caller's x; or what the layer below makes of the hidden states of its directions.
+template <class Real>
+struct LayerInput {
+  const Rows* rows;
+  Index size;  // I
+  // Layer 0.
+  Sequence<const Real> x{};
+  bool indicates = false;        // Missing::mask: NaN in x becomes 0, and the second half of the inputs says where
+  const Real* filled = nullptr;  // Missing::forward_fill: [total rows][I], row offset(t) + position, in place of x
+  // The others.
+  const Real* below[2] = {};  // h of every step of each direction below, from packed row `below_first` on
+  Index below_directions = 0, below_row = 0, below_first = 0;
+  bool below_reverse = false;  // LSTMOptions::reverse
+  Merge merge = Merge::concat;
+  const LayerInput* residual = nullptr;  // what the layer below adds to that: its own input
+  Dropout dropout{};
+  const Real* mask = nullptr;  // [B][I] in the order of positions: variational dropout
+
+  /// The inputs of step s of a direction from position `begin` on where they stand ready to be multiplied; data null:
+  /// they have to be gathered.
+  StepRows<Real> in_place(Index s, Index begin, bool reverse) const {
+    if (drops() || (reverse && rows->ragged())) return {};  // backwards, ragged rows are at different times
+    const Index t = rows->time(s, begin, reverse);
+    if (below_directions == 1 && residual == nullptr) return {state(0, begin, t), below_row};
+    if (below_directions > 0) return {};
+    if (filled != nullptr) return {filled + (rows->offset(t) + begin) * size, size};
+    if (x.feature_stride != 1 || rows->ragged()) return {};
+    return {at(begin, t), x.batch_stride};
+  }
+
+  /// Writes the inputs of step s of a direction for positions [begin, end) to out [row][I].
+  void gather(Index s, Index begin, Index end, bool reverse, Real* out) const {
+    for (Index position = begin; position < end; ++position, out += size) {
+      const Index t = rows->time(s, position, reverse);
+      copy(position, t, out);
+      drop(position, t, out);
+    }
+  }
+
+  /// The input of one row and time, before dropout.
+  void copy(Index position, Index t, Real* out) const {
+    if (below_directions > 0) {
+      if (residual != nullptr) residual->copy(position, t, out);
+      if (residual != nullptr)
+        add_states(position, t, out, [](Real h, Real before) { return h + before; });
+      else
+        add_states(position, t, out, [](Real h, Real) { return h; });
+    } else if (filled != nullptr) {
+      std::copy_n(filled + (rows->offset(t) + position) * size, size, out);
+    } else {
+      const Real* in = at(position, t);
+      if (indicates)
+        indicate(in, out);
+      else if (x.feature_stride == 1)
+        std::copy_n(in, size, out);
+      else
+        for (Index i = 0; i < size; ++i) out[i] = in[i * x.feature_stride];
+    }
+  }
+
+  /// Whether drop or drop_missing changes rows.
+  bool drops() const { return dropout.p > 0 || mask != nullptr || indicates; }
+
+  /// The masks of dropout on `row`: the input of one row and time, or the gradient with respect to it.
+  void drop(Index position, Index t, Real* row) const {
+    if (dropout.p > 0)
+      eigenlstm::drop(dropout.seed, mask_stream(Mask::dropout, dropout.layer, rows->batch_row(position)), t, size,
+                      dropout.p, row);
+    if (mask != nullptr)
+      for (Index i = 0; i < size; ++i) row[i] *= mask[position * size + i];
+  }
+
+  /// Where `row` is a gradient with respect to (x, indicators): 0 where x is missing.
+  void drop_missing(Index position, Index t, Real* row) const {
+    const Real* in = at(position, t);
+    for (Index i = 0; i < size / 2; ++i)
+      if (std::isnan(in[i * x.feature_stride])) row[i] = Real(0);
+  }
+
+ private:
+  const Real* at(Index position, Index t) const {
+    return x.data + rows->batch_row(position) * x.batch_stride + t * x.time_stride;
+  }
+  /// h of direction d below at time t: a direction that runs backwards was there in its step length - 1 - t.
+  const Real* state(Index d, Index position, Index t) const {
+    return below[d] +
+           (rows->offset(rows->time(t, position, d == 1 || below_reverse)) + position - below_first) * below_row;
+  }
+  /// out = add(what the states below make at time t, out).
+  template <class Add>
+  void add_states(Index position, Index t, Real* out, Add add) const {
+    const Real* a = state(0, position, t);
+    const Real* b = below_directions == 2 ? state(1, position, t) : nullptr;
+    const Index n = merge == Merge::concat ? size / below_directions : size;
+    if (merge == Merge::concat) {
+      for (Index i = 0; i < n; ++i) out[i] = add(a[i], out[i]);
+      for (Index i = 0; b != nullptr && i < n; ++i) out[n + i] = add(b[i], out[n + i]);
+    } else if (merge == Merge::sum) {
+      for (Index i = 0; i < n; ++i) out[i] = add(a[i] + b[i], out[i]);
+    } else if (merge == Merge::mean) {
+      for (Index i = 0; i < n; ++i) out[i] = add((a[i] + b[i]) * Real(0.5), out[i]);
+    } else {
+      for (Index i = 0; i < n; ++i) out[i] = add(a[i] * b[i], out[i]);
+    }
+  }
+  void indicate(const Real* in, Real* out) const {
+    const Index n = size / 2;
+    for (Index i = 0; i < n; ++i) {
+      const bool missing = std::isnan(in[i * x.feature_stride]);
+      out[i] = missing ? Real(0) : in[i * x.feature_stride];
+      out[n + i] = missing ? Real(1) : Real(0);
+    }
+  }
+};
+
+}  // namespace eigenlstm

@@ -1,0 +1,86 @@
+// A pass over some layers and some steps: all of them, or one segment of a limited tape (checkpoints.hpp).
+#pragma once
+
+#include <vector>
+
+#include "lstm/layer_input.hpp"
+#include "lstm/tape.hpp"
+#include "runtime/team.hpp"
+
+namespace eigenlstm {
+
+template <class Real>
+struct Pass {
+  const typename Tape<Real>::Impl& batch;
+  const MicroBatch<Real>& micro;  // of the rows of this pass: masks, histories of the whole sequence
+  Layers layers;
+  Steps steps;
+  bool turned = false;  // steps of few rows go over the weights backwards where they are even, instead of odd: no bit
+                        // depends on it
+  const LSTMOptions& options() const { return batch.options; }
+  const Rows& rows() const { return micro.rows; }
+  Index directions() const { return options().directions(); }
+};
+
+/// Whether the output of a layer is more than the h of its directions side by side.
+inline bool combines(const LSTMOptions& options, Index layer) {
+  return options.merge != Merge::concat || (options.residual && layer > 0);
+}
+
+/// The inputs of the layers from 0 on; later ones refer to earlier ones. After the last layer's: what would go on from
+/// it.
+template <class Real>
+class Inputs {
+ public:
+  /// Up to that of layer `last`, from the histories of the layers below in `tapes` (layer * D + direction), of the
+  /// whole sequence.
+  Inputs(const Pass<Real>& pass, Index last, const std::vector<DirectionTape<Real>>& tapes) {
+    all_.reserve(std::size_t(pass.options().num_layers + 1));  // so that they stay where they are
+    LayerInput<Real> first{&pass.rows(), pass.options().read_size(), pass.batch.x};
+    first.indicates = pass.options().missing == Missing::mask;
+    first.filled = pass.micro.filled.data();
+    first.mask = pass.micro.input_masks[0].data();
+    all_.push_back(first);
+    const Index D = pass.directions();
+    for (Index layer = 1; layer <= last; ++layer)
+      push(pass, tapes[(layer - 1) * D].h.data(), tapes[layer * D - 1].h.data(), 0);
+  }
+  Inputs(const Inputs&) = delete;
+  Inputs& operator=(const Inputs&) = delete;
+
+  const LayerInput<Real>& of(Index layer) const { return all_[std::size_t(layer)]; }
+
+  /// That of the next layer, from the h of the first and the last direction below, which begin at step `begin`.
+  void push(const Pass<Real>& pass, const Real* first_h, const Real* last_h, Index begin) {
+    const LSTMOptions& o = pass.options();
+    const Index layer = Index(all_.size());
+    LayerInput<Real> input{&pass.rows(), o.features(layer - 1)};
+    input.below[0] = first_h;
+    input.below[1] = last_h;
+    input.below_directions = pass.directions();
+    input.below_reverse = o.reverse;
+    input.below_row = Padded<Real>(direction_shape(o, layer - 1, 0)).h_row;
+    input.below_first = pass.rows().offset(begin);
+    input.merge = o.merge;
+    if (o.residual && layer > 1) input.residual = &all_.back();
+    if (layer < o.num_layers) {
+      input.dropout = dropout_after(o, layer - 1, pass.batch.seed);
+      input.mask = pass.micro.input_masks[layer].data();
+    }
+    all_.push_back(input);
+  }
+
+ private:
+  std::vector<LayerInput<Real>> all_;
+};
+
+/// What a forward pass leaves in the tapes of its directions.
+enum class Keep { nothing, states, gates };
+
+/// `inputs`: up to that of the first layer; those of the others come to it. `y`: of the whole sequence, null: unwanted.
+/// An `h` that a tape already has room for is of the whole sequence and filled in; `keep` says what else the tapes get.
+template <class Real>
+void forward_layers(const Pass<Real>& pass, Inputs<Real>& inputs, State<const Real> initial, Sequence<Real> y,
+                    State<Real> final, std::vector<DirectionTape<Real>>& tapes, Keep keep, Team& team);
+
+}  // namespace eigenlstm

@@ -1,0 +1,217 @@
+// Streaming: one step at a time, all memory taken at construction.
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "lstm/step.hpp"
+#include "runtime/team.hpp"
+
+namespace eigenlstm {
+namespace {
+
+template <class Real>
+Buffer<Real> copied(const Buffer<Real>& from) {
+  Buffer<Real> copy(from.size());
+  std::copy_n(from.data(), from.size(), copy.data());
+  return copy;
+}
+
+}  // namespace
+
+template <class Real>
+struct Stream<Real>::Impl {
+  struct Layer {
+    Padded<Real> p;
+    const DirectionWeights<Real>* weights;
+    Buffer<Real> xh[2];  // rows [gap | x | h] of this step and the next, in turn: h fills whole vectors of cache lines
+    Buffer<Real> c, z;
+    Buffer<Real> m;             // with a projection
+    Buffer<Real> y;             // h + x of a residual layer
+    StepArgs<Real> steps[2]{};  // a step from each of the two, ready but for the values of x
+    StepVariant<Real> variant{};
+    AroundCell<Real> around{};
+    Index h_begin() const { return ceil_div(p.I, p.L) * p.L; }
+    Index xh_row() const { return h_begin() + p.h_row; }
+    Real* x(int which) const { return h(which) - p.I; }
+    Real* h(int which) const { return xh[which].data() + h_begin(); }
+  };
+
+  Impl(std::shared_ptr<const Weights<Real>> packed, const LSTMOptions& model, Index batch)
+      : weights(std::move(packed)),
+        options(model),
+        B(batch),
+        filled(Buffer<Real>::zeros(model.missing == Missing::forward_fill ? B * model.input_size : 0)) {
+    for (Index layer = 0; layer < options.num_layers; ++layer) {
+      const DirectionShape shape = direction_shape(options, layer, 0);
+      const Padded<Real> p(shape);
+      const Index xh = B * (ceil_div(p.I, p.L) * p.L + p.h_row);
+      layers.push_back({p,
+                        &weights->directions[layer],
+                        {Buffer<Real>::zeros(xh), Buffer<Real>::zeros(xh)},
+                        Buffer<Real>::zeros(B * p.row),
+                        Buffer<Real>(B * p.gates()),
+                        Buffer<Real>(shape.projected() ? B * p.row : 0),
+                        Buffer<Real>(options.residual && layer > 0 ? B * p.P : 0)});
+    }
+    for (Layer& layer : layers) prepare(layer);
+  }
+
+  Impl(const Impl& from)
+      : weights(from.weights), options(from.options), B(from.B), now(from.now), filled(copied(from.filled)) {
+    for (const Layer& layer : from.layers)
+      layers.push_back({layer.p,
+                        layer.weights,
+                        {copied(layer.xh[0]), copied(layer.xh[1])},
+                        copied(layer.c),
+                        Buffer<Real>(layer.z.size()),
+                        Buffer<Real>(layer.m.size()),
+                        Buffer<Real>(layer.y.size())});
+    for (Layer& layer : layers) prepare(layer);
+  }
+
+  /// x to the rows of the first layer, missing values as the options say.
+  void read(const Real* x) {
+    const Index I = options.input_size, row = layers.front().xh_row();
+    Real* out = layers.front().x(now);
+    for (Index b = 0; b < B; ++b, x += I, out += row) {
+      std::copy_n(x, I, out);
+      for (Index i = 0; options.missing == Missing::forward_fill && i < I; ++i) {
+        Real& last = filled.data()[b * I + i];
+        if (!std::isnan(x[i])) last = x[i];
+        out[i] = last;
+      }
+      for (Index i = 0; options.missing == Missing::mask && i < I; ++i) {
+        out[I + i] = std::isnan(x[i]) ? Real(1) : Real(0);
+        if (std::isnan(x[i])) out[i] = Real(0);
+      }
+    }
+  }
+
+  /// Fills in what every step of a layer takes.
+  void prepare(Layer& layer) {
+    const Padded<Real>& p = layer.p;
+    const DirectionWeights<Real>& w = *layer.weights;
+    for (int from : {0, 1}) {
+      StepArgs<Real>& step = layer.steps[from];
+      step = step_args(p, w.forward.data(), 0, p.panels);
+      step.rows = B;
+      step.x = layer.x(from);
+      step.h_prev = layer.h(from);
+      step.z = layer.z.data();
+      step.z_panel = B == 1 || w.normalises() ? B * 4 * p.L : 0;
+      step.c_prev = step.c = layer.c.data();
+      step.h = layer.h(1 - from);
+      step.x_row = step.h_prev_row = step.h_row = layer.xh_row();
+      step.c_prev_row = step.c_row = p.row;
+      step.backwards = from == 1;
+    }
+    layer.variant.cell = &w.cell;
+    layer.variant.zone_c = w.zone_c.data();
+    layer.around.zone_h = w.zone_h.data();
+    layer.around.m = layer.m.data();
+  }
+
+  std::shared_ptr<const Weights<Real>> weights;
+  LSTMOptions options;
+  Index B;
+  int now = 0;  // which h holds the state
+  std::vector<Layer> layers;
+  Buffer<Real> filled;  // [B][I]: Missing::forward_fill's last values
+};
+
+template <class Real>
+Stream<Real>::Stream(const LSTM<Real>& lstm, std::shared_ptr<const Weights<Real>> weights, Index B) {
+  if (lstm.options().bidirectional)
+    throw std::invalid_argument(
+        "LSTM.stream: a bidirectional LSTM needs the end of the sequence before its first output; it cannot stream");
+  if (lstm.options().reverse)
+    throw std::invalid_argument(
+        "LSTM.stream: an LSTM with reverse=True reads a sequence from its end; it cannot stream");
+  if (B < 1) throw std::invalid_argument("LSTM.stream: batch_size must be at least 1, got " + std::to_string(B));
+  impl_ = std::make_unique<Impl>(std::move(weights), lstm.options(), B);
+  reset();
+}
+
+template <class Real>
+Stream<Real>::Stream(const Stream& other) : impl_(std::make_unique<Impl>(*other.impl_)) {}
+
+template <class Real>
+Stream<Real>::~Stream() = default;
+
+template <class Real>
+Index Stream<Real>::batch_size() const {
+  return impl_->B;
+}
+
+template <class Real>
+void Stream<Real>::step(const Real* x, Real* y) {
+  FlushDenormals flush;
+  Impl& s = *impl_;
+  const Index I = s.options.input_size;
+  if (s.options.missing == Missing::error)
+    for (Index j = 0; j < s.B * I; ++j)
+      if (std::isnan(x[j]))
+        throw std::invalid_argument("Stream.step: x must not have NaN with missing=\"error\", got one in row " +
+                                    std::to_string(j / I) + ", feature " + std::to_string(j % I));
+  s.read(x);
+  const Real* input = nullptr;
+  Index input_row = 0;
+  for (auto& layer : s.layers) {
+    const Padded<Real>& p = layer.p;
+    for (Index b = 0; input != nullptr && b < s.B; ++b)
+      std::copy_n(input + b * input_row, p.I, layer.x(s.now) + b * layer.xh_row());
+    run_step(p, *layer.weights, layer.steps[s.now], layer.variant, layer.around);
+    input = layer.h(1 - s.now);
+    input_row = layer.xh_row();
+    if (layer.y.size() == 0) continue;
+    for (Index b = 0; b < s.B; ++b)
+      for (Index j = 0; j < p.P; ++j)
+        layer.y.data()[b * p.P + j] = input[b * input_row + j] + layer.x(s.now)[b * input_row + j];
+    input = layer.y.data();
+    input_row = p.P;
+  }
+  const Index P = s.layers.back().p.P;
+  for (Index b = 0; b < s.B; ++b) std::copy_n(input + b * input_row, P, y + b * P);
+  s.now = 1 - s.now;
+}
+
+template <class Real>
+void Stream<Real>::get_state(State<Real> state) const {
+  for (const auto& layer : impl_->layers) {
+    const Padded<Real>& p = layer.p;
+    for (Index b = 0; b < impl_->B; ++b, state.h += p.P, state.c += p.H) {
+      std::copy_n(layer.h(impl_->now) + b * layer.xh_row(), p.P, state.h);
+      std::copy_n(layer.c.data() + b * p.row, p.H, state.c);
+    }
+  }
+}
+
+template <class Real>
+void Stream<Real>::set_state(State<const Real> state) {
+  for (auto& layer : impl_->layers) {
+    const Padded<Real>& p = layer.p;
+    for (Index b = 0; b < impl_->B; ++b, state.h += p.P, state.c += p.H) {
+      std::copy_n(state.h, p.P, layer.h(impl_->now) + b * layer.xh_row());
+      std::copy_n(state.c, p.H, layer.c.data() + b * p.row);
+    }
+  }
+}
+
+template <class Real>
+void Stream<Real>::reset() {
+  std::fill_n(impl_->filled.data(), impl_->filled.size(), Real(0));
+  for (auto& layer : impl_->layers) {
+    const Padded<Real>& p = layer.p;
+    for (Buffer<Real>* buffer : {&layer.xh[0], &layer.xh[1], &layer.c})
+      std::fill_n(buffer->data(), buffer->size(), Real(0));
+    for (Index b = 0; b < impl_->B; ++b) {
+      std::copy_n(layer.weights->h0.data(), layer.weights->h0.size(), layer.h(impl_->now) + b * layer.xh_row());
+      std::copy_n(layer.weights->c0.data(), layer.weights->c0.size(), layer.c.data() + b * p.row);
+    }
+  }
+}
+
+template class Stream<float>;
+template class Stream<double>;
+
+}  // namespace eigenlstm

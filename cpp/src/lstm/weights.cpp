@@ -1,0 +1,135 @@
+#include "lstm/weights.hpp"
+
+#include <algorithm>
+
+#include "lstm/masks.hpp"
+#include "runtime/parallel.hpp"
+
+namespace eigenlstm {
+namespace {
+
+/// Packing one value takes as long as so many multiply-adds.
+constexpr double packing_work = 25;
+
+/// w (4H, n) row-major -> panels of 4 L columns, [wide panel][k][4 L] with k = (panel, gate, unit): the order of dz.
+/// Here: the rows of one panel.
+template <class Real>
+void pack_backward(const Padded<Real>& p, Index panel, Index n, const Real* w, Real* out, bool past_caches) {
+  const Index width = 4 * p.L, units = p.units_of(panel, panel + 1), distance = p.gate_distance(panel);
+  out += panel * 4 * p.L * width;
+  for (Index gate = 0; gate < 4; ++gate, out += distance * width) {
+    kernels<Real>().pack_rows(units, n, w + (gate * p.H + panel * p.L) * n, out, p.wide_panel(), past_caches);
+    for (Index column = 0; column < n; column += width)  // units that are none
+      std::fill_n(out + (column / width) * p.wide_panel() + units * width, (distance - units) * width, Real(0));
+  }
+}
+
+/// [k][4 L] of one panel, with k = bias, x, h.
+template <class Real>
+void pack_forward(const Padded<Real>& p, Index panel, const Real* bias, const Real* weight_ih, const Real* weight_hh,
+                  Real* out, bool past_caches) {
+  const Index width = 4 * p.L, units = p.units_of(panel, panel + 1), distance = p.gate_distance(panel);
+  const auto pack = [&](Index K, const Real* w, Real* to) {
+    kernels<Real>().pack_gates(units, distance, K, w + panel * p.L * K, p.H * K, to, past_caches);
+  };
+  out += panel * p.weights_panel();
+  if (bias != nullptr)
+    pack(1, bias, out);
+  else
+    std::fill_n(out, width, Real(0));
+  pack(p.I, weight_ih, out + width);
+  pack(p.P, weight_hh, out + (1 + p.I) * width);
+}
+
+/// R, multiplied by the mask of weight drop where there is a seed: then a copy in `dropped`.
+template <class Real>
+const Real* recurrent_weights(const DirectionShape& shape, const Real* weight_hh, Index index, double p,
+                              std::optional<std::uint64_t> drop_seed, Buffer<Real>& dropped) {
+  if (!drop_seed) return weight_hh;
+  const Index rows = 4 * shape.hidden_size, n = shape.output_size;
+  dropped = Buffer<Real>(rows * n);
+  std::copy_n(weight_hh, rows * n, dropped.data());
+  for (Index r = 0; r < rows; ++r)
+    drop(*drop_seed, mask_stream(Mask::weight, index, r), 0, n, p, dropped.data() + r * n);
+  return dropped.data();
+}
+
+template <class Real>
+DirectionWeights<Real> pack_direction(const LSTMOptions& options, Index layer, Index direction, const Real* parameters,
+                                      bool for_backward, std::optional<std::uint64_t> drop_seed) {
+  const DirectionShape shape = direction_shape(options, layer, direction);
+  const Padded<Real> p(shape);
+  Buffer<Real> dropped;
+  const Real* weight_hh =
+      recurrent_weights(shape, parameters + shape.weight_hh, layer * options.directions() + direction,
+                        options.weight_drop, drop_seed, dropped);
+  const Real* const weight_ih = parameters + shape.weight_ih;
+  const Real* const bias =
+      shape.bias >= 0 && !shape.normalised() ? parameters + shape.bias : nullptr;  // normalised: it comes after
+  DirectionWeights<Real> packed;
+  packed.forward = Buffer<Real>(p.panels * p.weights_panel());
+  if (for_backward) {
+    packed.backward_h = Buffer<Real>(p.wide_panels(p.P) * p.wide_panel());
+    packed.backward_x = Buffer<Real>(p.wide_panels(p.I) * p.wide_panel());
+  }
+  const Index values = packed.forward.size() + packed.backward_h.size() + packed.backward_x.size();
+  // All three as the largest: they are used one after the other.
+  const bool past_caches = bytes_of<Real>(packed.forward.size()) >= past_caches_bytes;
+  for_tasks<true>(p.panels, task_threads(p.panels, packing_work * double(values)), [&](Index panel, int) {
+    pack_forward(p, panel, bias, weight_ih, weight_hh, packed.forward.data(), past_caches);
+    if (!for_backward) return;
+    pack_backward(p, panel, p.P, weight_hh, packed.backward_h.data(), past_caches);
+    pack_backward(p, panel, p.I, weight_ih, packed.backward_x.data(), past_caches);
+  });
+  pack_variant(options.cell_of(direction), shape, parameters, packed);
+  return packed;
+}
+
+}  // namespace
+
+DirectionShape direction_shape(const LSTMOptions& o, Index layer, Index direction) {
+  DirectionShape shape{};
+  Index offset = 0, h_before = 0, c_before = 0;
+  for (Index k = 0; k <= layer; ++k) {
+    const Index H = o.hidden(k), P = o.output(k), I = k == 0 ? o.read_size() : o.features(k - 1);
+    for (Index d = 0; d < (k < layer ? o.directions() : direction + 1); ++d) {
+      const auto take = [&](bool used, Index n) {
+        const Index at = used ? offset : -1;
+        offset += used ? n : 0;
+        return at;
+      };
+      shape.input_size = I, shape.hidden_size = H, shape.output_size = P;
+      shape.h_before = h_before, shape.c_before = c_before;
+      shape.weight_ih = take(true, 4 * H * I);
+      shape.weight_hh = take(true, 4 * H * P);
+      shape.bias = take(o.bias, 4 * H);
+      shape.weight_hr = take(o.proj_size > 0, P * H);
+      shape.peephole = take(o.cell.peephole, 3 * H);
+      shape.norm_weight = take(o.cell.layer_norm, 4 * H);
+      shape.norm_cell_weight = take(o.cell.layer_norm, H);
+      shape.norm_cell_bias = take(o.cell.layer_norm, H);
+      shape.h0 = take(o.learned_state, P);
+      shape.c0 = take(o.learned_state, H);
+      h_before += P, c_before += H;
+    }
+  }
+  return shape;
+}
+
+template <class Real>
+std::shared_ptr<const Weights<Real>> LSTM<Real>::pack(const Real* parameters, bool for_backward,
+                                                      std::optional<std::uint64_t> seed) const {
+  auto weights = std::make_shared<Weights<Real>>();
+  if (options_.weight_drop > 0) weights->drop_seed = seed;
+  for (Index layer = 0; layer < options_.num_layers; ++layer)
+    for (Index d = 0; d < directions(); ++d)
+      weights->directions.push_back(pack_direction(options_, layer, d, parameters, for_backward, weights->drop_seed));
+  return weights;
+}
+
+template std::shared_ptr<const Weights<float>> LSTM<float>::pack(const float*, bool,
+                                                                 std::optional<std::uint64_t>) const;
+template std::shared_ptr<const Weights<double>> LSTM<double>::pack(const double*, bool,
+                                                                   std::optional<std::uint64_t>) const;
+
+}  // namespace eigenlstm

@@ -1,0 +1,103 @@
+#include "eigenlstm/optimisers.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
+#include "kernels/table.hpp"
+#include "runtime/memory.hpp"
+#include "runtime/parallel.hpp"
+
+namespace eigenlstm {
+namespace {
+
+constexpr Index chunk = 1 << 14;
+constexpr double value_work =
+    30;  // a value of a step costs, by its memory traffic, about as much as these multiply-adds
+
+template <class F>
+void by_chunks(Index n, F f) {
+  const Index tasks = (n + chunk - 1) / chunk;
+  for_tasks<true>(tasks, task_threads(tasks, value_work * double(n)), [=](Index task, int) {
+    const Index begin = task * chunk;
+    f(begin, std::min(chunk, n - begin));
+  });
+}
+
+template <class Real, class F>
+void update_by_chunks(const Update<Real>& u, F step) {
+  const auto at = [](auto* p, Index begin) { return p == nullptr ? p : p + begin; };
+  by_chunks(u.n, [&](Index begin, Index n) {
+    step(Update<Real>{n, u.lr, u.weight_decay, u.params + begin, u.grads + begin, at(u.state0, begin),
+                      at(u.state1, begin), at(u.state2, begin)});
+  });
+}
+
+}  // namespace
+
+template <class Real>
+void update(const Sgd& o, std::int64_t step, const Update<Real>& u) {
+  update_by_chunks(u, [&](const Update<Real>& part) { kernels<Real>().training.sgd(o, step == 1, part); });
+}
+
+template <class Real>
+void update(const Adam& o, std::int64_t step, const Update<Real>& u) {
+  update_by_chunks(u, [&](const Update<Real>& part) { kernels<Real>().training.adam(o, step, part); });
+}
+
+template <class Real>
+void update(const RmsProp& o, std::int64_t, const Update<Real>& u) {
+  update_by_chunks(u, [&](const Update<Real>& part) { kernels<Real>().training.rmsprop(o, part); });
+}
+
+template <class Real>
+void update(const Adagrad& o, std::int64_t step, const Update<Real>& u) {
+  update_by_chunks(u, [&](const Update<Real>& part) { kernels<Real>().training.adagrad(o, step, part); });
+}
+
+template <class Real>
+void ema(Index n, double decay, const Real* params, Real* average) {
+  by_chunks(
+      n, [=](Index begin, Index size) { kernels<Real>().training.ema(size, decay, params + begin, average + begin); });
+}
+
+template <class Real>
+void set_zero(Index n, Real* x) {
+  constexpr Index line = cache_line<Real>;
+  alignas(64) static constexpr Real zero_line[line] = {};
+  const bool past_caches = bytes_of<Real>(n) >= past_caches_bytes && reinterpret_cast<std::uintptr_t>(x) % 64 == 0;
+  by_chunks(n, [=](Index begin, Index size) {
+    const Index lines = past_caches ? size / line : 0;
+    kernels<Real>().copy_past_caches(lines, line, zero_line, 0, x + begin, line);
+    std::fill(x + begin + lines * line, x + begin + size, Real(0));
+  });
+}
+
+template <class Real>
+double norm(Index n, const Real* x) {
+  const Index chunks = (n + chunk - 1) / chunk;
+  double* const sums = arena().take<double>(chunks);
+  by_chunks(n, [=](Index begin, Index size) {
+    sums[begin / chunk] = kernels<Real>().training.sum_of_squares(size, x + begin);
+  });
+  double total = 0;
+  for (Index i = 0; i < chunks; ++i) total += sums[i];
+  return std::sqrt(total);
+}
+
+template void update(const Sgd&, std::int64_t, const Update<float>&);
+template void update(const Sgd&, std::int64_t, const Update<double>&);
+template void update(const Adam&, std::int64_t, const Update<float>&);
+template void update(const Adam&, std::int64_t, const Update<double>&);
+template void update(const RmsProp&, std::int64_t, const Update<float>&);
+template void update(const RmsProp&, std::int64_t, const Update<double>&);
+template void update(const Adagrad&, std::int64_t, const Update<float>&);
+template void update(const Adagrad&, std::int64_t, const Update<double>&);
+template void ema(Index, double, const float*, float*);
+template void ema(Index, double, const double*, double*);
+template void set_zero(Index, float*);
+template void set_zero(Index, double*);
+template double norm(Index, const float*);
+template double norm(Index, const double*);
+
+}  // namespace eigenlstm

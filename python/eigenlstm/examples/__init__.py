@@ -1,6 +1,0 @@
-"""Examples on real data that ships with the package; each prints what it did beside a baseline and draws a picture.
-
-- ``python -m eigenlstm.examples.forecast``: a day of electricity demand, with quantiles
-- ``python -m eigenlstm.examples.classify``: who speaks? sequences of unequal length
-- ``python -m eigenlstm.examples.language_model``: characters of a book; samples text
-"""

@@ -1,0 +1,94 @@
+"""The parts of a forecaster: windows, naive forecasts, seasons, the calendar, scaling. All are plain NumPy in float64."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+CYCLES = {"day": 86_400, "week": 604_800, "year": 31_556_952}  # seconds
+
+
+def windows(values, origins, width):
+    """The `width` rows of `values` (n, …) before each of `origins` (N,): (N, width, …)."""
+    return values[np.asarray(origins)[:, None] + np.arange(-width, 0)]
+
+
+def targets(values, origins, horizon):
+    """The `horizon` values from each of `origins` (N,) on: (N, horizon)."""
+    return values[np.asarray(origins)[:, None] + np.arange(horizon)]
+
+
+def naive(values, origins, horizon, period=1):
+    """The naive forecast from each of `origins` (N,): (N, horizon).
+
+    Each step gets the last known value a whole number of periods earlier. With period 1 that is the last
+    value (persistence), with a season's length it is the seasonal naive forecast
+    (Hyndman, Athanasopoulos, Forecasting: Principles and Practice, 5.2).
+    """
+    ahead = np.arange(horizon)
+    return values[np.asarray(origins)[:, None] + ahead - period * (1 + ahead // period)]
+
+
+def find_season(values, max_season=None):
+    """The length of the season of `values` in steps by its autocorrelation, or None.
+
+    It is the shortest lag whose peak comes within 0.1 of the highest peak of the autocorrelation of the
+    series less its linear trend, or failing that of its first differences. A peak counts from 0.3 on, 0.1
+    above the lowest value before it, up to `max_season` (default: a fifth of the series).
+    """
+    values = np.asarray(values, np.float64)
+    max_lag = min(max_season or len(values) // 5, len(values) // 2)
+    steps = np.arange(len(values))
+    if max_lag < 2:
+        return None
+    for series in (values - np.polyval(np.polyfit(steps, values, 1), steps), np.diff(values)):
+        acf = autocorrelation(series, max_lag + 1)
+        lag = np.arange(2, max_lag + 1)
+        highest = (acf[lag] >= acf[lag - 1]) & (acf[lag] > acf[np.minimum(lag + 1, len(acf) - 1)])
+        peaks = lag[highest & (acf[lag] > 0.3) & (acf[lag] > np.minimum.accumulate(acf)[lag] + 0.1)]
+        if peaks.size:
+            return int(peaks[acf[peaks] >= acf[peaks].max() - 0.1][0])
+    return None
+
+
+def autocorrelation(values, max_lag):
+    """The autocorrelation of `values` at the lags 0..max_lag; zeros for a constant series."""
+    centred = values - values.mean()
+    size = 2 ** math.ceil(math.log2(2 * len(values)))
+    power = np.abs(np.fft.rfft(centred, size)) ** 2
+    acf = np.fft.irfft(power, size)[: max_lag + 1]
+    return acf / acf[0] if acf[0] > 0 else np.zeros(max_lag + 1)
+
+
+def calendar_cycles(times):
+    """Names of the cycles of `CYCLES` that are at least four steps long and come twice in `times`."""
+    seconds = times.astype("M8[s]").astype(np.int64)
+    step, span = np.median(np.diff(seconds)), seconds[-1] - seconds[0]
+    return [name for name, length in CYCLES.items() if 4 * step <= length <= span / 2]
+
+
+def calendar_features(times, cycles):
+    """Sine and cosine of the phase of `times` in each of `cycles`: (n, 2 · cycles)."""
+    seconds = times.astype("M8[s]").astype(np.float64)
+    phase = [2 * np.pi * (seconds % CYCLES[name]) / CYCLES[name] for name in cycles]
+    return np.stack([wave(p) for p in phase for wave in (np.sin, np.cos)], 1) if phase else np.empty((len(times), 0))
+
+
+@dataclass
+class Scaler:
+    """Standardises by column: ``(values − mean) / scale``."""
+
+    mean: np.ndarray
+    scale: np.ndarray
+
+    @classmethod
+    def fit(cls, values):
+        """Mean and standard deviation of each column of `values` (n, …); 1 for a constant column."""
+        scale = values.std(axis=0)
+        return cls(values.mean(axis=0), np.where(scale > 0, scale, 1.0))
+
+    def transform(self, values):
+        return (values - self.mean) / self.scale
+
+    def inverse(self, values):
+        return values * self.scale + self.mean

@@ -1,0 +1,78 @@
+"""Embedding: a trained vector for each integer."""
+
+import numpy as np
+
+from .. import _core
+from ..checks import positive_int
+from .base import Layer
+
+
+class Embedding(Layer):
+    """``y[...] = weight[x[...]]`` for integers x.
+
+    Parameters
+    ----------
+    num_embeddings, embedding_dim : int
+        How many vectors, of what size.
+    padding_idx : int or None
+        A row that starts at zero and gets no gradient; negative counts from the end.
+    dtype : "float32" or "float64"
+    seed : int or None
+        Of the initial weights, N(0, 1).
+
+    Parameters learned: ``weight`` (num_embeddings, embedding_dim). The backward pass costs as much
+    as the rows that x names, not as the table.
+    """
+
+    def __init__(self, num_embeddings, embedding_dim, *, padding_idx=None, dtype="float32", seed=None):
+        self.num_embeddings = positive_int(num_embeddings, "Embedding: num_embeddings")
+        self.embedding_dim = positive_int(embedding_dim, "Embedding: embedding_dim")
+        if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
+            raise ValueError(
+                f"Embedding: padding_idx must lie in -{num_embeddings}..{num_embeddings - 1}, got {padding_idx}"
+            )
+        self.padding_idx = None if padding_idx is None else int(padding_idx) % num_embeddings
+        self._build([("weight", (self.num_embeddings, self.embedding_dim))], dtype, seed)
+
+    def _initialise(self, rng):
+        weight = self._param_views["weight"]
+        weight[...] = rng.standard_normal(weight.shape)
+        if self.padding_idx is not None:
+            weight[self.padding_idx] = 0
+
+    def config(self):
+        return {
+            "num_embeddings": self.num_embeddings,
+            "embedding_dim": self.embedding_dim,
+            "padding_idx": self.padding_idx,
+            "dtype": self._dtype.name,
+            "seed": self._seed,
+        }
+
+    def input_shape(self):
+        return ("B",)
+
+    def output_shape(self, shape):
+        return (*shape, self.embedding_dim)
+
+    def forward(self, x, *, lengths=None, training=True, seed=None):
+        """``x (...) of integers -> y (..., embedding_dim), tape``."""
+        x = np.asarray(x)
+        if x.dtype.kind not in "iu" and x.size:
+            raise TypeError(f"Embedding.forward: x must be of integers, got {x.dtype}")
+        indices = np.ascontiguousarray(x, np.int64).reshape(-1)
+        if indices.size and not (0 <= indices.min() and indices.max() < self.num_embeddings):
+            raise ValueError(
+                f"Embedding.forward: x must lie in 0..{self.num_embeddings - 1}, got {indices.min()}..{indices.max()}"
+            )
+        shape = (*x.shape, self.embedding_dim)
+        y = _core.embedding_forward(indices, self._param_views["weight"])
+        return y.reshape(shape), ((indices, shape) if training else None)
+
+    def backward(self, tape, dy):
+        """Adds ``dy (..., embedding_dim)`` to the rows taken. None: integers have no gradient."""
+        indices, shape = self._opened(tape)
+        dy = self._gradient(dy, shape)
+        drows = np.ascontiguousarray(dy).reshape(-1, self.embedding_dim)
+        padding = -1 if self.padding_idx is None else self.padding_idx
+        _core.embedding_backward(indices, drows, self._grad_views["weight"], padding)

@@ -1,0 +1,21 @@
+"""Losses of training, and the maths that they share. ``help(el.losses.losses)`` lists them."""
+
+from .base import Loss
+from .ctc import CTC
+from .losses import BCE, MAE, MSE, NSE, CrossEntropy, Elementwise, GaussianNLL, Huber, PoissonNLL, Quantile, get
+
+__all__ = [
+    "BCE",
+    "CTC",
+    "MAE",
+    "MSE",
+    "NSE",
+    "CrossEntropy",
+    "Elementwise",
+    "GaussianNLL",
+    "Huber",
+    "Loss",
+    "PoissonNLL",
+    "Quantile",
+    "get",
+]

@@ -1,0 +1,323 @@
+"""Losses: ``value, dy = loss(y_pred, y_true, sample_weight=None, lengths=None)``.
+
+The value is a float, summed in float64; ``dy`` is its gradient, of shape and dtype of `y_pred`. Both come
+from one native call and are the same bits for any number of threads.
+
+With ``reduction="mean"`` the value is Σ w·l / Σ w over all predictions, with ``"sum"`` it is Σ w·l:
+
+sample_weight
+    Numbers >= 0 of the shape of `y_true` or of its first axes, (B,) or (B, T); None: all 1.
+lengths
+    Valid steps of each row where `y_true` is (B, T, …); later steps have weight 0.
+
+What has weight 0 is not looked at (it may be NaN) and gets a gradient of 0; where nothing has weight the
+value is 0.
+
+A function that is called likewise is a loss, too. `fit` may give it `y_true` and `sample_weight` as read-only
+views of the caller's arrays: copy before you write.
+"""
+
+import numpy as np
+
+from .. import _core
+from ..checks import as_array, as_floats, number
+from .ctc import CTC
+from .base import Loss, finite, weights
+
+
+def get(loss):
+    """The loss that a name, an instance or a function like one stands for."""
+    if isinstance(loss, str):
+        if loss not in _by_name:
+            raise ValueError(f"there is no loss {loss!r}; there are {', '.join(_by_name)}")
+        return _by_name[loss]()
+    if isinstance(loss, type) and issubclass(loss, Loss):
+        return loss()
+    if callable(loss):
+        return loss
+    raise TypeError(f"a loss must be a name, a loss or a function, got {loss!r}")
+
+
+class Elementwise(Loss):
+    """Base of the losses that are sums over values: of one shape, or (B, …, 1) against (B, …)."""
+
+    _function = None
+    _per_target = 1  # predictions of a target
+
+    def _parameters(self, dtype):
+        """What the native function takes beside the arrays; None or a 1-D array."""
+
+    def __call__(self, y_pred, y_true, sample_weight=None, lengths=None):
+        y_pred, y_true = self._arrays(y_pred, y_true)
+        self._check_shapes(y_pred.shape, y_true.shape)
+        weight, targets = None, y_true.size
+        if sample_weight is not None or lengths is not None:
+            weight, targets = weights(sample_weight, lengths, y_true.shape, y_pred.dtype, type(self).__name__)
+        return self._evaluate(y_pred, y_true, weight, self._scale(targets * self._per_target))
+
+    def _evaluate(self, y_pred, y_true, weight, scale):
+        return type(self)._function(y_pred, y_true, weight, scale, self._parameters(y_pred.dtype))
+
+    def _check_shapes(self, pred, true):
+        if pred != true and pred != (*true, 1):
+            raise ValueError(f"{type(self).__name__}: y_true must have the shape {pred} of y_pred, got {true}")
+
+
+class MSE(Elementwise):
+    """Squared error ``(y_pred − y_true)²``."""
+
+    _function = _core.mse
+
+
+class MAE(Elementwise):
+    """Absolute error ``|y_pred − y_true|``; the slope at 0 is 0."""
+
+    _function = _core.mae
+
+
+class Huber(Elementwise):
+    """``d²/2`` for ``|d| <= delta``, else ``delta · (|d| − delta/2)``, with d = y_pred − y_true.
+
+    Source: Huber 1964; the same as ``torch.nn.HuberLoss``.
+    """
+
+    _function = _core.huber
+
+    def __init__(self, delta=1.0, *, reduction="mean"):
+        if not number(delta, "Huber: delta") > 0:
+            raise ValueError(f"Huber: delta must be positive, got {delta!r}")
+        super().__init__(reduction=reduction)
+        self.delta = float(delta)
+
+    def _parameters(self, dtype):
+        return np.array([self.delta], dtype)
+
+
+class BCE(Elementwise):
+    """Binary cross-entropy on logits: ``−y log σ(x) − (1 − y) log(1 − σ(x))``, x = y_pred, y = y_true.
+
+    Computed as ``max(x, 0) − x·y + log(1 + e^−|x|)``, which neither overflows nor cancels.
+    `y_true` holds 0 and 1 (floats, integers or booleans) or probabilities.
+
+    Parameters
+    ----------
+    pos_weight : float or array of the size of the last axis
+        Factor of the term of y (``torch.nn.BCEWithLogitsLoss``); > 1 for rare positives.
+    """
+
+    _function = _core.bce
+
+    def __init__(self, pos_weight=1.0, *, reduction="mean"):
+        super().__init__(reduction=reduction)
+        self.pos_weight = finite(pos_weight, "BCE: pos_weight", least=0)
+
+    def _arrays(self, y_pred, y_true):
+        y_pred = as_floats(y_pred, "BCE", "y_pred")
+        return y_pred, _whole_or(y_true, y_pred.dtype, "BCE")
+
+    def _check_shapes(self, pred, true):
+        super()._check_shapes(pred, true)
+        if self.pos_weight.size > 1 and self.pos_weight.size != pred[-1]:
+            raise ValueError(f"BCE: y_pred must have shape (..., {self.pos_weight.size}) as pos_weight has, got {pred}")
+
+    def _parameters(self, dtype):
+        return None if (self.pos_weight == 1).all() else self.pos_weight.astype(dtype)
+
+
+class Quantile(Elementwise):
+    """The pinball loss of one or several quantiles: ``max(q·d, (q − 1)·d)``, d = y_true − y_pred.
+
+    ``y_pred`` has one value for each target and quantile: (..., Q) for ``y_true`` (...), or
+    (..., F·Q) for (..., F), the quantiles of a target side by side. The mean is over all of them.
+    Source: Koenker, Bassett 1978.
+    """
+
+    _function = _core.quantile
+
+    def __init__(self, quantiles=(0.1, 0.5, 0.9), *, reduction="mean"):
+        super().__init__(reduction=reduction)
+        self.quantiles = tuple(float(q) for q in np.atleast_1d(quantiles))
+        if not self.quantiles or not all(0 < q < 1 for q in self.quantiles):
+            raise ValueError(f"Quantile: quantiles must lie between 0 and 1, got {quantiles!r}")
+        self._per_target = len(self.quantiles)
+
+    def _check_shapes(self, pred, true):
+        _check_several(type(self).__name__, pred, true, self._per_target)
+
+    def _parameters(self, dtype):
+        return np.array(self.quantiles, dtype)
+
+
+class GaussianNLL(Elementwise):
+    """``(s + (m − y)² e^−s) / 2``: negative log-likelihood of y under N(m, e^s), without ½ log 2π.
+
+    ``y_pred`` holds pairs of mean m and log variance s: (..., 2) for ``y_true`` (...), or (..., 2F) for
+    (..., F). The logarithm keeps the variance positive without a bound. Source: Nix, Weigend 1994;
+    equal to ``torch.nn.GaussianNLLLoss`` of ``exp(s)``. The mean is over targets.
+    """
+
+    _function = _core.gaussian_nll
+
+    def _check_shapes(self, pred, true):
+        _check_several(type(self).__name__, pred, true, 2)
+
+
+class PoissonNLL(Elementwise):
+    """``e^x − y·x``: negative log-likelihood of counts y, x = y_pred the logarithm of the rate.
+
+    Without ``log y!``, as ``torch.nn.PoissonNLLLoss``. `y_true` may hold integers.
+    """
+
+    _function = _core.poisson_nll
+
+    def _arrays(self, y_pred, y_true):
+        y_pred = as_floats(y_pred, "PoissonNLL", "y_pred")
+        return y_pred, _whole_or(y_true, y_pred.dtype, "PoissonNLL")
+
+
+class NSE(Elementwise):
+    """The Nash-Sutcliffe loss of hydrology: mean of ``((y_pred − y_true) / (std + eps))²``.
+
+    Parameters
+    ----------
+    std : None, float or array that broadcasts to the shape of `y_true`
+        Standard deviation of the observed flow over the training period. None: that of the `y_true` of
+        each call; with ``eps=0`` the value is then 1 − NSE (Nash, Sutcliffe 1970).
+    eps : float
+        Keeps basins of nearly constant flow from dominating; in the units of y.
+
+    For batches from several basins, give each row's own deviation: ``loss(y_pred, y_true, std=s)``
+    with s (B, 1, 1) for y (B, T, 1). Source: Kratzert et al. 2019 (NSE*, eq. 14).
+    """
+
+    _function = _core.mse
+
+    def __init__(self, std=None, eps=0.1, *, reduction="mean"):
+        super().__init__(reduction=reduction)
+        self.std = None if std is None else finite(std, "NSE: std", least=0)
+        self.eps = float(finite(eps, "NSE: eps", least=0))
+
+    def __call__(self, y_pred, y_true, sample_weight=None, lengths=None, *, std=None):
+        y_pred, y_true = self._arrays(y_pred, y_true)
+        self._check_shapes(y_pred.shape, y_true.shape)
+        weight, targets = None, y_true.size
+        if sample_weight is not None or lengths is not None:
+            weight, targets = weights(sample_weight, lengths, y_true.shape, y_pred.dtype, "NSE")
+        std = self.std if std is None else finite(std, "NSE: std", least=0)
+        spread = (_std(y_true, weight) if std is None else std) + self.eps
+        if not np.all(spread > 0):
+            raise ValueError("NSE: std + eps must be positive; y_true does not vary")
+        scale = self._scale(targets)
+        if np.ndim(spread) == 0 or spread.size == 1:
+            return self._evaluate(y_pred, y_true, weight, scale / float(spread) ** 2)
+        factor = np.ones(1) if weight is None else weight.astype(np.float64)
+        factor = factor.reshape(*factor.shape, *[1] * (y_true.ndim - factor.ndim))
+        try:
+            factor = np.broadcast_to(factor / np.square(spread), y_true.shape)
+        except ValueError:
+            raise ValueError(
+                f"NSE: std must broadcast to the shape {y_true.shape} of y_true, got {spread.shape}"
+            ) from None
+        return self._evaluate(y_pred, y_true, factor.astype(y_pred.dtype), scale)
+
+
+class CrossEntropy(Loss):
+    """``−log softmax(y_pred)[y_true]``: logits (..., C) against integers (...), as (B, C) or (B, T, C).
+
+    Parameters
+    ----------
+    weight : array (C,) or None
+        Factor of each class; the mean divides by Σ sample_weight · weight[y_true].
+    label_smoothing : float in [0, 1]
+        The target becomes ``(1 − s)·onehot + s/C`` (Szegedy et al. 2016).
+    ignore_index : int
+        Targets of this value have weight 0.
+
+    The same as ``torch.nn.CrossEntropyLoss`` (whose classes are on axis 1).
+    """
+
+    def __init__(self, weight=None, label_smoothing=0.0, ignore_index=-100, *, reduction="mean"):
+        super().__init__(reduction=reduction)
+        self.weight = None if weight is None else finite(weight, "CrossEntropy: weight", least=0)
+        if self.weight is not None and self.weight.ndim != 1:
+            raise ValueError(f"CrossEntropy: weight must have shape (C,), got {self.weight.shape}")
+        if not 0 <= number(label_smoothing, "CrossEntropy: label_smoothing") <= 1:
+            raise ValueError(f"CrossEntropy: label_smoothing must lie in 0..1, got {label_smoothing!r}")
+        self.label_smoothing, self.ignore_index = float(label_smoothing), int(ignore_index)
+        self._class_weight = None
+
+    def __call__(self, y_pred, y_true, sample_weight=None, lengths=None):
+        y_pred = as_floats(y_pred, "CrossEntropy", "y_pred")
+        y_true = np.asarray(y_true)
+        if y_true.dtype.kind not in "iu":
+            raise TypeError(f"CrossEntropy: y_true must be integers, got {y_true.dtype}")
+        if y_pred.ndim < 1 or y_pred.shape[:-1] != y_true.shape:
+            raise ValueError(
+                f"CrossEntropy: y_true must have shape {y_pred.shape[:-1]} for y_pred "
+                f"{y_pred.shape}, got {y_true.shape}"
+            )
+        weight = None
+        if sample_weight is not None or lengths is not None:
+            weight, _ = weights(sample_weight, lengths, y_true.shape, y_pred.dtype, "CrossEntropy")
+            weight = np.repeat(weight.ravel(), y_true.size // max(weight.size, 1))
+            y_true = np.where(weight.reshape(y_true.shape) == 0, self.ignore_index, y_true)
+        labels = y_true.astype(np.int64, copy=False).reshape(-1)
+        value, dy = _core.cross_entropy(
+            y_pred.reshape(-1, y_pred.shape[-1]),
+            labels,
+            weight,
+            self._weight_of(y_pred),
+            self.label_smoothing,
+            self.ignore_index,
+            self.reduction == "mean",
+        )
+        return value, dy.reshape(y_pred.shape)
+
+    def _weight_of(self, y_pred):
+        """The class weights in the dtype of `y_pred`, converted once."""
+        if self.weight is None:
+            return None
+        if len(self.weight) != y_pred.shape[-1]:
+            raise ValueError(
+                f"CrossEntropy: y_pred must have shape (..., {len(self.weight)}) as weight has, got {y_pred.shape}"
+            )
+        if self._class_weight is None or self._class_weight.dtype != y_pred.dtype:
+            self._class_weight = self.weight.astype(y_pred.dtype)
+        return self._class_weight
+
+
+_by_name = {
+    "mse": MSE,
+    "mae": MAE,
+    "huber": Huber,
+    "bce": BCE,
+    "cross_entropy": CrossEntropy,
+    "quantile": Quantile,
+    "gaussian_nll": GaussianNLL,
+    "poisson_nll": PoissonNLL,
+    "nse": NSE,
+    "ctc": CTC,
+}
+
+
+def _whole_or(y_true, dtype, where):
+    """`y_true` of `dtype`; integers and booleans are taken too."""
+    if isinstance(y_true, np.ndarray) and y_true.dtype.kind in "biu":
+        return y_true.astype(dtype)
+    return as_array(y_true, dtype, where, "y_true")
+
+
+def _check_several(where, pred, true, each):
+    """`each` predictions of a target side by side in the last axis."""
+    if pred != (*true, each) and not (true and pred == (*true[:-1], true[-1] * each)):
+        raise ValueError(
+            f"{where}: y_pred must have shape {(*true, each)}, {each} values for each of y_true, got {pred}"
+        )
+
+
+def _std(y_true, weight):
+    """The standard deviation of all values that have weight."""
+    if weight is not None:
+        seen = np.broadcast_to(weight.reshape(*weight.shape, *[1] * (y_true.ndim - weight.ndim)) > 0, y_true.shape)
+        y_true = y_true[seen]
+    return np.float64(y_true.std(dtype=np.float64)) if y_true.size else np.float64(1)

@@ -1,0 +1,282 @@
+"""Data for training: arrays, ragged sequences and streams of batches, all as steps of an epoch.
+
+A batch is ``(x, y, lengths, sample_weight)``; what is not there is None. Arrays of a batch may be
+buffers that the next batch overwrites, or views of what was given, not to be written to.
+"""
+
+import itertools
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..checks import as_array, as_lengths
+from ..seeds import mix_seed
+
+_WINDOW = 32  # batches that are sorted by length together: little padding, much randomness left
+
+
+def batches(x, y, lengths, sample_weight, *, batch_size, dtype, keeps_time, where, order="sorted", steps=None):
+    """What `fit` or `evaluate` was given as an object with ``epoch(number, key)``.
+
+    It yields the batches of epoch `number`; ``len()`` is the number of its steps, 0 where only the
+    end of the stream tells. See `Rows` for the rest.
+    """
+    if y is None and not hasattr(x, "__array__"):
+        if lengths is not None or sample_weight is not None:
+            raise ValueError(
+                f"{where}: an iterable of batches carries lengths and sample_weight "
+                "in its batches: yield dicts with x, y, lengths, sample_weight"
+            )
+        return Stream(x, steps, where)
+    if steps is not None:
+        raise ValueError(f"{where}: steps_per_epoch is for iterables of batches")
+    if y is None:
+        raise ValueError(f"{where}: y is missing")
+    rows = Rows(
+        x,
+        y,
+        lengths,
+        sample_weight,
+        batch_size=batch_size,
+        dtype=dtype,
+        keeps_time=keeps_time,
+        where=where,
+        order=order,
+    )
+    if not rows.rows:
+        raise ValueError(f"{where}: x has no rows")
+    return rows
+
+
+class Rows:
+    """Batches of rows from arrays or lists of arrays in memory.
+
+    `order` is that of the rows: "given"; "sorted", by length where rows have lengths; "shuffled" by
+    the key of the epoch alone, with rows of like length together.
+    """
+
+    def __init__(self, x, y, lengths, weight, *, batch_size, dtype, keeps_time, where, order):
+        if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
+            raise ValueError(f"{where}: batch_size must be an integer of at least 1, got {batch_size!r}")
+        self._batch_size, self._order = int(batch_size), order
+        self._x = _column(x, dtype, where, "x")
+        self.rows = len(self._x)
+        self.ragged = isinstance(self._x, Ragged)
+        self.time = None if self.ragged else (*self._x.array.shape, None)[1]
+        self._lengths = self._row_lengths(lengths, where)
+        per_step = keeps_time and self._lengths is not None
+        self._y = None if y is None else self._aligned(y, dtype, where, "y", per_step)
+        self._weight = None if weight is None else self._aligned(weight, dtype, where, "sample_weight", per_step)
+
+    def _row_lengths(self, lengths, where):
+        if self.ragged:
+            if lengths is not None:
+                raise ValueError(f"{where}: lengths is for x as one array; the rows of a list have their own")
+            return self._x.lengths
+        if lengths is None:
+            return None
+        shape = self._x.array.shape
+        if len(shape) < 2:
+            raise ValueError(f"{where}: lengths needs x of shape (N, T, …), got {shape}")
+        return as_lengths(lengths, shape[0], shape[1], where)
+
+    def _aligned(self, values, dtype, where, name, per_step):
+        """A column of as many rows as x; cut to the length of its batch if it has one value a step."""
+        column = _column(values, dtype, where, name)
+        if len(column) != self.rows:
+            raise ValueError(f"{where}: {name} must have as many rows as x, {self.rows}, got {len(column)}")
+        if isinstance(column, Ragged):
+            column.own_time = not (per_step and np.array_equal(column.lengths, self._lengths))
+            if column.arrays[0].dtype.kind == "i":
+                column.padding = -1  # no class: this is where `losses.CTC` sees the labels end
+        else:
+            column.cut = per_step and column.array.ndim > 1 and column.array.shape[1] == self.time
+        return column
+
+    def __len__(self):
+        return (self.rows + self._batch_size - 1) // self._batch_size
+
+    def epoch(self, number, key):
+        """The batches of one epoch; the last may be smaller."""
+        columns = (self._x, self._y, self._weight)
+        for column in columns:
+            if column is not None:
+                column.prepare(min(self._batch_size, self.rows))
+        for index in self.order(key):
+            lengths = time = None
+            if self._lengths is not None:
+                lengths = self._lengths[index]
+                time = int(lengths.max())
+            x, y, weight = (None if column is None else column.take(index, time) for column in columns)
+            yield x, y, lengths, weight
+
+    def order(self, key):
+        """Which rows each batch has: index arrays, or slices where the rows stay as they are."""
+        size = self._batch_size
+        shuffled = self._order == "shuffled"
+        if not shuffled and (self._lengths is None or self._order == "given"):
+            return [slice(i, min(i + size, self.rows)) for i in range(0, self.rows, size)]
+        rng = np.random.Generator(np.random.PCG64(key)) if shuffled else None
+        order = rng.permutation(self.rows) if shuffled else np.arange(self.rows)
+        if self._lengths is None:
+            return [order[i : i + size] for i in range(0, self.rows, size)]
+        window = _WINDOW * size if shuffled else max(1, self.rows)
+        batched = []
+        for i in range(0, self.rows, window):
+            part = order[i : i + window]
+            part = part[np.argsort(self._lengths[part], kind="stable")]
+            batched += [part[j : j + size] for j in range(0, len(part), size)]
+        if shuffled:
+            batched = [batched[i] for i in rng.permutation(len(batched))]
+        return batched
+
+
+class Dense:
+    """A column that is one array: rows as they stand where neighbours, else gathered in a buffer."""
+
+    cut = True  # to the longest row of the batch, where rows have lengths
+
+    def __init__(self, array):
+        self.array = array
+        self._buffer = None
+
+    def __len__(self):
+        return len(self.array)
+
+    def prepare(self, batch_size):
+        # np.take copies the whole of an array that is not contiguous
+        if self.array.flags.c_contiguous and (self._buffer is None or len(self._buffer) != batch_size):
+            self._buffer = np.empty((batch_size, *self.array.shape[1:]), self.array.dtype)
+
+    def take(self, index, time):
+        cuts = time is not None and self.cut and time < self.array.shape[1]
+        array = self.array[:, :time] if cuts else self.array
+        if isinstance(index, slice):
+            rows = array[index]
+            rows.flags.writeable = False
+            return rows
+        if cuts or self._buffer is None:
+            return array[index]
+        full = len(index) == len(self._buffer)
+        buffer = self._buffer if full else self._buffer[: len(index)]
+        # "clip" writes straight into the buffer; the indices are ours
+        return np.take(self.array, index, axis=0, out=buffer, mode="clip")
+
+
+class Ragged:
+    """A column that is a list of arrays (T_i, …), padded to the longest of the batch."""
+
+    own_time = False  # the rows are not aligned with those of x
+    padding = 0
+
+    def __init__(self, arrays):
+        self.arrays = arrays
+        self.lengths = np.array([len(array) for array in arrays], np.int64)
+
+    def __len__(self):
+        return len(self.arrays)
+
+    def prepare(self, batch_size):
+        pass
+
+    def take(self, index, time):
+        if time is None or self.own_time:
+            time = int(self.lengths[index].max())
+        first, lengths = self.arrays[0], self.lengths[index]
+        padded = np.full((len(lengths), time, *first.shape[1:]), self.padding, first.dtype)
+        arrays = self.arrays[index] if isinstance(index, slice) else [self.arrays[i] for i in index]
+        for row, length, array in zip(padded, lengths, arrays):
+            row[:length] = array
+        return padded
+
+
+class Stream:
+    """Batches from an iterable, or from a function ``f(epoch) -> iterable``.
+
+    An iterator can be read once: it serves one epoch, or `steps` batches an epoch until it ends.
+    """
+
+    rows = None
+
+    def __init__(self, source, steps, where):
+        if not (callable(source) or hasattr(source, "__iter__")):
+            raise TypeError(
+                f"{where}: x must be an array, a list of arrays, an iterable of batches "
+                f"or a function that returns one, got {type(source).__name__}"
+            )
+        self._source, self._steps, self._where = source, steps, where
+
+    def __len__(self):
+        if self._steps is not None:
+            return self._steps
+        return len(self._source) if hasattr(self._source, "__len__") else 0
+
+    def epoch(self, number, key):
+        """The batches of epoch `number` as they come."""
+        source = self._source(number) if callable(self._source) else self._source
+        taken = 0
+        for batch in itertools.islice(source, self._steps):
+            taken += 1
+            yield _unpacked(batch, self._where)
+        if not taken:
+            raise ValueError(
+                f"{self._where}: there is no batch in epoch {number}; a generator can "
+                "be read once: give a function f(epoch) that returns a new one"
+            )
+
+
+def _unpacked(batch, where):
+    """A user's batch, ``(x, y)``, ``(x, y, sample_weight)`` or a mapping, as our tuple."""
+    if isinstance(batch, Mapping):
+        extra = batch.keys() - {"x", "y", "lengths", "sample_weight"}
+        if extra or not {"x", "y"} <= batch.keys():
+            raise ValueError(
+                f"{where}: a batch must have x and y and may have lengths and "
+                f"sample_weight, got {', '.join(map(str, batch))}"
+            )
+        fields = (batch["x"], batch["y"], batch.get("lengths"), batch.get("sample_weight"))
+    elif isinstance(batch, (tuple, list)) and len(batch) in (2, 3):
+        fields = (batch[0], batch[1], None, batch[2] if len(batch) == 3 else None)
+    else:
+        raise ValueError(
+            f"{where}: a batch must be (x, y), (x, y, sample_weight) or a dict with "
+            f"x, y, lengths, sample_weight, got {type(batch).__name__}"
+        )
+    return tuple(None if field is None else np.asarray(field) for field in fields)
+
+
+def epoch_key(seed, epoch):
+    """The key of the order of rows in `epoch` of a run with `seed`."""
+    return mix_seed(mix_seed(seed, 0), epoch)
+
+
+def step_key(seed, step):
+    """The key of what layers draw in `step` of a run with `seed`."""
+    return mix_seed(mix_seed(seed, 1), step)
+
+
+def _column(values, dtype, where, name):
+    """`values` as a column: floats must have `dtype`, integers and bools stay what they are."""
+    if isinstance(values, (list, tuple)) and len(values) and np.ndim(values[0]) > 0 and _differ(values):
+        arrays = [_exact(value, dtype, where, f"{name}[{i}]") for i, value in enumerate(values)]
+        shapes = {array.shape[1:] for array in arrays}
+        if len(shapes) > 1 or len({array.dtype for array in arrays}) > 1:
+            raise ValueError(f"{where}: the arrays in {name} must differ in their first axis only")
+        return Ragged(arrays)
+    array = _exact(values, dtype, where, name)
+    if array.ndim == 0:
+        raise ValueError(f"{where}: {name} must have rows, got a scalar")
+    return Dense(array)
+
+
+def _differ(values):
+    """Whether a list holds sequences as rows of their own (arrays, or lists of unlike length)."""
+    return hasattr(values[0], "__array__") or len({len(value) for value in values}) > 1
+
+
+def _exact(values, dtype, where, name):
+    if not hasattr(values, "__array__"):
+        kind = np.asarray(values).dtype.kind
+        return np.asarray(values) if kind in "iub" else as_array(values, dtype, where, name)
+    array = np.asarray(values)
+    return array if array.dtype.kind in "iub" else as_array(array, dtype, where, name)

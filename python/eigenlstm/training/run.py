@@ -1,0 +1,298 @@
+"""One training run: its steps, its epochs, and the state from which it can go on."""
+
+import math
+import time
+from collections.abc import Iterable
+
+import numpy as np
+
+from .. import _core, saving
+from ..losses import losses
+from . import optimisers
+from . import metrics as metric_module
+from .batches import epoch_key, step_key
+from ..safetensors_files import FileError
+from .progress import Progress
+
+
+class NonFiniteLoss(ArithmeticError):
+    """The loss became NaN or infinite; the model has the last parameters that gave a finite one.
+
+    Attributes: `epoch` and `step` (both counted from 1 over the whole run) and `value`.
+    """
+
+    def __init__(self, epoch, step, what, value):
+        super().__init__(
+            f"fit: {what} is {value} in epoch {epoch}, step {step}; the last parameters "
+            "with a finite loss were kept. A smaller learning rate or clip_norm may "
+            "help; so may a look for NaN in the data"
+        )
+        self.epoch, self.step, self.value = epoch, step, value
+
+
+class History(list):
+    """A dict for each epoch. `stopped` says why the run ended: "finished", "interrupted" (Ctrl-C),
+    or the reason that a callback gave."""
+
+    stopped = None
+
+
+class Run:
+    """What callbacks see.
+
+    Attributes
+    ----------
+    model, optimizer
+        In training.
+    epoch, step : int
+        Epochs and updates done; the run ends at `epochs`.
+    logs : dict
+        Of the epoch just done; a callback may add to it.
+    history : list of dict
+        The logs of all epochs.
+    """
+
+    def __init__(
+        self, model, loss, optimizer, *, metrics, callbacks, clip_norm, clip_value, tbptt, stateful, ema, seed, settings
+    ):
+        self.model, self.optimizer = model, optimisers.get(optimizer)
+        callbacks = _checked_callbacks(callbacks)
+        self.epoch, self.epochs, self.step, self.seed = 0, None, 0, seed
+        self.logs, self.history = {}, History()
+        self._settings = settings
+        self._loss = losses.get(loss)
+        self._metrics = [metric_module.get(metric) for metric in metrics]
+        # what writes the state of the others down comes last
+        self._callbacks = sorted(callbacks, key=lambda callback: getattr(callback, "late", False))
+        self._before_step = self._hooks("before_step")
+        self._clip_norm, self._clip_value = clip_norm, clip_value
+        self._tbptt, self._stateful = tbptt, stateful
+        self._keeps_time, self._stochastic = model.keeps_time, model.stochastic
+        self._params, self._good = model._flat_params, model._flat_params.copy()
+        self._decay, self._average = ema, None if ema is None else self._params.copy()
+        self._raw = None
+
+    # -- for callbacks --------------------------------------------------------------------------
+
+    def stop(self, reason):
+        """End the run after this epoch."""
+        self.history.stopped = reason
+
+    @property
+    def ending(self):
+        """Whether the epoch just done is the last one."""
+        return self.history.stopped is not None or self.epoch >= self.epochs
+
+    def save(self, path):
+        """Write model and run to `path`, for `load` and for ``fit(resume=path)``."""
+        saving.save_run(path, self.model, self._state())
+
+    # -- the loop -------------------------------------------------------------------------------
+
+    def train(self, source, validate, epochs, verbose):
+        """Run epochs until there are `epochs` in all, a callback stops, or Ctrl-C comes."""
+        self.epochs, self.log_names = epochs, self._log_names(validate)
+        for check in self._hooks("check"):
+            check(self)
+        progress = Progress(verbose, epochs, len(source), self.epoch)
+        try:
+            for begin in self._hooks("begin"):
+                begin(self)
+            while self.epoch < epochs and self.history.stopped is None:
+                self._one_epoch(source, validate, progress)
+        except KeyboardInterrupt:
+            self.model.touch()  # it may have come between an update and the word that there was one
+            self.stop("interrupted")
+            progress.note(f"interrupted in epoch {self.epoch + 1}")
+        finally:
+            progress.close()
+        self._set_params(self._average)
+        for end in self._hooks("end"):
+            end(self)
+        self.history.stopped = self.history.stopped or "finished"
+        return self.history
+
+    def _one_epoch(self, source, validate, progress):
+        started = time.perf_counter()
+        total = count = 0.0
+        for metric in self._metrics:
+            metric.reset()
+        states = None
+        for batch in source.epoch(self.epoch, epoch_key(self.seed, self.epoch)):
+            for x, y, lengths, weight in self._chunks(*batch):
+                value, states = self._update(x, y, lengths, weight, states)
+                share = loss_share(self._keeps_time, x, lengths, weight)
+                total, count = total + share * value, count + share
+            if not self._stateful:
+                states = None
+            progress.step(value)
+        self._check_parameters()
+        self.epoch += 1
+        self.logs = {"epoch": self.epoch, "loss": total / count if count else math.nan}
+        self.logs.update((metric.name, metric.result()) for metric in self._metrics)
+        self._finish_epoch(validate, started)
+        progress.epoch(self.logs)
+
+    def _finish_epoch(self, validate, started):
+        """Validation and callbacks, with the averaged parameters where there are any."""
+        self._raw = None if self._average is None else self._params.copy()
+        self._set_params(self._average)
+        try:
+            if validate is not None:
+                self.logs.update((f"val_{name}", value) for name, value in validate().items())
+            self.logs["lr"] = float(self.optimizer.lr)
+            self.logs["seconds"] = time.perf_counter() - started
+            self.history.append(self.logs)
+            for callback in self._callbacks:
+                callback(self)
+        finally:
+            self._set_params(self._raw)
+
+    def _update(self, x, y, lengths, weight, states):
+        """One step of the optimiser; the loss before it and the states after it."""
+        model, known = self.model, lengths if self._keeps_time else None
+        key = step_key(self.seed, self.step) if self._stochastic else None
+        predicted, tape, states = model._run(x, lengths, True, key, states)
+        value, dy = self._loss(predicted, y, weight, known)
+        if not math.isfinite(value):
+            self._fail("the loss", value)
+        _core.set_zero(model._flat_grads)
+        model.backward(tape, dy, need_dx=False)
+        for metric in self._metrics:
+            metric.update(predicted, y, known)
+        if self._clip_norm is not None:
+            optimisers.clip_norm(model, self._clip_norm)
+        if self._clip_value is not None:
+            optimisers.clip_value(model, self._clip_value)
+        for before_step in self._before_step:
+            before_step(self)
+        np.copyto(self._good, self._params)
+        self.optimizer.step(model)
+        if self._average is not None:
+            optimisers.average(self._average, self._params, self._decay)
+        self.step += 1
+        return value, states
+
+    def _chunks(self, x, y, lengths, weight):
+        """A batch cut along time where backpropagation is truncated."""
+        if self._tbptt is None:
+            yield x, y, lengths, weight
+            return
+        time, each = x.shape[1], self._tbptt
+        if y.ndim < 2 or y.shape[1] != time:
+            raise ValueError(f"fit: tbptt needs y with a target for each of the {time} steps, got shape {y.shape}")
+        per_step = weight is not None and weight.ndim > 1
+        for start in range(0, time, each):
+            part = slice(start, start + each)
+            left = None if lengths is None else np.clip(lengths - start, 0, each)
+            if left is not None and not left.any():
+                return
+            yield x[:, part], y[:, part], left, weight[:, part] if per_step else weight
+
+    def _log_names(self, validate):
+        """What each epoch will log; None where callbacks may add to it."""
+        if any(getattr(callback, "adds_logs", True) for callback in self._callbacks):
+            return None
+        validated = () if validate is None else (f"val_{name}" for name in validate.names)
+        return ["epoch", "loss", *(metric.name for metric in self._metrics), *validated, "lr", "seconds"]
+
+    def _hooks(self, name):
+        return [getattr(callback, name) for callback in self._callbacks if hasattr(callback, name)]
+
+    # -- parameters -----------------------------------------------------------------------------
+
+    def _set_params(self, values):
+        if values is not None:
+            self._params[:] = values
+            self.model.touch()
+
+    def _check_parameters(self):
+        """The last update of an epoch has had no loss to show what it did."""
+        if not np.isfinite(self._params).all():
+            self._fail("a parameter", "not finite")
+
+    def _fail(self, what, value):
+        self._set_params(self._good)
+        raise NonFiniteLoss(self.epoch + 1, self.step + 1, what, value)
+
+    # -- state ----------------------------------------------------------------------------------
+
+    def _state(self):
+        return {
+            "epoch": self.epoch,
+            "step": self.step,
+            "seed": self.seed,
+            "settings": self._settings,
+            "stopped": self.history.stopped,
+            "history": list(self.history),
+            "optimizer": {"class": type(self.optimizer).__name__, "state": self.optimizer.state_dict()},
+            "callbacks": [
+                {
+                    "class": type(callback).__name__,
+                    "state": callback.state_dict() if hasattr(callback, "state_dict") else None,
+                }
+                for callback in self._callbacks
+            ],
+            "raw": self._raw,
+            "average": self._average,
+        }
+
+    def resume(self, path, seed):
+        """Take up the run in `path`. Nothing is changed unless all of it fits."""
+        state_dict, saved = saving.load_run(path, self.model)
+        try:
+            self._require_same(saved, seed)
+            self.model._checked_state(state_dict)
+            if self.optimizer._layer is None:
+                self.optimizer._attach(self.model)
+            self.optimizer.load_state_dict(saved["optimizer"]["state"])
+            for callback, part in zip(self._callbacks, saved["callbacks"]):
+                if part["state"] is not None:
+                    callback.load_state_dict(part["state"])
+            self.epoch, self.step, self.seed = (int(saved[k]) for k in ("epoch", "step", "seed"))
+            self.history[:], self.history.stopped = saved["history"], saved["stopped"]
+            self.model.load_state_dict(state_dict)
+            self._set_params(saved["raw"])
+            if self._average is not None:
+                self._average[:] = saved["average"]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise FileError(f"{path}: is not a run to go on with: {error}") from None
+        np.copyto(self._good, self._params)
+
+    def _require_same(self, saved, seed):
+        """The arguments that make a run what it is must be those of the `saved` one."""
+        ours, theirs = self._state(), saved
+        pairs = [(name, theirs["settings"].get(name), value) for name, value in self._settings.items()]
+        pairs.append(("optimizer", theirs["optimizer"]["class"], ours["optimizer"]["class"]))
+        pairs.append(
+            (
+                "callbacks",
+                [part["class"] for part in theirs["callbacks"]],
+                [part["class"] for part in ours["callbacks"]],
+            )
+        )
+        if seed is not None:
+            pairs.append(("seed", theirs["seed"], seed))
+        differing = [f"{name} was {was!r}, is {now!r}" for name, was, now in pairs if was != now]
+        if differing:
+            raise ValueError("; ".join(differing))
+
+
+def _checked_callbacks(callbacks):
+    """`callbacks` as a list, found to be functions before the first step rather than after the first epoch."""
+    if not isinstance(callbacks, Iterable):
+        raise TypeError(f"fit: callbacks must be a list of functions f(run), got {callbacks!r}")
+    callbacks = list(callbacks)
+    for callback in callbacks:
+        if not callable(callback):
+            raise TypeError(f"fit: callbacks must be a list of functions f(run), got one that is {callback!r}")
+    return callbacks
+
+
+def loss_share(keeps_time, x, lengths, weight):
+    """The weight of a batch's mean loss in a mean over batches: that of its rows, or of its steps."""
+    if not keeps_time:
+        return len(x) if weight is None else float(weight.sum())
+    if weight is None:
+        return len(x) * x.shape[1] if lengths is None else int(lengths.sum())
+    return losses.weights(weight, lengths, x.shape[:2], np.float64, "fit")[1]

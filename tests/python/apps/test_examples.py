@@ -1,0 +1,111 @@
+"""The examples run, do better than their baselines, and draw their pictures; the data are what README.md says."""
+
+import math
+import subprocess
+import sys
+
+import eigenlstm as el
+import numpy as np
+import pytest
+from eigenlstm import data
+from eigenlstm.examples import classify, forecast, language_model
+
+pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+
+
+def png(path):
+    return path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n" and path.stat().st_size > 20_000
+
+
+def test_the_data_are_what_their_readme_says():
+    (x, y), (x_test, y_test) = data.japanese_vowels()
+    assert len(x) == len(y) == 270 and np.bincount(y).tolist() == [30] * 9
+    assert np.bincount(y_test).tolist() == [31, 35, 88, 44, 29, 24, 40, 50, 29]  # of the source's documentation
+    assert {row.shape[1] for row in x + x_test} == {12} and {len(row) for row in x + x_test} <= set(range(7, 30))
+    assert all(np.isfinite(row).all() and row.dtype == np.float32 for row in x + x_test)
+    text = data.alice()
+    assert len(text) == 148_423 and text.isascii() and "very tired of sitting by her sister" in text
+    table = np.loadtxt(data.tetouan(), delimiter=",", skiprows=1, usecols=1)
+    assert table.shape == (8736,) and 30 < table.min() < table.max() < 140
+    notes = (data._FOLDER / "README.md").read_text()
+    for path in data._FOLDER.iterdir():
+        assert path.suffix in (".py", ".md") or path.name == "__pycache__" or f"## {path.name}" in notes
+
+
+def test_speakers_are_told_apart(tmp_path, capsys):
+    accuracy = classify.main(["--out", str(tmp_path)])
+    assert accuracy >= 0.96
+    shown = capsys.readouterr().out
+    assert "nearest mean frame" in shown and f"{accuracy:.3f}" in shown
+    assert png(tmp_path / "classify.png")
+    model = el.load(tmp_path / "classify.safetensors")
+    (x, _), (x_test, y_test) = data.japanese_vowels()
+    assert (model.predict(classify.standardise(x, x_test)[1]).argmax(axis=1) == y_test).mean() == accuracy
+
+
+def test_a_day_is_forecast_with_honest_quantiles(tmp_path, capsys):
+    errors, below = forecast.main(["--out", str(tmp_path), "--epochs", "4"])
+    mae = {name: np.abs(error).mean() for name, error in errors.items()}
+    assert mae["LSTM (median)"] < 0.8 * mae["the day before"] < mae["the last value"]
+    assert np.abs(below - forecast.QUANTILES).max() < 0.1 and (np.diff(below) > 0).all()
+    assert png(tmp_path / "forecast.png") and "held" in capsys.readouterr().out
+
+
+def test_a_language_model_learns_to_spell(tmp_path, capsys):
+    curves, baselines = language_model.main(["--out", str(tmp_path), "--epochs", "2", "--no-torch"])
+    assert curves["LSTM, eigenlstm"][-1] < 3.0 < baselines["characters alone"]
+    assert png(tmp_path / "language_model.png") and "Alice" in capsys.readouterr().out
+
+
+def test_the_same_language_model_in_pytorch_learns_the_same(monkeypatch):
+    """From the same weights, on the same batches, without dropout: the bits per character agree after each epoch."""
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    monkeypatch.setattr(language_model, "DROPOUT", 0.0)
+    text = data.alice()[:4400]
+    alphabet = sorted(set(text))
+    codes = np.array([alphabet.index(character) for character in text])
+    lanes, held_out = language_model.in_lanes(codes[:4000], 4), language_model.in_lanes(codes[4000:], 1)
+    threads = torch.get_num_threads(), el.get_num_threads()
+    el.set_num_threads(1)  # PyTorch follows; on a busy machine its threads wait for one another
+    try:
+        model = language_model.build(len(alphabet), 0)
+        initial = model.state_dict()
+        history = model.fit(
+            *lanes,
+            loss="cross_entropy",
+            optimizer=el.Adam(),
+            epochs=2,
+            batch_size=4,
+            tbptt=language_model.PIECE,
+            validation_data=held_out,
+            callbacks=[el.schedule(lambda step: 1e-3)],
+            clip_norm=1.0,
+            seed=0,
+            verbose=0,
+        )
+        theirs = language_model.train_in_torch(
+            initial, lanes, held_out, lambda step: 1e-3, 2, len(alphabet), patience=math.inf
+        )
+    finally:
+        torch.set_num_threads(threads[0])
+        el.set_num_threads(threads[1])
+    ours = [language_model.bits(logs["val_loss"]) for logs in history]
+    assert ours[1] < 0.98 * ours[0] < 6
+    np.testing.assert_allclose(ours, theirs, rtol=1e-4)
+
+
+def test_ngrams_are_smoothed_probabilities():
+    """Against a hand calculation: 'aab' then 'ab', two letters, order 2."""
+    train, test = np.array([0, 0, 1]), np.array([0, 0, 1])
+    # unigram of 'b': (1 + 2·½)/(3 + 2) = 2/5; after 'a' (twice, in two ways): (1 + 2·2/5)/(2 + 2) = 9/20
+    assert language_model.ngram_bits(train, test, 2, 2).tolist() == pytest.approx(
+        [-math.log2(2 / 5), -math.log2(9 / 20)]
+    )
+
+
+@pytest.mark.parametrize("name", ["forecast", "classify", "language_model"])
+def test_examples_are_programs(name):
+    done = subprocess.run(
+        [sys.executable, "-m", f"eigenlstm.examples.{name}", "--help"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0 and "--epochs" in done.stdout
