@@ -70,7 +70,7 @@ def error_of(call, argument):
 def test_the_layer_refuses_with_torchs_error(case):
     theirs, ours = (error_of(LAYER[case], cls(3, 5, 2)) for cls in (nn.LSTM, el.torch.LSTM))
     assert type(ours) is type(theirs)
-    if "dtype of" not in case:  # which torch reports from inside of its kernels
+    if "dtype of" not in case and "packed: dtype" != case:  # which torch reports from inside of its kernels
         assert str(ours) == str(theirs)
 
 
