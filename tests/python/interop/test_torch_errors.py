@@ -70,7 +70,7 @@ def error_of(call, argument):
 def test_the_layer_refuses_with_torchs_error(case):
     theirs, ours = (error_of(LAYER[case], cls(3, 5, 2)) for cls in (nn.LSTM, el.torch.LSTM))
     assert type(ours) is type(theirs)
-    if "dtype of" not in case and "packed: dtype" != case:  # which torch reports from inside of its kernels
+    if "dtype of" not in case and case != "packed: dtype":  # which torch reports from inside of its kernels
         assert str(ours) == str(theirs)
 
 
@@ -91,7 +91,7 @@ def test_the_constructor_refuses_with_torchs_error(case):
 def test_what_only_ours_refuse():
     with pytest.raises(ValueError, match="LSTM: dropout must be below 1, got 1.0"):
         el.torch.LSTM(3, 5, 2, dropout=1.0)
-    with pytest.raises(TypeError, match="LSTM: unexpected keyword 'colour'; variants are peephole,"):
+    with pytest.raises(TypeError, match="LSTM: unexpected keyword 'colour'; variants are .*peephole,"):
         el.torch.LSTM(3, 5, colour="red")
     with pytest.raises(ValueError, match="cell_clip must be None or a positive number, got -1"):
         el.torch.LSTM(3, 5, cell_clip=-1)
