@@ -1,6 +1,7 @@
 """Losses of training, and the maths that they share. ``help(el.losses.losses)`` lists them."""
 
 from .base import Loss
+from .class_weights import class_weights
 from .ctc import CTC
 from .losses import BCE, MAE, MSE, NSE, CrossEntropy, Elementwise, GaussianNLL, Huber, PoissonNLL, Quantile, get
 
@@ -17,5 +18,6 @@ __all__ = [
     "Loss",
     "PoissonNLL",
     "Quantile",
+    "class_weights",
     "get",
 ]
