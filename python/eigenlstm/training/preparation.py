@@ -29,7 +29,7 @@ class Prepared:
         sampling = getattr(source, "sampling", None)
         # what a resumed run must have alike
         self.settings = {
-            "augment": [getattr(step, "__qualname__", type(step).__qualname__) for step in steps],
+            "augment": [getattr(step, "__qualname__", type(step).__qualname__) for step in steps] or None,
             "class_weight": None if class_weight is None else self._class_weight.tolist(),
             "sampling_weight": None if sampling is None else f"{_core.fingerprint(sampling):x}",
         }
