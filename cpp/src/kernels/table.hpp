@@ -76,8 +76,9 @@ struct GemmArgs {
 
 /// The gates of a panel of L units stand side by side, [4][L]: in packed weights, in z, dz and the values of gates.
 /// Where H is no multiple of L, those in the last panel of the weights and of dz stand only as far apart as it has
-/// units, [4][last_units]: what a product need not multiply. In a layer of a single panel they don't (last_units = L):
-/// there the cell takes the time.
+/// units, [4][last_units]: what a product need not multiply. In the weights of the forward pass
+/// of a layer of a single panel they don't (last_units = L): there the cell takes the time. In dz they always do: the
+/// gaps may hold NaN (0 * inf, where x is infinite), and a product would make NaN of all with it.
 
 /// Panels that a step multiplies at once, at most: a single row, so that enough chains are in flight, or rows that go
 /// by strips.

@@ -83,7 +83,7 @@ Index staged_size(const Padded<Real>& p, Index n, Index rows) {
 template <class Real>
 struct ChunkRows {
   using Columns = typename GemmArgs<Real>::Right;
-  Real* dz;                      // [row][panel][4][L], rows dz_row apart; the last panel's gates last_units apart
+  Real* dz;                      // [row][panel][4][L], rows dz_row apart; the last panel's gates last_dz_units apart
   Real *x, *h;                   // room for staged rows
   Columns x_columns, h_columns;  // what stands there, or h in the tape
   Real* terms;       // [panel][row][terms][L]: gradients of single units' parameters (variant_table.hpp); or null

@@ -158,7 +158,7 @@ void step_back(const DirectionBackward<Real>& d, const Assignment& a, Index s, I
   const Index h_start = a.row_begin * p.h_row + unit, gates = values.offset(a.panel_begin, at, p.L);
   StepBackwardArgs<Real> step{n,
                               a.panel_end - a.panel_begin,
-                              p.gate_distance(a.panel_end - 1),
+                              p.dz_gate_distance(a.panel_end - 1),
                               values.gates + gates,
                               values.panel_stride(p.L),
                               d.c_before(s) + start,

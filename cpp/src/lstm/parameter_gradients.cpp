@@ -74,7 +74,7 @@ void add_last_columns(Index rows, Index n, const Real* left, Index left_row, Ind
 /// Where in a row of dz an item begins, one gate of a panel.
 template <class Real>
 Index first_column(const Padded<Real>& p, Index item) {
-  return item / 4 * 4 * p.L + item % 4 * p.gate_distance(item / 4);
+  return item / 4 * 4 * p.L + item % 4 * p.dz_gate_distance(item / 4);
 }
 
 /// Items that are summed at once: all gates of panels [panel, panel + panels), or of one panel gates [gate, gate +
@@ -99,7 +99,7 @@ typename GemmArgs<Real>::Left gate_rows(const Padded<Real>& p, const GateBlock& 
   const auto& table = kernels<Real>();
   const Index end = block.panel + block.panels, units = p.units_of(block.panel, end),
               whole = units / p.L;  // whole panels
-  const Index size = 4 * p.L * (block.panels - 1) + block.gates * p.gate_distance(end - 1),
+  const Index size = 4 * p.L * (block.panels - 1) + block.gates * p.dz_gate_distance(end - 1),
               row_distance = columns_row<Real>(rows);
   const Index column = first_column(p, 4 * block.panel + block.gate);
   const bool transposes = transposes_dz(p);
@@ -117,7 +117,7 @@ typename GemmArgs<Real>::Left gate_rows(const Padded<Real>& p, const GateBlock& 
     table.sum_rows(n, dz_rows + column, p.dz_row, ceil_div(size, p.L), sums);
   }
   if (!transposes)
-    return {dz + column, 1, p.dz_row};  // first_block() gave one panel, and with H >= L its gates have no gaps
+    return {dz + column, 1, p.dz_row};  // first_block() gave one panel, and its gates have no gaps
   return {columns, row_distance, 1};
 }
 
@@ -127,7 +127,7 @@ void add_bias_gradient(const Padded<Real>& p, const GateBlock& block, const Real
   for (Index panel = block.panel; panel < block.panel + block.panels; ++panel, sums += 4 * p.L)
     for (Index gate = 0; gate < block.gates; ++gate)
       for (Index u = 0; u < p.units_of(panel, panel + 1); ++u)
-        out[(block.gate + gate) * p.H + panel * p.L + u] += sums[gate * p.gate_distance(panel) + u];
+        out[(block.gate + gate) * p.H + panel * p.L + u] += sums[gate * p.dz_gate_distance(panel) + u];
 }
 
 /// dW or dR of a block: out (4H, columns) += left right. `left`: from gate_rows(). `right`: (rows, columns), in panels
@@ -146,7 +146,7 @@ void add_weight_gradient(const Padded<Real>& p, const GateBlock& block, Index ro
                         GemmArgs<Real>::add});
   if (whole == columns) return;
   for (Index panel = block.panel; panel < block.panel + block.panels; ++panel) {
-    const Index distance = p.gate_distance(panel);
+    const Index distance = p.dz_gate_distance(panel);
     add_last_columns(rows, block.gates * distance, dz + first_column(p, panel * 4 + block.gate), p.dz_row,
                      columns - whole, right.data + whole / width * right.panel + whole % width, right.row,
                      [&](Index u) {

@@ -15,7 +15,7 @@ constexpr double packing_work = 25;
 /// Here: the rows of one panel.
 template <class Real>
 void pack_backward(const Padded<Real>& p, Index panel, Index n, const Real* w, Real* out, bool past_caches) {
-  const Index width = 4 * p.L, units = p.units_of(panel, panel + 1), distance = p.gate_distance(panel);
+  const Index width = 4 * p.L, units = p.units_of(panel, panel + 1), distance = p.dz_gate_distance(panel);
   out += panel * 4 * p.L * width;
   for (Index gate = 0; gate < 4; ++gate, out += distance * width) {
     kernels<Real>().pack_rows(units, n, w + (gate * p.H + panel * p.L) * n, out, p.wide_panel(), past_caches);

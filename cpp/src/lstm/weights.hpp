@@ -34,6 +34,7 @@ struct Padded {
         panels(ceil_div(H, L)),
         units(panels * L),
         last_units(panels > 1 ? H - (panels - 1) * L : L),
+        last_dz_units(H - (panels - 1) * L),
         outputs(ceil_div(P, L) * L),
         row(distance(units)),
         h_row(distance(outputs)),
@@ -42,7 +43,8 @@ struct Padded {
   Index I, H, P, L;
   Index panels;      // of L units
   Index units;       // panels * L >= H
-  Index last_units;  // of the last panel, as its gates lie (table.hpp)
+  Index last_units;     // of the last panel, as its gates lie in z (table.hpp)
+  Index last_dz_units;  // likewise in dz, always without gaps: they may hold NaN (0 * inf), and NaN * 0 is NaN
   Index outputs;     // likewise of P
   Index row;         // distance of two rows of c
   Index h_row;       // of h
@@ -50,11 +52,12 @@ struct Padded {
   bool whole_rows;   // a step needs all units of a row, more than once: they cannot be split over threads
   Index gates() const { return 4 * units; }
   /// Of those, what products with dz run over: without the gaps of the last panel.
-  Index dense_gates() const { return 4 * ((panels - 1) * L + last_units); }
+  Index dense_gates() const { return 4 * ((panels - 1) * L + last_dz_units); }
   /// Units of panels [begin, end).
   Index units_of(Index begin, Index end) const { return (end == panels ? H : end * L) - begin * L; }
-  /// How far apart the gates of a panel lie in weights and dz.
+  /// How far apart the gates of a panel lie: in the weights of the forward pass, in dz and those of the backward pass.
   Index gate_distance(Index panel) const { return panel + 1 == panels ? last_units : L; }
+  Index dz_gate_distance(Index panel) const { return panel + 1 == panels ? last_dz_units : L; }
   /// Vectors of the gates of panels [begin, end), gaps left out.
   Index gate_vectors(Index begin, Index end) const {
     return 4 * (end - begin - 1) + ceil_div(4 * gate_distance(end - 1), L);
