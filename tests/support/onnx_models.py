@@ -32,7 +32,7 @@ def random_lstm(rng, features, operator_only=False, dtype="float32"):
     options = {"bidirectional": chance(rng, 0.4), "dtype": dtype, "seed": int(rng.integers(1000))}
     layers = int(rng.integers(1, 3))
     uniform = chance(rng, 0.7)
-    # at least 4: layer normalisation of two units is little more than a sign, and no runtime's float32 is near another's
+    # At least 4: layer normalisation of two units is little more than a sign, and magnifies every rounding.
     widths = int(rng.integers(4, 9)) if uniform else [int(w) for w in rng.integers(4, 9, layers)]
 
     def option(p, **chosen):

@@ -111,7 +111,7 @@ class Plan:
 
 
 class _SubGraph:
-    """Nodes that another runtime runs. Compiled as soon as the types of all inputs are known: at the first run at latest."""
+    """Nodes that another runtime runs. Compiled as soon as the types of all inputs are known."""
 
     def __init__(self, nodes, outputs, plan):
         self.nodes, self.outputs, self.plan = nodes, outputs, plan
