@@ -24,7 +24,7 @@ class NodeArg:
 
 
 class Session:
-    """An ONNX graph, ready to run: LSTMs here, the rest in ONNX Runtime. It looks like ``onnxruntime.InferenceSession``.
+    """An ONNX graph, ready to run: LSTMs here, the rest in ONNX Runtime. Used like ``onnxruntime.InferenceSession``.
 
     Parameters
     ----------
