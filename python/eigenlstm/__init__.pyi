@@ -29,6 +29,9 @@ from .training.optimisers import SGD as SGD, Adagrad as Adagrad, Adam as Adam, A
 from .layers.pooling import Last as Last, MaxPool as MaxPool, MeanPool as MeanPool
 from .training.run import NonFiniteLoss as NonFiniteLoss
 from .saving import load as load, save as save
+from .graph import Input as Input
+from .model import Model as Model
+from .layers.wiring import Add as Add, Concat as Concat, Multiply as Multiply, Slice as Slice
 from .sequential import Group as Group, Sequential as Sequential, share as share
 
 def info() -> dict[str, str | int | list[str]]:
