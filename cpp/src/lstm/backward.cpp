@@ -80,7 +80,7 @@ GateValues<Real> take_gates(Arena& memory, const DirectionBackward<Real>& d, Ind
   const Index gates = rows * d.p.gates();
   const bool normalised = d.shape.normalised();
   return {memory.take<Real>(gates),
-          keeps_z(d.cell) ? memory.take<Real>(gates) : nullptr,
+          d.weights.keeps_z() ? memory.take<Real>(gates) : nullptr,
           normalised ? memory.take<Real>(gates) : nullptr,
           normalised ? memory.take<Real>(rows * 4) : nullptr,
           0,
@@ -203,7 +203,7 @@ void backward_layers(const Pass<Real>& pass, const Inputs<Real>& inputs, const s
                                         input,
                                         rows,
                                         pass.steps,
-                                        d == 1,
+                                        o.runs_backwards(d),
                                         upper,
                                         o.merge == Merge::concat ? d * shape.output_size : 0,
                                         o.merge,

@@ -87,10 +87,10 @@ void draw_masks(const LSTMOptions& o, std::optional<std::uint64_t> seed, MicroBa
 
 /// Room for what a full tape of n rows keeps of the gates.
 template <class Real>
-void take_gates(const LSTMOptions& o, const Padded<Real>& p, Index n, DirectionTape<Real>& tape) {
+void take_gates(const DirectionWeights<Real>& weights, const Padded<Real>& p, Index n, DirectionTape<Real>& tape) {
   tape.gates = Buffer<Real>(n * p.gates());
-  if (keeps_z(o.cell)) tape.z = Buffer<Real>(n * p.gates());
-  if (!o.cell.layer_norm) return;
+  if (weights.keeps_z()) tape.z = Buffer<Real>(n * p.gates());
+  if (!weights.normalises()) return;
   tape.z_hat = Buffer<Real>(n * p.gates());
   tape.deviation = Buffer<Real>(n * 4);
 }
@@ -139,7 +139,7 @@ void forward_layers(const Pass<Real>& pass, Inputs<Real>& inputs, State<const Re
       };
       const auto at = [whole_batch](auto* all, Index before) { return all ? all + whole_batch * before : all; };
       const bool whole_h = kept.h.size() > 0, h_history = states || whole_h || !last || combined;
-      if (keep == Keep::gates) take_gates(o, p, n, kept);
+      if (keep == Keep::gates) take_gates(pass.batch.weights->directions[index], p, n, kept);
       const Sequence<Real> own_y{writes_y ? y.data + d * p.P * y.feature_stride : nullptr, y.batch_stride,
                                  y.time_stride, y.feature_stride};
       DirectionForward<Real> run{
@@ -148,7 +148,7 @@ void forward_layers(const Pass<Real>& pass, Inputs<Real>& inputs, State<const Re
           inputs.of(layer),
           rows,
           pass.steps,
-          d == 1,
+          o.runs_backwards(d),
           take(kept.h0, states, B * p.h_row),
           whole_h ? kept.h.data() + first_row * p.h_row : take(kept.h, states, (h_history ? n : 2 * B) * p.h_row),
           take(kept.c0, states, B * p.row),
@@ -171,7 +171,7 @@ void forward_layers(const Pass<Real>& pass, Inputs<Real>& inputs, State<const Re
     if (n > 0) run_layer(running, memory, team);
     inputs.push(pass, running.front().h, running.back().h, pass.steps.begin);
   }
-  const bool all_of_y = D == 1 || n == rows.total();  // else the other direction has more to say
+  const bool all_of_y = !o.looks_ahead() || n == rows.total();  // else these steps are not those times, or not whole
   if (y.data != nullptr && n > 0 && all_of_y && pass.layers.end == o.num_layers && combines(o, o.num_layers - 1))
     write_output(inputs.of(o.num_layers), pass.steps, y, memory, team);
 }
@@ -201,7 +201,7 @@ void forward_micro_batch(const ForwardCall<Real>& call, MicroBatch<Real>& micro,
   const std::vector<Steps> whole{{0, rows.steps()}},
       &segments = batch.plan.segments.empty() ? whole : batch.plan.segments;
   const bool y_afterwards =
-      D == 2 && segments.size() > 1 && combines(o, top);  // of both directions, once they are through
+      o.looks_ahead() && segments.size() > 1 && combines(o, top);  // of all directions, once they are through
   for (Layers group : layer_groups(o, batch.plan)) {
     const bool histories = !batch.plan.segments.empty() && (keeps_history(o, group) || y_afterwards);
     for (Index index = group.begin * D; histories && index < group.end * D; ++index)

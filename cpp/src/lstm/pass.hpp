@@ -58,6 +58,7 @@ class Inputs {
     input.below[0] = first_h;
     input.below[1] = last_h;
     input.below_directions = pass.directions();
+    input.below_reverse = o.reverse;
     input.below_row = Padded<Real>(direction_shape(o, layer - 1, 0)).h_row;
     input.below_first = pass.rows().offset(begin);
     input.merge = o.merge;

@@ -36,7 +36,10 @@ _BUILT_IN = {
         "eigenlstm.Concat": "layers.wiring",
         "eigenlstm.Multiply": "layers.wiring",
         "eigenlstm.Slice": "layers.wiring",
+        "eigenlstm.SpatialDropout1D": "layers.dropout",
+        "eigenlstm.Reverse": "layers.reverse",
         "eigenlstm.Model": "model",
+        "eigenlstm.MaskedSequential": "masked_sequential",
     }.items()
 }
 _EITHER = object()  # no dtype of its own

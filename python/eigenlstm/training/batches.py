@@ -15,7 +15,21 @@ from ..seeds import mix_seed
 _WINDOW = 32  # batches that are sorted by length together: little padding, much randomness left
 
 
-def batches(x, y, lengths, sample_weight, *, batch_size, dtype, keeps_time, where, order="sorted", steps=None, model=None):
+def batches(
+    x,
+    y,
+    lengths,
+    sample_weight,
+    *,
+    batch_size,
+    dtype,
+    keeps_time,
+    where,
+    order="sorted",
+    steps=None,
+    per_step=True,
+    model=None,
+):
     """What `fit` or `evaluate` was given as an object with ``epoch(number, key)``.
 
     It yields the batches of epoch `number`; ``len()`` is the number of its steps, 0 where only the
@@ -43,6 +57,7 @@ def batches(x, y, lengths, sample_weight, *, batch_size, dtype, keeps_time, wher
         keeps_time=keeps_time,
         where=where,
         order=order,
+        per_step=per_step,
     )
     if not rows.rows:
         raise ValueError(f"{where}: x has no rows")
@@ -62,18 +77,19 @@ class Rows:
     """Batches of rows from arrays or lists of arrays in memory.
 
     `order` is that of the rows: "given"; "sorted", by length where rows have lengths; "shuffled" by
-    the key of the epoch alone, with rows of like length together.
+    the key of the epoch alone, with rows of like length together. `per_step` says whether y has a value for
+    each step where the model keeps time; labels of `CTC`, say, have a length of their own.
     """
 
-    def __init__(self, x, y, lengths, weight, *, batch_size, dtype, keeps_time, where, order):
+    def __init__(self, x, y, lengths, weight, *, batch_size, dtype, keeps_time, where, order, per_step=True):
         if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
             raise ValueError(f"{where}: batch_size must be an integer of at least 1, got {batch_size!r}")
         self._batch_size, self._order = int(batch_size), order
         self._given = x
         self._read(x, lengths, dtype, where)
-        per_step = keeps_time and self._lengths is not None
-        self._y = None if y is None else self._aligned(y, dtype, where, "y", per_step)
-        self._weight = None if weight is None else self._aligned(weight, dtype, where, "sample_weight", per_step)
+        cuts = keeps_time and self._lengths is not None
+        self._y = None if y is None else self._aligned(y, dtype, where, "y", cuts and per_step)
+        self._weight = None if weight is None else self._aligned(weight, dtype, where, "sample_weight", cuts)
 
     def _read(self, x, lengths, dtype, where):
         """Set what is known of x: its column, its rows, and the steps of each."""
@@ -110,8 +126,9 @@ class Rows:
             raise ValueError(f"{where}: {name} must have as many rows as x, {self.rows}, got {len(column)}")
         if isinstance(column, Ragged):
             column.own_time = not (per_step and np.array_equal(column.lengths, self._lengths))
-            if column.arrays[0].dtype.kind == "i":
-                column.padding = -1  # no class: this is where `losses.CTC` sees the labels end
+            if column.arrays[0].dtype.kind in "iu":
+                # no class: this is where `losses.CTC` sees the labels end
+                column.padding, column.dtype = -1, np.dtype(np.int64)
         else:
             column.cut = per_step and column.array.ndim > 1 and column.array.shape[1] == self.time
         return column
@@ -203,6 +220,7 @@ class Ragged:
 
     def __init__(self, arrays):
         self.arrays = arrays
+        self.dtype = arrays[0].dtype
         self.lengths = np.array([len(array) for array in arrays], np.int64)
 
     def __len__(self):
@@ -215,7 +233,7 @@ class Ragged:
         if time is None or self.own_time:
             time = int(self.lengths[index].max())
         first, lengths = self.arrays[0], self.lengths[index]
-        padded = np.full((len(lengths), time, *first.shape[1:]), self.padding, first.dtype)
+        padded = np.full((len(lengths), time, *first.shape[1:]), self.padding, self.dtype)
         arrays = self.arrays[index] if isinstance(index, slice) else [self.arrays[i] for i in index]
         for row, length, array in zip(padded, lengths, arrays):
             row[:length] = array

@@ -1,6 +1,5 @@
 """Training, evaluation and prediction over whole data sets."""
 
-import math
 import os
 from collections.abc import Mapping
 
@@ -11,7 +10,7 @@ from . import metrics as metric_module
 from ..checks import number, positive_int
 from .batches import Rows, batches, rows_of
 from ..seeds import as_seed, system_seed
-from .run import Run, loss_share
+from .run import Run
 
 
 def fit(
@@ -108,6 +107,7 @@ def fit(
     model._check_outputs("fit")
     _check_options(
         model,
+        loss,
         epochs=epochs,
         tbptt=tbptt,
         clip_norm=clip_norm,
@@ -129,6 +129,7 @@ def fit(
         where="fit",
         order=order,
         steps=steps_per_epoch,
+        per_step=_per_step(loss),
     )
     if stateful:
         _check_stateful(source, batch_size, "fit")
@@ -195,7 +196,7 @@ def _evaluation(
 ):
     """A function that evaluates `model` as it is then; the data are checked now."""
     model._check_outputs(where)
-    loss, metrics = losses.get(loss), [metric_module.get(metric) for metric in metrics]
+    loss_sums, metrics = losses.sums_of(loss, model.keeps_time), [metric_module.get(metric) for metric in metrics]
     source = batches(
         x,
         y,
@@ -207,6 +208,7 @@ def _evaluation(
         model=model,
         where=where,
         order="given" if stateful else "sorted",
+        per_step=_per_step(loss),
     )
     if stateful:
         _check_stateful(source, batch_size, where)
@@ -214,17 +216,16 @@ def _evaluation(
     def evaluated():
         for metric in metrics:
             metric.reset()
-        total = count = 0.0
+        total = None
         states = None
         for xb, yb, lb, wb in source.epoch(0, 0):
             y_pred, _, states = model._run(xb, lb, False, None, states if stateful else None)
             lb = model.output_lengths(lb)
-            share = loss_share(model.keeps_time, y_pred, lb, wb)
-            total += share * loss(y_pred, yb, wb, lb)[0]
-            count += share
+            part, _ = loss_sums(y_pred, yb, wb, lb)
+            total = part if total is None else total + part
             for metric in metrics:
                 metric.update(y_pred, yb, lb)
-        return {"loss": total / count if count else math.nan, **{metric.name: metric.result() for metric in metrics}}
+        return {"loss": losses.mean_of(total), **{metric.name: metric.result() for metric in metrics}}
 
     evaluated.names = ["loss", *(metric.name for metric in metrics)]
     return evaluated
@@ -295,6 +296,11 @@ def _dtype(model):
     return model.dtype or np.dtype(np.float32)
 
 
+def _per_step(loss):
+    """Whether the targets of `loss` have a value for each step; taken to be so unless it says otherwise."""
+    return getattr(losses.get(loss), "per_step", True)
+
+
 def _validation(model, data, loss, metrics, batch_size, stateful):
     """What evaluates `model` on the validation data with the loss and metrics of this run."""
     if data is None:
@@ -325,12 +331,14 @@ def _check_stateful(source, batch_size, where):
             )
 
 
-def _check_options(model, *, epochs, tbptt, clip_norm, clip_value, ema, stateful, shuffle):
+def _check_options(model, loss, *, epochs, tbptt, clip_norm, clip_value, ema, stateful, shuffle):
     positive_int(epochs, "fit: epochs")
     if tbptt is not None:
         positive_int(tbptt, "fit: tbptt")
         if not model.keeps_time:
             raise ValueError("fit: tbptt needs a model that gives a value for each step")
+        if not _per_step(loss):
+            raise ValueError(f"fit: tbptt needs a target for each step, which {losses.get(loss)!r} does not take")
     for name, value in (("clip_norm", clip_norm), ("clip_value", clip_value)):
         if value is not None and not number(value, f"fit: {name}") > 0:
             raise ValueError(f"fit: {name} must be positive, got {value!r}")
