@@ -142,7 +142,7 @@ def test_kernels_have_no_containers_exceptions_allocations_or_globals():
 
 # -- the package's imports ----------------------------------------------------------------------
 
-HARD = {"numpy", "safetensors"}
+HARD = {"numpy"}
 EXTRA_AT_TOP = {
     "sklearn.py": {"sklearn"}
 }  # a module that is nothing without its extra, and that nobody imports unasked
@@ -156,7 +156,7 @@ def imported_at_top(tree):
             yield node.module.split(".")[0]
 
 
-def test_only_numpy_and_safetensors_are_needed_to_import():
+def test_only_numpy_is_needed_to_import():
     import sys
 
     def wrong(path):

@@ -1,10 +1,12 @@
 """What every layer has: parameters in a flat buffer, gradients beside them, a name and a config."""
 
+import contextlib
 import importlib
 import itertools
 import math
 import warnings
 from collections.abc import Mapping
+from contextvars import ContextVar
 
 import numpy as np
 
@@ -37,11 +39,41 @@ _BUILT_IN = {
 _EITHER = object()  # no dtype of its own
 
 
+_allowed = ContextVar("classes of the user's own that layer_class may give", default=None)  # None: all
+
+
 def layer_class(name):
-    """The class of layers registered as `name`; ``KeyError`` if there is none."""
+    """The class of layers registered as `name`; ``KeyError`` if there is none, or none that `only_custom_layers` allows."""
     if name in _BUILT_IN:
         importlib.import_module(_BUILT_IN[name])
-    return _registry[name]
+    cls, allowed = _registry[name], _allowed.get()
+    if allowed is not None and cls.__module__ != _BUILT_IN.get(name) and cls not in allowed:
+        raise KeyError(name)
+    return cls
+
+
+def layer_from(description):
+    """The layer that a file describes: ``{"class": its name, "config": what `from_config` takes}``; ``ValueError`` if it is no such thing."""
+    if not (isinstance(description, dict) and isinstance(description.get("config"), dict)):
+        raise ValueError("an architecture must have a class and a config")
+    try:
+        cls = layer_class(description["class"])
+    except (KeyError, TypeError):
+        raise ValueError(
+            f"there is no layer {description.get('class')!r}; a class of your own must be imported before loading, "
+            "and be among custom_layers where these are given"
+        ) from None
+    return cls.from_config(description["config"])
+
+
+@contextlib.contextmanager
+def only_custom_layers(classes):
+    """Within this context `layer_class` gives the library's own classes and, of the user's, those of `classes` (None: all) alone."""
+    token = _allowed.set(None if classes is None else tuple(classes))
+    try:
+        yield
+    finally:
+        _allowed.reset(token)
 
 
 class Views(dict):

@@ -6,7 +6,8 @@ import unicodedata
 
 import numpy as np
 
-from ..safetensors_files import FileError, parse_json, read_tensors, write_atomically
+from ..atomic_files import write_atomically
+from ..safetensors_files import FileError, parse_json, read_tensors
 from .vocabulary import Vocabulary
 
 _FORMAT = 1
