@@ -59,6 +59,7 @@ _MODULES = {
     "decoding": "decoding",
     "plot": "plot",
     "sklearn": "sklearn",
+    "torch": "interop.torch",
 }
 
 __all__ = ["LSTM", "__version__", "get_num_threads", "info", "isa", "set_num_threads", *_LAZY]

@@ -18,7 +18,8 @@ _MAX_HEADER = 32_000_000  # bytes; the reference implementation allows 100 milli
 _MAX_DEPTH = 64  # of JSON: an architecture of nested models needs about four a level
 _MAX_VALUES = 2_000_000  # of JSON: some 100 bytes each when parsed, and ten a tensor
 _MAX_RANK = 64  # of an array, as in NumPy
-_STRING_OR_STRUCTURE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{},]', re.DOTALL)
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+_BRACKET = re.compile(r"[\[\]{}]")
 _DTYPES = {
     code: np.dtype(kind)
     for code, kind in {
@@ -155,18 +156,14 @@ def _header_size(prefix, size, path):
 
 def _check_structure(text):
     """Bounds the depth of JSON `text`, and the memory that its values will take, before it is parsed."""
-    depth = values = 0
-    for token in _STRING_OR_STRUCTURE.finditer(text):
-        mark = token.group()
-        if mark in "[{":
-            depth += 1
-            if depth > _MAX_DEPTH:
-                raise ValueError(f"nested deeper than {_MAX_DEPTH}")
-        elif mark in "]}":
-            depth -= 1
-        values += mark[0] != '"'
-        if values > _MAX_VALUES:
-            raise ValueError(f"more than {_MAX_VALUES} values")
+    structure = _STRING.sub("", text)
+    if sum(map(structure.count, "[{,")) > _MAX_VALUES:
+        raise ValueError(f"more than {_MAX_VALUES} values")
+    depth = 0
+    for bracket in _BRACKET.findall(structure):
+        depth += 1 if bracket in "[{" else -1
+        if depth > _MAX_DEPTH:
+            raise ValueError(f"nested deeper than {_MAX_DEPTH}")
 
 
 def _unique(pairs):

@@ -7,18 +7,49 @@ value over all batches since ``metric.reset()``. `measure` does the three for wh
 
 ``y_pred`` may have a last axis of size 1 that ``y_true`` lacks. Steps from each row's length on are left
 out where `lengths` is given.
+
+Metrics on whole sequences, which may need a decoder, are `WER`, `CER`, `ExactMatch`, `BLEU`, `CHRF` and `SpanF1`:
+see `SequenceMetric`.
 """
 
 import math
 
 import numpy as np
 
+from .metrics_sequences import CER, WER, ExactMatch, SequenceMetric, edit_distance
+from .metrics_spans import SpanF1, spans
+from .metrics_text import BLEU, CHRF
+
+
+__all__ = [
+    "BLEU",
+    "CER",
+    "CHRF",
+    "F1",
+    "R2",
+    "WER",
+    "Accuracy",
+    "ExactMatch",
+    "Function",
+    "MeanAbsoluteError",
+    "NashSutcliffe",
+    "RootMeanSquaredError",
+    "SequenceMetric",
+    "SpanF1",
+    "edit_distance",
+    "get",
+    "measure",
+    "spans",
+]
+
 
 def measure(metric, y_true, y_pred, lengths=None):
     """The value of `metric` (a name, an instance or a function) for whole arrays."""
     metric = get(metric)
     metric.reset()
-    metric.update(np.asarray(y_pred), np.asarray(y_true), lengths)
+    if not isinstance(metric, SequenceMetric):
+        y_pred, y_true = np.asarray(y_pred), np.asarray(y_true)
+    metric.update(y_pred, y_true, lengths)
     return metric.result()
 
 
@@ -203,9 +234,8 @@ class Function:
         return float(self._function(np.concatenate(self._true), np.concatenate(self._predicted)))
 
 
-_by_name = {
-    metric.name: metric for metric in (Accuracy, F1, MeanAbsoluteError, RootMeanSquaredError, R2, NashSutcliffe)
-}
+_scores = (Accuracy, F1, MeanAbsoluteError, RootMeanSquaredError, R2, NashSutcliffe)
+_by_name = {metric.name: metric for metric in (*_scores, WER, CER, ExactMatch, BLEU, CHRF)}
 
 
 def _valid(values, lengths):
