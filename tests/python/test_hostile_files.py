@@ -46,7 +46,7 @@ def test_values_that_other_code_would_fail_on_are_no_json(tmp_path, broken):
 
 
 @pytest.mark.parametrize(
-    "many", ["[" + "[]," * 700_000 + "[]]", "[" + "0," * 2_100_000 + "0]", "[" + '{"a":1},' * 700_000 + "1]"]
+    "many", ["[" + "[]," * 1_100_000 + "[]]", "[" + "0," * 2_100_000 + "0]", "[" + '{"a":1},' * 1_100_000 + "1]"]
 )
 def test_the_values_of_a_header_are_counted_before_they_are_made(tmp_path, many):
     path = tmp_path / "m"
