@@ -156,14 +156,23 @@ def _header_size(prefix, size, path):
 
 def _check_structure(text):
     """Bounds the depth of JSON `text`, and the memory that its values will take, before it is parsed."""
-    structure = _STRING.sub("", text)
-    if sum(map(structure.count, "[{,")) > _MAX_VALUES:
-        raise ValueError(f"more than {_MAX_VALUES} values")
-    depth = 0
-    for bracket in _BRACKET.findall(structure):
-        depth += 1 if bracket in "[{" else -1
-        if depth > _MAX_DEPTH:
-            raise ValueError(f"nested deeper than {_MAX_DEPTH}")
+    depth = values = 0
+    for structure in _between_strings(text):
+        values += sum(map(structure.count, "[{,"))
+        if values > _MAX_VALUES:
+            raise ValueError(f"more than {_MAX_VALUES} values")
+        for bracket in _BRACKET.findall(structure):
+            depth += 1 if bracket in "[{" else -1
+            if depth > _MAX_DEPTH:
+                raise ValueError(f"nested deeper than {_MAX_DEPTH}")
+
+
+def _between_strings(text):
+    position = 0
+    for string in _STRING.finditer(text):
+        yield text[position : string.start()]
+        position = string.end()
+    yield text[position:]
 
 
 def _unique(pairs):
