@@ -16,7 +16,8 @@ import inspect
 from dataclasses import dataclass
 
 from .checks import positive_int
-from .layers.base import Layer, class_name, layer_from
+from .layers.base import Layer
+from .layers.registry import class_name, layer_from
 from .layers.symbolic import Value, shape_text
 
 RESERVED = ("lengths", "training", "seed", "need_dx")  # arguments of Model.forward that no input may be called

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .checks import as_floats, as_lengths
-from .layers.base import layer_from
+from .layers.registry import layer_from
 from .layers.lstm_options import finite
 from .layers.pooling import MaxPool
 from .seeds import as_seed, mix_seed

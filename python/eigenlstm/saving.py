@@ -5,8 +5,8 @@ import json
 
 import numpy as np
 
-from .layers.base import class_name, layer_from, only_custom_layers
 from .layers.parameters import blank_parameters
+from .layers.registry import class_name, layer_from, only_custom_layers
 from .safetensors_files import FileError, parse_json, read_tensors, write_tensors
 
 _KEY = "eigenlstm"  # of our text in the metadata

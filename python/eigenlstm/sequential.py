@@ -5,7 +5,8 @@ from collections import Counter
 import numpy as np
 
 from .graph import Graph
-from .layers.base import Layer, class_name, layer_from
+from .layers.base import Layer
+from .layers.registry import class_name, layer_from
 from .layers.parameters import ParameterStore
 from .saving import save
 from .seeds import as_seed, mix_seed
