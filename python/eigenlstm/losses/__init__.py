@@ -1,6 +1,7 @@
 """Losses of training, and the maths that they share. ``help(el.losses.losses)`` lists them."""
 
 from .base import Loss, LossSum
+from .class_weights import class_weights
 from .ctc import CTC
 from .losses import BCE, MAE, MSE, NSE, CrossEntropy, Elementwise, GaussianNLL, Huber, PoissonNLL, Quantile, get
 
@@ -18,5 +19,6 @@ __all__ = [
     "LossSum",
     "PoissonNLL",
     "Quantile",
+    "class_weights",
     "get",
 ]

@@ -57,6 +57,7 @@ class Rows:
     `order` is that of the rows: "given"; "sorted", by length where rows have lengths; "shuffled" by
     the key of the epoch alone, with rows of like length together. `per_step` says whether y has a value for
     each step where the model keeps time; labels of `CTC`, say, have a length of their own.
+    Where `sampling` has the probability of each row, shuffled rows are drawn with replacement.
     """
 
     def __init__(self, x, y, lengths, weight, *, batch_size, dtype, keeps_time, where, order, per_step=True):
@@ -71,6 +72,8 @@ class Rows:
         cuts = keeps_time and self._lengths is not None
         self._y = None if y is None else self._aligned(y, dtype, where, "y", cuts and per_step)
         self._weight = None if weight is None else self._aligned(weight, dtype, where, "sample_weight", cuts)
+
+    sampling = None
 
     def _row_lengths(self, lengths, where):
         if self.ragged:
@@ -115,6 +118,12 @@ class Rows:
             x, y, weight = (None if column is None else column.take(index, time) for column in columns)
             yield x, y, lengths, weight
 
+    def _drawn(self, rng):
+        """The rows of a shuffled epoch."""
+        return (
+            rng.permutation(self.rows) if self.sampling is None else rng.choice(self.rows, self.rows, p=self.sampling)
+        )
+
     def order(self, key):
         """Which rows each batch has: index arrays, or slices where the rows stay as they are."""
         size = self._batch_size
@@ -122,7 +131,7 @@ class Rows:
         if not shuffled and (self._lengths is None or self._order == "given"):
             return [slice(i, min(i + size, self.rows)) for i in range(0, self.rows, size)]
         rng = np.random.Generator(np.random.PCG64(key)) if shuffled else None
-        order = rng.permutation(self.rows) if shuffled else np.arange(self.rows)
+        order = self._drawn(rng) if shuffled else np.arange(self.rows)
         if self._lengths is None:
             return [order[i : i + size] for i in range(0, self.rows, size)]
         window = _WINDOW * size if shuffled else max(1, self.rows)

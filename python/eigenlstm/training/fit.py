@@ -9,6 +9,7 @@ from ..losses import losses
 from . import metrics as metric_module
 from ..checks import number, positive_int
 from .batches import Rows, batches
+from .preparation import Prepared, draw_by
 from ..seeds import as_seed, system_seed
 from .run import Run
 
@@ -24,6 +25,9 @@ def fit(
     batch_size=32,
     lengths=None,
     sample_weight=None,
+    class_weight=None,
+    sampling_weight=None,
+    augment=None,
     validation_data=None,
     metrics=(),
     callbacks=(),
@@ -60,6 +64,19 @@ def fit(
     lengths : integers (N,)
         Valid steps of each row of an array x.
     sample_weight : array (N,) or (N, T)
+    class_weight : dict class -> weight, or array (C,)
+        Each target also weighs what its class does; classes that a dict does not name weigh 1. y holds
+        integers, or 0 and 1. `eigenlstm.losses.class_weights` has weights that make all classes equal.
+        The training data alone are weighted so, not those of validation.
+    sampling_weight : array (N,)
+        Draw the N rows of an epoch with replacement, each in proportion to its weight, instead of each
+        row once: ``class_weights(y)[y]`` draws all classes equally often.
+    augment : callable ``augment(batch, rng) -> batch``, or list of such
+        Changes each batch before the model trains on it, such as `eigenlstm.sound.SpecAugment` and
+        `eigenlstm.text.WordDropout`. A batch is a dict of x, y, lengths and sample_weight, the last two
+        None where there are none; its arrays must not be written to. `rng` is a
+        ``numpy.random.Generator`` of its own for each batch of the run, so that `seed` decides what it
+        draws, on any number of threads and in a resumed run.
     validation_data : (x, y), (x, y, sample_weight), dict of `evaluate`'s arguments, or batches
     metrics : names, metrics or functions
         See `eigenlstm.metrics`. Those of the training data are gathered while the model learns.
@@ -131,6 +148,9 @@ def fit(
     )
     if stateful:
         _check_stateful(source, batch_size, "fit")
+    if sampling_weight is not None:
+        draw_by(sampling_weight, source, shuffle)
+    prepared = Prepared(source, augment, class_weight)
     settings = {
         "rows": source.rows,
         "batch_size": batch_size,
@@ -140,6 +160,7 @@ def fit(
         "clip_norm": clip_norm,
         "clip_value": clip_value,
         "ema": ema,
+        **prepared.settings,
     }
     run = Run(
         model,
@@ -161,7 +182,7 @@ def fit(
         raise TypeError(f"fit: resume must be a path, got {resume!r}")
     if resume is not None and os.path.exists(resume):
         run.resume(resume, seed)
-    return run.train(source, validate, epochs, verbose)
+    return run.train(prepared, validate, epochs, verbose)
 
 
 def evaluate(
