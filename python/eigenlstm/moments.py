@@ -14,7 +14,7 @@ def varies(low, high):
 
 @dataclass
 class Moments:
-    """Count (or Σ weight), mean and Σ weight · (value − mean)² of each column, and its lowest and highest value.
+    """Count (or Σ of the weights), mean and Σ weight · (value − mean)² of each column, and its lowest and highest value.
 
     Two of them add up without cancellation (Chan, Golub, LeVeque 1983).
     """
@@ -27,32 +27,38 @@ class Moments:
 
     @classmethod
     def of(cls, values, weight=None):
-        """Those of `values` (n, …) in float64; `weight` (n,) is positive, None counts each value once."""
+        """Those of `values` (n, …) in float64; what has `weight` 0 (of the same shape) may be NaN."""
         if not len(values):
             return cls()
         if weight is None:
-            count, mean = len(values), values.mean(axis=0, dtype=np.float64)
+            mean = values.mean(axis=0, dtype=np.float64)
             squares = np.square(values - mean).sum(axis=0)
-        else:
-            weight = weight.reshape(-1, *[1] * (values.ndim - 1))
-            count = float(weight.sum())
-            mean = (weight * values).sum(axis=0) / count
-            squares = (weight * np.square(values - mean)).sum(axis=0)
-        return cls(count, mean, squares, values.min(axis=0), values.max(axis=0))
+            return cls(len(values), mean, squares, values.min(axis=0), values.max(axis=0))
+        seen = weight > 0
+        values = np.where(seen, values, 0.0)
+        count = weight.sum(axis=0)
+        mean = (weight * values).sum(axis=0) / np.where(count > 0, count, 1)
+        squares = (weight * np.square(values - mean)).sum(axis=0)
+        low, high = np.where(seen, values, np.inf).min(axis=0), np.where(seen, values, -np.inf).max(axis=0)
+        return cls(count, mean, squares, low, high)
 
     def __add__(self, other):
-        if not self.count or not other.count:
-            return self if self.count else other
         count, shift = self.count + other.count, other.mean - self.mean
+        some = np.where(count > 0, count, 1)
         return Moments(
             count,
-            self.mean + shift * (other.count / count),
-            self.squares + other.squares + np.square(shift) * (self.count * other.count / count),
+            self.mean + shift * (other.count / some),
+            self.squares + other.squares + np.square(shift) * (self.count * other.count / some),
             np.minimum(self.low, other.low),
             np.maximum(self.high, other.high),
         )
 
     @property
+    def varies(self):
+        """Whether each column varies, by more than rounding explains."""
+        return varies(self.low, self.high)
+
+    @property
     def std(self):
         """The standard deviation; exactly 0 for a column that does not vary."""
-        return np.where(varies(self.low, self.high), np.sqrt(self.squares / max(self.count, 1)), 0.0)
+        return np.where(self.varies, np.sqrt(self.squares / np.where(self.count > 0, self.count, 1)), 0.0)

@@ -214,7 +214,8 @@ def _evaluation(
     model, x, y=None, *, loss, metrics, lengths=None, sample_weight=None, batch_size=256, stateful=False, where
 ):
     """A function that evaluates `model` as it is then; the data are checked now."""
-    loss_sums, metrics = losses.sums_of(loss, model.keeps_time), [metric_module.get(metric) for metric in metrics]
+    loss = losses.get(loss)
+    loss_sums, metrics = losses.sums_of(loss, model.keeps_time), metric_module.for_loss(metrics, loss)
     source = batches(
         x,
         y,
@@ -241,7 +242,7 @@ def _evaluation(
             part, _ = loss_sums(y_pred, yb, wb, lb)
             total = part if total is None else total + part
             for metric in metrics:
-                metric.update(y_pred, yb, lb)
+                metric_module.update(metric, y_pred, yb, lb, wb)
         return {"loss": losses.mean_of(total), **{metric.name: metric.result() for metric in metrics}}
 
     evaluated.names = ["loss", *(metric.name for metric in metrics)]

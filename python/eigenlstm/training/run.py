@@ -60,8 +60,9 @@ class Run:
         self.epoch, self.epochs, self.step, self.seed = 0, None, 0, seed
         self.logs, self.history = {}, History()
         self._settings = settings
-        self._loss_sums = losses.sums_of(loss, model.keeps_time)
-        self._metrics = [metric_module.get(metric) for metric in metrics]
+        self._loss = losses.get(loss)
+        self._loss_sums = losses.sums_of(self._loss, model.keeps_time)
+        self._metrics = metric_module.for_loss(metrics, self._loss)
         # what writes the state of the others down comes last
         self._callbacks = sorted(callbacks, key=lambda callback: getattr(callback, "late", False))
         self._before_step = self._hooks("before_step")
@@ -158,7 +159,7 @@ class Run:
         _core.set_zero(model._flat_grads)
         model.backward(tape, dy, need_dx=False)
         for metric in self._metrics:
-            metric.update(predicted, y, known)
+            metric_module.update(metric, predicted, y, known, weight)
         if self._clip_norm is not None:
             optimisers.clip_norm(model, self._clip_norm)
         if self._clip_value is not None:
