@@ -1,6 +1,7 @@
 """Losses of training, and the maths that they share. ``help(el.losses.losses)`` lists them."""
 
-from .base import Loss
+from .base import Loss, LossSum
+from .class_weights import class_weights
 from .ctc import CTC
 from .losses import BCE, MAE, MSE, NSE, CrossEntropy, Elementwise, GaussianNLL, Huber, PoissonNLL, Quantile, get
 
@@ -15,7 +16,9 @@ __all__ = [
     "GaussianNLL",
     "Huber",
     "Loss",
+    "LossSum",
     "PoissonNLL",
     "Quantile",
+    "class_weights",
     "get",
 ]

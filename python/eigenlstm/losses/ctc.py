@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import _core
 from ..checks import as_floats, as_lengths, positive_int
-from .base import Loss, weights
+from .base import Loss, LossSum, as_labels, scale, weights
 
 
 class CTC(Loss):
@@ -34,11 +34,16 @@ class CTC(Loss):
     for either dtype.
     """
 
+    per_step = False  # a target's length is not that of x
+
     def __init__(self, blank=0, zero_infinity=False, *, reduction="mean"):
         super().__init__(reduction=reduction)
         self.blank, self.zero_infinity = int(blank), bool(zero_infinity)
 
     def __call__(self, y_pred, y_true, sample_weight=None, lengths=None, *, target_lengths=None):
+        return super().__call__(y_pred, y_true, sample_weight, lengths, target_lengths=target_lengths)
+
+    def sums(self, y_pred, y_true, sample_weight=None, lengths=None, *, target_lengths=None):
         y_pred = as_floats(y_pred, "CTC", "y_pred")
         if y_pred.ndim != 3:
             raise ValueError(f"CTC: y_pred must have shape (B, T, C), got {y_pred.shape}")
@@ -46,24 +51,24 @@ class CTC(Loss):
         y_true, counts = self._targets(y_true, batch, target_lengths)
         frames = as_lengths(lengths, batch, time, "CTC")
         frames = np.full(batch, time) if frames is None else frames
-        scale = np.ones(batch)
+        row_weight = np.ones(batch)
         if sample_weight is not None:
-            scale, _ = weights(sample_weight, None, (batch,), np.float64, "CTC")
+            row_weight, _ = weights(sample_weight, None, (batch,), np.float64, "CTC")
+        divisor = self._divisor(row_weight.sum())
+        factor = row_weight
         if self.reduction == "mean":
-            scale = scale * self._scale(float(scale.sum())) / np.maximum(counts, 1)
-        each, dy = _core.ctc(y_pred, y_true, frames, counts, self.blank, scale)
-        each = each[scale > 0] * scale[scale > 0]
-        return float(each[~np.isinf(each)].sum() if self.zero_infinity else each.sum()), dy
+            factor = row_weight * scale(divisor) / np.maximum(counts, 1)
+        each, dy = _core.ctc(y_pred, y_true, frames, counts, self.blank, factor)
+        each = each[factor > 0] * factor[factor > 0]
+        value = float(each[~np.isinf(each)].sum() if self.zero_infinity else each.sum())
+        return LossSum(value, divisor), dy
 
     @staticmethod
     def _targets(y_true, batch, target_lengths):
         """Labels (B, S) and how many of each row count."""
-        y_true = np.asarray(y_true)
-        if y_true.dtype.kind not in "iu":
-            raise TypeError(f"CTC: y_true must be integers, got {y_true.dtype}")
+        y_true = as_labels(y_true, "CTC")
         if y_true.ndim != 2 or len(y_true) != batch:
             raise ValueError(f"CTC: y_true must have shape ({batch}, S), got {y_true.shape}")
-        y_true = y_true.astype(np.int64, copy=False)
         if target_lengths is not None:
             return y_true, as_lengths(target_lengths, batch, y_true.shape[1], "CTC: target_lengths")
         ended = np.cumsum(y_true < 0, axis=1) > 0

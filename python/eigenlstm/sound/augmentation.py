@@ -48,6 +48,8 @@ class SpecAugment:
             raise ValueError(f"SpecAugment: x must have shape (B, T, F), got {x.shape}")
         rows, time, columns = x.shape
         lengths = batch.get("lengths")
+        if self.input is not None and lengths is not None:
+            lengths = lengths.get(self.input)
         lengths = np.full(rows, time) if lengths is None else lengths
         widest = np.minimum(self.time_width, (self.time_ratio * lengths).astype(np.int64))
         hidden = (
