@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..losses import losses
+from ..losses import ClassWeighted, losses
 from . import metrics as metric_module
 from ..checks import number, positive_int
 from .batches import Rows, batches
@@ -150,7 +150,8 @@ def fit(
         _check_stateful(source, batch_size, "fit")
     if sampling_weight is not None:
         draw_by(sampling_weight, source, shuffle)
-    prepared = Prepared(source, augment, class_weight)
+    prepared = Prepared(source, augment)
+    weighted = loss if class_weight is None else ClassWeighted(loss, class_weight, model.keeps_time)
     settings = {
         "rows": source.rows,
         "batch_size": batch_size,
@@ -160,11 +161,12 @@ def fit(
         "clip_norm": clip_norm,
         "clip_value": clip_value,
         "ema": ema,
+        "class_weight": None if class_weight is None else weighted.class_weight.tolist(),
         **prepared.settings,
     }
     run = Run(
         model,
-        loss,
+        weighted,
         optimizer,
         metrics=metrics,
         callbacks=callbacks,
