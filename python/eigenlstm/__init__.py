@@ -57,6 +57,7 @@ _MODULES = {
     "text": "text",
     "sound": "sound",
     "decoding": "decoding",
+    "onnx": "interop.onnx",
     "plot": "plot",
     "sklearn": "sklearn",
     "torch": "interop.torch",

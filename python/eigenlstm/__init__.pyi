@@ -20,6 +20,7 @@ from .training.callbacks import (
     plateau as plateau,
     schedule as schedule,
 )
+from .interop import onnx as onnx
 from .layers.activation import Activation as Activation
 from .layers.dropout import Dropout as Dropout, SpatialDropout1D as SpatialDropout1D
 from .layers.embedding import Embedding as Embedding
