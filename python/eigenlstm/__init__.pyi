@@ -34,6 +34,9 @@ from .layers.reverse import Reverse as Reverse
 from .masked_sequential import MaskedSequential as MaskedSequential
 from .training.run import NonFiniteLoss as NonFiniteLoss
 from .saving import load as load, save as save
+from .graph import Input as Input
+from .model import Model as Model
+from .layers.wiring import Add as Add, Concat as Concat, Multiply as Multiply, Slice as Slice
 from .sequential import Group as Group, Sequential as Sequential, share as share
 
 def info() -> dict[str, str | int | list[str]]:

@@ -5,7 +5,7 @@ import json
 import numpy as np
 
 from .safetensors_files import FileError, parse_json, read_tensors, write_tensors
-from .layers.base import layer_class
+from .layers.base import class_name, layer_class
 from .layers.parameters import blank_parameters
 
 _KEY = "eigenlstm"  # of our text in the metadata
@@ -68,7 +68,7 @@ def load_run(path, layer):
 
 def architecture(layer):
     """What `load` needs to build `layer` again, as JSON values."""
-    about = {"format": _FORMAT, "architecture": {"class": type(layer).__name__, "config": layer.config()}}
+    about = {"format": _FORMAT, "architecture": {"class": class_name(layer), "config": layer.config()}}
     loss, metrics = getattr(layer, "_evaluation", None) or (None, ())
     if isinstance(loss, str) and all(isinstance(metric, str) for metric in metrics):
         about["evaluation"] = {"loss": loss, "metrics": list(metrics)}

@@ -183,6 +183,7 @@ LAYERS_AND_LOSSES = [
     *sources("python/eigenlstm/layers", ".py"),
     *sources("python/eigenlstm/losses", ".py"),
     PACKAGE / "sequential.py",
+    PACKAGE / "model.py",
     PACKAGE / "training/optimisers.py",
 ]
 

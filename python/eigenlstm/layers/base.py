@@ -12,9 +12,12 @@ from .. import _core
 from ..checks import as_array, as_floats, float_dtype
 from ..seeds import as_seed, mix_seed, system_seed
 from .parameters import ParameterStore, admitted, blank_parameters, initialising
+from .symbolic import Value
 
 _registry = {}
 _PACKAGE = __package__.rpartition(".")[0]
+# Files name the first layers by their class and the later ones as in "eigenlstm.Add": a file that names "Add" was written
+# by someone who had a layer of his own called so, before there was one here.
 _BUILT_IN = {
     name: f"{_PACKAGE}.{module}"
     for name, module in {
@@ -22,26 +25,36 @@ _BUILT_IN = {
         "Linear": "layers.linear",
         "Embedding": "layers.embedding",
         "Dropout": "layers.dropout",
-        "SpatialDropout1D": "layers.dropout",
         "LayerNorm": "layers.layer_norm",
-        "Activation": "layers.activation",
         "Last": "layers.pooling",
         "MeanPool": "layers.pooling",
         "MaxPool": "layers.pooling",
-        "Reverse": "layers.reverse",
         "Group": "sequential",
         "Sequential": "sequential",
-        "MaskedSequential": "masked_sequential",
+        "eigenlstm.Activation": "layers.activation",
+        "eigenlstm.Add": "layers.wiring",
+        "eigenlstm.Concat": "layers.wiring",
+        "eigenlstm.Multiply": "layers.wiring",
+        "eigenlstm.Slice": "layers.wiring",
+        "eigenlstm.SpatialDropout1D": "layers.dropout",
+        "eigenlstm.Reverse": "layers.reverse",
+        "eigenlstm.Model": "model",
+        "eigenlstm.MaskedSequential": "masked_sequential",
     }.items()
 }
 _EITHER = object()  # no dtype of its own
 
 
 def layer_class(name):
-    """The class of layers registered as `name`; ``KeyError`` if there is none."""
+    """The class of layers that files call `name`; ``KeyError`` if there is none."""
     if name in _BUILT_IN:
         importlib.import_module(_BUILT_IN[name])
     return _registry[name]
+
+
+def class_name(layer):
+    """What files call the class of `layer`: see `layer_class`."""
+    return type(layer)._file_name
 
 
 class Views(dict):
@@ -86,6 +99,7 @@ class Layer:
     """
 
     recurrent = False  # forward takes state= and returns (y, state, tape)
+    several = False  # forward takes several arrays, lengths as a tuple of one for each; backward gives a tuple
     keeps_time = True  # gives (B, T, …) for (B, T, …): lengths go on to the next layer
     stochastic = False  # forward draws random numbers from `seed` in training
 
@@ -94,10 +108,12 @@ class Layer:
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         name = cls.__name__
-        home = _BUILT_IN.get(name) or getattr(_registry.get(name), "__module__", cls.__module__)
+        later = cls.__module__.startswith(f"{_PACKAGE}.") and name not in _BUILT_IN
+        cls._file_name = f"eigenlstm.{name}" if later else name
+        home = _BUILT_IN.get(cls._file_name) or getattr(_registry.get(cls._file_name), "__module__", cls.__module__)
         if cls.__module__ != home:
             raise TypeError(f"a layer named {name} exists already, in {home}")
-        _registry[name] = cls
+        _registry[cls._file_name] = cls
         cls._forward_name, cls._backward_name = f"{name}.forward", f"{name}.backward"
 
     # -- construction ---------------------------------------------------------------------------
@@ -280,6 +296,8 @@ class Layer:
 
     def __call__(self, x, lengths=None):
         """Inference: the ``y`` of `forward` with ``training=False``."""
+        if isinstance(x, Value):
+            return x._trace.call(self, (x,), lengths=lengths)
         return self.forward(x, lengths=lengths, training=False)[0]
 
     def forward(self, x, *, lengths=None, training=True, seed=None):
@@ -299,6 +317,21 @@ class Layer:
         ``ValueError`` if `x` could not have that shape.
         """
         return shape
+
+    def output_dtype(self, *dtypes):
+        """ "float" or "int64", for x of such: `output_shape`'s companion. ``TypeError`` if `x` could not be of that."""
+        for dtype in dtypes:
+            if dtype != "float":
+                raise TypeError(f"{type(self).__name__} takes floats, got {dtype}")
+        return "float"
+
+    def output_lengths(self, lengths):
+        """The steps of each row of ``y`` for the `lengths` of x, where y has a time axis."""
+        return lengths
+
+    def state_shapes(self):
+        """The shapes of h and c of a recurrent layer, the batch axis "B"; None where they can't be handed on."""
+        return None, None
 
     def _expect_features(self, shape, size):
         if shape[-1] != size:
