@@ -47,6 +47,9 @@ class MaskedSequential(Sequential):
         layers = [layer_class(item["class"]).from_config(item["config"]) for item in config["layers"]]
         return cls(layers, mask_value=config["mask_value"])
 
+    def __repr__(self):
+        return f"{super().__repr__()[:-1]}, mask_value={self.mask_value})"
+
     # -- computation ----------------------------------------------------------------------------
 
     def _run(self, x, lengths, training, seed, states):
