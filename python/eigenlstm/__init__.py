@@ -60,6 +60,7 @@ _MODULES = {
     "optimisers": "training.optimisers",
     "optimizers": "training.optimisers",
     "forecasting": "forecasting",
+    "keras": "interop.keras",
     "text": "text",
     "sound": "sound",
     "decoding": "decoding",

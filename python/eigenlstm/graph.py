@@ -16,7 +16,8 @@ import inspect
 from dataclasses import dataclass
 
 from .checks import positive_int
-from .layers.base import Layer, class_name, layer_class
+from .layers.base import Layer
+from .layers.registry import class_name, layer_from
 from .layers.symbolic import Value, shape_text
 
 RESERVED = ("lengths", "training", "seed", "need_dx")  # arguments of Model.forward that no input may be called
@@ -96,7 +97,7 @@ class Graph:
         for item in config["layers"]:
             _exactly(item, ("name", "class", "config"), "a layer")
             name = _new_name(item["name"], layers, "layer")
-            layers[name] = layer_class(item["class"]).from_config(item["config"])
+            layers[name] = layer_from(item)
         trace = Trace(inputs, {id(layer): name for name, layer in layers.items()})
         for item in config["nodes"]:
             _exactly(item, ("layer", "inputs"), "a node")

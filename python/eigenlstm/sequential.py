@@ -1,14 +1,17 @@
 """Several layers with one flat buffer: `share` for any wiring, `Sequential` for a chain."""
 
+from collections import Counter
+
 import numpy as np
 
 from .graph import Graph
-from .seeds import as_seed, mix_seed
-from .training.fit import evaluate, fit, predict
-from .layers.base import Layer, class_name, layer_class
+from .layers.base import Layer
+from .layers.registry import class_name, layer_from
 from .layers.parameters import ParameterStore
 from .saving import save
+from .seeds import as_seed, mix_seed
 from .tables import Table
+from .training.fit import evaluate, fit, predict
 
 
 class Group(Layer):
@@ -29,8 +32,11 @@ class Group(Layer):
         self.layers, self._names = layers, names
         if not self.layers:
             raise ValueError(f"{where}: needs at least one layer")
+        occurrences = Counter(map(id, self.layers))
         for i, layer in enumerate(self.layers):
             self._check_member(layer, f"{where}: layer {i}")
+            if occurrences[id(layer)] > 1:
+                raise ValueError(f"{where}: layer {i} ({type(layer).__name__}) is given twice")
         self._dtype = _common_dtype(self.layers, where)
         self._seed = None
         self._specs = [
@@ -53,8 +59,6 @@ class Group(Layer):
                 f"{where} ({type(layer).__name__}) is part of a {layer._parent} "
                 "already; a layer has one home (copy.deepcopy makes another)"
             )
-        if sum(layer is other for other in self.layers) > 1:
-            raise ValueError(f"{where} ({type(layer).__name__}) is given twice")
 
     def _bind(self, store, offset):
         """Takes the values along: the layers move into `store` one after the other."""
@@ -82,7 +86,7 @@ class Group(Layer):
 
     @classmethod
     def from_config(cls, config):
-        return cls([layer_class(item["class"]).from_config(item["config"]) for item in config["layers"]])
+        return cls([layer_from(item) for item in config["layers"]])
 
     def state_dict(self):
         return {

@@ -1,6 +1,5 @@
 """What every layer has: parameters in a flat buffer, gradients beside them, a name and a config."""
 
-import importlib
 import itertools
 import math
 import warnings
@@ -12,49 +11,10 @@ from .. import _core
 from ..checks import as_array, as_floats, float_dtype
 from ..seeds import as_seed, mix_seed, system_seed
 from .parameters import ParameterStore, admitted, blank_parameters, initialising
+from .registry import register
 from .symbolic import Value
 
-_registry = {}
-_PACKAGE = __package__.rpartition(".")[0]
-# Files name the first layers by their class and the later ones as in "eigenlstm.Add": a file that names "Add" was written
-# by someone who had a layer of his own called so, before there was one here.
-_BUILT_IN = {
-    name: f"{_PACKAGE}.{module}"
-    for name, module in {
-        "LSTM": "layers.lstm",
-        "Linear": "layers.linear",
-        "Embedding": "layers.embedding",
-        "Dropout": "layers.dropout",
-        "LayerNorm": "layers.layer_norm",
-        "Last": "layers.pooling",
-        "MeanPool": "layers.pooling",
-        "MaxPool": "layers.pooling",
-        "Group": "sequential",
-        "Sequential": "sequential",
-        "eigenlstm.Activation": "layers.activation",
-        "eigenlstm.Add": "layers.wiring",
-        "eigenlstm.Concat": "layers.wiring",
-        "eigenlstm.Multiply": "layers.wiring",
-        "eigenlstm.Slice": "layers.wiring",
-        "eigenlstm.SpatialDropout1D": "layers.dropout",
-        "eigenlstm.Reverse": "layers.reverse",
-        "eigenlstm.Model": "model",
-        "eigenlstm.MaskedSequential": "masked_sequential",
-    }.items()
-}
 _EITHER = object()  # no dtype of its own
-
-
-def layer_class(name):
-    """The class of layers that files call `name`; ``KeyError`` if there is none."""
-    if name in _BUILT_IN:
-        importlib.import_module(_BUILT_IN[name])
-    return _registry[name]
-
-
-def class_name(layer):
-    """What files call the class of `layer`: see `layer_class`."""
-    return type(layer)._file_name
 
 
 class Views(dict):
@@ -108,12 +68,7 @@ class Layer:
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         name = cls.__name__
-        later = cls.__module__.startswith(f"{_PACKAGE}.") and name not in _BUILT_IN
-        cls._file_name = f"eigenlstm.{name}" if later else name
-        home = _BUILT_IN.get(cls._file_name) or getattr(_registry.get(cls._file_name), "__module__", cls.__module__)
-        if cls.__module__ != home:
-            raise TypeError(f"a layer named {name} exists already, in {home}")
-        _registry[cls._file_name] = cls
+        cls._file_name = register(cls)
         cls._forward_name, cls._backward_name = f"{name}.forward", f"{name}.backward"
 
     # -- construction ---------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import os
 import numpy as np
 
 from ..checks import number
-from ..safetensors_files import write_atomically
+from ..atomic_files import write_atomically
 
 _BETTER_HIGH = (
     *("accuracy", "f1", "precision", "recall", "auc", "r2", "nse", "kge", "correlation"),
