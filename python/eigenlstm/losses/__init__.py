@@ -1,9 +1,9 @@
 """Losses of training, and the maths that they share. ``help(el.losses.losses)`` lists them."""
 
 from .base import Loss, LossSum
-from .class_weights import class_weights
 from .ctc import CTC
 from .losses import BCE, MAE, MSE, NSE, CrossEntropy, Elementwise, GaussianNLL, Huber, PoissonNLL, Quantile, get
+from .class_weights import ClassWeighted, class_weights
 
 __all__ = [
     "BCE",
@@ -11,6 +11,7 @@ __all__ = [
     "MAE",
     "MSE",
     "NSE",
+    "ClassWeighted",
     "CrossEntropy",
     "Elementwise",
     "GaussianNLL",

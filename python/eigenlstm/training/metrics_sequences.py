@@ -43,7 +43,8 @@ class SequenceMetric:
         Whether `y_true` has a label for each step, so that `lengths` are its lengths, too; negative ones are then
         left out with what was predicted there. Default: yes where `y_pred` are logits and there is no `decode`.
 
-    `sample_weight` is (B,): a row counts as often.
+    `sample_weight` is (B,): a row counts as often. With a label for each step it may be (B, T): steps that weigh 0 are
+    left out, the others of a row must weigh the same.
     """
 
     name = None
@@ -64,13 +65,18 @@ class SequenceMetric:
         true = _rows(y_true, f"{self.name}: y_true")
         if len(predicted) != len(true):
             raise ValueError(f"{self.name}: y_true must have as many rows as y_pred, {len(predicted)}, got {len(true)}")
-        weights = row_weights(sample_weight, len(true), self.name)
-        for i in np.flatnonzero(weights):
-            pair = predicted[i], true[i]
+        weights = None if sample_weight is None else self._weights(sample_weight, len(true), per_step)
+        for i, pair in enumerate(zip(predicted, true)):
+            weight, counted = 1.0, None
+            length = None if lengths is None else int(lengths[i])
+            if weights is not None:
+                weight, counted = self._row_weight(weights[i, :length])
+            if weight == 0:
+                continue
             if per_step:
-                pair = self._aligned(*pair, None if lengths is None else int(lengths[i]))
+                pair = self._aligned(*pair, length, counted)
             pair = (self._ended(row) if isinstance(row, np.ndarray) else row for row in pair)
-            self._add(*pair, float(weights[i]))
+            self._add(*pair, weight)
 
     def _predicted(self, y_pred, lengths):
         if self.decode is not None:
@@ -82,8 +88,24 @@ class SequenceMetric:
             return list(labels) if lengths is None else [row[:length] for row, length in zip(labels, lengths)]
         return _rows(y_pred, f"{self.name}: y_pred")
 
-    def _aligned(self, predicted, true, length):
-        """Both rows up to `length`, without the steps whose target is negative."""
+    def _weights(self, sample_weight, rows, per_step):
+        """Weights as an array (B, 1), or (B, T) where there is a target for each step."""
+        weights = np.asarray(sample_weight, np.float64)
+        if weights.shape[:1] != (rows,) or weights.ndim != 1 and not (per_step and weights.ndim == 2):
+            raise ValueError(
+                f"{self.name}: sample_weight must have shape ({rows},), a weight for each sequence, got {weights.shape}"
+            )
+        return weights.reshape(rows, -1)
+
+    def _row_weight(self, weights):
+        """The weight of a row, and which of its steps have it (None: all)."""
+        weight = float(weights.max(initial=0.0))
+        if not np.isin(weights, (0.0, weight)).all():
+            raise ValueError(f"{self.name}: the steps of a sequence must weigh the same, or 0, got {weights}")
+        return weight, weights > 0 if len(weights) > 1 else None
+
+    def _aligned(self, predicted, true, length, counted):
+        """Both rows up to `length`, without the steps that weigh 0 or whose target is negative."""
         if not (isinstance(true, np.ndarray) and isinstance(predicted, np.ndarray)):
             return predicted, true
         true = true[:length]
@@ -91,7 +113,8 @@ class SequenceMetric:
             raise ValueError(
                 f"{self.name}: y_true must have a label for each of {len(predicted)} steps, got {len(true)}"
             )
-        return predicted[: len(true)][true >= 0], true[true >= 0]
+        counted = true >= 0 if counted is None else (true >= 0) & counted
+        return predicted[: len(true)][counted], true[counted]
 
     def _ended(self, labels):
         """A row of labels before its first negative one, or the end."""
@@ -185,18 +208,6 @@ def edit_distance(a, b):
         np.minimum(row[1:] + 1, row[:-1] + (b != unit), out=best[1:])
         row = np.minimum.accumulate(best - steps) + steps  # then insertions, one after the other
     return int(row[-1])
-
-
-def row_weights(sample_weight, rows, where):
-    """Weights of `rows` rows, (rows,)."""
-    if sample_weight is None:
-        return np.ones(rows)
-    weights = np.asarray(sample_weight)
-    if weights.shape != (rows,):
-        raise ValueError(
-            f"{where}: sample_weight must have shape ({rows},), one for each sequence, got {weights.shape}"
-        )
-    return weights
 
 
 def _are_logits(values):

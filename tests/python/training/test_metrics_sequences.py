@@ -260,6 +260,19 @@ def test_span_f1_of_logits_with_lengths_and_ignored_steps():
     assert f1.result() == 0.0
 
 
+def test_steps_without_weight_are_left_out():
+    said, true = np.array([[1, 2, 0, 3], [3, 0, 4, 1]]), np.array([[1, 2, 0, 0], [3, 1, 4, 1]])
+    weight = np.array([[2.0, 2, 2, 0], [1, 0, 1, 1]])
+    f1 = metrics.SpanF1(TAGS[:5])
+    f1.update(np.eye(5)[said], true, None, weight)
+    assert f1.result() == 1.0 and f1._true_spans == {"PER": 3.0, "LOC": 1.0}
+    exact = metrics.ExactMatch()
+    exact.update(np.eye(5)[said], true, np.array([4, 2]), weight)
+    assert exact.result() == 1.0
+    with pytest.raises(ValueError, match="the steps of a sequence must weigh the same, or 0"):
+        exact.update(np.eye(5)[said], true, None, np.array([[1, 2, 3, 4], [1, 1, 1, 1]]))
+
+
 # -- in fit -------------------------------------------------------------------------------------
 
 

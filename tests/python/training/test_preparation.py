@@ -138,6 +138,27 @@ def test_class_weights_for_each_step_and_for_questions_of_yes_or_no():
     )
 
 
+def test_metrics_and_validation_do_not_see_class_weights():
+    plain, weighted = two_classes(), two_classes()
+    options = {"loss": "cross_entropy", "epochs": 1, "metrics": ["accuracy"]}
+    expected = fit(plain, X, LABELS, **options, optimizer=el.SGD(0.0), validation_data=(X, LABELS))[0]
+    options.update(optimizer=el.SGD(0.0), validation_data=(X, LABELS))
+    found = fit(weighted, X, LABELS, **options, class_weight={1: 5.0})[0]
+    assert found["accuracy"] == expected["accuracy"] and found["val_loss"] == expected["val_loss"]
+    assert found["loss"] != expected["loss"]
+    weight = np.where(LABELS, 5.0, 1.0).astype("f")
+    assert found["loss"] == pytest.approx(plain.evaluate(X, LABELS, sample_weight=weight)["loss"], rel=1e-6)
+    assert weighted.evaluate(X, LABELS)["loss"] == pytest.approx(expected["val_loss"], rel=1e-12)
+
+
+def test_a_function_as_a_loss_is_weighted_as_well():
+    cross_entropy = el.losses.CrossEntropy()
+    assert np.array_equal(
+        fitted(two_classes(), X, LABELS, loss=lambda *arguments: cross_entropy(*arguments), class_weight={1: 3.0}),
+        fitted(two_classes(), X, LABELS, loss=cross_entropy, class_weight={1: 3.0}),
+    )
+
+
 def test_batches_from_a_generator_are_weighted_too():
     def stream(epoch):
         return ((X[i : i + 10], LABELS[i : i + 10]) for i in range(0, 50, 10))
