@@ -112,11 +112,11 @@ template <class Real>
 void pack_projection(const DirectionShape& shape, const Real* weight_hr, DirectionWeights<Real>& packed) {
   const Padded<Real> p(shape);
   const Index width = 4 * p.L;
-  packed.project = Buffer<Real>(p.wide_panels(p.P) * p.H * width);
+  packed.project = Buffer<Real>(p.column_panels(p.P) * p.H * width);
   for (Index first = 0; first < p.P; first += width)
-    kernels<Real>().training.pack_transposed(std::min(width, p.P - first), p.H, weight_hr + first * p.H,
-                                             packed.project.data() + first * p.H);
-  packed.project_backward = Buffer<Real>(p.wide_panels(p.H) * p.P * width);
+    kernels<Real>().pack_transposed(std::min(width, p.P - first), p.H, weight_hr + first * p.H,
+                                    packed.project.data() + first * p.H);
+  packed.project_backward = Buffer<Real>(p.column_panels(p.H) * p.P * width);
   Real* out = packed.project_backward.data();
   for (Index first = 0; first < p.H; first += width)
     for (Index k = 0; k < p.P; ++k, out += width) {
@@ -166,8 +166,8 @@ template <class Real>
 void pack_variant(const LSTMOptions& options, const DirectionShape& shape, const Real* parameters,
                   DirectionWeights<Real>& packed) {
   const Padded<Real> p(shape);
-  packed.plain = plain_cell(options.cell);
-  if (!packed.plain || shape.projected()) pack_cell(options.cell, shape, parameters, packed);
+  packed.plain_cell = plain_cell(options.cell);
+  if (!packed.plain_cell || shape.projected()) pack_cell(options.cell, shape, parameters, packed);
   if (shape.projected()) pack_projection(shape, parameters + shape.weight_hr, packed);
   if (shape.h0 >= 0) packed.h0 = copied(parameters + shape.h0, p.P);
   if (shape.c0 >= 0) packed.c0 = copied(parameters + shape.c0, p.H);
