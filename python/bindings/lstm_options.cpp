@@ -45,13 +45,22 @@ bool equal(const Activation& a, const Activation& b) {
   return std::tie(a.kind, a.alpha, a.beta) == std::tie(b.kind, b.alpha, b.beta);
 }
 
+/// (gate, candidate, output).
+CellActivations take_activations(const py::handle& value) {
+  const auto three = py::cast<py::sequence>(value);
+  return {take_activation(three[0]), take_activation(three[1]), take_activation(three[2])};
+}
+
+bool equal_activations(const CellActivations& a, const CellActivations& b) {
+  return equal(a.gate, b.gate) && equal(a.candidate, b.candidate) && equal(a.output, b.output);
+}
+
 bool equal(const CellOptions& a, const CellOptions& b) {
   const auto values = [](const CellOptions& o) {
     return std::tie(o.peephole, o.coupled_input_forget, o.layer_norm, o.gate_clip, o.cell_clip, o.zoneout_h,
                     o.zoneout_c);
   };
-  return equal(a.gate, b.gate) && equal(a.candidate, b.candidate) && equal(a.output, b.output) &&
-         values(a) == values(b);
+  return equal_activations(a, b) && values(a) == values(b);
 }
 
 }  // namespace
@@ -64,6 +73,7 @@ LSTMOptions lstm_options(const py::dict& keywords) {
   take(keywords, "num_layers", o.num_layers);
   take(keywords, "bias", o.bias);
   take(keywords, "bidirectional", o.bidirectional);
+  take(keywords, "reverse", o.reverse);
   take(keywords, "dropout", o.dropout);
   take(keywords, "proj_size", o.proj_size);
   take(keywords, "residual", o.residual);
@@ -84,21 +94,23 @@ LSTMOptions lstm_options(const py::dict& keywords) {
     o.cell.zoneout_c = c;
   }
   if (keywords.contains("activations")) {
-    const auto three = py::cast<py::sequence>(keywords["activations"]);
-    o.cell.gate = take_activation(three[0]);
-    o.cell.candidate = take_activation(three[1]);
-    o.cell.output = take_activation(three[2]);
+    const auto given = py::cast<py::sequence>(keywords["activations"]);
+    const bool each = py::len(given) == 2;  // of each direction
+    static_cast<CellActivations&>(o.cell) = take_activations(each ? py::object(given[0]) : py::object(given));
+    if (each) o.reverse_activations = take_activations(given[1]);
   }
   return o;
 }
 
 bool same(const LSTMOptions& a, const LSTMOptions& b) {
   const auto values = [](const LSTMOptions& o) {
-    return std::tie(o.input_size, o.hidden_size, o.num_layers, o.bias, o.bidirectional, o.dropout, o.proj_size,
-                    o.hidden_sizes, o.merge, o.residual, o.learned_state, o.input_dropout, o.recurrent_dropout,
-                    o.weight_drop, o.missing);
+    return std::tie(o.input_size, o.hidden_size, o.num_layers, o.bias, o.bidirectional, o.reverse, o.dropout,
+                    o.proj_size, o.hidden_sizes, o.merge, o.residual, o.learned_state, o.input_dropout,
+                    o.recurrent_dropout, o.weight_drop, o.missing);
   };
-  return values(a) == values(b) && equal(a.cell, b.cell);
+  const auto &second = a.reverse_activations, &others = b.reverse_activations;
+  const bool same_second = second.has_value() == others.has_value() && (!second || equal_activations(*second, *others));
+  return values(a) == values(b) && equal(a.cell, b.cell) && same_second;
 }
 
 }  // namespace eigenlstm_python

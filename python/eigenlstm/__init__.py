@@ -17,16 +17,19 @@ _core.get_num_threads()
 # Everything else is imported when it is first asked for: `import eigenlstm` stays cheap.
 _LAZY = {
     "Sequential": "sequential",
+    "MaskedSequential": "masked_sequential",
     "Group": "sequential",
     "share": "sequential",
     "Linear": "layers.linear",
     "Embedding": "layers.embedding",
     "Dropout": "layers.dropout",
+    "SpatialDropout1D": "layers.dropout",
     "LayerNorm": "layers.layer_norm",
     "Activation": "layers.activation",
     "Last": "layers.pooling",
     "MeanPool": "layers.pooling",
     "MaxPool": "layers.pooling",
+    "Reverse": "layers.reverse",
     "SGD": "training.optimisers",
     "Adam": "training.optimisers",
     "AdamW": "training.optimisers",
@@ -51,8 +54,12 @@ _MODULES = {
     "optimisers": "training.optimisers",
     "optimizers": "training.optimisers",
     "forecasting": "forecasting",
+    "text": "text",
+    "sound": "sound",
+    "decoding": "decoding",
     "plot": "plot",
     "sklearn": "sklearn",
+    "torch": "interop.torch",
 }
 
 __all__ = ["LSTM", "__version__", "get_num_threads", "info", "isa", "set_num_threads", *_LAZY]

@@ -1,12 +1,14 @@
 """What an editor and a type checker see of the names that `__init__.py` imports when they are first asked for."""
 
-from . import forecasting as forecasting, losses as losses, plot as plot, sklearn as sklearn
+from . import decoding as decoding, forecasting as forecasting, losses as losses, plot as plot
+from . import sklearn as sklearn, sound as sound, text as text
 from ._core import (
     __version__ as __version__,
     get_num_threads as get_num_threads,
     isa as isa,
     set_num_threads as set_num_threads,
 )
+from .interop import torch as torch
 from .losses import ctc as ctc
 from .training import callbacks as callbacks, metrics as metrics, schedules as schedules
 from .training import optimisers as optimisers
@@ -19,7 +21,7 @@ from .training.callbacks import (
     schedule as schedule,
 )
 from .layers.activation import Activation as Activation
-from .layers.dropout import Dropout as Dropout
+from .layers.dropout import Dropout as Dropout, SpatialDropout1D as SpatialDropout1D
 from .layers.embedding import Embedding as Embedding
 from .safetensors_files import FileError as FileError
 from .layers.layer_norm import LayerNorm as LayerNorm
@@ -27,6 +29,8 @@ from .layers.linear import Linear as Linear
 from .layers.lstm import LSTM as LSTM
 from .training.optimisers import SGD as SGD, Adagrad as Adagrad, Adam as Adam, AdamW as AdamW, RMSprop as RMSprop
 from .layers.pooling import Last as Last, MaxPool as MaxPool, MeanPool as MeanPool
+from .layers.reverse import Reverse as Reverse
+from .masked_sequential import MaskedSequential as MaskedSequential
 from .training.run import NonFiniteLoss as NonFiniteLoss
 from .saving import load as load, save as save
 from .sequential import Group as Group, Sequential as Sequential, share as share

@@ -1,8 +1,7 @@
 """Modules that have moved: their old names go on working, in imports and in pickles, which name the module of a class."""
 
 import importlib
-import importlib.abc
-import importlib.util
+import importlib.machinery
 import sys
 
 _PACKAGE = __package__ + "."
@@ -36,18 +35,21 @@ _MOVED = {
 }
 
 
-class _OldNames(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds `eigenlstm.<old name>`, which no file has, and gives the module itself, not a copy of it."""
+class _OldNames:
+    """Finds and loads `eigenlstm.<old name>`, which no file has, and gives the module itself, not a copy of it.
+
+    It does not inherit from the base classes in `importlib.abc`: importing those would bring in twenty modules.
+    """
 
     def find_spec(self, name, path=None, target=None):
         old = name[len(_PACKAGE) :] if name.startswith(_PACKAGE) else None
-        return importlib.util.spec_from_loader(name, self) if old in _MOVED else None
+        return importlib.machinery.ModuleSpec(name, self) if old in _MOVED else None
 
     def create_module(self, spec):
         return None
 
     def exec_module(self, module):
-        # The import machinery returns what stands in sys.modules under the old name afterwards.
+        # The import machinery then returns what sys.modules holds under the old name.
         sys.modules[module.__name__] = importlib.import_module(_PACKAGE + _MOVED[module.__name__[len(_PACKAGE) :]])
 
 

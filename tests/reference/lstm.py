@@ -16,6 +16,7 @@ from .cell import CellOptions, cell_backward, cell_forward
 @dataclass(frozen=True)
 class Options:
     cell: CellOptions = CellOptions()
+    second_activations: tuple = None  # of the second direction, where they aren't those of `cell`
     reverse: bool = False  # a single direction that runs backwards (ONNX direction="reverse")
     merge: str = "concat"  # two directions: concat, sum, mean, mul
     residual: bool = False  # from the second layer on, y = lstm(x) + x
@@ -29,6 +30,13 @@ def options(**chosen):
     """Options from keywords, whether they belong to the stack or to the cell."""
     cell = {name: chosen.pop(name) for name in list(chosen) if name in CellOptions.__dataclass_fields__}
     return replace(Options(**chosen), cell=CellOptions(**cell))
+
+
+def cell_of(options, suffix):
+    """The cell's options in one direction."""
+    if options.second_activations is None or not suffix.endswith("_reverse"):
+        return options.cell
+    return replace(options.cell, activations=options.second_activations)
 
 
 def suffixes(params):
@@ -172,7 +180,7 @@ def lstm_forward(x, params, state=None, lengths=None, options=Options()):
                 c0[len(c)],
                 of_direction(params, suffix),
                 lengths,
-                options.cell,
+                cell_of(options, suffix),
                 masks,
                 suffix.endswith("_reverse") or options.reverse,
             )

@@ -51,12 +51,12 @@ def onnx_lstm(
     clip=None,
     input_forget=0,
 ):
-    """-> Y, Y_h, Y_c. `activations`: (f, g, h) of every direction, which here must all agree; f is for the gates."""
+    """-> Y, Y_h, Y_c. `activations`: (f, g, h) of every direction; f is for the gates."""
     D, rows, H = R.shape[0], X.shape[1], R.shape[2]
     names = [snake_case(a) if isinstance(a, str) else a for a in activations or ["sigmoid", "tanh", "tanh"] * D]
-    assert names == names[:3] * D, "the oracle has one set of activations for both directions"
     chosen = options(
         activations=tuple(names[:3]),
+        second_activations=tuple(names[3:]) or None,
         gate_clip=np.inf if clip is None else clip,
         coupled_input_forget=bool(input_forget),
         reverse=direction == "reverse",

@@ -179,7 +179,7 @@ class VariantRun:
         case = self.case
         chosen = {
             name: case.options[name]
-            for name in ("coupled_input_forget", "merge", "residual", "missing")
+            for name in ("coupled_input_forget", "merge", "residual", "missing", "reverse")
             if name in case.options
         }
         if chosen.get("missing") == "propagate":
@@ -188,7 +188,12 @@ class VariantRun:
             if case.get(name) is not None:
                 chosen[name] = case.options[name]
         if "activations" in case.options:
-            chosen["activations"] = tuple(known(a) for a in case.options["activations"])
+            each = (
+                case.options["activations"] if len(case.options["activations"]) == 2 else [case.options["activations"]]
+            )
+            chosen["activations"], *second = (tuple(map(known, three)) for three in each)
+            if second:
+                chosen["second_activations"] = second[0]
         chosen["zoneout"] = pair(case.get("zoneout", 0.0))
         if training:
             chosen["masks"] = self.masks()

@@ -26,6 +26,7 @@ struct LSTMOptions {
   Index num_layers = 1;
   bool bias = true;
   bool bidirectional = false;
+  bool reverse = false;  // a single direction that starts at each row's own end; y keeps the order of time
   std::vector<double>
       dropout;  // in training, on the outputs of layer k: num_layers probabilities, the last one 0; empty: none
 
@@ -41,11 +42,18 @@ struct LSTMOptions {
   double recurrent_dropout = 0;  // layer reads, and on the h_prev that R multiplies
   double weight_drop = 0;        // DropConnect on R (Merity et al. 2018), one mask for a call
   Missing missing = Missing::propagate;
+  std::optional<CellActivations> reverse_activations;  // of the second direction, where they aren't those of `cell`
 
   Index hidden(Index layer) const { return hidden_sizes.empty() ? hidden_size : hidden_sizes[layer]; }
   /// P: the size of h.
   Index output(Index layer) const { return proj_size > 0 ? proj_size : hidden(layer); }
   Index directions() const { return bidirectional ? 2 : 1; }
+  /// Whether direction `d` starts at each row's end.
+  bool runs_backwards(Index d) const { return reverse || d == 1; }
+  /// Whether some direction does: it needs the whole input of a layer before its first step.
+  bool looks_ahead() const { return bidirectional || reverse; }
+  /// The cell of direction `d`.
+  CellOptions cell_of(Index d) const;
   /// What the input of layer 0 has for each step: I, or 2 I with indicators of missing values.
   Index read_size() const { return missing == Missing::mask ? 2 * input_size : input_size; }
   /// What layer `layer` gives for each step.

@@ -46,8 +46,12 @@ enum class Merge { concat, sum, mean, mul };
 /// or becomes 0, and I further inputs say where.
 enum class Missing { propagate, error, forward_fill, mask };
 
-struct CellOptions {
+/// Of the gates i, f and o; of g; of c on its way to h.
+struct CellActivations {
   Activation gate{ActivationKind::sigmoid}, candidate{ActivationKind::tanh}, output{ActivationKind::tanh};
+};
+
+struct CellOptions : CellActivations {
   /// Diagonal: i and f see c_prev, o sees c_new (Gers & Schmidhuber 2000; ONNX, TensorFlow).
   bool peephole = false;
   /// f = 1 - i (Greff et al. 2017; ONNX input_forget).

@@ -84,7 +84,7 @@ GateValues<Real> allocate_gates(Arena& memory, const DirectionBackward<Real>& d,
   const Index n = frames * d.p.gates();
   GateValues<Real> values;
   values.gates = memory.allocate<Real>(n);
-  if (keeps_z(d.cell)) values.z = memory.allocate<Real>(n);
+  if (d.weights.keeps_z()) values.z = memory.allocate<Real>(n);
   if (d.shape.normalised()) {
     values.z_hat = memory.allocate<Real>(n);
     values.deviation = memory.allocate<Real>(frames * 4);

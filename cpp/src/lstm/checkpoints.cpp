@@ -23,8 +23,10 @@ FrameSize frame_size(const LSTMOptions& options, Layers layers) {
     const Index D = options.directions();
     size.h += D * p.h_stride;
     size.c += D * p.c_stride;
-    size.gates += D * (p.gates() * (1 + (keeps_z(options.cell) ? 1 : 0) + (options.cell.layer_norm ? 1 : 0)) +
-                       (options.cell.layer_norm ? 4 : 0));
+    for (Index d = 0; d < D; ++d) {
+      const CellOptions cell = options.cell_of(d);
+      size.gates += p.gates() * (1 + (keeps_z(cell) ? 1 : 0) + (cell.layer_norm ? 1 : 0)) + (cell.layer_norm ? 4 : 0);
+    }
   }
   return size;
 }

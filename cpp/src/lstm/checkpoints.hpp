@@ -5,8 +5,9 @@
 // the backward pass, so that its sums, and with them the gradients, are the same bits (but for the gradients of each
 // row by itself, whose chunks are others).
 //
-// A unidirectional stack runs all layers of a segment together. Of two directions each runs through the whole sequence
-// before the layer above can start: there every layer is cut by itself, and h of the layers below the last one is kept.
+// A stack that runs forward in time runs all layers of a segment together. A direction that starts at the end must be
+// through with the whole sequence before the layer above can start: there every layer is cut by itself, and h of the
+// layers below the last one is kept.
 #pragma once
 
 #include <cstddef>
@@ -44,7 +45,7 @@ Checkpoints plan_tape(const LSTMOptions& options, const Rows& rows, Index micro_
 
 /// The layers that are cut together, from the first to the last.
 inline std::vector<Layers> layer_groups(const LSTMOptions& options, const Checkpoints& plan) {
-  if (plan.segments.empty() || !options.bidirectional) return {{0, options.num_layers}};
+  if (plan.segments.empty() || !options.looks_ahead()) return {{0, options.num_layers}};
   std::vector<Layers> groups;
   for (Index layer = 0; layer < options.num_layers; ++layer) groups.push_back({layer, layer + 1});
   return groups;

@@ -11,7 +11,7 @@ template <class Real>
 struct DirectionContext {
   DirectionContext(const Pass<Real>& pass, const LayerInput<Real>& layer_input, Index layer, Index direction)
       : index(layer * pass.directions() + direction),
-        reverse(direction == 1),
+        reverse(pass.options().runs_backwards(direction)),
         shape(direction_shape(pass.options(), layer, direction)),
         p(shape),
         weights(pass.batch.weights->directions[index]),

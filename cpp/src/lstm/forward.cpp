@@ -79,8 +79,8 @@ void draw_masks(const LSTMOptions& o, std::optional<std::uint64_t> seed, MicroBa
 template <class Real>
 void allocate_gates(const DirectionContext<Real>& d, Index n, DirectionTape<Real>& tape) {
   tape.gates = Buffer<Real>(n * d.p.gates());
-  if (keeps_z(d.cell)) tape.z = Buffer<Real>(n * d.p.gates());
-  if (!d.cell.layer_norm) return;
+  if (d.weights.keeps_z()) tape.z = Buffer<Real>(n * d.p.gates());
+  if (!d.weights.normalises()) return;
   tape.z_hat = Buffer<Real>(n * d.p.gates());
   tape.deviation = Buffer<Real>(n * 4);
 }
@@ -145,7 +145,8 @@ void forward_layers(const Pass<Real>& pass, Inputs<Real>& inputs, State<const Re
     if (n > 0) forward_layer(directions, memory, team);
     inputs.push(pass, directions.front().h, directions.back().h, pass.steps.begin);
   }
-  const bool all_of_y = D == 1 || n == rows.num_frames();  // otherwise the other direction is still to come
+  const bool all_of_y =
+      !o.looks_ahead() || n == rows.num_frames();  // otherwise these steps are other times, or not whole
   if (y.data != nullptr && n > 0 && all_of_y && pass.layers.end == o.num_layers && combines(o, o.num_layers - 1))
     write_combined(inputs.of(o.num_layers), pass.steps, y, memory, team);
 }
@@ -175,7 +176,7 @@ void forward_micro_batch(const ForwardCall<Real>& call, MicroBatch<Real>& micro,
   const std::vector<Steps> whole{{0, rows.steps()}},
       &segments = batch.plan.segments.empty() ? whole : batch.plan.segments;
   const bool y_afterwards =
-      D == 2 && segments.size() > 1 && combines(o, top);  // of both directions, once they are through
+      o.looks_ahead() && segments.size() > 1 && combines(o, top);  // of all directions, once they are through
   for (Layers group : layer_groups(o, batch.plan)) {
     const bool histories = !batch.plan.segments.empty() && (keeps_history(o, group) || y_afterwards);
     for (Index index = group.begin * D; histories && index < group.end * D; ++index)

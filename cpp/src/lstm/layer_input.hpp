@@ -33,6 +33,7 @@ struct LayerInput {
   // The others.
   const Real* below[2] = {};  // h of every step of each direction below, from packed row `below_first_frame` on
   Index below_directions = 0, below_stride = 0, below_first_frame = 0;
+  bool below_reverse = false;  // LSTMOptions::reverse
   Merge merge = Merge::concat;
   const LayerInput* residual = nullptr;  // what the layer below adds to that: its own input
   Dropout dropout{};
@@ -103,10 +104,11 @@ struct LayerInput {
   const Real* at(Index position, Index t) const {
     return x.data + rows->batch_row(position) * x.batch_stride + t * x.time_stride;
   }
-  /// h of direction d below at time t: the reverse direction was there in its step length - 1 - t.
+  /// h of direction d below at time t: a direction that runs backwards was there in its step length - 1 - t.
   const Real* state(Index d, Index position, Index t) const {
     return below[d] +
-           (rows->first_frame(rows->time(t, position, d == 1)) + position - below_first_frame) * below_stride;
+           (rows->first_frame(rows->time(t, position, d == 1 || below_reverse)) + position - below_first_frame) *
+               below_stride;
   }
   /// out = add(what the states below make at time t, out).
   template <class Add>

@@ -82,7 +82,21 @@ void check_cell(const CellOptions& cell) {
       refuse("the parameters of activations must be finite");
 }
 
+/// Options of one direction that need one, and of two that need two.
+void check_directions(const LSTMOptions& o) {
+  if (o.reverse && o.bidirectional)
+    refuse("reverse=True runs a single direction from the end; a bidirectional LSTM has one that does");
+  if (o.reverse_activations && !o.bidirectional)
+    refuse("activations for each of two directions need bidirectional=True");
+}
+
 }  // namespace
+
+CellOptions LSTMOptions::cell_of(Index d) const {
+  CellOptions options = cell;
+  if (d == 1 && reverse_activations) static_cast<CellActivations&>(options) = *reverse_activations;
+  return options;
+}
 
 template <class Real>
 LSTM<Real>::LSTM(const LSTMOptions& options) : options_(options) {
@@ -93,7 +107,8 @@ LSTM<Real>::LSTM(const LSTMOptions& options) : options_(options) {
     refuse("num_layers must be at most " + std::to_string(max_layers) + ", got " + std::to_string(options.num_layers));
   check_dropout(options);
   check_stack(options);
-  check_cell<Real>(options.cell);
+  check_directions(options);
+  for (Index d = 0; d < directions(); ++d) check_cell<Real>(options.cell_of(d));
   for (Index layer = 0; layer < options.num_layers; ++layer) {
     for (Index d = 0; d < directions(); ++d) {
       const DirectionShape s = direction_shape(options, layer, d);

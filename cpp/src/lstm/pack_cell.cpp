@@ -53,7 +53,7 @@ ActivationArgs<Real> arguments(const Activation& a) {
 bool is(const Activation& a, ActivationKind kind) { return a.kind == kind; }
 
 /// Whether the plain kernels do: no option changes what happens between z and (m, c).
-bool plain_cell(const CellOptions& o) {
+bool is_plain(const CellOptions& o) {
   return is(o.gate, ActivationKind::sigmoid) && is(o.candidate, ActivationKind::tanh) &&
          is(o.output, ActivationKind::tanh) && !o.peephole && !o.coupled_input_forget && !o.layer_norm &&
          std::isinf(o.gate_clip) && std::isinf(o.cell_clip) && o.zoneout_c == 0;
@@ -163,19 +163,19 @@ Activation activation(const char* name, const double* parameters, int count) {
 bool keeps_z(const CellOptions& cell) { return slope_from_input(cell.gate) || slope_from_input(cell.candidate); }
 
 template <class Real>
-void pack_variant(const LSTMOptions& options, const DirectionShape& shape, const Real* parameters,
+void pack_variant(const CellOptions& cell, const DirectionShape& shape, const Real* parameters,
                   DirectionWeights<Real>& packed) {
   const Padded<Real> p(shape);
-  packed.plain_cell = plain_cell(options.cell);
-  if (!packed.plain_cell || shape.projected()) pack_cell(options.cell, shape, parameters, packed);
+  packed.plain_cell = is_plain(cell);
+  if (!packed.plain_cell || shape.projected()) pack_cell(cell, shape, parameters, packed);
   if (shape.projected()) pack_projection(shape, parameters + shape.weight_hr, packed);
   if (shape.h0 >= 0) packed.h0 = copied(parameters + shape.h0, p.P);
   if (shape.c0 >= 0) packed.c0 = copied(parameters + shape.c0, p.H);
-  if (options.cell.zoneout_h > 0) packed.zone_h = filled<Real>(p.outputs, options.cell.zoneout_h);
-  if (options.cell.zoneout_c > 0) packed.zone_c = filled<Real>(p.units, options.cell.zoneout_c);
+  if (cell.zoneout_h > 0) packed.zone_h = filled<Real>(p.outputs, cell.zoneout_h);
+  if (cell.zoneout_c > 0) packed.zone_c = filled<Real>(p.units, cell.zoneout_c);
 }
 
-template void pack_variant(const LSTMOptions&, const DirectionShape&, const float*, DirectionWeights<float>&);
-template void pack_variant(const LSTMOptions&, const DirectionShape&, const double*, DirectionWeights<double>&);
+template void pack_variant(const CellOptions&, const DirectionShape&, const float*, DirectionWeights<float>&);
+template void pack_variant(const CellOptions&, const DirectionShape&, const double*, DirectionWeights<double>&);
 
 }  // namespace eigenlstm

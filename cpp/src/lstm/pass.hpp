@@ -58,6 +58,7 @@ class Inputs {
     input.below[0] = first_h;
     input.below[1] = last_h;
     input.below_directions = pass.directions();
+    input.below_reverse = o.reverse;
     input.below_stride = Padded<Real>(direction_shape(o, layer - 1, 0)).h_stride;
     input.below_first_frame = pass.rows().first_frame(begin);
     input.merge = o.merge;

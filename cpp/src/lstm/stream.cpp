@@ -124,6 +124,9 @@ Stream<Real>::Stream(const LSTM<Real>& lstm, std::shared_ptr<const Weights<Real>
   if (lstm.options().bidirectional)
     throw std::invalid_argument(
         "LSTM.stream: a bidirectional LSTM needs the end of the sequence before its first output; it cannot stream");
+  if (lstm.options().reverse)
+    throw std::invalid_argument(
+        "LSTM.stream: an LSTM with reverse=True reads a sequence from its end; it cannot stream");
   if (B < 1) throw std::invalid_argument("LSTM.stream: batch_size must be at least 1, got " + std::to_string(B));
   impl_ = std::make_unique<Impl>(std::move(weights), lstm.options(), B);
   reset();

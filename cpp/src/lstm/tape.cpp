@@ -35,7 +35,7 @@ void Tape<Real>::trace(Index index, Traced what, Sequence<Real> out) const {
     for (Index position = 0; position < rows.batch_size(); ++position) {
       for (Index s = 0; s < rows.time_steps(); ++s) {
         const bool active = s < rows.length(position);
-        const Index t = active ? rows.time(s, position, index % D == 1) : s;
+        const Index t = active ? rows.time(s, position, tape.options.runs_backwards(index % D)) : s;
         Real* to = out.data + rows.batch_row(position) * out.batch_stride + t * out.time_stride;
         const Index frame = active ? rows.first_frame(s) + position : 0;
         for (Index u = 0; u < (what == Traced::h ? p.P : p.H); ++u) {

@@ -82,7 +82,7 @@ DirectionWeights<Real> pack_direction(const LSTMOptions& options, Index layer, I
     pack_backward(p, panel, p.P, weight_hh, packed.backward_h.data(), past_caches);
     pack_backward(p, panel, p.I, weight_ih, packed.backward_x.data(), past_caches);
   });
-  pack_variant(options, shape, parameters, packed);
+  pack_variant(options.cell_of(direction), shape, parameters, packed);
   return packed;
 }
 

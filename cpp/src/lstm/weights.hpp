@@ -63,6 +63,8 @@ struct DirectionWeights {
   CellVariant<Real> cell{};
   bool plain_cell = true;  // the cell of kernels/lstm/cell.hpp; otherwise `cell` describes it
   bool normalises() const { return cell.norm_gates != nullptr; }
+  /// Whether the backward pass needs what enters the activations of the gates.
+  bool keeps_z() const { return cell.gate.slope_from_input || cell.candidate.slope_from_input; }
 };
 
 /// The part of a step's arguments that are the same for all steps: sizes and weights of panels [begin, end).
@@ -85,12 +87,12 @@ class Weights {
   std::optional<std::uint64_t> drop_seed;          // of the mask that multiplied R; none: no mask
 };
 
-/// Whether the backward pass needs what enters the activations of the gates.
+/// What DirectionWeights::keeps_z will say.
 bool keeps_z(const CellOptions& cell);
 
 /// Packs what the variants of a direction need (pack_cell.cpp).
 template <class Real>
-void pack_variant(const LSTMOptions& options, const DirectionShape& shape, const Real* parameters,
+void pack_variant(const CellOptions& cell, const DirectionShape& shape, const Real* parameters,
                   DirectionWeights<Real>& packed);
 
 }  // namespace eigenlstm

@@ -1,7 +1,7 @@
 """PyTorch's names for the parameters of an LSTM: written, read, and the sizes and options that they imply.
 
-PyTorch has two biases where this package has one, and numbers layers as ``_l0``, ``_l0_reverse``, ``_l1``, ... Everything here
-works on NumPy arrays; torch itself is never imported.
+PyTorch has two biases where this package has one, and numbers layers as ``_l0``, ``_l0_reverse``, ``_l1``, ...
+Everything here works on NumPy arrays; torch itself is never imported.
 """
 
 import re
@@ -20,9 +20,9 @@ _NAME = re.compile(rf"({'|'.join(_KINDS)})(?:_l(\d{{1,4}})(_reverse)?)?")
 
 # What the arrays tell, and so cannot be given; and what only chooses initial values.
 _INFERRED = (
-    "input_size", "hidden_size", "num_layers", "bias", "bidirectional", "proj_size", "peephole", "layer_norm", "learned_state",
-    "init", "forget_bias",
-)  # fmt: skip
+    *("input_size", "hidden_size", "num_layers", "bias", "bidirectional", "proj_size"),
+    *("peephole", "layer_norm", "learned_state", "init", "forget_bias"),
+)
 
 
 def torch_biases(name):
@@ -36,7 +36,7 @@ def add_biases(ih, hh):
 
 
 def to_torch(parameters):
-    """Copies of `parameters` (name -> array) under torch's names: each bias as ``bias_ih``, with zeros as ``bias_hh``."""
+    """Copies of `parameters` (name -> array) under torch's names: a bias as ``bias_ih``, with zeros as ``bias_hh``."""
     state = {}
     for name, value in parameters.items():
         if pair := torch_biases(name):
@@ -47,7 +47,7 @@ def to_torch(parameters):
 
 
 def accepted_specs(specs, state):
-    """dict name -> shape of what `state` must hold for the parameters `specs`, with one bias or with two as it has them."""
+    """dict name -> shape of what `state` must hold for the parameters `specs`: one bias or two, as it has them."""
     accepted = {}
     for name, shape in specs:
         pair = torch_biases(name)
@@ -72,7 +72,7 @@ def build_lstm(cls, mapping, prefix, dtype, options):
     state = _floats(_renamed(_selected(mapping, prefix), prefix), dtype)
     inferred = _inferred(state, options.get("missing") == "mask")
     dtype = next(iter(state.values())).dtype.name
-    # Where shapes contradict each other the LSTM may be larger than the arrays are, but not much: the widths are from R (4H, H).
+    # Where shapes contradict each other the LSTM may be larger than the arrays, but not by much: R (4H, H) has each H.
     with blank_parameters(limit=4 * sum(value.size for value in state.values())):
         lstm = cls(**inferred, dtype=dtype, **options)
     lstm.load_state_dict(state)
@@ -93,7 +93,7 @@ def _selected(mapping, prefix):
 
 
 def _renamed(state, prefix):
-    """`state` with LSTMCell's names changed to those of layer 0. ValueError if anything in it is no parameter of an LSTM."""
+    """`state` with LSTMCell's names changed to those of layer 0. ValueError for what is no parameter of an LSTM."""
     if not ("weight_ih" in state or "weight_ih_l0" in state):
         raise ValueError(
             f"LSTM.from_state_dict: there is no {prefix}weight_ih_l0 (LSTM) or {prefix}weight_ih (LSTMCell)"
@@ -123,13 +123,14 @@ def _elsewhere(state, prefix):
 
 
 def _floats(state, dtype):
-    """`state` as arrays of one dtype: `dtype`, or where it is None the one that they have, float32 for those of half precision."""
+    """`state` as arrays of `dtype`, or if it is None of the dtype that they have (float32 for half precision)."""
     arrays = {name: _as_array(value, name) for name, value in state.items()}
     if dtype is None:
         kinds = {array.dtype if array.dtype.itemsize > 2 else np.dtype(np.float32) for array in arrays.values()}
         if len(kinds) > 1:
             raise TypeError(
-                f"LSTM.from_state_dict: the arrays are {' and '.join(sorted(map(str, kinds)))}; dtype= says which the LSTM is to have"
+                f"LSTM.from_state_dict: the arrays are {' and '.join(sorted(map(str, kinds)))}; "
+                "dtype= says which the LSTM is to have"
             )
         (dtype,) = kinds
     dtype = float_dtype(dtype, "LSTM.from_state_dict")
@@ -153,7 +154,7 @@ def _as_array(value, name):
 
 
 def _inferred(state, indicators):
-    """The constructor's arguments that the names and shapes in `state` imply. `indicators`: half of W's columns are for them."""
+    """The constructor's arguments that `state` implies. `indicators`: half of W's columns are for missing values."""
     parts = [_NAME.fullmatch(name).groups() for name in state]
     layers = 1 + max(int(layer) for _, layer, _ in parts)
     ways = ["", "_reverse"] if any(way for _, _, way in parts) else [""]
@@ -170,7 +171,8 @@ def _inferred(state, indicators):
     input_size = state["weight_ih_l0"].shape[1]
     if indicators and input_size % 2:
         raise ValueError(
-            f"LSTM.from_state_dict: weight_ih_l0 must have an even number of columns with missing='mask', got {input_size}"
+            "LSTM.from_state_dict: weight_ih_l0 must have an even number of columns with missing='mask', "
+            f"got {input_size}"
         )
     return {
         "input_size": input_size // 2 if indicators else input_size,
@@ -192,7 +194,8 @@ def _width(state, layer):
     for name, weight in (("weight_ih", W), ("weight_hh", R), ("weight_hr", hr)):
         if weight is not None and (weight.ndim != 2 or 0 in weight.shape):
             raise ValueError(
-                f"LSTM.from_state_dict: {name}_l{layer} must have two axes, none of them empty, got shape {weight.shape}"
+                f"LSTM.from_state_dict: {name}_l{layer} must have two axes, none of them empty, "
+                f"got shape {weight.shape}"
             )
     rows, columns = R.shape
     width = columns if hr is None else hr.shape[1]
@@ -200,7 +203,8 @@ def _width(state, layer):
         return width
     other = {3: "; three gates are a GRU's", 1: "; one is a plain RNN's"}.get(rows / width, "")
     raise ValueError(
-        f"LSTM.from_state_dict: weight_ih_l{layer} and weight_hh_l{layer} must have 4 * {width} rows, got {W.shape[0]} and {rows}{other}"
+        f"LSTM.from_state_dict: weight_ih_l{layer} and weight_hh_l{layer} must have 4 * {width} rows, "
+        f"got {W.shape[0]} and {rows}{other}"
     )
 
 

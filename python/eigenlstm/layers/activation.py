@@ -27,7 +27,7 @@ class Activation(Layer):
         and further::
 
             silu           x sigmoid(x), also called swish (Elfwing et al. 2018)
-            gelu_tanh      x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), the usual approximation (Hendrycks, Gimpel 2016)
+            gelu_tanh      x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) (Hendrycks, Gimpel 2016)
             selu           1.0507 x, or 1.0507 * 1.6733 (e^x - 1) where x < 0 (Klambauer et al. 2017)
             relu6          x within 0 and 6
             exponential    e^x
@@ -107,6 +107,10 @@ def _elu(x, alpha):
     return np.where(x < 0, alpha * np.expm1(np.minimum(x, 0)), x)
 
 
+def _scaled_tanh(x, alpha, beta):
+    return alpha * _core.tanh(beta * x)
+
+
 def _clipped_line(x, alpha, beta):
     return np.clip(alpha * x + beta, 0, 1)
 
@@ -167,7 +171,7 @@ _FUNCTIONS = {
     "elu": (_elu, lambda x, y, a: np.where(x <= 0, y + a, x.dtype.type(1))),
     "thresholded_relu": (lambda x, a: np.where(x > a, x, x.dtype.type(0)), lambda x, y, a: _one_where(x > a, x)),
     "affine": (lambda x, a, b: a * x + b, lambda x, y, a, b: np.full_like(x, a)),
-    "scaled_tanh": (lambda x, a, b: a * _core.tanh(b * x), lambda x, y, a, b: a * b * (1 - np.square(_core.tanh(b * x)))),
+    "scaled_tanh": (_scaled_tanh, lambda x, y, a, b: a * b * (1 - np.square(_core.tanh(b * x)))),
     "hard_sigmoid": (_clipped_line, _clipped_line_slope),
     "hard_sigmoid_keras3": (_clipped_line, _clipped_line_slope),
     "silu": (lambda x: x * _core.sigmoid(x), _silu_slope),

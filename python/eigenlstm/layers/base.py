@@ -22,13 +22,16 @@ _BUILT_IN = {
         "Linear": "layers.linear",
         "Embedding": "layers.embedding",
         "Dropout": "layers.dropout",
+        "SpatialDropout1D": "layers.dropout",
         "LayerNorm": "layers.layer_norm",
         "Activation": "layers.activation",
         "Last": "layers.pooling",
         "MeanPool": "layers.pooling",
         "MaxPool": "layers.pooling",
+        "Reverse": "layers.reverse",
         "Group": "sequential",
         "Sequential": "sequential",
+        "MaskedSequential": "masked_sequential",
     }.items()
 }
 _EITHER = object()  # no dtype of its own

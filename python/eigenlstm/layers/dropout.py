@@ -39,11 +39,26 @@ class Dropout(Layer):
         if self.p == 0:
             return x, (None, x.shape, x.dtype)
         seed = self._next_seed() if seed is None else as_seed(seed, self._forward_name)
-        mask = _core.dropout_mask(seed, 0, x.shape, self.p, x.dtype)
+        mask = _core.dropout_mask(seed, 0, self._mask_shape(x.shape), self.p, x.dtype)
         return x * mask, (mask, x.shape, x.dtype)
+
+    def _mask_shape(self, shape):
+        return shape
 
     def backward(self, tape, dy):
         """``dy -> dx``: the mask of the forward again."""
         mask, shape, dtype = self._opened(tape)
         dy = self._gradient(dy, shape, dtype)
         return dy if mask is None else dy * mask
+
+
+class SpatialDropout1D(Dropout):
+    """`Dropout` of whole features: what is dropped of a row is dropped at all its steps (Tompson et al. 2015).
+
+    x must be (B, T, F); there is one mask (B, 1, F).
+    """
+
+    def _mask_shape(self, shape):
+        if len(shape) != 3:
+            raise ValueError(f"{self._forward_name}: x must have shape (B, T, F), got {shape}")
+        return (shape[0], 1, shape[2])

@@ -66,7 +66,10 @@ class LSTM(Layer):
     layer_norm : bool
         Layer normalisation (Ba et al. 2016), with epsilon 1e-5: W x + R h of each gate by itself, over its H units, with a gain, b
         being added after it; and c_t, with a gain and a bias, on its way to h (the state c keeps the plain values).
-    activations : (gates, candidate, output)
+    reverse : bool
+        A single direction that runs from each row's own end to its start; y keeps the order of time, h and c are the state after
+        step 0 (ONNX's "reverse"). It can't stream.
+    activations : (gates, candidate, output), or such a triple for each of two directions
         In place of ``("sigmoid", "tanh", "tanh")``: of i, f and o; of g; of c_t on its way to h. Each is a name, or (name, alpha) or
         (name, alpha, beta) of those with parameters (with their default values; as ONNX defines them)::
 
@@ -159,6 +162,7 @@ class LSTM(Layer):
         zoneout=0.0,
         weight_drop=0.0,
         missing="propagate",
+        reverse=False,
     ):
         self.input_size = positive_int(input_size, "LSTM: input_size")
         self._widths = options.widths(hidden_size, num_layers)
@@ -171,6 +175,7 @@ class LSTM(Layer):
         self.num_directions = 1 + self.bidirectional
         self.dropout = options.between_layers(dropout, self.num_layers, "LSTM: dropout")
         self._variants = options.variants(
+            reverse=reverse,
             proj_size=proj_size,
             peephole=peephole,
             coupled_input_forget=coupled_input_forget,
@@ -187,7 +192,7 @@ class LSTM(Layer):
             weight_drop=weight_drop,
             missing=missing,
         )
-        self.proj_size = self._variants["proj_size"]
+        self.proj_size, self.reverse = self._variants["proj_size"], self._variants["reverse"]
         self.stochastic = any(self.dropout) or options.is_random(self._variants)
         if not isinstance(init, str) or init not in ("default", "torch"):
             raise ValueError(f"LSTM: init must be 'default' or 'torch', got {init!r}")
@@ -385,7 +390,7 @@ class LSTM(Layer):
         differ, copied out and in; ``s.reset()`` makes it zero, or what was learned; ``s.fork()`` is an independent copy. The session
         keeps the weights as they are now. A step allocates nothing when `out` is given, takes no lock and makes no system call. One
         session is for one thread at a time. With ``missing="forward_fill"`` it remembers the last values of x, which `reset` forgets;
-        with ``"error"``, NaN is a ValueError that changes nothing. ValueError for a bidirectional LSTM.
+        with ``"error"``, NaN is a ValueError that changes nothing. ValueError for an LSTM with a direction that runs backwards.
         """
         return self._core.stream(
             self._weights(False),
@@ -473,6 +478,35 @@ class LSTM(Layer):
         from ..interop import state_dict
 
         return state_dict.build_lstm(cls, mapping, prefix, dtype, options)
+
+    @classmethod
+    def from_gates(cls, weights, biases=None, *, hidden_first=True, dtype=None, **options):
+        """An LSTM of one layer from the textbook's layout: for each gate one matrix on the concatenation [h, x].
+
+        Parameters
+        ----------
+        weights : mapping with the keys i, f, g, o
+            The matrix of each gate, (H, H + I), or (H + I, H) where the row [h, x] is multiplied from the left. g is the
+            candidate, which many texts call c.
+        biases : mapping with the same keys, or None
+            H values each: (H,), (H, 1) or (1, H). None: no bias is added.
+        hidden_first : bool
+            Whether the concatenation is [h, x], or else [x, h].
+        dtype : "float32", "float64" or None
+            None: that of the arrays.
+        options
+            Further options of `LSTM` that need no parameters of their own.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For arrays that don't fit together, naming the one, with what was expected and what came.
+
+        >>> lstm = el.LSTM.from_gates({"f": Wf, "i": Wi, "g": Wc, "o": Wo}, {"f": bf, "i": bi, "g": bc, "o": bo})
+        """
+        from ..interop import gates
+
+        return gates.from_gates(cls, weights, biases, hidden_first, dtype, options)
 
     def state_dict(self):
         """Copies of the parameters under torch.nn.LSTM's names: the bias as ``bias_ih_l{k}``, with zeros as ``bias_hh_l{k}``."""

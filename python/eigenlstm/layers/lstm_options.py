@@ -8,6 +8,7 @@ from .. import _core
 from ..checks import number, positive_int
 
 DEFAULTS = {
+    "reverse": False,
     "proj_size": 0,
     "peephole": False,
     "coupled_input_forget": False,
@@ -95,7 +96,7 @@ def widths(hidden_size, num_layers):
 def variants(**options):
     """The options of `DEFAULTS`, checked and in one form each."""
     options["proj_size"] = _proj_size(options["proj_size"])
-    for name in ("peephole", "coupled_input_forget", "layer_norm", "residual", "learned_state"):
+    for name in ("reverse", "peephole", "coupled_input_forget", "layer_norm", "residual", "learned_state"):
         options[name] = flag(options[name], f"LSTM: {name}")
     for name in ("gate_clip", "cell_clip"):
         options[name] = _clip(options[name], f"LSTM: {name}")
@@ -146,9 +147,20 @@ def _zoneout(zoneout):
 
 
 def _activations(activations):
-    if not isinstance(activations, (tuple, list)) or len(activations) != 3:
-        raise ValueError(f"LSTM: activations must be three, (gates, candidate, output), got {activations!r}")
+    """Three; or two lists of three, where the second direction has others than the first."""
+    if _sequence_of(2, activations) and all(_sequence_of(3, three) for three in activations):
+        first, second = map(_activations, activations)
+        return first if first == second else [first, second]
+    if not _sequence_of(3, activations):
+        raise ValueError(
+            "LSTM: activations must be three, (gates, candidate, output), or two such triples, one for each direction, "
+            f"got {activations!r}"
+        )
     return [_activation(activation) for activation in activations]
+
+
+def _sequence_of(n, value):
+    return isinstance(value, (tuple, list)) and len(value) == n
 
 
 def _activation(activation):

@@ -37,38 +37,72 @@ class Last(_OverTime):
     bidirectional : bool
         The second half of the features comes from step 0 instead, which is where the reverse
         direction of a bidirectional LSTM has read the whole row.
+    reverse : bool
+        All features come from step 0: after an LSTM that reads backwards only.
+    merge : "concat", "sum", "mean" or "mul"
+        With `bidirectional`: how the two halves become one, as in `LSTM`, which merges step by step.
     """
 
-    def __init__(self, *, bidirectional=False):
-        self.bidirectional = bool(bidirectional)
+    def __init__(self, *, bidirectional=False, reverse=False, merge="concat"):
+        self.bidirectional, self.reverse, self.merge = bool(bidirectional), bool(reverse), merge
+        if merge not in ("concat", "sum", "mean", "mul"):
+            raise ValueError(f"Last: merge must be 'concat', 'sum', 'mean' or 'mul', got {merge!r}")
+        if self.bidirectional and self.reverse:
+            raise ValueError("Last: bidirectional and reverse exclude each other")
+        if merge != "concat" and not self.bidirectional:
+            raise ValueError(f"Last: merge={merge!r} needs bidirectional=True")
         self._build([])
 
     def config(self):
-        return {"bidirectional": self.bidirectional}
+        chosen = {"reverse": True} if self.reverse else {"merge": self.merge} if self.merge != "concat" else {}
+        return {"bidirectional": self.bidirectional, **chosen}
+
+    def output_shape(self, shape):
+        rows, features = super().output_shape(shape)
+        return (rows, features // 2 if self.merge != "concat" else features)
 
     def forward(self, x, *, lengths=None, training=True, seed=None):
-        """``x (B, T, F) -> y (B, F), tape``."""
+        """``x (B, T, F) -> y (B, F), tape``; y is (B, F/2) where `merge` makes one of two halves."""
         x, lengths = self._sequences(x, lengths)
+        if self.bidirectional and x.shape[2] % 2:
+            raise ValueError(f"Last.forward: x must have two halves of features, got shape {x.shape}")
         y = np.zeros((x.shape[0], x.shape[2]), x.dtype)
-        rows, steps = slice(None), x.shape[1] - 1
+        rows, steps = slice(None), 0 if self.reverse else x.shape[1] - 1
         if lengths is not None:
             rows = np.flatnonzero(lengths)
-            steps = lengths[rows] - 1
+            steps = 0 if self.reverse else lengths[rows] - 1
+        half = x.shape[2] // 2
         if x.shape[1]:
             y[rows] = x[rows, steps]
             if self.bidirectional:
-                y[rows, x.shape[2] // 2 :] = x[rows, 0, x.shape[2] // 2 :]
-        return y, ((rows, steps, x.shape, x.dtype) if training else None)
+                y[rows, half:] = x[rows, 0, half:]
+        halves = None if self.merge == "concat" else (y[:, :half], y[:, half:])
+        return (y if halves is None else self._merged(*halves)), (
+            (rows, steps, x.shape, x.dtype, halves) if training else None
+        )
+
+    def _merged(self, there, back):
+        return (
+            there * back
+            if self.merge == "mul"
+            else (there + back) * there.dtype.type(1 if self.merge == "sum" else 0.5)
+        )
 
     def backward(self, tape, dy):
         """``dy (B, F) -> dx (B, T, F)``: zero but at the steps that were taken."""
-        rows, steps, shape, dtype = self._opened(tape)
-        dy = self._gradient(dy, (shape[0], shape[2]), dtype)
+        rows, steps, shape, dtype, halves = self._opened(tape)
+        half = shape[2] // 2
+        if halves is None:
+            dy = self._gradient(dy, (shape[0], shape[2]), dtype)
+        else:
+            dy = self._gradient(dy, (shape[0], half), dtype)
+            scale = dtype.type(0.5 if self.merge == "mean" else 1)
+            parts = (dy * halves[1], dy * halves[0]) if self.merge == "mul" else (dy * scale, dy * scale)
+            dy = np.concatenate(parts, axis=1)
         dx = np.zeros(shape, dtype)
         if shape[1] and not self.bidirectional:
             dx[rows, steps] = dy[rows]
         elif shape[1]:
-            half = shape[2] // 2
             dx[rows, steps, :half] = dy[rows, :half]
             dx[rows, 0, half:] = dy[rows, half:]
         return dx

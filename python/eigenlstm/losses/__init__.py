@@ -1,8 +1,9 @@
 """Losses of training, and the maths that they share. ``help(el.losses.losses)`` lists them."""
 
-from .base import Loss
+from .base import Loss, LossSum
 from .ctc import CTC
 from .losses import BCE, MAE, MSE, NSE, CrossEntropy, Elementwise, GaussianNLL, Huber, PoissonNLL, Quantile, get
+from .class_weights import ClassWeighted, class_weights
 
 __all__ = [
     "BCE",
@@ -10,12 +11,15 @@ __all__ = [
     "MAE",
     "MSE",
     "NSE",
+    "ClassWeighted",
     "CrossEntropy",
     "Elementwise",
     "GaussianNLL",
     "Huber",
     "Loss",
+    "LossSum",
     "PoissonNLL",
     "Quantile",
+    "class_weights",
     "get",
 ]

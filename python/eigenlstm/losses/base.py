@@ -7,8 +7,46 @@ import numpy as np
 from ..checks import as_array, as_floats, as_lengths
 
 
+class LossSum:
+    """The losses of a batch as a sum and what it is divided by; batches add up with ``+``.
+
+    A mean of the means of batches would depend on how many predictions of each batch count. The sums do
+    not: over any split into batches, `value` is that of one call with all of the data.
+
+    Attributes
+    ----------
+    value : float
+        What the loss is: `total` / `divisor` for a mean, 0 where nothing counts; `total` for a sum.
+    divisor : float or None
+        Σ of the weights of all that counts; None with ``reduction="sum"``, which divides by nothing.
+    """
+
+    def __init__(self, value, divisor, total=None):
+        self.value, self.divisor, self._total = value, divisor, total
+
+    @property
+    def total(self):
+        """Σ of weight · loss."""
+        if self._total is not None:
+            return self._total
+        return self.value if self.divisor is None else self.value * self.divisor if self.divisor else 0.0
+
+    def __add__(self, other):
+        total = self.total + other.total
+        if self.divisor is None:
+            return LossSum(total, None)
+        divisor = self.divisor + other.divisor
+        return LossSum(total / divisor if divisor else 0.0, divisor, total)
+
+
 class Loss:
-    """Base of all losses; `reduction` is "mean" or "sum"."""
+    """Base of all losses; `reduction` is "mean" or "sum".
+
+    A subclass implements `sums`. One that implements ``__call__`` instead, ``(value, dy)``, works as a
+    function does: see `eigenlstm.losses.losses`.
+    """
+
+    per_step = True  # (B, T, …) targets have a value for each step, which `lengths` and `tbptt` cut as they cut x
 
     def __init__(self, *, reduction="mean"):
         if reduction not in ("mean", "sum"):
@@ -19,14 +57,39 @@ class Loss:
         options = ", ".join(f"{name}={value!r}" for name, value in vars(self).items() if not name.startswith("_"))
         return f"{type(self).__name__}({options})"
 
+    def __call__(self, y_pred, y_true, sample_weight=None, lengths=None, **options):
+        """``(value, dy)``: the loss as a float, and its gradient, of the shape and dtype of `y_pred`."""
+        part, dy = self.sums(y_pred, y_true, sample_weight, lengths, **options)
+        return part.value, dy
+
+    def sums(self, y_pred, y_true, sample_weight=None, lengths=None):
+        """``(LossSum, dy)``: the loss in a form that adds up over batches, and the gradient of its value."""
+        raise NotImplementedError(f"{type(self).__name__} has no sums")
+
     def _arrays(self, y_pred, y_true):
         """Both as arrays of one float dtype."""
         where = type(self).__name__
         y_pred = as_floats(y_pred, where, "y_pred")
         return y_pred, as_array(y_true, y_pred.dtype, where, "y_true")
 
-    def _scale(self, total):
-        return 1.0 if self.reduction == "sum" else 1 / total if total else 0.0
+    def _divisor(self, total_weight):
+        """What a sum of losses is divided by, of predictions that weigh `total_weight` together."""
+        return None if self.reduction == "sum" else float(total_weight)
+
+
+def scale(divisor):
+    """The factor that stands for dividing by `divisor`: 1 for None, 0 where nothing counts."""
+    return 1.0 if divisor is None else 1 / divisor if divisor else 0.0
+
+
+def gives_sums(loss):
+    """Whether `sums` gives the same loss as a call: not where a subclass has overridden ``__call__`` alone."""
+    for base in type(loss).__mro__:
+        if "sums" in vars(base):
+            return True
+        if "__call__" in vars(base):
+            return False
+    return False
 
 
 def weights(sample_weight, lengths, shape, dtype, where):
@@ -49,6 +112,16 @@ def weights(sample_weight, lengths, shape, dtype, where):
             weight = weight * valid.reshape(*valid.shape, *[1] * (weight.ndim - 2))
     per_weight = math.prod(shape) // max(weight.size, 1)
     return weight.astype(dtype), float(weight.sum()) * per_weight
+
+
+def as_labels(y_true, where):
+    """Integer labels as int64, in which every sentinel fits."""
+    y_true = np.asarray(y_true)
+    if y_true.dtype.kind not in "iu":
+        raise TypeError(f"{where}: y_true must be integers, got {y_true.dtype}")
+    if y_true.dtype == np.uint64 and y_true.size and y_true.max() > np.iinfo(np.int64).max:
+        raise ValueError(f"{where}: y_true must be below 2**63, got {y_true.max()}")
+    return y_true.astype(np.int64, copy=False)
 
 
 def finite(values, what, least):

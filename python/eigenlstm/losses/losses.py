@@ -13,16 +13,22 @@ lengths
 What has weight 0 is not looked at (it may be NaN) and gets a gradient of 0; where nothing has weight the
 value is 0.
 
+`fit` and `evaluate` add up what ``loss.sums(...)`` gives, ``(LossSum, dy)``: a sum and what it is divided by. The
+loss that they report is that of one call with all of the data, for any batch size.
+
 A function that is called likewise is a loss, too. `fit` may give it `y_true` and `sample_weight` as read-only
 views of the caller's arrays: copy before you write.
 """
+
+import math
 
 import numpy as np
 
 from .. import _core
 from ..checks import as_array, as_floats, number
+from ..moments import Moments
 from .ctc import CTC
-from .base import Loss, finite, weights
+from .base import Loss, LossSum, as_labels, finite, gives_sums, scale, weights
 
 
 def get(loss):
@@ -38,6 +44,31 @@ def get(loss):
     raise TypeError(f"a loss must be a name, a loss or a function, got {loss!r}")
 
 
+def sums_of(loss, keeps_time):
+    """``sums(y_pred, y_true, weight, lengths) -> (LossSum, dy)`` of whatever `fit` takes as a loss.
+
+    A function that gives ``(value, dy)`` doesn't say what its value is divided by. It is taken as a mean over
+    rows, or over steps where the model keeps time, by their weights; as a sum if it has a `reduction` "sum".
+    """
+    loss = get(loss)
+    if gives_sums(loss):
+        return loss.sums
+
+    def sums(y_pred, y_true, weight, lengths):
+        value, dy = loss(y_pred, y_true, weight, lengths)
+        if getattr(loss, "reduction", "mean") == "sum":
+            return LossSum(value, None), dy
+        shape = y_pred.shape[: 2 if keeps_time else 1]
+        return LossSum(value, weights(weight, lengths, shape, np.float64, "fit")[1]), dy
+
+    return sums
+
+
+def mean_of(total):
+    """The value of all batches together; NaN where none counts."""
+    return math.nan if total is None or total.divisor == 0 else float(total.value)
+
+
 class Elementwise(Loss):
     """Base of the losses that are sums over values: of one shape, or (B, …, 1) against (B, …)."""
 
@@ -47,16 +78,23 @@ class Elementwise(Loss):
     def _parameters(self, dtype):
         """What the native function takes beside the arrays; None or a 1-D array."""
 
-    def __call__(self, y_pred, y_true, sample_weight=None, lengths=None):
+    def sums(self, y_pred, y_true, sample_weight=None, lengths=None):
+        y_pred, y_true, weight, targets = self._weighted(y_pred, y_true, sample_weight, lengths)
+        divisor = self._divisor(targets * self._per_target)
+        value, dy = self._evaluate(y_pred, y_true, weight, scale(divisor))
+        return LossSum(value, divisor), dy
+
+    def _weighted(self, y_pred, y_true, sample_weight, lengths):
+        """``(y_pred, y_true, weight, Σ weight)``, checked; weight is None where all targets count alike."""
         y_pred, y_true = self._arrays(y_pred, y_true)
         self._check_shapes(y_pred.shape, y_true.shape)
-        weight, targets = None, y_true.size
-        if sample_weight is not None or lengths is not None:
-            weight, targets = weights(sample_weight, lengths, y_true.shape, y_pred.dtype, type(self).__name__)
-        return self._evaluate(y_pred, y_true, weight, self._scale(targets * self._per_target))
+        if sample_weight is None and lengths is None:
+            return y_pred, y_true, None, y_true.size
+        return y_pred, y_true, *weights(sample_weight, lengths, y_true.shape, y_pred.dtype, type(self).__name__)
 
-    def _evaluate(self, y_pred, y_true, weight, scale):
-        return type(self)._function(y_pred, y_true, weight, scale, self._parameters(y_pred.dtype))
+    def _evaluate(self, y_pred, y_true, weight, factor):
+        """``factor · Σ weight · loss`` and its gradient."""
+        return type(self)._function(y_pred, y_true, weight, factor, self._parameters(y_pred.dtype))
 
     def _check_shapes(self, pred, true):
         if pred != true and pred != (*true, 1):
@@ -198,27 +236,44 @@ class NSE(Elementwise):
         self.eps = float(finite(eps, "NSE: eps", least=0))
 
     def __call__(self, y_pred, y_true, sample_weight=None, lengths=None, *, std=None):
-        y_pred, y_true = self._arrays(y_pred, y_true)
-        self._check_shapes(y_pred.shape, y_true.shape)
-        weight, targets = None, y_true.size
-        if sample_weight is not None or lengths is not None:
-            weight, targets = weights(sample_weight, lengths, y_true.shape, y_pred.dtype, "NSE")
+        return super().__call__(y_pred, y_true, sample_weight, lengths, std=std)
+
+    def sums(self, y_pred, y_true, sample_weight=None, lengths=None, *, std=None):
+        y_pred, y_true, weight, targets = self._weighted(y_pred, y_true, sample_weight, lengths)
+        divisor = self._divisor(targets)
         std = self.std if std is None else finite(std, "NSE: std", least=0)
-        spread = (_std(y_true, weight) if std is None else std) + self.eps
+        if std is None:
+            flow = Moments.of(_counted(y_true, weight))
+            spread = float(flow.std) + self.eps
+            # the flow of one batch may be constant where that of all batches varies
+            square = spread**2 if spread > 0 else 1.0
+            value, dy = self._evaluate(y_pred, y_true, weight, scale(divisor) / square)
+            return FlowSum(LossSum(value * square, divisor), flow, self.eps), dy
+        spread = std + self.eps
         if not np.all(spread > 0):
-            raise ValueError("NSE: std + eps must be positive; y_true does not vary")
-        scale = self._scale(targets)
-        if np.ndim(spread) == 0 or spread.size == 1:
-            return self._evaluate(y_pred, y_true, weight, scale / float(spread) ** 2)
-        factor = np.ones(1) if weight is None else weight.astype(np.float64)
-        factor = factor.reshape(*factor.shape, *[1] * (y_true.ndim - factor.ndim))
-        try:
-            factor = np.broadcast_to(factor / np.square(spread), y_true.shape)
-        except ValueError:
-            raise ValueError(
-                f"NSE: std must broadcast to the shape {y_true.shape} of y_true, got {spread.shape}"
-            ) from None
-        return self._evaluate(y_pred, y_true, factor.astype(y_pred.dtype), scale)
+            raise ValueError("NSE: std + eps must be positive")
+        if spread.size == 1:
+            value, dy = self._evaluate(y_pred, y_true, weight, scale(divisor) / spread.item() ** 2)
+        else:
+            value, dy = self._evaluate(y_pred, y_true, _over_squares(weight, spread, y_true), scale(divisor))
+        return LossSum(value, divisor), dy
+
+
+class FlowSum(LossSum):
+    """What `NSE` without `std` gives: the squared errors of all batches over the spread of all their flow."""
+
+    def __init__(self, errors, flow, eps):
+        self._errors, self._flow, self._eps, self.divisor = errors, flow, eps, errors.divisor
+
+    @property
+    def value(self):
+        spread = float(self._flow.std) + self._eps
+        if spread == 0 and self._flow.count:
+            raise ValueError("NSE: std + eps must be positive, but y_true does not vary and eps is 0")
+        return self._errors.value / spread**2 if spread else 0.0
+
+    def __add__(self, other):
+        return FlowSum(self._errors + other._errors, self._flow + other._flow, self._eps)
 
 
 class CrossEntropy(Loss):
@@ -246,11 +301,9 @@ class CrossEntropy(Loss):
         self.label_smoothing, self.ignore_index = float(label_smoothing), int(ignore_index)
         self._class_weight = None
 
-    def __call__(self, y_pred, y_true, sample_weight=None, lengths=None):
+    def sums(self, y_pred, y_true, sample_weight=None, lengths=None):
         y_pred = as_floats(y_pred, "CrossEntropy", "y_pred")
-        y_true = np.asarray(y_true)
-        if y_true.dtype.kind not in "iu":
-            raise TypeError(f"CrossEntropy: y_true must be integers, got {y_true.dtype}")
+        y_true = as_labels(y_true, "CrossEntropy")
         if y_pred.ndim < 1 or y_pred.shape[:-1] != y_true.shape:
             raise ValueError(
                 f"CrossEntropy: y_true must have shape {y_pred.shape[:-1]} for y_pred "
@@ -261,17 +314,26 @@ class CrossEntropy(Loss):
             weight, _ = weights(sample_weight, lengths, y_true.shape, y_pred.dtype, "CrossEntropy")
             weight = np.repeat(weight.ravel(), y_true.size // max(weight.size, 1))
             y_true = np.where(weight.reshape(y_true.shape) == 0, self.ignore_index, y_true)
-        labels = y_true.astype(np.int64, copy=False).reshape(-1)
-        value, dy = _core.cross_entropy(
-            y_pred.reshape(-1, y_pred.shape[-1]),
-            labels,
-            weight,
-            self._weight_of(y_pred),
-            self.label_smoothing,
-            self.ignore_index,
-            self.reduction == "mean",
+        labels, logits = y_true.reshape(-1), y_pred.reshape(-1, y_pred.shape[-1])
+        value, dy = self._evaluate(logits, labels, weight, self.reduction == "mean")
+        divisor, total = self._divisor(self._total_weight(labels, weight)), None
+        if divisor == 0 and self.weight is not None and self.label_smoothing:
+            # all targets here are of classes that weigh 0, but smoothing gives the other classes a share
+            total, _ = self._evaluate(logits, labels, weight, False)
+        return LossSum(value, divisor, total), dy.reshape(y_pred.shape)
+
+    def _evaluate(self, logits, labels, weight, mean):
+        return _core.cross_entropy(
+            logits, labels, weight, self._weight_of(logits), self.label_smoothing, self.ignore_index, mean
         )
-        return value, dy.reshape(y_pred.shape)
+
+    def _total_weight(self, labels, weight):
+        """Σ sample_weight · weight[y_true] over the targets that are not ignored."""
+        counted = labels != self.ignore_index
+        if self.weight is None:
+            return np.count_nonzero(counted) if weight is None else weight.sum(dtype=np.float64, where=counted)
+        each = self._class_weight[labels[counted]].astype(np.float64)
+        return (each if weight is None else each * weight[counted]).sum()
 
     def _weight_of(self, y_pred):
         """The class weights in the dtype of `y_pred`, converted once."""
@@ -315,9 +377,22 @@ def _check_several(where, pred, true, each):
         )
 
 
-def _std(y_true, weight):
-    """The standard deviation of all values that have weight."""
+def _counted(y_true, weight):
+    """The values that have weight (n,), none of which may be NaN."""
     if weight is not None:
         seen = np.broadcast_to(weight.reshape(*weight.shape, *[1] * (y_true.ndim - weight.ndim)) > 0, y_true.shape)
         y_true = y_true[seen]
-    return np.float64(y_true.std(dtype=np.float64)) if y_true.size else np.float64(1)
+    missing = np.count_nonzero(np.isnan(y_true))
+    if missing:
+        raise ValueError(f"NSE: y_true is NaN in {missing} of {y_true.size} places; give them a sample_weight of 0")
+    return y_true.reshape(-1)
+
+
+def _over_squares(weight, spread, y_true):
+    """``weight / spread²`` for each of `y_true`."""
+    factor = np.ones(1) if weight is None else weight.astype(np.float64)
+    factor = factor.reshape(*factor.shape, *[1] * (y_true.ndim - factor.ndim))
+    try:
+        return np.broadcast_to(factor / np.square(spread), y_true.shape).astype(y_true.dtype)
+    except ValueError:
+        raise ValueError(f"NSE: std must broadcast to the shape {y_true.shape} of y_true, got {spread.shape}") from None

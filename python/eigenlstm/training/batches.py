@@ -15,7 +15,9 @@ from ..seeds import mix_seed
 _WINDOW = 32  # batches that are sorted by length together: little padding, much randomness left
 
 
-def batches(x, y, lengths, sample_weight, *, batch_size, dtype, keeps_time, where, order="sorted", steps=None):
+def batches(
+    x, y, lengths, sample_weight, *, batch_size, dtype, keeps_time, where, order="sorted", steps=None, per_step=True
+):
     """What `fit` or `evaluate` was given as an object with ``epoch(number, key)``.
 
     It yields the batches of epoch `number`; ``len()`` is the number of its steps, 0 where only the
@@ -42,6 +44,7 @@ def batches(x, y, lengths, sample_weight, *, batch_size, dtype, keeps_time, wher
         keeps_time=keeps_time,
         where=where,
         order=order,
+        per_step=per_step,
     )
     if not rows.rows:
         raise ValueError(f"{where}: x has no rows")
@@ -52,10 +55,12 @@ class Rows:
     """Batches of rows from arrays or lists of arrays in memory.
 
     `order` is that of the rows: "given"; "sorted", by length where rows have lengths; "shuffled" by
-    the key of the epoch alone, with rows of like length together.
+    the key of the epoch alone, with rows of like length together. `per_step` says whether y has a value for
+    each step where the model keeps time; labels of `CTC`, say, have a length of their own.
+    Where `sampling` has the probability of each row, shuffled rows are drawn with replacement.
     """
 
-    def __init__(self, x, y, lengths, weight, *, batch_size, dtype, keeps_time, where, order):
+    def __init__(self, x, y, lengths, weight, *, batch_size, dtype, keeps_time, where, order, per_step=True):
         if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
             raise ValueError(f"{where}: batch_size must be an integer of at least 1, got {batch_size!r}")
         self._batch_size, self._order = int(batch_size), order
@@ -64,9 +69,11 @@ class Rows:
         self.ragged = isinstance(self._x, Ragged)
         self.time = None if self.ragged else (*self._x.array.shape, None)[1]
         self._lengths = self._row_lengths(lengths, where)
-        per_step = keeps_time and self._lengths is not None
-        self._y = None if y is None else self._aligned(y, dtype, where, "y", per_step)
-        self._weight = None if weight is None else self._aligned(weight, dtype, where, "sample_weight", per_step)
+        cuts = keeps_time and self._lengths is not None
+        self._y = None if y is None else self._aligned(y, dtype, where, "y", cuts and per_step)
+        self._weight = None if weight is None else self._aligned(weight, dtype, where, "sample_weight", cuts)
+
+    sampling = None
 
     def _row_lengths(self, lengths, where):
         if self.ragged:
@@ -87,8 +94,9 @@ class Rows:
             raise ValueError(f"{where}: {name} must have as many rows as x, {self.rows}, got {len(column)}")
         if isinstance(column, Ragged):
             column.own_time = not (per_step and np.array_equal(column.lengths, self._lengths))
-            if column.arrays[0].dtype.kind == "i":
-                column.padding = -1  # no class: this is where `losses.CTC` sees the labels end
+            if column.arrays[0].dtype.kind in "iu":
+                # no class: this is where `losses.CTC` sees the labels end
+                column.padding, column.dtype = -1, np.dtype(np.int64)
         else:
             column.cut = per_step and column.array.ndim > 1 and column.array.shape[1] == self.time
         return column
@@ -110,6 +118,12 @@ class Rows:
             x, y, weight = (None if column is None else column.take(index, time) for column in columns)
             yield x, y, lengths, weight
 
+    def _drawn(self, rng):
+        """The rows of a shuffled epoch."""
+        return (
+            rng.permutation(self.rows) if self.sampling is None else rng.choice(self.rows, self.rows, p=self.sampling)
+        )
+
     def order(self, key):
         """Which rows each batch has: index arrays, or slices where the rows stay as they are."""
         size = self._batch_size
@@ -117,7 +131,7 @@ class Rows:
         if not shuffled and (self._lengths is None or self._order == "given"):
             return [slice(i, min(i + size, self.rows)) for i in range(0, self.rows, size)]
         rng = np.random.Generator(np.random.PCG64(key)) if shuffled else None
-        order = rng.permutation(self.rows) if shuffled else np.arange(self.rows)
+        order = self._drawn(rng) if shuffled else np.arange(self.rows)
         if self._lengths is None:
             return [order[i : i + size] for i in range(0, self.rows, size)]
         window = _WINDOW * size if shuffled else max(1, self.rows)
@@ -171,6 +185,7 @@ class Ragged:
 
     def __init__(self, arrays):
         self.arrays = arrays
+        self.dtype = arrays[0].dtype
         self.lengths = np.array([len(array) for array in arrays], np.int64)
 
     def __len__(self):
@@ -183,7 +198,7 @@ class Ragged:
         if time is None or self.own_time:
             time = int(self.lengths[index].max())
         first, lengths = self.arrays[0], self.lengths[index]
-        padded = np.full((len(lengths), time, *first.shape[1:]), self.padding, first.dtype)
+        padded = np.full((len(lengths), time, *first.shape[1:]), self.padding, self.dtype)
         arrays = self.arrays[index] if isinstance(index, slice) else [self.arrays[i] for i in index]
         for row, length, array in zip(padded, lengths, arrays):
             row[:length] = array

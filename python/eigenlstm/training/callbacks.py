@@ -19,7 +19,7 @@ import numpy as np
 from ..checks import number
 from ..safetensors_files import write_atomically
 
-_BETTER_HIGH = ("accuracy", "f1", "r2", "nse")
+_BETTER_HIGH = ("accuracy", "f1", "r2", "nse", "exact", "bleu", "chrf", "span_f1")
 
 
 def early_stopping(patience=5, *, monitor=None, min_delta=0.0, mode=None, restore_best=True):
@@ -34,7 +34,7 @@ def early_stopping(patience=5, *, monitor=None, min_delta=0.0, mode=None, restor
     min_delta : float
         What counts as an improvement at least.
     mode : "min" or "max"
-        Default: "max" for accuracy, f1, r2 and nse, else "min".
+        Default: "max" for accuracy, f1, r2, nse, exact, bleu, chrf and span_f1, else "min".
     restore_best : bool
         Give the model the parameters of the best epoch when the run ends, however it ends.
     """

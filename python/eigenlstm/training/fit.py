@@ -1,17 +1,17 @@
 """Training, evaluation and prediction over whole data sets."""
 
-import math
 import os
 from collections.abc import Mapping
 
 import numpy as np
 
-from ..losses import losses
+from ..losses import ClassWeighted, losses
 from . import metrics as metric_module
 from ..checks import number, positive_int
 from .batches import Rows, batches
+from .preparation import Prepared, draw_by
 from ..seeds import as_seed, system_seed
-from .run import Run, loss_share
+from .run import Run
 
 
 def fit(
@@ -25,6 +25,9 @@ def fit(
     batch_size=32,
     lengths=None,
     sample_weight=None,
+    class_weight=None,
+    sampling_weight=None,
+    augment=None,
     validation_data=None,
     metrics=(),
     callbacks=(),
@@ -61,6 +64,19 @@ def fit(
     lengths : integers (N,)
         Valid steps of each row of an array x.
     sample_weight : array (N,) or (N, T)
+    class_weight : dict class -> weight, or array (C,)
+        Each target also weighs what its class does; classes that a dict does not name weigh 1. y holds
+        integers, or 0 and 1. `eigenlstm.losses.class_weights` has weights that make all classes equal.
+        The training data alone are weighted so, not those of validation.
+    sampling_weight : array (N,)
+        Draw the N rows of an epoch with replacement, each in proportion to its weight, instead of each
+        row once: ``class_weights(y)[y]`` draws all classes equally often.
+    augment : callable ``augment(batch, rng) -> batch``, or list of such
+        Changes each batch before the model trains on it, such as `eigenlstm.sound.SpecAugment` and
+        `eigenlstm.text.WordDropout`. A batch is a dict of x, y, lengths and sample_weight, the last two
+        None where there are none; its arrays must not be written to. `rng` is a
+        ``numpy.random.Generator`` of its own for each batch of the run, so that `seed` decides what it
+        draws, on any number of threads and in a resumed run.
     validation_data : (x, y), (x, y, sample_weight), dict of `evaluate`'s arguments, or batches
     metrics : names, metrics or functions
         See `eigenlstm.metrics`. Those of the training data are gathered while the model learns.
@@ -107,6 +123,7 @@ def fit(
         raise ValueError(f"fit: verbose must be 0, 1 or 2, got {verbose!r}")
     _check_options(
         model,
+        loss,
         epochs=epochs,
         tbptt=tbptt,
         clip_norm=clip_norm,
@@ -127,9 +144,14 @@ def fit(
         where="fit",
         order=order,
         steps=steps_per_epoch,
+        per_step=_per_step(loss),
     )
     if stateful:
         _check_stateful(source, batch_size, "fit")
+    if sampling_weight is not None:
+        draw_by(sampling_weight, source, shuffle)
+    prepared = Prepared(source, augment)
+    weighted = loss if class_weight is None else ClassWeighted(loss, class_weight, model.keeps_time)
     settings = {
         "rows": source.rows,
         "batch_size": batch_size,
@@ -139,10 +161,12 @@ def fit(
         "clip_norm": clip_norm,
         "clip_value": clip_value,
         "ema": ema,
+        "class_weight": None if class_weight is None else weighted.class_weight.tolist(),
+        **prepared.settings,
     }
     run = Run(
         model,
-        loss,
+        weighted,
         optimizer,
         metrics=metrics,
         callbacks=callbacks,
@@ -160,7 +184,7 @@ def fit(
         raise TypeError(f"fit: resume must be a path, got {resume!r}")
     if resume is not None and os.path.exists(resume):
         run.resume(resume, seed)
-    return run.train(source, validate, epochs, verbose)
+    return run.train(prepared, validate, epochs, verbose)
 
 
 def evaluate(
@@ -192,7 +216,8 @@ def _evaluation(
     model, x, y=None, *, loss, metrics, lengths=None, sample_weight=None, batch_size=256, stateful=False, where
 ):
     """A function that evaluates `model` as it is then; the data are checked now."""
-    loss, metrics = losses.get(loss), [metric_module.get(metric) for metric in metrics]
+    loss = losses.get(loss)
+    loss_sums, metrics = losses.sums_of(loss, model.keeps_time), metric_module.for_loss(metrics, loss)
     source = batches(
         x,
         y,
@@ -203,6 +228,7 @@ def _evaluation(
         keeps_time=model.keeps_time,
         where=where,
         order="given" if stateful else "sorted",
+        per_step=_per_step(loss),
     )
     if stateful:
         _check_stateful(source, batch_size, where)
@@ -210,17 +236,16 @@ def _evaluation(
     def evaluated():
         for metric in metrics:
             metric.reset()
-        total = count = 0.0
+        total = None
         states = None
         for xb, yb, lb, wb in source.epoch(0, 0):
             y_pred, _, states = model._run(xb, lb, False, None, states if stateful else None)
             lb = lb if model.keeps_time else None
-            share = loss_share(model.keeps_time, xb, lb, wb)
-            total += share * loss(y_pred, yb, wb, lb)[0]
-            count += share
+            part, _ = loss_sums(y_pred, yb, wb, lb)
+            total = part if total is None else total + part
             for metric in metrics:
-                metric.update(y_pred, yb, lb)
-        return {"loss": total / count if count else math.nan, **{metric.name: metric.result() for metric in metrics}}
+                metric_module.update(metric, y_pred, yb, lb, wb)
+        return {"loss": losses.mean_of(total), **{metric.name: metric.result() for metric in metrics}}
 
     evaluated.names = ["loss", *(metric.name for metric in metrics)]
     return evaluated
@@ -282,6 +307,11 @@ def _dtype(model):
     return model.dtype or np.dtype(np.float32)
 
 
+def _per_step(loss):
+    """Whether the targets of `loss` have a value for each step; taken to be so unless it says otherwise."""
+    return getattr(losses.get(loss), "per_step", True)
+
+
 def _validation(model, data, loss, metrics, batch_size, stateful):
     """What evaluates `model` on the validation data with the loss and metrics of this run."""
     if data is None:
@@ -312,12 +342,14 @@ def _check_stateful(source, batch_size, where):
             )
 
 
-def _check_options(model, *, epochs, tbptt, clip_norm, clip_value, ema, stateful, shuffle):
+def _check_options(model, loss, *, epochs, tbptt, clip_norm, clip_value, ema, stateful, shuffle):
     positive_int(epochs, "fit: epochs")
     if tbptt is not None:
         positive_int(tbptt, "fit: tbptt")
         if not model.keeps_time:
             raise ValueError("fit: tbptt needs a model that gives a value for each step")
+        if not _per_step(loss):
+            raise ValueError(f"fit: tbptt needs a target for each step, which {losses.get(loss)!r} does not take")
     for name, value in (("clip_norm", clip_norm), ("clip_value", clip_value)):
         if value is not None and not number(value, f"fit: {name}") > 0:
             raise ValueError(f"fit: {name} must be positive, got {value!r}")

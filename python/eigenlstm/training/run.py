@@ -61,7 +61,8 @@ class Run:
         self.logs, self.history = {}, History()
         self._settings = settings
         self._loss = losses.get(loss)
-        self._metrics = [metric_module.get(metric) for metric in metrics]
+        self._loss_sums = losses.sums_of(self._loss, model.keeps_time)
+        self._metrics = metric_module.for_loss(metrics, self._loss)
         # what writes the state of the others down comes last
         self._callbacks = sorted(callbacks, key=lambda callback: getattr(callback, "late", False))
         self._before_step = self._hooks("before_step")
@@ -114,21 +115,20 @@ class Run:
 
     def _one_epoch(self, source, validate, progress):
         started = time.perf_counter()
-        total = count = 0.0
+        total = None
         for metric in self._metrics:
             metric.reset()
         states = None
         for batch in source.epoch(self.epoch, epoch_key(self.seed, self.epoch)):
             for x, y, lengths, weight in self._chunks(*batch):
-                value, states = self._update(x, y, lengths, weight, states)
-                share = loss_share(self._keeps_time, x, lengths, weight)
-                total, count = total + share * value, count + share
+                part, states = self._update(x, y, lengths, weight, states)
+                total = part if total is None else total + part
             if not self._stateful:
                 states = None
-            progress.step(value)
+            progress.step(part.value)
         self._check_parameters()
         self.epoch += 1
-        self.logs = {"epoch": self.epoch, "loss": total / count if count else math.nan}
+        self.logs = {"epoch": self.epoch, "loss": losses.mean_of(total)}
         self.logs.update((metric.name, metric.result()) for metric in self._metrics)
         self._finish_epoch(validate, started)
         progress.epoch(self.logs)
@@ -149,17 +149,17 @@ class Run:
             self._set_params(self._raw)
 
     def _update(self, x, y, lengths, weight, states):
-        """One step of the optimiser; the loss before it and the states after it."""
+        """One step of the optimiser; the loss before it as a sum, and the states after it."""
         model, known = self.model, lengths if self._keeps_time else None
         key = step_key(self.seed, self.step) if self._stochastic else None
         predicted, tape, states = model._run(x, lengths, True, key, states)
-        value, dy = self._loss(predicted, y, weight, known)
-        if not math.isfinite(value):
-            self._fail("the loss", value)
+        part, dy = self._loss_sums(predicted, y, weight, known)
+        if not math.isfinite(part.value):
+            self._fail("the loss", part.value)
         _core.set_zero(model._flat_grads)
         model.backward(tape, dy, need_dx=False)
         for metric in self._metrics:
-            metric.update(predicted, y, known)
+            metric_module.update(metric, predicted, y, known, weight)
         if self._clip_norm is not None:
             optimisers.clip_norm(model, self._clip_norm)
         if self._clip_value is not None:
@@ -171,7 +171,7 @@ class Run:
         if self._average is not None:
             optimisers.average(self._average, self._params, self._decay)
         self.step += 1
-        return value, states
+        return part, states
 
     def _chunks(self, x, y, lengths, weight):
         """A batch cut along time where backpropagation is truncated."""
@@ -287,12 +287,3 @@ def _checked_callbacks(callbacks):
         if not callable(callback):
             raise TypeError(f"fit: callbacks must be a list of functions f(run), got one that is {callback!r}")
     return callbacks
-
-
-def loss_share(keeps_time, x, lengths, weight):
-    """The weight of a batch's mean loss in a mean over batches: that of its rows, or of its steps."""
-    if not keeps_time:
-        return len(x) if weight is None else float(weight.sum())
-    if weight is None:
-        return len(x) * x.shape[1] if lengths is None else int(lengths.sum())
-    return losses.weights(weight, lengths, x.shape[:2], np.float64, "fit")[1]

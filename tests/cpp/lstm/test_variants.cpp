@@ -42,6 +42,7 @@ std::vector<Case> cases() {
       variant("clips", [](LSTMOptions& o) { o.cell.gate_clip = 0.6, o.cell.cell_clip = 0.3; }),
       variant("zoneout", [](LSTMOptions& o) { o.cell.zoneout_h = 0.2, o.cell.zoneout_c = 0.4, o.proj_size = 4; }),
       variant("projection", [](LSTMOptions& o) { o.proj_size = 3; }),
+      variant("backwards", [](LSTMOptions& o) { o.reverse = o.cell.peephole = true; }),
       variant("learned state", [](LSTMOptions& o) { o.learned_state = true; }),
       variant("activations",
               [](LSTMOptions& o) {
@@ -109,11 +110,12 @@ Values equations(const Problem& p) {
   const double *peephole = p.find("peephole"), *gain = p.find("norm_weight"), *cell_gain = p.find("norm_cell_weight");
   const double *cell_bias = p.find("norm_cell_bias"), *h0 = p.find("h0"), *c0 = p.find("c0");
   const auto clip = [](double x, double bound) { return std::clamp(x, -bound, bound); };
-  Values y;
+  Values y(B * T * P);
   for (Index b = 0; b < B; ++b) {
     Values h(P), c(H);
     if (h0) h.assign(h0, h0 + P), c.assign(c0, c0 + H);
-    for (Index t = 0; t < T; ++t) {
+    for (Index s = 0; s < T; ++s) {
+      const Index t = p.options.reverse ? T - 1 - s : s;
       Values z(4 * H), shown(H), m(H), h_new(P);
       for (Index j = 0; j < 4 * H; ++j) {
         for (Index k = 0; k < I; ++k) z[j] += W[j * I + k] * p.x[(b * T + t) * I + k];
@@ -141,7 +143,7 @@ Values equations(const Problem& p) {
         h_new[k] = project ? 0 : m[k];
         for (Index u = 0; project && u < H; ++u) h_new[k] += project[k * H + u] * m[u];
         h[k] = cell.zoneout_h * h[k] + (1 - cell.zoneout_h) * h_new[k];
-        y.push_back(h[k]);
+        y[(b * T + t) * P + k] = h[k];
       }
       for (Index u = 0; u < H; ++u) c[u] = cell.zoneout_c * c[u] + (1 - cell.zoneout_c) * c_new[u];
     }
@@ -219,6 +221,7 @@ TEST_CASE_TEMPLATE("every variant computes its equations, and the gradients of t
 TEST_CASE_TEMPLATE("a stream gives the bits of every variant's forward", Real, float, double) {
   for (const Case& c : cases()) {
     CAPTURE(c.name);
+    if (c.options.reverse) continue;
     const Problem p = problem(c.options);
     const Index P = p.options.output(0);
     const Run<Real> run(p);
@@ -254,11 +257,20 @@ TEST_CASE("options that make no sense are refused with the reason") {
   refused("parameters of activations must be finite", [](LSTMOptions& o) {
     o.cell.output = {ActivationKind::elu, 1e300};
   });
+  refused("reverse=True runs a single direction", [](LSTMOptions& o) { o.reverse = o.bidirectional = true; });
+  refused("activations for each of two directions", [](LSTMOptions& o) { o.reverse_activations = o.cell; });
+  refused("parameters of activations must be finite", [](LSTMOptions& o) {
+    o.bidirectional = true, o.reverse_activations.emplace().output = {ActivationKind::elu, 1e300};
+  });
   refused("merge joins two directions", [](LSTMOptions& o) { o.merge = Merge::sum; });
   refused("needs num_layers > 1", [](LSTMOptions& o) { o.residual = true; });
   refused("layer 1 takes 4 and gives 5", [](LSTMOptions& o) {
     o.residual = true, o.num_layers = 2, o.hidden_sizes = {4, 5};
   });
   refused("hidden_size > 1", [](LSTMOptions& o) { o.cell.layer_norm = true, o.hidden_size = 1; });
+  const LSTM<float> backwards(variant("", [](LSTMOptions& o) { o.reverse = true; }).options);
+  const std::vector<float> parameters(backwards.num_parameters());
+  CHECK_THROWS_WITH_AS(Stream<float>(backwards, backwards.pack(parameters.data(), false), 1),
+                       doctest::Contains("cannot stream"), std::invalid_argument);
   CHECK_THROWS_WITH_AS(activation("tan"), doctest::Contains("sigmoid, tanh, linear"), std::invalid_argument);
 }

@@ -5,9 +5,9 @@ import sys
 
 import numpy as np
 import pytest
+from lstm_case import assert_same_bits
 
 import eigenlstm as el
-from lstm_case import assert_same_bits
 
 OPTIONS = [
     dict(),

@@ -7,18 +7,32 @@ from eigenlstm.layers.pooling import Last, MaxPool, MeanPool
 from layer_checks import check_copies, check_gradients, check_rows_do_not_depend_on_the_batch
 
 LENGTHS = np.array([5, 1, 0, 3])
-LAYERS = {"last": Last, "last_bidirectional": lambda: Last(bidirectional=True), "mean": MeanPool, "max": MaxPool}
+LAYERS = {
+    "last": Last,
+    "last_reverse": lambda: Last(reverse=True),
+    "last_bidirectional": lambda: Last(bidirectional=True),
+    **{
+        f"last_{merge}": (lambda merge=merge: Last(bidirectional=True, merge=merge)) for merge in ("sum", "mean", "mul")
+    },
+    "mean": MeanPool,
+    "max": MaxPool,
+}
+MERGES = {"last_sum": lambda a, b: a + b, "last_mean": lambda a, b: (a + b) / 2, "last_mul": lambda a, b: a * b}
 
 
 def row_by_row(name, x, lengths):
     """The definition, one row at a time."""
-    y = np.zeros((len(x), x.shape[2]), x.dtype)
+    half = x.shape[2] // 2
+    y = np.zeros((len(x), half if name in MERGES else x.shape[2]), x.dtype)
     for b, n in enumerate(lengths):
         if n:
             row = x[b, :n]
-            y[b] = {"mean": lambda row: row.mean(0), "max": lambda row: row.max(0)}.get(name, lambda row: row[-1])(row)
-            if name == "last_bidirectional":
-                y[b, x.shape[2] // 2 :] = row[0, x.shape[2] // 2 :]
+            if name in MERGES:
+                y[b] = MERGES[name](row[-1, :half], row[0, half:])
+            elif name == "last_bidirectional":
+                y[b] = [*row[-1, :half], *row[0, half:]]
+            else:
+                y[b] = {"mean": row.mean(0), "max": row.max(0), "last_reverse": row[0]}.get(name, row[-1])
     return y
 
 
@@ -40,7 +54,7 @@ def test_padding_does_not_matter(name, padding, x):
 def test_without_lengths_all_steps_count(name, x):
     np.testing.assert_allclose(LAYERS[name]()(x), row_by_row(name, x, [5] * 4), atol=1e-15)
     assert not LAYERS[name]()(x[:, :0]).any()
-    assert LAYERS[name]()(x[:0]).shape == (0, 6)
+    assert LAYERS[name]()(x[:0]).shape == (0, 3 if name in MERGES else 6)
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -56,6 +70,8 @@ def test_rows_do_not_depend_on_the_batch(name, dtype, shape):
     x = np.random.default_rng(0).standard_normal(shape).astype(dtype)
     x[:, ::3] *= -0.0
     lengths = np.array([19, 1, 17, 9, 8])[: len(x)]
+    if "last_" in name and name != "last_reverse" and shape[2] % 2:
+        x = np.concatenate([x, x], axis=2)  # two directions
     check_rows_do_not_depend_on_the_batch(LAYERS[name](), x, lengths)
     check_rows_do_not_depend_on_the_batch(LAYERS[name](), x)
 
@@ -92,3 +108,15 @@ def test_wrong_calls(name, x):
         layer(x, lengths=LENGTHS / 1)
     with pytest.raises(ValueError, match="tape is None"):
         layer.backward(layer.forward(x, training=False)[1], np.zeros((4, 6)))
+
+
+def test_last_refuses_what_makes_no_sense(x):
+    with pytest.raises(ValueError, match="Last: merge must be 'concat', 'sum', 'mean' or 'mul', got 'ave'"):
+        Last(bidirectional=True, merge="ave")
+    with pytest.raises(ValueError, match="Last: bidirectional and reverse exclude each other"):
+        Last(bidirectional=True, reverse=True)
+    with pytest.raises(ValueError, match="Last: merge='sum' needs bidirectional=True"):
+        Last(merge="sum")
+    with pytest.raises(ValueError, match=r"Last.forward: x must have two halves of features, got shape \(4, 5, 5\)"):
+        Last(bidirectional=True)(x[:, :, :5])
+    assert Last(bidirectional=True, merge="sum").output_shape(("B", "T", 6)) == ("B", 3)

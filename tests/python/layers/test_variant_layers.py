@@ -27,6 +27,10 @@ OPTIONS = {
     "one zoneout": dict(zoneout=0.25),
     "forget bias": dict(forget_bias=0.5, init="torch"),
     "no bias": dict(bias=False, peephole=True, layer_norm=True),
+    "backwards": dict(reverse=True, num_layers=2),
+    "activations of two directions": dict(
+        bidirectional=True, activations=(("sigmoid", "tanh", "tanh"), ("hard_sigmoid", "tanh", ("elu", 0.5)))
+    ),
     "everything": dict(
         hidden_size=[6, 7],
         proj_size=3,

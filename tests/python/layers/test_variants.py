@@ -62,6 +62,51 @@ def test_stacks(options, stack):
     check_against_oracle(VariantCase(options=options, ragged=True, state=True, **stack))
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("stack", ["one layer", "no bias", "wide", "one row"])
+@pytest.mark.parametrize("variant", [None, *VARIANTS])
+def test_a_lone_direction_that_runs_backwards(variant, stack, dtype):
+    chosen = VARIANTS.get(variant, {})
+    nans = chosen.get("missing") in ("forward_fill", "mask")
+    check_against_oracle(
+        VariantCase(dtype=dtype, options={**chosen, "reverse": True}, nans=nans, **STACKS[stack]),
+        outputs=1e-4 if dtype == "float32" else None,
+        gradients=2e-3 if dtype == "float32" else None,
+    )
+
+
+@pytest.mark.parametrize("ragged", [False, True])
+@pytest.mark.parametrize(
+    "options, stack",
+    [
+        (dict(), dict(num_layers=3)),
+        (dict(residual=True, dropout=0.4), dict(num_layers=3)),
+        (dict(proj_size=2, residual=True, learned_state=True), dict(H=[5, 7])),
+        (dict(missing="forward_fill"), dict(num_layers=2, nans=True, T=9)),
+        (dict(residual=True), dict(num_layers=2, B=3, T=600, H=3)),  # several segments of a limited tape
+        (dict(), dict(num_layers=2, B=1, T=1200, H=3, I=2)),
+    ],
+    ids=str,
+)
+def test_stacks_that_run_backwards(options, stack, ragged):
+    chosen = {**options, "reverse": True}
+    check_against_oracle(VariantCase(options=chosen, ragged=ragged, state="learned_state" not in options, **stack))
+
+
+TWO_TRIPLES = [
+    (("sigmoid", "tanh", "tanh"), ("hard_sigmoid", "softsign", ("elu", 0.5))),
+    (("hard_sigmoid", ("scaled_tanh", 0.7, 1.4), "softsign"), ("sigmoid", "tanh", "tanh")),
+    (("sigmoid", "hard_swish", "tanh"), ("sigmoid", "tanh", "relu")),  # only one direction's slopes need z
+]
+
+
+@pytest.mark.parametrize("stack", ["two directions", "both"])
+@pytest.mark.parametrize("more", [dict(), dict(peephole=True, proj_size=2), dict(layer_norm=True)], ids=str)
+@pytest.mark.parametrize("activations", TWO_TRIPLES, ids=str)
+def test_activations_of_each_direction(activations, more, stack):
+    check_against_oracle(VariantCase(options={"activations": activations, **more}, **STACKS[stack]))
+
+
 ACTIVATIONS = [
     *FUNCTIONS,
     "hard_sigmoid_keras3",
