@@ -11,6 +11,7 @@ from ..checks import as_array, as_lengths, float_dtype, positive_int
 from ..seeds import as_seed
 from .base import Layer
 from .parameters import admit
+from .symbolic import Value
 from .trace import VALUES, Trace
 
 # By dtype: to make its name takes 3 us of a call.
@@ -270,6 +271,13 @@ class LSTM(Layer):
         width = self.proj_size or self._widths[-1]
         return (*shape[:-1], width * (self.num_directions if self._variants["merge"] == "concat" else 1))
 
+    def state_shapes(self):
+        """The shapes of h and c, the batch axis "B"; None for each where the layers' widths differ."""
+        if not self._uniform:
+            return None, None
+        count = self.num_layers * self.num_directions
+        return (count, "B", self.proj_size or self.hidden_size), (count, "B", self.hidden_size)
+
     # -- computation ----------------------------------------------------------------------------
 
     def __call__(self, x, state=None, lengths=None, *, trace=False):
@@ -293,6 +301,8 @@ class LSTM(Layer):
         ------
         TypeError for a wrong dtype, ValueError for a wrong shape or length and, with ``missing="error"``, for NaN in x within the lengths.
         """
+        if isinstance(x, Value):
+            return x._trace.call(self, (x,), state=state, lengths=lengths)
         if trace:
             y, h, c, tape = self._run(x, state, lengths, True, for_backward=False)
             return y, (h, c), self._trace(tape, lengths)

@@ -17,7 +17,7 @@ import os
 import numpy as np
 
 from ..checks import number
-from ..safetensors_files import write_atomically
+from ..atomic_files import write_atomically
 
 _BETTER_HIGH = ("accuracy", "f1", "r2", "nse", "exact", "bleu", "chrf", "span_f1")
 

@@ -1,0 +1,366 @@
+"""Graphs in `Session`: what it computes, against the oracle and ONNX Runtime, and where it computes what."""
+
+import os
+
+import numpy as np
+import pytest
+
+onnx = pytest.importorskip("onnx", reason="Session reads onnx's graphs")
+ort = pytest.importorskip("onnxruntime", reason="ONNX Runtime is the peer, and runs what is no LSTM")
+
+import onnx_graphs as graphs  # noqa: E402
+from onnx import numpy_helper  # noqa: E402
+from onnx_case import node, random_arrays  # noqa: E402
+
+import eigenlstm as el  # noqa: E402
+from eigenlstm.interop.onnx import Session  # noqa: E402
+from reference.onnx_lstm import onnx_lstm, snake_case  # noqa: E402
+
+GRAPHS = int(os.environ.get("EIGENLSTM_ONNX_MODELS", "60"))
+PARAMETERS = {"HardSigmoid": 2, "LeakyRelu": 1, "ThresholdedRelu": 1, "Elu": 1, "Affine": 2, "ScaledTanh": 2}
+ACTIVATIONS = ["Sigmoid", "Tanh", "Relu", "Softsign", "Softplus", *PARAMETERS]
+TOLERANCE = {np.float16: 1e-2, np.float32: 2e-5, np.float64: 1e-11}
+
+
+def floats(rng, *shape):
+    return rng.standard_normal(shape).astype(np.float32)
+
+
+def lstms(session):
+    return [(p.node, p.runtime) for p in session.placements if p.operator == "LSTM"]
+
+
+# -- one node ------------------------------------------------------------------------------------
+
+
+def random_node(rng):
+    """Arrays, the node's attributes, and the activations as the oracle has them."""
+    T, B, I, H = rng.integers(1, [9, 6, 6, 20])
+    direction = str(rng.choice(["forward", "reverse", "bidirectional"]))
+    D = 2 if direction == "bidirectional" else 1
+    dtype = [np.float32, np.float64, np.float16][rng.integers(3)]
+    arrays = {name: (0.25 * value).astype(dtype) for name, value in random_arrays(rng, T, B, I, H, D).items()}
+    for name in ("B", "P", "initial_h", "initial_c"):
+        if rng.random() < 0.4:
+            del arrays[name]
+    if rng.random() < 0.5:
+        arrays["sequence_lens"] = rng.integers(0, T + 1, B).astype(np.int32)
+    attributes, activations = {"direction": direction}, None
+    if rng.random() < 0.5:
+        names = [str(rng.choice(ACTIVATIONS)) for _ in range(3 * D)]
+        draws = [[float(np.float32(v)) for v in rng.uniform(0.2, 0.9, PARAMETERS.get(name, 0))] for name in names]
+        lists = {"activation_alpha": [d[0] for d in draws if d], "activation_beta": [d[1] for d in draws if d[1:]]}
+        attributes.update(activations=names, **{name: values for name, values in lists.items() if values})
+        activations = [(snake_case(name), *draw) if draw else snake_case(name) for name, draw in zip(names, draws)]
+    if rng.random() < 0.3:
+        attributes["clip"] = float(np.float32(rng.uniform(0.3, 2)))
+    if rng.random() < 0.3:
+        attributes["input_forget"] = 1
+    return arrays, attributes, activations
+
+
+@pytest.mark.parametrize("seed", range(GRAPHS))
+def test_a_random_node(seed):
+    rng = np.random.default_rng(seed)
+    arrays, attributes, activations = random_node(rng)
+    expected = onnx_lstm(
+        **{name: value if name == "sequence_lens" else value.astype(np.float64) for name, value in arrays.items()},
+        direction=attributes["direction"],
+        activations=activations,
+        clip=attributes.get("clip"),
+        input_forget=attributes.get("input_forget", 0),
+    )
+    feed = dict(arrays)
+    if seed % 3 == 0:
+        attributes["layout"] = 1
+        feed.update((name, feed[name].swapaxes(0, 1)) for name in ("X", "initial_h", "initial_c") if name in feed)
+        expected = (expected[0].transpose(2, 0, 1, 3), *(part.swapaxes(0, 1) for part in expected[1:]))
+    model = node(feed, attributes)
+    if seed % 2:
+        make_constant(model, feed, ("W", "R", "B", "P"))
+    session = Session(model)
+    assert [where for _, where in lstms(session)] == ["eigenlstm"]
+    for _ in range(2):
+        for got, value in zip(session.run(None, feed), expected, strict=True):
+            dtype = arrays["X"].dtype
+            assert got.dtype == dtype and got.shape == value.shape and got.flags.c_contiguous
+            scale = max(1, np.abs(value).max(initial=0))
+            np.testing.assert_allclose(got, value, rtol=0, atol=TOLERANCE[dtype.type] * scale)
+
+
+def make_constant(model, feed, names):
+    """Turn inputs of a graph into initializers."""
+    for value in [v for v in model.graph.input if v.name in names]:
+        model.graph.initializer.append(numpy_helper.from_array(feed.pop(value.name), value.name))
+        model.graph.input.remove(value)
+
+
+def test_weights_that_are_inputs_may_change_between_calls():
+    rng = np.random.default_rng(0)
+    arrays = {name: value.astype(np.float32) for name, value in random_arrays(rng, 4, 2, 3, 5, 1).items()}
+    session = Session(node(arrays, {}))
+    for _ in range(3):
+        arrays["W"] = arrays["W"] + np.float32(0.1)
+        expected = onnx_lstm(**arrays)
+        np.testing.assert_allclose(session.run(["Y"], arrays)[0], expected[0], atol=2e-5)
+        arrays["W"][0, 0] += 1  # in place: the same array with other values
+        np.testing.assert_allclose(session.run(["Y"], arrays)[0], onnx_lstm(**arrays)[0], atol=2e-5)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_layouts_of_the_inputs_in_memory_make_no_difference(order):
+    rng = np.random.default_rng(0)
+    arrays = {name: value.astype(np.float32) for name, value in random_arrays(rng, 4, 2, 3, 5, 2).items()}
+    session = Session(node(arrays, {"direction": "bidirectional"}))
+    got = session.run(None, {name: np.asarray(value, order=order) for name, value in arrays.items()})
+    for one, other in zip(got, session.run(None, arrays)):
+        np.testing.assert_array_equal(one, other)
+
+
+# -- whole graphs --------------------------------------------------------------------------------
+
+
+def check(model, feed, runtimes=("onnxruntime", "reference"), **how):
+    """`Session` against ONNX Runtime on the whole graph; the sessions."""
+    onnx.checker.check_model(model, full_check=True)
+    whole = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    expected, sessions = whole.run(None, feed), []
+    for runtime in runtimes:
+        sessions.append(Session(model.SerializeToString(), runtime=runtime, **how))
+        given = {name: value for name, value in feed.items() if name not in how.get("constants", {})}
+        for got, value in zip(sessions[-1].run(None, given), expected, strict=True):
+            assert got.dtype == value.dtype and got.shape == value.shape
+            np.testing.assert_allclose(got, value, rtol=0, atol=5e-6)
+    return sessions
+
+
+def test_lstms_among_convolutions():
+    rng = np.random.default_rng(0)
+    session, alone = check(graphs.convolutions_and_lstms(rng), {"x": floats(rng, 2, 8, 9)})
+    assert lstms(session) == [("Y", "eigenlstm"), ("Z", "eigenlstm")]
+    where = {(p.operator, p.runtime) for p in session.placements}
+    assert ("Conv", "onnxruntime") in where and ("Transpose", "numpy") in where  # views beside an LSTM cost nothing
+    assert {p.runtime for p in alone.placements} == {"eigenlstm", "numpy", "onnx.reference"}
+    text = str(session.summary())
+    assert "eigenlstm" in text and "2 nodes" in text
+    assert [(v.name, v.type, v.shape) for v in session.get_inputs()] == [("x", "tensor(float)", ["N", 8, "T"])]
+    assert [v.name for v in session.get_outputs()] == ["y", "h"]
+    assert len(session.run(["h"], {"x": floats(rng, 1, 8, 3)})) == 1
+
+
+@pytest.mark.parametrize("rate", [16000, 8000, 1])
+def test_lstms_in_branches(rate):
+    rng = np.random.default_rng(0)
+    feed = {"x": floats(rng, 3, 2, 4), "state": floats(rng, 2, 2, 5), "sr": np.array(rate)}
+    session, _ = check(graphs.chosen_by_rate(rng), feed)
+    assert lstms(session) == [("wide_Y", "eigenlstm"), ("narrow_Y", "eigenlstm")]
+
+
+@pytest.mark.parametrize("rate, chosen", [(16000, 1), (8000, 1), (1, 0)])
+def test_a_condition_fixed_by_a_constant_is_resolved(rate, chosen):
+    rng = np.random.default_rng(0)
+    feed = {"x": floats(rng, 3, 2, 4), "state": floats(rng, 2, 2, 5), "sr": np.array(rate)}
+    session, _ = check(graphs.chosen_by_rate(rng), feed, constants={"sr": rate})
+    assert all(p.operator != "If" for p in session.placements) and len(lstms(session)) == chosen
+    assert [value.name for value in session.get_inputs()] == ["x", "state"]
+
+
+def test_an_lstm_in_a_loop():
+    rng = np.random.default_rng(0)
+    feed = {"x": floats(rng, 2, 7, 3), "h0": floats(rng, 1, 2, 4), "c0": floats(rng, 1, 2, 4)}
+    session, _ = check(graphs.looped(rng), feed)
+    assert [p.runtime for p in session.placements if p.operator in ("Loop", "LSTM")] == ["eigenlstm"] * 2
+    check(graphs.looped(rng), {**feed, "x": floats(rng, 2, 0, 3)}, runtimes=["onnxruntime"])
+
+
+@pytest.mark.parametrize("backwards", [0, 1])
+def test_an_lstm_in_a_scan(backwards):
+    rng = np.random.default_rng(0)
+    feed = {"x": floats(rng, 2, 7, 3), "h0": floats(rng, 1, 2, 4), "c0": floats(rng, 1, 2, 4)}
+    session = check(graphs.scanned(rng, backwards), feed, runtimes=["onnxruntime"])[0]
+    assert [p.runtime for p in session.placements if p.operator in ("Scan", "LSTM")] == ["eigenlstm"] * 2
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_weights_computed_from_constants(dtype):
+    rng = np.random.default_rng(0)
+    made, plain = graphs.weights_made(rng, dtype=dtype)
+    x = floats(rng, 4, 2, 3).astype(dtype)
+    session = Session(made)
+    assert [(p.operator, p.runtime) for p in session.placements] == [("LSTM", "eigenlstm")]
+    np.testing.assert_array_equal(session.run(None, {"x": x})[0], Session(plain).run(None, {"x": x})[0])
+    if dtype == np.float32:
+        check(made, {"x": x})
+
+
+def test_sizes_known_from_the_inputs_are_constants():
+    body = """
+    graph (float[5, 2, 3] x) => (float[5, 1, 2, 4] Y) {
+      size = Shape (x)
+      batch = Gather (size, at)
+      row = Unsqueeze (batch, zero)
+      wanted = Concat <axis = 0> (one, row, units)
+      h0 = ConstantOfShape (wanted)
+      Y = LSTM <hidden_size = 4> (x, W, R, B, , h0, h0)
+    }
+    """
+    rng = np.random.default_rng(0)
+    numbers = {"at": np.array(1), "zero": np.array([0]), "one": np.array([1]), "units": np.array([4])}
+    session, _ = check(graphs.parse(body, {**graphs.lstm_weights(rng, 3, 4), **numbers}), {"x": floats(rng, 5, 2, 3)})
+    assert len(session.placements) == 1
+
+
+def test_a_local_function_is_looked_into():
+    rng = np.random.default_rng(0)
+    body = """
+    <ir_version: 10, opset_import: ["" : 20, "local" : 1]>
+    graph (float[T, N, 3] x) => (float[T, N, 4] y) { y = local.squeezed (x, W, R, one) }
+    <domain: "local", opset_import: ["" : 20]>
+    squeezed (x, W, R, axis) => (y) { Y = LSTM <hidden_size = 4> (x, W, R)  y = Squeeze (Y, axis) }
+    """
+    model = onnx.parser.parse_model(body)
+    weights = {**graphs.lstm_weights(rng, 3, 4, names="WRB"), "one": np.array([1])}
+    model.graph.initializer.extend(numpy_helper.from_array(weights[name], name) for name in ("W", "R", "one"))
+    assert len(lstms(check(model, {"x": floats(rng, 5, 2, 3)})[0])) == 1
+
+
+def test_an_lstm_that_cant_run_here_is_left_to_the_other_runtime_with_the_reason():
+    rng = np.random.default_rng(0)
+    arrays = {name: value.astype(np.float32) for name, value in random_arrays(rng, 4, 2, 3, 5, 1).items()}
+    model = node(arrays, {"activation_alpha": [0.5]})
+    session = Session(model)
+    (placement,) = session.placements
+    assert placement.runtime == "onnxruntime"
+    assert placement.reason == "LSTM node 'Y': activation_alpha has 1 values that no activation takes"
+    assert placement.reason in str(session.summary())
+
+
+def test_a_graph_without_an_lstm_runs_as_it_is():
+    body = "graph (float[N, 3] x) => (float[N, 3] y) { y = Relu (x) }"
+    session, _ = check(graphs.parse(body, {}), {"x": floats(np.random.default_rng(0), 2, 3)})
+    assert [p.runtime for p in session.placements] == ["onnxruntime"]
+
+
+def test_what_save_writes_runs_here_to_the_bit(tmp_path):
+    model = el.Sequential([el.LSTM(3, 6, bidirectional=True, seed=0), el.Last(bidirectional=True)])
+    x = floats(np.random.default_rng(0), 2, 5, 3)
+    el.onnx.save(model, tmp_path / "model.onnx")
+    np.testing.assert_array_equal(Session(tmp_path / "model.onnx").run(None, {"x": x})[0], model(x))
+
+
+@pytest.mark.parametrize("dynamo", [False, True])
+def test_what_pytorch_exports(dynamo, tmp_path):
+    torch = pytest.importorskip("torch", reason="PyTorch's exporters write the files of this test")
+    if dynamo:
+        pytest.importorskip("onnxscript", reason="PyTorch's newer exporter needs it")
+
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = torch.nn.Conv1d(4, 6, 3, padding=1)
+            self.lstm = torch.nn.LSTM(6, 5, num_layers=2, bidirectional=True, batch_first=True)
+            self.head = torch.nn.Linear(10, 2)
+
+        def forward(self, x):
+            y, _ = self.lstm(torch.relu(self.conv(x)).transpose(1, 2))
+            return self.head(y)
+
+    torch.manual_seed(0)
+    net, path = Net().eval(), tmp_path / "net.onnx"
+    axes = dict(dynamic_shapes=[{0: "N", 2: "T"}]) if dynamo else dict(dynamic_axes={"x": {0: "N", 2: "T"}})
+    with pytest.warns() if not dynamo else ignored():
+        torch.onnx.export(
+            net, (torch.zeros(2, 4, 9),), path, input_names=["x"], output_names=["y"], dynamo=dynamo, **axes
+        )
+    session = Session(path)
+    assert len(lstms(session)) == 2 and {where for _, where in lstms(session)} == {"eigenlstm"}
+    x = floats(np.random.default_rng(0), 3, 4, 7)
+    np.testing.assert_allclose(session.run(None, {"x": x})[0], net(torch.tensor(x)).detach().numpy(), atol=2e-6)
+
+
+def ignored():
+    import warnings
+
+    return warnings.catch_warnings(action="ignore")
+
+
+# -- calls ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "names, feed, error, message",
+    [
+        (["z"], {}, ValueError, "Session.run: 'z' is no output; there are y, h"),
+        (None, {}, ValueError, "Session.run: the inputs x are missing; got none"),
+        (None, {"x": np.zeros((1, 8, 3), np.float32), "q": 1}, ValueError, "'q' is no input; there are x"),
+        (None, {"x": np.zeros((1, 8, 3))}, TypeError, "Session.run: x must have dtype float32, got float64"),
+        (
+            None,
+            {"x": np.zeros((1, 7, 3), np.float32)},
+            ValueError,
+            r"x must have shape \('N', 8, 'T'\), got \(1, 7, 3\)",
+        ),
+        (None, {"x": np.zeros((8, 3), np.float32)}, ValueError, r"x must have shape .*, got \(8, 3\)"),
+    ],
+)
+def test_a_call_that_does_not_fit(names, feed, error, message):
+    session = Session(graphs.convolutions_and_lstms(np.random.default_rng(0)))
+    with pytest.raises(error, match=message):
+        session.run(names, feed)
+
+
+def test_an_error_in_a_node_names_it():
+    rng = np.random.default_rng(0)
+    arrays = {name: value.astype(np.float32) for name, value in random_arrays(rng, 4, 2, 3, 5, 1).items()}
+    arrays["sequence_lens"] = np.array([5, 1], np.int32)
+    with pytest.raises(ValueError, match=r"LSTM node 'Y': LSTM.forward: lengths must lie in 0..4, got 1..5"):
+        Session(node(arrays, {})).run(None, arrays)
+
+
+@pytest.mark.parametrize(
+    "how, error, message",
+    [
+        (dict(constants={"rate": 3}), ValueError, "constants: 'rate' is no input; there are x, state, sr"),
+        (dict(constants={"sr": [1, 2]}), ValueError, r"constants: sr must have shape \(\), got \(2,\)"),
+        (dict(runtime="torch"), ValueError, "runtime must be 'onnxruntime', 'reference' or None, got 'torch'"),
+        (dict(runtime="reference", providers=["x"]), ValueError, "providers are ONNX Runtime's, which isn't used"),
+    ],
+)
+def test_arguments_that_make_no_sense(how, error, message):
+    with pytest.raises(error, match=message):
+        Session(graphs.chosen_by_rate(np.random.default_rng(0)), **how)
+
+
+def test_threads_may_share_a_session():
+    from concurrent.futures import ThreadPoolExecutor
+
+    rng = np.random.default_rng(0)
+    session = Session(graphs.convolutions_and_lstms(rng))
+    inputs = [floats(rng, 2, 8, 5 + k) for k in range(8)]
+    expected = [session.run(None, {"x": x})[0] for x in inputs]
+    with ThreadPoolExecutor(4) as pool:
+        for got, value in zip(pool.map(lambda x: session.run(None, {"x": x})[0], inputs), expected):
+            np.testing.assert_array_equal(got, value)
+
+
+def test_the_reference_evaluator_stands_in_where_onnx_runtime_is_not_installed(monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    rng = np.random.default_rng(0)
+    model = graphs.convolutions_and_lstms(rng)
+    assert {p.runtime for p in Session(model).placements} == {"eigenlstm", "numpy", "onnx.reference"}
+    with pytest.raises(ImportError, match=r'pip install "eigenlstm\[onnx\]"'):
+        Session(model, runtime="onnxruntime")
+
+
+def test_the_reference_evaluator_can_be_given_our_lstm():
+    from onnx.reference import ReferenceEvaluator
+
+    from eigenlstm.interop.onnx.lstm_node import ReferenceLSTM
+
+    arrays, attributes, _ = random_node(np.random.default_rng(4))
+    model = node(arrays, attributes)
+    got = ReferenceEvaluator(model, new_ops=[ReferenceLSTM]).run(None, arrays)
+    for one, other in zip(got, Session(model).run(None, arrays)):
+        np.testing.assert_array_equal(one, other)
