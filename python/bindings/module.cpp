@@ -30,6 +30,8 @@ PYBIND11_MODULE(_core, m) {
   register_random(m);
   register_linear(m);
   register_embedding(m);
+  register_attention(m);
+  register_crf(m);
   register_losses(m);
   register_ctc(m);
   register_optimisers(m);

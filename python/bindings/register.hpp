@@ -5,6 +5,8 @@
 
 namespace eigenlstm_python {
 
+void register_attention(pybind11::module_& m);
+void register_crf(pybind11::module_& m);
 void register_ctc(pybind11::module_& m);
 void register_embedding(pybind11::module_& m);
 void register_info(pybind11::module_& m);

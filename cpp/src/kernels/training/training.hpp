@@ -4,6 +4,7 @@
 #include "kernels/gemm/pack.hpp"
 #include "kernels/table_training.hpp"
 #include "kernels/training/ctc.hpp"
+#include "kernels/training/exponentials.hpp"
 #include "kernels/training/losses.hpp"
 #include "kernels/training/optimisers.hpp"
 #include "kernels/training/random.hpp"
@@ -35,6 +36,9 @@ constexpr TrainingTable<Real> training_table() {
           gaussian_nll<Real>,
           cross_entropy<Real>,
           ctc<Real>,
+          softmax<Real>,
+          log_sum_exp_columns<Real>,
+          add_exponentials<Real>,
           pack_transposed<Real>,
           random_mask<Real>,
           drop<Real>,
