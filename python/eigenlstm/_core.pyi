@@ -274,6 +274,22 @@ def cross_entropy(
 ) -> tuple[Any, ...]:
     """Softmax cross-entropy of logits (N, C) and labels (N), and its gradient."""
 
+def linear_cross_entropy(
+    x: NDArray[_Real],
+    matrix: NDArray[_Real],
+    bias: _Optional[_Real],
+    labels: NDArray[np.int64],
+    row_weight: _Optional[_Real],
+    class_weight: _Optional[_Real],
+    label_smoothing: float,
+    ignore_index: int,
+    mean: bool,
+    dmatrix: _Optional[_Real] = None,
+    dbias: _Optional[_Real] = None,
+) -> tuple[Any, ...]:
+    """(value, dx (N, F)) of the cross-entropy of x (N, F) matrix^T (C, F) + bias (C) and labels (N); adds to dmatrix (C, F) and
+    dbias (C) in place. Without dmatrix, None for dx."""
+
 def ctc(
     logits: NDArray[_Real],
     targets: NDArray[np.int64],

@@ -11,7 +11,7 @@ namespace {
 
 constexpr double tanh_work = 20;  // a tanh costs about as much as this many multiply-adds
 
-inline Index rounded(Index n, Index size) { return (n + size - 1) / size * size; }
+inline Index rounded(Index n, Index size) { return ceil_div(n, size) * size; }
 
 /// One row of the batch: its own steps, and scratch memory for what is packed.
 template <class Real>
@@ -24,7 +24,14 @@ struct Row {
   /// out (m, n) = A (m, K) B (K, n), B being in panels; through a padded tile, as n need not be whole vectors.
   void product(Index m, Index K, Index n, typename GemmArgs<Real>::Left a, Real* out) const {
     const Index row = rounded(n, kernel.lanes);
-    kernel.gemm({m, row / kernel.lanes, K, a, {panels, K * width, width}, {tile, width, row}, GemmArgs<Real>::zero});
+    GemmArgs<Real> args;
+    args.rows = m;
+    args.vectors = row / kernel.lanes;
+    args.K = K;
+    args.a = a;
+    args.b = {panels, K * width, width};
+    args.c = {tile, width, row};
+    kernel.gemm(args);
     for (Index i = 0; i < m; ++i) std::copy_n(tile + i * row, n, out + i * n);
   }
 
@@ -38,7 +45,7 @@ struct Row {
   void product_with_transposed(Index m, Index K, Index n, typename GemmArgs<Real>::Left a, const Real* b,
                                Real* out) const {
     for (Index j = 0; j < n; j += width)
-      kernel.training.pack_transposed(std::min(width, n - j), K, b + j * K, panels + j * K);
+      kernel.pack_transposed(std::min(width, n - j), K, b + j * K, panels + j * K);
     product(m, K, n, a, out);
   }
 
@@ -69,7 +76,7 @@ void for_rows(const AttentionShape& shape, bool additive, Index extra, double fa
   const double pairs = double(shape.B) * double(shape.T) * double(shape.S);
   const int threads =
       task_threads(shape.B, factor * pairs * (double(shape.M) + double(shape.Q) * (additive ? tanh_work : 1)));
-  Real* const memory = arena().take<Real>(threads * size);
+  Real* const memory = arena().allocate<Real>(threads * size);
   for_tasks(shape.B, threads, [&](Index b, int thread) {
     Real* const own = memory + thread * size;
     const Index T = shape.query_lengths ? Index(shape.query_lengths[b]) : shape.T;

@@ -127,14 +127,14 @@ void add_row(const Parameters& p, Index T, const Chains& c, const std::int64_t* 
 template <class Real>
 void crf_loss(const CrfArrays<Real>& a, const std::int64_t* tags, const double* scale, double* losses,
               const CrfGradients<Real>* gradients) {
-  const Index K = a.K, lanes = kernels<double>().lanes, stride = (K + lanes - 1) / lanes * lanes;
-  const Index rows = std::max<Index>(1, (a.B + most_chunks - 1) / most_chunks), tasks = (a.B + rows - 1) / rows;
+  const Index K = a.K, lanes = kernels<double>().lanes, stride = ceil_div(K, lanes) * lanes;
+  const Index rows = std::max<Index>(1, ceil_div(a.B, most_chunks)), tasks = ceil_div(a.B, rows);
   const int threads = task_threads(tasks, pair_work * double(a.B) * double(a.T) * double(K) * double(K));
   const Index sums_size = (K + 2) * stride, chains_size = Chains::size(a.T, stride);
   Arena& memory = arena();
-  const Parameters p(a, stride, memory.take<double>(Parameters::size(K, stride)));
-  double* const sums = memory.take<double>(tasks * sums_size);
-  double* const scratch = memory.take<double>(threads * chains_size);
+  const Parameters p(a, stride, memory.allocate<double>(Parameters::size(K, stride)));
+  double* const sums = memory.allocate<double>(tasks * sums_size);
+  double* const scratch = memory.allocate<double>(threads * chains_size);
   std::fill_n(sums, tasks * sums_size, 0.0);
   for_tasks(tasks, threads, [&](Index task, int thread) {
     const Chains c(a.T, stride, scratch + thread * chains_size);
@@ -166,8 +166,8 @@ void crf_best(const CrfArrays<Real>& a, std::int64_t* tags, double* scores) {
   const Index K = a.K;
   const int threads = task_threads(a.B, double(a.B) * double(a.T) * double(K) * double(K));
   Arena& memory = arena();
-  double* const best = memory.take<double>(threads * 2 * K);
-  Index* const from = memory.take<Index>(threads * a.T * K);
+  double* const best = memory.allocate<double>(threads * 2 * K);
+  Index* const from = memory.allocate<Index>(threads * a.T * K);
   for_tasks(a.B, threads, [&](Index b, int thread) {
     const Index T = Index(a.lengths[b]);
     std::int64_t* const out = tags + b * a.T;
