@@ -4,7 +4,7 @@ import numpy as np
 
 from .checks import as_floats, as_lengths
 from .layers.base import layer_class
-from .layers.lstm_options import finite
+from .checks import finite
 from .layers.pooling import MaxPool
 from .seeds import as_seed, mix_seed
 from .sequential import Sequential

@@ -20,5 +20,8 @@ def test_importing_brings_in_nothing_beyond_numpy_but_the_modules_of_the_lstm():
     assert set(brought) == {
         "eigenlstm",
         *(f"eigenlstm.{name}" for name in ("_core", "_moved", "checks", "layers", "seeds")),
-        *(f"eigenlstm.layers.{name}" for name in ("base", "lstm", "lstm_options", "parameters", "trace")),
+        *(
+            f"eigenlstm.layers.{name}"
+            for name in ("base", "lstm", "lstm_options", "lstm_state", "lstm_weights", "parameters")
+        ),
     }
