@@ -16,6 +16,8 @@ _core.get_num_threads()
 
 # Everything else is imported when it is first asked for: `import eigenlstm` stays cheap.
 _LAZY = {
+    "Model": "model",
+    "Input": "graph",
     "Sequential": "sequential",
     "MaskedSequential": "masked_sequential",
     "Group": "sequential",
@@ -26,6 +28,10 @@ _LAZY = {
     "SpatialDropout1D": "layers.dropout",
     "LayerNorm": "layers.layer_norm",
     "Activation": "layers.activation",
+    "Add": "layers.wiring",
+    "Multiply": "layers.wiring",
+    "Concat": "layers.wiring",
+    "Slice": "layers.wiring",
     "Last": "layers.pooling",
     "MeanPool": "layers.pooling",
     "MaxPool": "layers.pooling",
@@ -54,6 +60,7 @@ _MODULES = {
     "optimisers": "training.optimisers",
     "optimizers": "training.optimisers",
     "forecasting": "forecasting",
+    "keras": "interop.keras",
     "text": "text",
     "sound": "sound",
     "decoding": "decoding",

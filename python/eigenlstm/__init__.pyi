@@ -8,7 +8,7 @@ from ._core import (
     isa as isa,
     set_num_threads as set_num_threads,
 )
-from .interop import torch as torch
+from .interop import keras as keras, torch as torch
 from .losses import ctc as ctc
 from .training import callbacks as callbacks, metrics as metrics, schedules as schedules
 from .training import optimisers as optimisers
@@ -34,6 +34,9 @@ from .layers.reverse import Reverse as Reverse
 from .masked_sequential import MaskedSequential as MaskedSequential
 from .training.run import NonFiniteLoss as NonFiniteLoss
 from .saving import load as load, save as save
+from .graph import Input as Input
+from .model import Model as Model
+from .layers.wiring import Add as Add, Concat as Concat, Multiply as Multiply, Slice as Slice
 from .sequential import Group as Group, Sequential as Sequential, share as share
 
 def info() -> dict[str, str | int | list[str]]:

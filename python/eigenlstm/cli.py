@@ -1,4 +1,4 @@
-"""The command line: ``python -m eigenlstm demo | forecast | info``."""
+"""The command line: ``python -m eigenlstm demo | forecast | convert | info``."""
 
 import argparse
 import csv
@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from . import data
-from .safetensors_files import FileError, write_atomically
+from .atomic_files import write_atomically
+from .cli_convert import add_convert
+from .safetensors_files import FileError
 from .forecasting.forecaster import Forecaster, validation_size
 from .forecasting.report import error_table, verdict, write_picture
 from .training.run import NonFiniteLoss
@@ -114,6 +116,8 @@ def _parser():
     forecast.add_argument("--out", type=Path, default=Path("."), metavar="FOLDER", help="where to write; default: here")
     forecast.add_argument("--no-plot", action="store_true", help="do without forecast.png (and matplotlib)")
     forecast.set_defaults(command=_forecast)
+
+    add_convert(commands)
 
     info = commands.add_parser("info", help="versions, instruction sets and threads, for bug reports")
     info.set_defaults(command=_info)

@@ -1,13 +1,17 @@
 """Several layers with one flat buffer: `share` for any wiring, `Sequential` for a chain."""
 
+from collections import Counter
+
 import numpy as np
 
-from .seeds import as_seed, mix_seed
-from .training.fit import evaluate, fit, predict
-from .layers.base import Layer, layer_class
+from .graph import Graph
+from .layers.base import Layer
+from .layers.registry import class_name, layer_from
 from .layers.parameters import ParameterStore
 from .saving import save
+from .seeds import as_seed, mix_seed
 from .tables import Table
+from .training.fit import evaluate, fit, predict
 
 
 class Group(Layer):
@@ -19,15 +23,25 @@ class Group(Layer):
     """
 
     def __init__(self, layers):
+        layers = list(layers)
+        self._gather(layers, [str(i) for i in range(len(layers))])
+
+    def _gather(self, layers, names):
+        """Move the parameters of `layers` into one buffer; `names` go before the names of theirs."""
         where = type(self).__name__
-        self.layers = list(layers)
+        self.layers, self._names = layers, names
         if not self.layers:
             raise ValueError(f"{where}: needs at least one layer")
+        occurrences = Counter(map(id, self.layers))
         for i, layer in enumerate(self.layers):
             self._check_member(layer, f"{where}: layer {i}")
+            if occurrences[id(layer)] > 1:
+                raise ValueError(f"{where}: layer {i} ({type(layer).__name__}) is given twice")
         self._dtype = _common_dtype(self.layers, where)
         self._seed = None
-        self._specs = [(f"{i}.{name}", shape) for i, layer in enumerate(self.layers) for name, shape in layer._specs]
+        self._specs = [
+            (f"{prefix}.{name}", shape) for prefix, layer in zip(names, self.layers) for name, shape in layer._specs
+        ]
         self._bind(ParameterStore(self._specs, self._dtype or np.float32), 0)
         for layer in self.layers:
             layer._parent = where
@@ -45,8 +59,6 @@ class Group(Layer):
                 f"{where} ({type(layer).__name__}) is part of a {layer._parent} "
                 "already; a layer has one home (copy.deepcopy makes another)"
             )
-        if sum(layer is other for other in self.layers) > 1:
-            raise ValueError(f"{where} ({type(layer).__name__}) is given twice")
 
     def _bind(self, store, offset):
         """Takes the values along: the layers move into `store` one after the other."""
@@ -70,45 +82,55 @@ class Group(Layer):
         return self.layers[index]
 
     def config(self):
-        return {"layers": [{"class": type(layer).__name__, "config": layer.config()} for layer in self.layers]}
+        return {"layers": [{"class": class_name(layer), "config": layer.config()} for layer in self.layers]}
 
     @classmethod
     def from_config(cls, config):
-        return cls([layer_class(item["class"]).from_config(item["config"]) for item in config["layers"]])
+        return cls([layer_from(item) for item in config["layers"]])
 
     def state_dict(self):
         return {
-            f"{i}.{name}": value for i, layer in enumerate(self.layers) for name, value in layer.state_dict().items()
+            f"{prefix}.{name}": value
+            for prefix, layer in zip(self._names, self.layers)
+            for name, value in layer.state_dict().items()
         }
 
     def _state_specs(self, state):
         parts, _ = self._split(state)
         return {
-            f"{i}.{name}": shape
-            for i, (layer, part) in enumerate(zip(self.layers, parts))
-            for name, shape in layer._state_specs(part).items()
+            f"{prefix}.{name}": shape
+            for prefix, layer in zip(self._names, self.layers)
+            for name, shape in layer._state_specs(parts[prefix]).items()
         }
 
     def _canonical_state(self, state):
         parts, rest = self._split(state)
-        for i, layer in enumerate(self.layers):
-            rest.update((f"{i}.{name}", value) for name, value in layer._canonical_state(parts[i]).items())
+        for prefix, layer in zip(self._names, self.layers):
+            rest.update((f"{prefix}.{name}", value) for name, value in layer._canonical_state(parts[prefix]).items())
         return rest
 
     def _write_state(self, state):
-        for layer, part in zip(self.layers, self._split(state)[0]):
-            layer._write_state(part)
+        parts, _ = self._split(state)
+        for prefix, layer in zip(self._names, self.layers):
+            layer._write_state(parts[prefix])
 
     def _split(self, state):
-        """One state for each layer, without the prefixes, and what belongs to none."""
-        parts, rest = [{} for _ in self.layers], {}
+        """dict from the prefix of a layer to its state without it, and what belongs to none."""
+        parts, rest = {prefix: {} for prefix in self._names}, {}
         for key, value in state.items():
-            index, _, name = key.partition(".")
-            if index.isascii() and index.isdigit() and int(index) < len(parts):
-                parts[int(index)][name] = value
+            prefix, dot, name = key.partition(".")
+            if dot and prefix in parts:
+                parts[prefix][name] = value
             else:
                 rest[key] = value
         return parts, rest
+
+    def _total(self):
+        """The last line of a summary."""
+        return (
+            f"{self.num_params:,} parameters, {self._store.dtype}, "
+            f"{self.num_params * self._store.dtype.itemsize / 1024:,.1f} KiB"
+        )
 
     save = save
 
@@ -140,7 +162,30 @@ def share(*layers):
     return Group(layers)
 
 
-class Sequential(Group):
+class Trained:
+    """What `Sequential` and `Model` share: groups of layers that have a forward, and can be fitted.
+
+    ``_run(x, lengths, training, seed, states)`` gives ``y, tape, states``, the states of the recurrent layers in and out.
+    """
+
+    def _check_carried(self, where):
+        """Refuse to cut sequences into pieces, or to go on with their states, where that makes no sense."""
+
+    def _check_outputs(self, where):
+        """Refuse what takes one output, where there are several."""
+
+    inputs = None  # dict name -> Input, where there are several
+    _evaluation = None  # (loss, metrics) of the last fit: the defaults of evaluate
+
+    @property
+    def stochastic(self):
+        """Whether some layer draws random numbers in training."""
+        return any(layer.stochastic for layer in self.layers)
+
+    fit, evaluate, predict = fit, evaluate, predict
+
+
+class Sequential(Trained, Group):
     """A chain of layers: each takes the ``y`` of the one before.
 
     Parameters
@@ -155,12 +200,12 @@ class Sequential(Group):
         self._check_wiring()
         self._plan = [(layer, isinstance(layer, Sequential), layer.recurrent) for layer in self.layers]
 
-    _evaluation = None  # (loss, metrics) of the last fit: the defaults of evaluate
-
     def _check_member(self, layer, where):
         super()._check_member(layer, where)
-        if isinstance(layer, Group) and not isinstance(layer, Sequential):
+        if isinstance(layer, Group) and not isinstance(layer, Trained):
             raise TypeError(f"{where} is a Group, which has no forward")
+        if layer.several:
+            raise TypeError(f"{where} ({type(layer).__name__}) takes several arrays: wire it by el.Model")
         if getattr(layer, "time_major", False):
             raise ValueError(f"{where} ({type(layer).__name__}) has time_major=True; a Sequential is batch-major")
 
@@ -170,9 +215,9 @@ class Sequential(Group):
         return all(layer.keeps_time for layer in self.layers)
 
     @property
-    def stochastic(self):
-        """Whether some layer draws random numbers in training."""
-        return any(layer.stochastic for layer in self.layers)
+    def graph(self):
+        """The chain as a `eigenlstm.graph.Graph`, as exporters take it. ``ValueError`` if no layer knows what it takes."""
+        return Graph.chain(self.layers)
 
     # -- computation ----------------------------------------------------------------------------
 
@@ -206,8 +251,7 @@ class Sequential(Group):
                 x, state, part = layer.forward(x, state=state, lengths=lengths, training=training, seed=key)
             else:
                 x, part = layer.forward(x, lengths=lengths, training=training, seed=key)
-            if not layer.keeps_time:
-                lengths = None
+            lengths = layer.output_lengths(lengths) if layer.keeps_time else None
             tape.append(part)
             states_out.append(state)
         return x, (tape if training else None), states_out
@@ -216,6 +260,16 @@ class Sequential(Group):
 
     def output_shape(self, shape):
         return self._shapes(shape)[-1]
+
+    def output_dtype(self, *dtypes):
+        for layer in self.layers:
+            dtypes = (layer.output_dtype(*dtypes),)
+        return dtypes[0]
+
+    def output_lengths(self, lengths):
+        for layer in self.layers:
+            lengths = layer.output_lengths(lengths) if layer.keeps_time else None
+        return lengths
 
     def _shapes(self, shape):
         """The output shape of every layer for an input of `shape`."""
@@ -256,15 +310,7 @@ class Sequential(Group):
             (str(i), type(layer).__name__, _shape_text(shape), f"{layer.num_params:,}")
             for i, (layer, shape) in enumerate(zip(self.layers, shapes))
         ]
-        total = (
-            f"{self.num_params:,} parameters, {self._store.dtype}, "
-            f"{self.num_params * self._store.dtype.itemsize / 1024:,.1f} KiB"
-        )
-        return Table(rows, footer=total)
-
-    # -- training -------------------------------------------------------------------------------
-
-    fit, evaluate, predict = fit, evaluate, predict
+        return Table(rows, footer=self._total())
 
 
 def _common_dtype(layers, where):

@@ -22,6 +22,15 @@ def test_importing_brings_in_nothing_beyond_numpy_but_the_modules_of_the_lstm():
         *(f"eigenlstm.{name}" for name in ("_core", "_moved", "checks", "layers", "seeds")),
         *(
             f"eigenlstm.layers.{name}"
-            for name in ("base", "lstm", "lstm_options", "lstm_state", "lstm_weights", "parameters")
+            for name in (
+                "base",
+                "lstm",
+                "lstm_options",
+                "lstm_state",
+                "lstm_weights",
+                "parameters",
+                "registry",
+                "symbolic",
+            )
         ),
     }

@@ -168,6 +168,7 @@ def test_part_of_a_chain_trained_saved_and_loaded(tmp_path, x):
     assert same_bits(again.predict(x), model.predict(x))
     assert json.loads(json.dumps(inner.config()))["mask_value"] == -1.5
     check_copies(inner)
+    assert repr(inner).endswith("], mask_value=-1.5)")
 
 
 def test_what_is_refused(x):

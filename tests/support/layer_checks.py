@@ -6,7 +6,7 @@ import pickle
 
 import numpy as np
 
-from eigenlstm.layers.base import layer_class
+from eigenlstm.layers.registry import class_name, layer_class
 
 
 def randomised(layer, seed=0):
@@ -79,7 +79,7 @@ def same_bits(a, b):
 def check_copies(layer):
     """config, pickle and deepcopy give an equal layer with its own memory."""
     config = json.loads(json.dumps(layer.config()))
-    again = layer_class(type(layer).__name__).from_config(config)
+    again = layer_class(class_name(layer)).from_config(config)
     assert again.config() == layer.config()
     assert [spec for spec in again.params] == [spec for spec in layer.params]
     for other in (pickle.loads(pickle.dumps(layer)), copy.deepcopy(layer)):

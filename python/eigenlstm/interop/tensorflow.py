@@ -1,4 +1,4 @@
-"""The LSTM cells of TensorFlow 1 and its raw operations: one matrix for x and h, and a forget bias that no file holds."""
+"""The LSTM cells of TensorFlow 1 and its operations: one matrix for x and h, and a forget bias that no file holds."""
 
 import numpy as np
 
@@ -29,8 +29,9 @@ def from_tensorflow(kernel, bias, *, cell, forget_bias=None, peephole=None, proj
     bias : array (4H,)
         `b` of the block operations.
     cell : str
-        Where they come from, which sets the order of the gates: "BasicLSTMCell" and "LSTMCell" (i j f o), "LSTMBlockCell",
-        "LSTMBlockFusedCell" and "BlockLSTM" (i c f o, whatever TensorFlow's text says), "BlockLSTMV2" (i f c o).
+        Where they come from, which sets the order of the gates: "BasicLSTMCell" and "LSTMCell" (i j f o),
+        "LSTMBlockCell", "LSTMBlockFusedCell" and "BlockLSTM" (i c f o, whatever TensorFlow's text says), "BlockLSTMV2"
+        (i f c o).
     forget_bias : float or None
         None: 1, TensorFlow's default; 0 for BlockLSTMV2, which has none.
     peephole : (wci, wcf, wco), arrays (H,), or None

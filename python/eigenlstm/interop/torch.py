@@ -6,5 +6,6 @@ except ImportError as error:
     raise ImportError('el.torch needs PyTorch: pip install "eigenlstm[torch]"') from error
 
 from .torch_modules import LSTM, LSTMCell
+from .torch_replace import Report, replace
 
-__all__ = ["LSTM", "LSTMCell"]
+__all__ = ["LSTM", "LSTMCell", "Report", "replace"]

@@ -1,6 +1,5 @@
 """What every layer has: parameters in a flat buffer, gradients beside them, a name and a config."""
 
-import importlib
 import itertools
 import math
 import warnings
@@ -12,36 +11,10 @@ from .. import _core
 from ..checks import KnownArguments, as_array, as_floats, float_dtype
 from ..seeds import as_seed, mix_seed, system_seed
 from .parameters import ParameterStore, admitted, blank_parameters, initialising
+from .registry import register
+from .symbolic import Value
 
-_registry = {}
-_PACKAGE = __package__.rpartition(".")[0]
-_BUILT_IN = {
-    name: f"{_PACKAGE}.{module}"
-    for name, module in {
-        "LSTM": "layers.lstm",
-        "Linear": "layers.linear",
-        "Embedding": "layers.embedding",
-        "Dropout": "layers.dropout",
-        "SpatialDropout1D": "layers.dropout",
-        "LayerNorm": "layers.layer_norm",
-        "Activation": "layers.activation",
-        "Last": "layers.pooling",
-        "MeanPool": "layers.pooling",
-        "MaxPool": "layers.pooling",
-        "Reverse": "layers.reverse",
-        "Group": "sequential",
-        "Sequential": "sequential",
-        "MaskedSequential": "masked_sequential",
-    }.items()
-}
 _EITHER = object()  # no dtype of its own
-
-
-def layer_class(name):
-    """The class of layers registered as `name`; ``KeyError`` if there is none."""
-    if name in _BUILT_IN:
-        importlib.import_module(_BUILT_IN[name])
-    return _registry[name]
 
 
 class Views(dict):
@@ -86,6 +59,7 @@ class Layer(KnownArguments):
     """
 
     recurrent = False  # forward takes state= and returns (y, state, tape)
+    several = False  # forward takes several arrays, lengths as a tuple of one for each; backward gives a tuple
     keeps_time = True  # gives (B, T, …) for (B, T, …): lengths go on to the next layer
     stochastic = False  # forward draws random numbers from `seed` in training
 
@@ -94,10 +68,7 @@ class Layer(KnownArguments):
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         name = cls.__name__
-        home = _BUILT_IN.get(name) or getattr(_registry.get(name), "__module__", cls.__module__)
-        if cls.__module__ != home:
-            raise TypeError(f"a layer named {name} exists already, in {home}")
-        _registry[name] = cls
+        cls._file_name = register(cls)
         cls._fixed = cls._fixed | frozenset(cls._options or ())
         cls._forward_name, cls._backward_name = f"{name}.forward", f"{name}.backward"
 
@@ -306,6 +277,8 @@ class Layer(KnownArguments):
 
     def __call__(self, x, lengths=None):
         """Inference: the ``y`` of `forward` with ``training=False``."""
+        if isinstance(x, Value):
+            return x._trace.call(self, (x,), lengths=lengths)
         return self.forward(x, lengths=lengths, training=False)[0]
 
     def forward(self, x, *, lengths=None, training=True, seed=None):
@@ -325,6 +298,21 @@ class Layer(KnownArguments):
         ``ValueError`` if `x` could not have that shape.
         """
         return shape
+
+    def output_dtype(self, *dtypes):
+        """ "float" or "int64", for x of such: `output_shape`'s companion. ``TypeError`` if `x` could not be of that."""
+        for dtype in dtypes:
+            if dtype != "float":
+                raise TypeError(f"{type(self).__name__} takes floats, got {dtype}")
+        return "float"
+
+    def output_lengths(self, lengths):
+        """The steps of each row of ``y`` for the `lengths` of x, where y has a time axis."""
+        return lengths
+
+    def state_shapes(self):
+        """The shapes of h and c of a recurrent layer, the batch axis "B"; None where they can't be handed on."""
+        return None, None
 
     def _expect_features(self, shape, size):
         if shape[-1] != size:

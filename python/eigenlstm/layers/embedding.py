@@ -55,6 +55,11 @@ class Embedding(Layer):
     def output_shape(self, shape):
         return (*shape, self.embedding_dim)
 
+    def output_dtype(self, *dtypes):
+        if dtypes != ("int64",):
+            raise TypeError(f"Embedding takes integers, got {', '.join(dtypes)}")
+        return "float"
+
     def forward(self, x, *, lengths=None, training=True, seed=None):
         """``x (...) of integers -> y (..., embedding_dim), tape``."""
         x = np.asarray(x)

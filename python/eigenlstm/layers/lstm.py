@@ -12,6 +12,7 @@ from .lstm_options import CONSTRUCTOR, LSTMOptions
 from .lstm_state import as_state
 from .lstm_weights import ForeignWeights
 from .parameters import admit
+from .symbolic import Value
 
 # By dtype: to make its name takes 3 us of a call.
 _CORES = {np.dtype(np.float32): _core.LSTMFloat32, np.dtype(np.float64): _core.LSTMFloat64}
@@ -198,6 +199,13 @@ class LSTM(ForeignWeights, Layer):
         width = self.proj_size or self._widths[-1]
         return (*shape[:-1], width * (self.num_directions if self.merge == "concat" else 1))
 
+    def state_shapes(self):
+        """The shapes of h and c, the batch axis "B"; None for each where the layers' widths differ."""
+        if not self._uniform:
+            return None, None
+        count = self.num_layers * self.num_directions
+        return (count, "B", self.proj_size or self.hidden_size), (count, "B", self.hidden_size)
+
     # -- computation ----------------------------------------------------------------------------
 
     def __call__(self, x, state=None, lengths=None, *, trace=False):
@@ -221,6 +229,8 @@ class LSTM(ForeignWeights, Layer):
         ------
         TypeError for a wrong dtype, ValueError for a wrong shape or length and, with ``missing="error"``, for NaN in x within the lengths.
         """
+        if isinstance(x, Value):
+            return x._trace.call(self, (x,), state=state, lengths=lengths)
         if trace:
             y, h, c, tape = self._run(x, state, lengths, True, for_backward=False)
             return y, (h, c), self._trace(tape, lengths)

@@ -4,11 +4,12 @@
 >>> mfcc = el.sound.MFCC(8000, convention="htk")
 >>> features = el.sound.normalize(mfcc(signal))                    # (T, 13), float32: a row of x
 >>> features = np.concatenate([features, el.sound.deltas(features)], axis=1)
->>> model.save("m.safetensors", metadata={"sound": json.dumps(mfcc.config())})
+>>> model.save("m.safetensors", metadata={"sound": mfcc.to_json()})
+>>> mfcc = el.sound.load("m.safetensors")
 """
 
 from .augmentation import SpecAugment
-from .features import MFCC, LogMel, mel_filters
+from .features import MFCC, LogMel, load, mel_filters
 from .files import read, write
 from .framing import deltas, frames, normalize, pre_emphasis
 from .resampling import resample
@@ -19,6 +20,7 @@ __all__ = [
     "SpecAugment",
     "deltas",
     "frames",
+    "load",
     "mel_filters",
     "normalize",
     "pre_emphasis",

@@ -24,14 +24,15 @@ import math
 
 import numpy as np
 
-from .. import _core
+from .. import _core, descriptions
 from ..checks import number, positive_int
+from ..descriptions import Described
 from .framing import as_signal, frames
 
 _CONVENTIONS = ("librosa", "htk")
 
 
-class LogMel:
+class LogMel(Described):
     """The logarithm of a mel spectrogram: ``LogMel(sample_rate)(signal)`` is (T, n_mels).
 
     >>> LogMel(16000, n_mels=40)(np.zeros(16000, np.float32)).shape
@@ -129,7 +130,7 @@ class LogMel:
         return _core.linear_forward(np.ascontiguousarray(spectrum), self._filters, None)
 
     def config(self):
-        """The arguments as JSON values: ``LogMel.from_config(config)`` gives the same numbers."""
+        """The arguments as JSON values; `from_config` with them gives the same numbers."""
         return {
             "sample_rate": self.sample_rate,
             "convention": self.convention,
@@ -141,11 +142,6 @@ class LogMel:
             "fmax": self.fmax,
             "top_db": self.top_db,
         }
-
-    @classmethod
-    def from_config(cls, config):
-        """What `config()` described."""
-        return cls(**config)
 
     def __repr__(self):
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.config().items())})"
@@ -197,6 +193,14 @@ class MFCC(LogMel):
 
     def config(self):
         return {**super().config(), "n_mfcc": self.n_mfcc, "lifter": self.lifter}
+
+
+def load(path, key="sound"):
+    """The `LogMel` or `MFCC` in a file that its `save` wrote, or in the metadata `key` of a safetensors file.
+
+    ``FileError`` where there is none or it is not whole.
+    """
+    return descriptions.load(path, key, (LogMel, MFCC), "features of sound")
 
 
 def mel_filters(sample_rate, n_fft, n_mels, fmin=0.0, fmax=None, *, convention="librosa"):

@@ -19,7 +19,8 @@ It is saved as a JSON file of its own, or with the model, in the metadata of its
 
 from .augmentation import WordDropout
 from .byte_pairs import BytePairTokenizer
-from .tokenizers import CharacterTokenizer, Tokenizer, WordTokenizer, from_json, load
+from .files import from_json, load
+from .tokenizers import CharacterTokenizer, Tokenizer, WordTokenizer
 from .vocabulary import Vocabulary, pad
 
 __all__ = [

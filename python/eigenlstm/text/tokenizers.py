@@ -1,20 +1,18 @@
 """Tokenizers: text to ids and back, by words or by characters; what all of them share."""
 
-import json
 import re
 import unicodedata
 
 import numpy as np
 
-from ..safetensors_files import FileError, parse_json, read_tensors, write_atomically
+from ..descriptions import Described
 from .vocabulary import Vocabulary
 
-_FORMAT = 1
 _WORDS = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")  # don't is one word, a sign of punctuation is one
 _FORMS = (None, "NFC", "NFD", "NFKC", "NFKD")
 
 
-class Tokenizer:
+class Tokenizer(Described):
     """What all tokenizers share: `encode`, `decode`, files.
 
     Parameters
@@ -102,23 +100,6 @@ class Tokenizer:
             Vocabulary.from_config(config["vocabulary"]), **{k: v for k, v in config.items() if k != "vocabulary"}
         )
 
-    def to_json(self):
-        """The tokenizer as text, for the metadata of a model's file; `load` and `from_json` read it."""
-        return json.dumps(
-            {"format": _FORMAT, "class": type(self).__name__, "config": self.config()},
-            ensure_ascii=False,
-            separators=(",", ":"),
-        )
-
-    def save(self, path):
-        """Write the tokenizer to the file `path`, as JSON in UTF-8."""
-        write_atomically(path, self.to_json().encode())
-
-    def __eq__(self, other):
-        return type(self) is type(other) and self.config() == other.config()
-
-    __hash__ = None
-
     def __repr__(self):
         return f"{type(self).__name__}({len(self.vocabulary)} tokens)"
 
@@ -187,38 +168,6 @@ class CharacterTokenizer(Tokenizer):
 
     def join(self, tokens):
         return "".join(tokens)
-
-
-def load(path, key="tokenizer"):
-    """The tokenizer in a file that `Tokenizer.save` wrote, or in the metadata `key` of a safetensors file.
-
-    ``FileError`` where there is none or it is not whole.
-    """
-    with open(path, "rb") as file:
-        first = file.read(9)
-    if first[8:] != b"{":  # a safetensors file: eight bytes of length, then its header
-        with open(path, "rb") as file:
-            return from_json(file.read(), path)
-    _, metadata = read_tensors(path)
-    if key not in metadata:
-        raise FileError(f"{path}: its metadata has no entry {key!r}")
-    return from_json(metadata[key], path)
-
-
-def from_json(text, path="the text"):
-    """The tokenizer that `Tokenizer.to_json` wrote as `text`; `path` is named in errors."""
-    from .byte_pairs import BytePairTokenizer
-
-    about = parse_json(text.encode() if isinstance(text, str) else text, path, "its tokenizer")
-    classes = {cls.__name__: cls for cls in (WordTokenizer, CharacterTokenizer, BytePairTokenizer)}
-    if not isinstance(about, dict) or about.get("class") not in classes or not isinstance(about.get("config"), dict):
-        raise FileError(f"{path}: holds no tokenizer")
-    if about.get("format") != _FORMAT:
-        raise FileError(f"{path}: its tokenizer has format {about.get('format')!r}, this version reads {_FORMAT}")
-    try:
-        return classes[about["class"]].from_config(about["config"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise FileError(f"{path}: its tokenizer does not fit: {error}") from None
 
 
 def checked_texts(texts, where):

@@ -5,11 +5,12 @@ from collections import Counter
 import numpy as np
 
 from ..checks import positive_int
+from ..descriptions import Described
 
 _SPECIALS = ("padding", "unknown", "start", "end")
 
 
-class Vocabulary:
+class Vocabulary(Described):
     """Tokens and their ids 0 … V−1.
 
     >>> vocabulary = Vocabulary.build([["a", "b", "a"], ["c"]])
@@ -94,11 +95,6 @@ class Vocabulary:
     def __contains__(self, token):
         return token in self._ids
 
-    def __eq__(self, other):
-        return isinstance(other, Vocabulary) and self.config() == other.config()
-
-    __hash__ = None
-
     def __repr__(self):
         return f"Vocabulary({len(self)} tokens)"
 
@@ -132,11 +128,6 @@ class Vocabulary:
     def config(self):
         """The arguments of `Vocabulary` as JSON values."""
         return {"tokens": list(self.tokens), **self._specials}
-
-    @classmethod
-    def from_config(cls, config):
-        """The vocabulary with the arguments that `config()` gave."""
-        return cls(**config)
 
 
 def pad(rows, value=0):

@@ -16,14 +16,26 @@ _WINDOW = 32  # batches that are sorted by length together: little padding, much
 
 
 def batches(
-    x, y, lengths, sample_weight, *, batch_size, dtype, keeps_time, where, order="sorted", steps=None, per_step=True
+    x,
+    y,
+    lengths,
+    sample_weight,
+    *,
+    batch_size,
+    dtype,
+    keeps_time,
+    where,
+    order="sorted",
+    steps=None,
+    per_step=True,
+    model=None,
 ):
     """What `fit` or `evaluate` was given as an object with ``epoch(number, key)``.
 
     It yields the batches of epoch `number`; ``len()`` is the number of its steps, 0 where only the
     end of the stream tells. See `Rows` for the rest.
     """
-    if y is None and not hasattr(x, "__array__"):
+    if y is None and not hasattr(x, "__array__") and not isinstance(x, Mapping):
         if lengths is not None or sample_weight is not None:
             raise ValueError(
                 f"{where}: an iterable of batches carries lengths and sample_weight "
@@ -34,7 +46,8 @@ def batches(
         raise ValueError(f"{where}: steps_per_epoch is for iterables of batches")
     if y is None:
         raise ValueError(f"{where}: y is missing")
-    rows = Rows(
+    rows = rows_of(
+        model,
         x,
         y,
         lengths,
@@ -51,6 +64,15 @@ def batches(
     return rows
 
 
+def rows_of(model, *columns, **options):
+    """`Rows`, or `NamedRows` for a model with named inputs."""
+    if model is None or model.inputs is None:
+        return Rows(*columns, **options)
+    from .named_rows import NamedRows  # which imports this
+
+    return NamedRows(model, *columns, **options)
+
+
 class Rows:
     """Batches of rows from arrays or lists of arrays in memory.
 
@@ -64,14 +86,27 @@ class Rows:
         if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
             raise ValueError(f"{where}: batch_size must be an integer of at least 1, got {batch_size!r}")
         self._batch_size, self._order = int(batch_size), order
+        self._given = x
+        self._read(x, lengths, dtype, where)
+        cuts = keeps_time and self._lengths is not None
+        self._y = None if y is None else self._aligned(y, dtype, where, "y", cuts and per_step)
+        self._weight = None if weight is None else self._aligned(weight, dtype, where, "sample_weight", cuts)
+
+    def _read(self, x, lengths, dtype, where):
+        """Set what is known of x: its column, its rows, and the steps of each."""
         self._x = _column(x, dtype, where, "x")
         self.rows = len(self._x)
         self.ragged = isinstance(self._x, Ragged)
         self.time = None if self.ragged else (*self._x.array.shape, None)[1]
         self._lengths = self._row_lengths(lengths, where)
-        cuts = keeps_time and self._lengths is not None
-        self._y = None if y is None else self._aligned(y, dtype, where, "y", cuts and per_step)
-        self._weight = None if weight is None else self._aligned(weight, dtype, where, "sample_weight", cuts)
+
+    def times(self):
+        """The steps of x as the lengths of a single row."""
+        return np.array([self.time])
+
+    def empty(self):
+        """x as it is where it has no rows but a shape, else None."""
+        return np.asarray(self._given) if hasattr(self._given, "shape") else None
 
     sampling = None
 
@@ -106,17 +141,26 @@ class Rows:
 
     def epoch(self, number, key):
         """The batches of one epoch; the last may be smaller."""
-        columns = (self._x, self._y, self._weight)
-        for column in columns:
+        for column in self._all_columns():
             if column is not None:
                 column.prepare(min(self._batch_size, self.rows))
         for index in self.order(key):
-            lengths = time = None
-            if self._lengths is not None:
-                lengths = self._lengths[index]
-                time = int(lengths.max())
-            x, y, weight = (None if column is None else column.take(index, time) for column in columns)
+            x, lengths, time = self._take(index)
+            y, weight = (None if column is None else column.take(index, time) for column in (self._y, self._weight))
             yield x, y, lengths, weight
+
+    def _sort_by(self):
+        """The lengths by which rows are put together, or None."""
+        return self._lengths
+
+    def _all_columns(self):
+        return self._x, self._y, self._weight
+
+    def _take(self, index):
+        """x of a batch, its lengths, and the longest of them."""
+        lengths = None if self._lengths is None else self._lengths[index]
+        time = None if lengths is None else int(lengths.max())
+        return self._x.take(index, time), lengths, time
 
     def _drawn(self, rng):
         """The rows of a shuffled epoch."""
@@ -127,18 +171,18 @@ class Rows:
     def order(self, key):
         """Which rows each batch has: index arrays, or slices where the rows stay as they are."""
         size = self._batch_size
-        shuffled = self._order == "shuffled"
-        if not shuffled and (self._lengths is None or self._order == "given"):
+        shuffled, lengths = self._order == "shuffled", self._sort_by()
+        if not shuffled and (lengths is None or self._order == "given"):
             return [slice(i, min(i + size, self.rows)) for i in range(0, self.rows, size)]
         rng = np.random.Generator(np.random.PCG64(key)) if shuffled else None
         order = self._drawn(rng) if shuffled else np.arange(self.rows)
-        if self._lengths is None:
+        if lengths is None:
             return [order[i : i + size] for i in range(0, self.rows, size)]
         window = _WINDOW * size if shuffled else max(1, self.rows)
         batched = []
         for i in range(0, self.rows, window):
             part = order[i : i + window]
-            part = part[np.argsort(self._lengths[part], kind="stable")]
+            part = part[np.argsort(lengths[part], kind="stable")]
             batched += [part[j : j + size] for j in range(0, len(part), size)]
         if shuffled:
             batched = [batched[i] for i in rng.permutation(len(batched))]
@@ -257,7 +301,14 @@ def _unpacked(batch, where):
             f"{where}: a batch must be (x, y), (x, y, sample_weight) or a dict with "
             f"x, y, lengths, sample_weight, got {type(batch).__name__}"
         )
-    return tuple(None if field is None else np.asarray(field) for field in fields)
+    return tuple(_arrays_of(field) for field in fields)
+
+
+def _arrays_of(field):
+    """`field` of a user's batch as an array, or as a dict of arrays for a model with named inputs."""
+    if isinstance(field, Mapping):
+        return {name: _arrays_of(value) for name, value in field.items()}
+    return None if field is None else np.asarray(field)
 
 
 def epoch_key(seed, epoch):

@@ -8,7 +8,7 @@ import numpy as np
 from ..losses import ClassWeighted, losses
 from . import metrics as metric_module
 from ..checks import number, positive_int
-from .batches import Rows, batches
+from .batches import Rows, batches, rows_of
 from .preparation import Prepared, draw_by
 from ..seeds import as_seed, system_seed
 from .run import Run
@@ -121,6 +121,7 @@ def fit(
     shuffle = not stateful if shuffle is None else bool(shuffle)
     if verbose not in (0, 1, 2):
         raise ValueError(f"fit: verbose must be 0, 1 or 2, got {verbose!r}")
+    model._check_outputs("fit")
     _check_options(
         model,
         loss,
@@ -141,6 +142,7 @@ def fit(
         batch_size=batch_size,
         dtype=_dtype(model),
         keeps_time=model.keeps_time,
+        model=model,
         where="fit",
         order=order,
         steps=steps_per_epoch,
@@ -216,6 +218,7 @@ def _evaluation(
     model, x, y=None, *, loss, metrics, lengths=None, sample_weight=None, batch_size=256, stateful=False, where
 ):
     """A function that evaluates `model` as it is then; the data are checked now."""
+    model._check_outputs(where)
     loss = losses.get(loss)
     loss_sums, metrics = losses.sums_of(loss, model.keeps_time), metric_module.for_loss(metrics, loss)
     source = batches(
@@ -226,6 +229,7 @@ def _evaluation(
         batch_size=batch_size,
         dtype=_dtype(model),
         keeps_time=model.keeps_time,
+        model=model,
         where=where,
         order="given" if stateful else "sorted",
         per_step=_per_step(loss),
@@ -240,7 +244,7 @@ def _evaluation(
         states = None
         for xb, yb, lb, wb in source.epoch(0, 0):
             y_pred, _, states = model._run(xb, lb, False, None, states if stateful else None)
-            lb = lb if model.keeps_time else None
+            lb = model.output_lengths(lb)
             part, _ = loss_sums(y_pred, yb, wb, lb)
             total = part if total is None else total + part
             for metric in metrics:
@@ -267,7 +271,9 @@ def predict(model, x, *, lengths=None, batch_size=256):
     array (N, …), zero in the steps after a row's length; a list of N arrays (T_i, …) for a list x and
     a model that keeps time.
     """
-    rows = Rows(
+    model._check_outputs("predict")
+    rows = rows_of(
+        model,
         x,
         None,
         lengths,
@@ -278,25 +284,32 @@ def predict(model, x, *, lengths=None, batch_size=256):
         where="predict",
         order="sorted",
     )
-    if not rows.rows and not hasattr(x, "shape"):
-        raise ValueError("predict: x has no rows")
     if not rows.rows:
-        return model(np.asarray(x), lengths=lengths)
+        x = rows.empty()
+        if x is None:
+            raise ValueError("predict: x has no rows")
+        return model._run(x, lengths, False, None, None)[0]
     as_list = rows.ragged and model.keeps_time
     out = [None] * rows.rows if as_list else None
     for index, (xb, _, lb, _) in zip(rows.order(0), rows.epoch(0, 0)):
-        y = model(xb, lengths=lb)
+        y, _, _ = model._run(xb, lb, False, None, None)
+        lb = model.output_lengths(lb)
         if as_list:
             for i, row, length in zip(index, y, lb):
                 out[i] = row[:length].copy()
         elif model.keeps_time and lb is not None:
-            out = _zeros_once(out, (rows.rows, rows.time, *y.shape[2:]), y.dtype)
+            out = _zeros_once(out, (rows.rows, _output_time(model, rows), *y.shape[2:]), y.dtype)
             for i, row, length in zip(index, y, lb):
                 out[i, :length] = row[:length]
         else:
             out = _zeros_once(out, (rows.rows, *y.shape[1:]), y.dtype)
             out[index] = y
     return out
+
+
+def _output_time(model, rows):
+    """The steps that y has for all of the steps of x."""
+    return int(model.output_lengths(rows.times())[0])
 
 
 def _zeros_once(array, shape, dtype):
@@ -357,6 +370,8 @@ def _check_options(model, loss, *, epochs, tbptt, clip_norm, clip_value, ema, st
         raise ValueError(f"fit: ema must lie in [0, 1), got {ema!r}")
     if stateful and shuffle:
         raise ValueError("fit: stateful needs rows in their order; leave shuffle off")
+    if stateful or tbptt:
+        model._check_carried("fit")
     if (stateful or tbptt) and _reads_backwards(model):
         raise ValueError("fit: stateful and tbptt carry the state on, which a bidirectional layer cannot do")
 

@@ -150,7 +150,7 @@ class Run:
 
     def _update(self, x, y, lengths, weight, states):
         """One step of the optimiser; the loss before it as a sum, and the states after it."""
-        model, known = self.model, lengths if self._keeps_time else None
+        model, known = self.model, self.model.output_lengths(lengths)
         key = step_key(self.seed, self.step) if self._stochastic else None
         predicted, tape, states = model._run(x, lengths, True, key, states)
         part, dy = self._loss_sums(predicted, y, weight, known)
@@ -178,16 +178,16 @@ class Run:
         if self._tbptt is None:
             yield x, y, lengths, weight
             return
-        time, each = x.shape[1], self._tbptt
+        time, each = steps_of(x), self._tbptt
         if y.ndim < 2 or y.shape[1] != time:
             raise ValueError(f"fit: tbptt needs y with a target for each of the {time} steps, got shape {y.shape}")
         per_step = weight is not None and weight.ndim > 1
         for start in range(0, time, each):
             part = slice(start, start + each)
-            left = None if lengths is None else np.clip(lengths - start, 0, each)
-            if left is not None and not left.any():
+            left = None if lengths is None else each_of(lengths, lambda n: np.clip(n - start, 0, each))
+            if left is not None and not np.any(self.model.output_lengths(left)):
                 return
-            yield x[:, part], y[:, part], left, weight[:, part] if per_step else weight
+            yield each_of(x, lambda a: a[:, part]), y[:, part], left, weight[:, part] if per_step else weight
 
     def _log_names(self, validate):
         """What each epoch will log; None where callbacks may add to it."""
@@ -287,3 +287,13 @@ def _checked_callbacks(callbacks):
         if not callable(callback):
             raise TypeError(f"fit: callbacks must be a list of functions f(run), got one that is {callback!r}")
     return callbacks
+
+
+def each_of(x, change):
+    """`change` of an array, or of each array of a dict."""
+    return {name: change(each) for name, each in x.items()} if isinstance(x, dict) else change(x)
+
+
+def steps_of(x):
+    """The steps of an array (B, T, …), or of the arrays of a dict, which have one time."""
+    return (next(iter(x.values())) if isinstance(x, dict) else x).shape[1]

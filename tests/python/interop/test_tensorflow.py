@@ -1,4 +1,4 @@
-"""from_tensorflow against the cells' equations in float64, written from TensorFlow's sources, and against its operations."""
+"""from_tensorflow against the cells' equations in float64, and against TensorFlow's own operations."""
 
 import numpy as np
 import pytest

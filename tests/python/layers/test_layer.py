@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from eigenlstm.checks import as_array
-from eigenlstm.layers.base import Layer, layer_class, mix_seed
+from eigenlstm.layers.base import Layer, mix_seed
+from eigenlstm.layers.registry import layer_class
 from eigenlstm.layers.linear import Linear
 
 

@@ -127,6 +127,18 @@ def test_the_config_gives_the_same_numbers(convention):
     assert np.array_equal(again(tone()), mfcc(tone())) and repr(again) == repr(mfcc)
 
 
+def test_features_are_saved_with_the_model(tmp_path):
+    mfcc = MFCC(RATE, convention="htk", n_mels=24, n_mfcc=12)
+    el.save(el.LSTM(12, 4), tmp_path / "m.safetensors", metadata={"sound": mfcc.to_json()})
+    mfcc.save(tmp_path / "mfcc.json")
+    for name in ("m.safetensors", "mfcc.json"):
+        again = el.sound.load(tmp_path / name)
+        assert again == mfcc and np.array_equal(again(tone()), mfcc(tone()))
+    (tmp_path / "bad.json").write_text(mfcc.to_json().replace('"n_mels":24', '"n_mels":-1'))
+    with pytest.raises(el.FileError, match="bad.json: .* cannot be built: MFCC: n_mels must be at least 1"):
+        el.sound.load(tmp_path / "bad.json")
+
+
 def test_signals_shorter_than_a_frame():
     assert MFCC(RATE, convention="htk")(np.zeros(199)).shape == (0, 13)
     assert MFCC(RATE, convention="htk")(np.zeros(200)).shape == (1, 13)

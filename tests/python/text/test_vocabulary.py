@@ -4,7 +4,7 @@ import doctest
 
 import numpy as np
 import pytest
-from eigenlstm.text import Vocabulary, pad, vocabulary
+from eigenlstm.text import Vocabulary, from_json, pad, vocabulary
 
 SENTENCES = [["b", "a", "b"], ["c", "b", "d"], ["a"]]
 
@@ -42,7 +42,7 @@ def test_a_vocabulary_without_an_unknown_token_refuses_what_it_does_not_know():
 def test_it_comes_back_from_its_config():
     words = Vocabulary.build(SENTENCES, end="</s>")
     again = Vocabulary.from_config(words.config())
-    assert again == words and again.end_id == words.end_id
+    assert again == words and again.end_id == words.end_id and from_json(words.to_json()) == words
     assert again != Vocabulary.build(SENTENCES)
 
 

@@ -242,3 +242,38 @@ def test_refusals(error, message, options):
 def test_refusals_of_class_weights(error, message, make):
     with pytest.raises(error, match=message):
         make()
+
+
+# -- models with named inputs -------------------------------------------------------------------
+
+
+def translator():
+    """Words and a speaker's number in, a class for each word out."""
+    words, speaker, lstm, output = el.Embedding(12, 6, seed=0), el.Embedding(3, 6, seed=1), el.LSTM(6, 8, seed=2), el.Linear(8, 3, seed=3)  # fmt: skip
+
+    def tagger(text, who):
+        hidden, _ = lstm(words(text) + speaker(who))
+        return output(hidden)
+
+    return el.Model(tagger, text=el.Input(("T",), "int64"), who=el.Input(("T",), "int64"))
+
+
+def test_named_inputs_are_augmented_weighted_and_sampled():
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(2, 9, 60)
+    text = [rng.integers(2, 12, n) for n in lengths]
+    x = {"text": text, "who": [np.full(n, rng.integers(0, 3)) for n in lengths]}
+    y = [(row % 3).astype(np.int64) for row in text]
+    options = {"loss": "cross_entropy", "epochs": 8, "sampling_weight": lengths, "metrics": ["accuracy"],
+               "augment": el.text.WordDropout(0.1, 1, input="text"),
+               "class_weight": class_weights(y)}  # fmt: skip
+    model = translator()
+    history = fit(model, x, y, **options)
+    assert history[-1]["accuracy"] > 0.8 and history[-1]["loss"] < history[0]["loss"]
+    el.set_num_threads(1)
+    assert np.array_equal(fitted(translator(), x, y, **options), model.flat_params)
+    with pytest.raises(ValueError, match=r"augment must give x as a dict with \(text, who\)"):
+        fit(translator(), x, y, loss="cross_entropy", augment=lambda batch, rng: {**batch, "x": batch["x"]["text"]})
+    with pytest.raises(TypeError, match=r"augment must keep the dtype int64 of x\['who'\]"):
+        fit(translator(), x, y, loss="cross_entropy",
+            augment=lambda batch, rng: {**batch, "x": {**batch["x"], "who": batch["x"]["who"].astype("f")}})  # fmt: skip

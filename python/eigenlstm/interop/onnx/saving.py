@@ -5,7 +5,7 @@ from onnx import helper
 
 from ... import __version__
 from ...layers.base import Layer
-from ...safetensors_files import write_atomically
+from ...atomic_files import write_atomically
 from .emit import Emitter
 from .operator import Unsupported
 from .writer import IR_VERSION, OPSET, Value, Writer, tensor

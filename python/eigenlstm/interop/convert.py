@@ -1,0 +1,96 @@
+"""Models of other frameworks turned into files of ours: one table of readers, and a report of what became what."""
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..safetensors_files import FileError
+from ..saving import save
+
+
+@dataclass
+class Report:
+    """What a reader made of a file.
+
+    path : the file
+    kind : what it is, as "Keras 3"
+    became : list of (layer of theirs, what it became)
+    notes : what the user should know: things left out, behaviour that differs
+    difference : largest difference of the two models' outputs on random input, where the source's runtime is installed
+    compared_with : that runtime and the input, or why nothing was compared
+    """
+
+    path: str
+    kind: str
+    became: list
+    notes: list = field(default_factory=list)
+    difference: float | None = None
+    compared_with: str = ""
+
+    def lines(self):
+        """The report as lines of text."""
+        width = max((len(theirs) for theirs, _ in self.became), default=0)
+        lines = [f"{self.path}: {self.kind}", *(f"  {theirs:{width}}  ->  {ours}" for theirs, ours in self.became)]
+        lines += [f"  note: {note}" for note in self.notes]
+        if self.difference is not None:
+            lines.append(f"  largest difference from {self.compared_with}: {self.difference:.2g}")
+        elif self.compared_with:
+            lines.append(f"  not compared: {self.compared_with}")
+        return lines
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A format that can be read.
+
+    name : for messages
+    suffixes : of the files, with the dot
+    starts : bytes with which such a file may begin; the first reader that names a file's suffix reads it, else the
+        first that names its beginning
+    module : of this package, imported when a file of this format comes; it has
+        ``read(path) -> (model, Report)``, which raises ``FileError`` for what it cannot read, and may have
+        ``compare(path, model) -> (difference or None, text)``: the largest difference of the outputs on random input
+        from those of the source's own runtime, and what was run, or why it was not.
+    """
+
+    name: str
+    suffixes: tuple
+    starts: tuple
+    module: str
+
+
+READERS = [
+    Reader("Keras", (".keras", ".h5", ".hdf5"), (b"\x89HDF\r\n\x1a\n",), "keras"),
+]
+
+
+def reader_of(path):
+    """The `Reader` of the file at `path`, by its suffix or else by its beginning; ``FileError`` where there is none."""
+    with open(path, "rb") as file:
+        start = file.read(16)
+    suffix = Path(path).suffix.lower()
+    for fits in (
+        lambda reader: suffix in reader.suffixes,
+        lambda reader: reader.starts and start.startswith(reader.starts),
+    ):
+        for reader in READERS:
+            if fits(reader):
+                return reader
+    known = "; ".join(f"{reader.name} ({', '.join(reader.suffixes)})" for reader in READERS)
+    raise FileError(f"{path}: is in no format that can be read: {known}")
+
+
+def convert(source, target, *, compare=True) -> Report:
+    """Read the model in the file `source`, write it to `target` as `eigenlstm.save` does, and say what became what.
+
+    ``FileError`` where it cannot be read: `target` is then not written. With `compare`, the outputs are compared with
+    those of the source's own runtime where that is installed.
+    """
+    module = importlib.import_module(f".{reader_of(source).module}", __package__)
+    model, report = module.read(source)
+    save(model, target)
+    compared: Callable | None = getattr(module, "compare", None) if compare else None
+    if compared is not None:
+        report.difference, report.compared_with = compared(source, model)
+    return report
