@@ -105,10 +105,7 @@ class NashSutcliffe(R2):
     name = "nse"
 
     def _add(self, predicted, true, weight):
-        if true.shape[1] > 1:
-            raise ValueError(f"nse: takes one output, got {true.shape[1]}")
-        seen = ~np.isnan(true[:, 0])
-        super()._add(predicted[seen], true[seen], None if weight is None else weight[seen])
+        super()._add(*_observed(self.name, predicted, true, weight))
 
 
 class Correlation:
@@ -157,10 +154,7 @@ class KlingGupta(Correlation):
     name = "kge"
 
     def _add(self, predicted, true, weight):
-        if true.shape[1] > 1:
-            raise ValueError(f"kge: takes one output, got {true.shape[1]}")
-        seen = ~np.isnan(true[:, 0])
-        super()._add(predicted[seen], true[seen], None if weight is None else weight[seen])
+        super()._add(*_observed(self.name, predicted, true, weight))
 
     def result(self):
         if not np.any(self._true.count):
@@ -169,3 +163,11 @@ class KlingGupta(Correlation):
         alpha = float(self._predicted.std[0] / self._true.std[0]) if self._true.varies[0] else math.nan
         beta = float(self._predicted.mean[0]) / mean if mean else math.nan
         return 1 - math.sqrt((float(self._correlations()[0]) - 1) ** 2 + (alpha - 1) ** 2 + (beta - 1) ** 2)
+
+
+def _observed(name, predicted, true, weight):
+    """The steps of one output at which something was observed."""
+    if true.shape[1] > 1:
+        raise ValueError(f"{name}: takes one output, got {true.shape[1]}")
+    seen = ~np.isnan(true[:, 0])
+    return predicted[seen], true[seen], None if weight is None else weight[seen]

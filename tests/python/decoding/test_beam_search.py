@@ -104,6 +104,17 @@ def test_many_rows_at_once_are_each_row_by_itself(width, results, length_penalty
     assert len(lengths) > 2 and model.calls[-1] < model.calls[1]  # rows that are done are not asked again
 
 
+def test_stopping_early_is_a_guess_that_searching_on_does_not_need():
+    """Where long sequences score better, a row may be done too soon; without `early_stop` no better one is missed."""
+    model = Markov(60, 5, seed=5)
+    options = {"start": START, "end": END, "max_length": 6, "beam_width": 4, "state_axis": model.axis}
+    early, late = (
+        [row[0] for row in beam_search(model, model.state(), early_stop=stop, **options)] for stop in (True, False)
+    )
+    assert all(a.score <= b.score for a, b in zip(early, late))
+    assert any(a.score < b.score and len(a.tokens) < len(b.tokens) for a, b in zip(early, late))
+
+
 def test_greedy_is_a_beam_of_one_and_the_likeliest_token_each_time():
     model = Markov(8, 6, seed=2)
     spoken = greedy(model, model.state(), start=START, end=END, max_length=7, state_axis=model.axis)
