@@ -147,6 +147,11 @@ class Correlation:
 class KlingGupta(Correlation):
     """Kling-Gupta efficiency ``1 − √((r − 1)² + (α − 1)² + (β − 1)²)`` of a simulated against an observed flow.
 
+    >>> kge = KlingGupta()
+    >>> kge.update(np.array([1.0, 3.0, 2.0]), np.array([1.0, 3.0, np.nan]))
+    >>> kge.result()
+    1.0
+
     r is their correlation, α the ratio of their standard deviations, β that of their means. Where ``y_true`` is NaN
     nothing was observed, and the value is left out; one output only. Source: Gupta, Kling, Yilmaz, Martinez 2009.
     """

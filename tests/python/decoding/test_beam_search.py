@@ -1,7 +1,9 @@
 """Beam and greedy search: against a search through every sequence, and a beam search written plainly."""
 
+import doctest
 import itertools
 import math
+import sys
 
 import eigenlstm as el
 import numpy as np
@@ -9,6 +11,11 @@ import pytest
 from eigenlstm.decoding import beam_search, greedy
 
 START, END = 0, 1
+
+
+def test_the_examples_of_the_docstrings_are_true():
+    module = sys.modules["eigenlstm.decoding.greedy"]  # as an attribute of the package it is the function
+    assert doctest.testmod(module, extraglobs={"np": np}).failed == 0
 
 
 class Markov:
