@@ -159,6 +159,17 @@ def test_a_function_as_a_loss_is_weighted_as_well():
     )
 
 
+def test_negative_targets_are_the_loss_s_to_ignore_or_refuse():
+    y = np.where(np.arange(50) % 5 == 0, -100, LABELS)
+    kept = y >= 0
+    found = fitted(two_classes(), X, y, loss="cross_entropy", batch_size=50, epochs=1, class_weight={0: 4.0, 1: 2.0})
+    expected = fitted(two_classes(), X[kept], y[kept], loss="cross_entropy", batch_size=50, epochs=1, class_weight={0: 4.0, 1: 2.0})  # fmt: skip
+    assert np.allclose(found, expected, atol=1e-6)
+    for weights in (None, {0: 4.0, 1: 1.0}):
+        with pytest.raises(ValueError, match="-1"):
+            fit(two_classes(), X, np.where(y < 0, -1, y), loss="cross_entropy", class_weight=weights)
+
+
 def test_batches_from_a_generator_are_weighted_too():
     def stream(epoch):
         return ((X[i : i + 10], LABELS[i : i + 10]) for i in range(0, 50, 10))
