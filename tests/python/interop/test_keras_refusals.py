@@ -178,7 +178,7 @@ def test_names_that_lie(tmp_path, nothing_is_built):
     )
     refused(with_names(weight_names=[b"lstm_1/kernel:0"]), "tensor model_weights/lstm_1/lstm_1/.* belongs to no layer")
     refused(with_names(weight_names=[b"../../lstm_1/lstm_1/kernel:0"]), "is missing")
-    refused(with_names(weight_names=[1, 2]), "weight_names must be text")
+    refused(with_names(weight_names=[1, 2]), "the attribute weight_names of /model_weights/lstm_1 must be text")
 
 
 def test_damaged_hdf5(tmp_path):
@@ -279,3 +279,16 @@ def test_without_h5py_the_error_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(ImportError, match=r'needs h5py: pip install "eigenlstm\[keras\]"'):
         el.keras.load(path)
+
+
+def test_a_damaged_heap_of_texts_does_not_run_in_circles(tmp_path):
+    path = write(tmp_path / "m.h5", [("lstm_1", named("lstm_1", WEIGHTS))], architecture=ARCHITECTURE, text=str)
+    data = bytearray(path.read_bytes())
+    heap, place = data.find(b"GCOL"), data.find(b"GCOL") + 16
+    while data[place : place + 2] != b"\0\0":  # to its free space
+        place += 16 + (int.from_bytes(data[place + 8 : place + 16], "little") + 7) // 8 * 8
+    for at, value in ((place + 8, 0), (heap + 24, 1 << 40), (heap + 8, 1 << 40)):
+        changed = data.copy()
+        changed[at : at + 8] = value.to_bytes(8, "little")
+        path.write_bytes(changed)
+        refused(path, f"the heap at byte {heap} does not add up")
