@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from . import data
+from .atomic_files import write_atomically
 from .cli_convert import add_convert
-from .safetensors_files import FileError, write_atomically
+from .safetensors_files import FileError
 from .forecasting.forecaster import Forecaster, validation_size
 from .forecasting.report import error_table, verdict, write_picture
 from .training.run import NonFiniteLoss

@@ -5,7 +5,8 @@ A class has ``config()``, JSON values, and ``from_config(config)``, which raises
 
 import json
 
-from .safetensors_files import FileError, parse_json, read_tensors, write_atomically
+from .atomic_files import write_atomically
+from .safetensors_files import FileError, parse_json, read_tensors
 
 _FORMAT = 1
 

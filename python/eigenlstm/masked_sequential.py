@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from .checks import as_floats, as_lengths
-from .layers.base import layer_class
-from .layers.lstm_options import finite
+from .checks import as_floats, as_lengths, finite
+from .layers.registry import layer_from
 from .layers.pooling import MaxPool
 from .seeds import as_seed, mix_seed
 from .sequential import Sequential
@@ -44,7 +43,7 @@ class MaskedSequential(Sequential):
 
     @classmethod
     def from_config(cls, config):
-        layers = [layer_class(item["class"]).from_config(item["config"]) for item in config["layers"]]
+        layers = [layer_from(item) for item in config["layers"]]
         return cls(layers, mask_value=config["mask_value"])
 
     def __repr__(self):

@@ -1,12 +1,13 @@
 """Models and runs as files: `save`, `load`, and the state from which `fit` goes on."""
 
+import contextlib
 import json
 
 import numpy as np
 
-from .safetensors_files import FileError, parse_json, read_tensors, write_tensors
-from .layers.base import class_name, layer_class
 from .layers.parameters import blank_parameters
+from .layers.registry import class_name, layer_from, only_custom_layers
+from .safetensors_files import FileError, parse_json, read_tensors, write_tensors
 
 _KEY = "eigenlstm"  # of our text in the metadata
 _FORMAT = 1
@@ -24,22 +25,43 @@ def save(layer, path, metadata=None):
     write_tensors(path, layer.state_dict(), {**(metadata or {}), _KEY: _text(architecture(layer))})
 
 
-def load(path):
+def load(path, *, custom_layers=None):
     """The layer or model in a file that `save` or a checkpoint wrote.
 
-    ``FileError`` if the file is not such a file; nothing is allocated from what it claims before
-    it was held against what it holds.
+    Parameters
+    ----------
+    path : str, bytes or os.PathLike
+    custom_layers : iterable of classes, optional
+        Which classes of your own the file may name. The file chooses the arguments that they are built with, so restrict this for files
+        from strangers: ``()`` allows the library's layers alone. By default every class that your program has defined is allowed.
+
+    Raises
+    ------
+    FileError
+        The file is not such a file. Nothing is allocated from what it claims before that was held against what it holds.
+    OSError
+        The file cannot be read.
+    MemoryError
+        It does not fit into memory.
     """
-    tensors, about = _read(path)
-    state = {name: array for name, array in tensors.items() if not name.startswith(_RUN)}
-    try:
-        with blank_parameters(limit=sum(array.size for array in state.values())):
-            layer = _build(about["architecture"])
-        layer.load_state_dict(state)
-        if "evaluation" in about:
-            layer._evaluation = about["evaluation"]["loss"], tuple(about["evaluation"]["metrics"])
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
-        raise FileError(f"{path}: its architecture or parameters do not fit: {error}") from None
+
+    def build(outline, metadata):
+        about = _described(path, metadata)
+        state = _parameters(outline)
+        with (
+            _misfits(path, "architecture or parameters do not fit"),
+            only_custom_layers(custom_layers),
+            blank_parameters(limit=sum(array.size for array in state.values())),
+        ):
+            layer = layer_from(about["architecture"])
+            layer._checked_state(state)
+            if "evaluation" in about:
+                layer._evaluation = about["evaluation"]["loss"], tuple(about["evaluation"]["metrics"])
+        return layer
+
+    tensors, layer = read_tensors(path, build)
+    with _misfits(path, "parameters do not fit"):
+        layer.load_state_dict(_parameters(tensors))
     return layer
 
 
@@ -53,17 +75,21 @@ def save_run(path, layer, run):
 
 def load_run(path, layer):
     """``(state_dict, run)`` from a file of `save_run` for a model built like `layer`."""
-    tensors, about = _read(path)
-    if "run" not in about:
-        raise FileError(f"{path}: holds a model but no run to resume")
     ours = json.loads(_text(architecture(layer)))
-    if _seedless(about["architecture"]) != _seedless(ours["architecture"]):
-        raise FileError(f"{path}: holds a run of another architecture")
-    state = {name: array for name, array in tensors.items() if not name.startswith(_RUN)}
-    try:
-        return state, _unpacked(about["run"], tensors)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise FileError(f"{path}: its run cannot be read: {error}") from None
+
+    def check(outline, metadata):
+        about = _described(path, metadata)
+        if "run" not in about:
+            raise FileError(f"{path}: holds a model but no run to resume")
+        if _seedless(about["architecture"]) != _seedless(ours["architecture"]):
+            raise FileError(f"{path}: holds a run of another architecture")
+        with _misfits(path, "parameters do not fit"):
+            layer._checked_state(_parameters(outline))
+        return about
+
+    tensors, about = read_tensors(path, check)
+    with _misfits(path, "run cannot be read"):
+        return _parameters(tensors), _unpacked(about["run"], tensors)
 
 
 def architecture(layer):
@@ -79,8 +105,23 @@ def _text(about):
     return json.dumps(about, separators=(",", ":"))
 
 
-def _read(path):
-    tensors, metadata = read_tensors(path)
+def _parameters(tensors):
+    return {name: array for name, array in tensors.items() if not name.startswith(_RUN)}
+
+
+@contextlib.contextmanager
+def _misfits(path, what):
+    """What the code of layers and of runs raises at values of the wrong kind becomes a ``FileError``."""
+    try:
+        yield
+    except FileError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError, IndexError) as error:
+        raise FileError(f"{path}: its {what}: {error}") from None
+
+
+def _described(path, metadata):
+    """What `architecture` made, from a file's metadata."""
     if _KEY not in metadata:
         raise FileError(
             f"{path}: is a safetensors file without an eigenlstm model; its arrays can "
@@ -91,19 +132,7 @@ def _read(path):
         raise FileError(f"{path}: its description of the model names no architecture")
     if about.get("format") != _FORMAT:
         raise FileError(f"{path}: has format {about.get('format')!r}, this version reads {_FORMAT}")
-    return tensors, about
-
-
-def _build(description):
-    if not (isinstance(description, dict) and isinstance(description.get("config"), dict)):
-        raise ValueError("an architecture must have a class and a config")
-    try:
-        cls = layer_class(description["class"])
-    except KeyError:
-        raise ValueError(
-            f"there is no layer {description.get('class')!r}; a class of your own must be imported before loading"
-        ) from None
-    return cls.from_config(description["config"])
+    return about
 
 
 def _seedless(value):

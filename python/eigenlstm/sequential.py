@@ -1,14 +1,17 @@
 """Several layers with one flat buffer: `share` for any wiring, `Sequential` for a chain."""
 
+from collections import Counter
+
 import numpy as np
 
 from .graph import Graph
-from .seeds import as_seed, mix_seed
-from .training.fit import evaluate, fit, predict
-from .layers.base import Layer, class_name, layer_class
+from .layers.base import Layer
+from .layers.registry import class_name, layer_from
 from .layers.parameters import ParameterStore
 from .saving import save
+from .seeds import as_seed, mix_seed
 from .tables import Table
+from .training.fit import evaluate, fit, predict
 
 
 class Group(Layer):
@@ -29,8 +32,11 @@ class Group(Layer):
         self.layers, self._names = layers, names
         if not self.layers:
             raise ValueError(f"{where}: needs at least one layer")
+        occurrences = Counter(map(id, self.layers))
         for i, layer in enumerate(self.layers):
             self._check_member(layer, f"{where}: layer {i}")
+            if occurrences[id(layer)] > 1:
+                raise ValueError(f"{where}: layer {i} ({type(layer).__name__}) is given twice")
         self._dtype = _common_dtype(self.layers, where)
         self._seed = None
         self._specs = [
@@ -53,8 +59,6 @@ class Group(Layer):
                 f"{where} ({type(layer).__name__}) is part of a {layer._parent} "
                 "already; a layer has one home (copy.deepcopy makes another)"
             )
-        if sum(layer is other for other in self.layers) > 1:
-            raise ValueError(f"{where} ({type(layer).__name__}) is given twice")
 
     def _bind(self, store, offset):
         """Takes the values along: the layers move into `store` one after the other."""
@@ -82,7 +86,7 @@ class Group(Layer):
 
     @classmethod
     def from_config(cls, config):
-        return cls([layer_class(item["class"]).from_config(item["config"]) for item in config["layers"]])
+        return cls([layer_from(item) for item in config["layers"]])
 
     def state_dict(self):
         return {
@@ -213,7 +217,10 @@ class Sequential(Trained, Group):
     @property
     def graph(self):
         """The chain as a `eigenlstm.graph.Graph`, as exporters take it. ``ValueError`` if no layer knows what it takes."""
-        return Graph.chain(self.layers)
+        shape = self.input_shape()
+        if shape is None:
+            raise ValueError("Sequential.graph: no layer of the chain knows the shape of what it takes")
+        return Graph.chain(self.layers, shape)
 
     # -- computation ----------------------------------------------------------------------------
 
@@ -280,9 +287,14 @@ class Sequential(Trained, Group):
 
     def input_shape(self):
         """Shape of x with symbols for the sizes that are free, None where no layer knows."""
-        shape = next((layer.input_shape() for layer in self.layers if layer.input_shape() is not None), None)
+        for i, layer in enumerate(self.layers):
+            shape = layer.input_shape()
+            if shape is not None:
+                break
         if shape is not None and shape[1:2] != ("T",) and self._sees_time():
             shape = (shape[0], "T", *shape[1:])
+        for layer in reversed(self.layers[:i]):
+            shape = None if shape is None else layer.input_for(shape)
         return shape
 
     def _sees_time(self):

@@ -11,10 +11,6 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "python/eigenlstm"
 TEXT = {".cpp", ".hpp", ".py", ".pyi", ".md", ".toml", ".cmake", ".in", ".txt", ".json", ".sh", ""}
 MAX_LINES = 400
-TO_BE_SPLIT = {
-    "python/eigenlstm/layers/lstm.py",
-    "tests/python/layers/test_variant_errors.py",
-}  # as soon as their neighbours exist
 
 
 def own_files():
@@ -142,7 +138,7 @@ def test_kernels_have_no_containers_exceptions_allocations_or_globals():
 
 # -- the package's imports ----------------------------------------------------------------------
 
-HARD = {"numpy", "safetensors"}
+HARD = {"numpy"}
 # Modules that are nothing without their extra, and that nobody imports unasked: they or their folders are named after it, as torch_ops.py.
 EXTRA_AT_TOP = {"onnx", "sklearn", "torch"}
 
@@ -155,7 +151,7 @@ def imported_at_top(tree):
             yield node.module.split(".")[0]
 
 
-def test_only_numpy_and_safetensors_are_needed_to_import():
+def test_only_numpy_is_needed_to_import():
     import sys
 
     def wrong(path):
@@ -212,7 +208,7 @@ def test_files_are_short():
         if path.suffix in {".cpp", ".hpp", ".py", ".pyi", ".cmake", ".md"}
         if (lines := path.read_text().count("\n")) > MAX_LINES
     }
-    assert not set(long) - TO_BE_SPLIT
+    assert not long
 
 
 EVERYWHERE = {

@@ -6,7 +6,7 @@ import pickle
 
 import numpy as np
 
-from eigenlstm.layers.base import class_name, layer_class
+from eigenlstm.layers.registry import class_name, layer_class
 
 
 def randomised(layer, seed=0):

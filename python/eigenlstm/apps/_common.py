@@ -5,7 +5,7 @@ import io
 import sys
 from pathlib import Path
 
-from ..safetensors_files import write_atomically
+from ..atomic_files import write_atomically
 
 
 def options(module, description, epochs, arguments=None, **flags):

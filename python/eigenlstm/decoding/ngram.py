@@ -4,7 +4,8 @@ import math
 from collections import Counter, defaultdict
 
 from ..checks import positive_int
-from ..safetensors_files import FileError, write_atomically
+from ..atomic_files import write_atomically
+from ..safetensors_files import FileError
 
 START, END, UNKNOWN = "<s>", "</s>", "<unk>"
 _FACTOR = 0.4  # of stupid back-off

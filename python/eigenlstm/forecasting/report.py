@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 
-from ..safetensors_files import write_atomically
+from ..atomic_files import write_atomically
 from .windows import naive
 
 _COLOURS = {"LSTM": "#d1495b", "persistence": "#8d99ae", "seasonal naive": "#30638e"}

@@ -86,8 +86,9 @@ class _OnEngine:
             lengths = None if lengths is None else lengths.numpy()
             seed = None if seed is None else int(seed)
             return torch_autograd.lstm(engine, views.of(weights), x, h0, c0, weights, lengths, time_major, seed)
-        # An exported graph for inference keeps no tape, whatever the weights require.
-        tape = torch.is_grad_enabled() and (self.training or not _is_exporting())
+        # A graph that is exported for inference keeps no tape, whatever the weights require.
+        exported = _is_exporting() or torch.jit.is_tracing()
+        tape = torch.is_grad_enabled() and (self.training or not exported)
         tape = tape and any(value is not None and value.requires_grad for value in (x, h0, c0, *weights))
         return torch_ops.lstm(x, h0, c0, weights, lengths, seed, self._options, dropout, time_major, tape)[:3]
 

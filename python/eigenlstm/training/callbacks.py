@@ -17,9 +17,12 @@ import os
 import numpy as np
 
 from ..checks import number
-from ..safetensors_files import write_atomically
+from ..atomic_files import write_atomically
 
-_BETTER_HIGH = ("accuracy", "f1", "r2", "nse", "exact", "bleu", "chrf", "span_f1")
+_BETTER_HIGH = (
+    *("accuracy", "f1", "precision", "recall", "auc", "r2", "nse", "kge", "correlation"),
+    *("exact", "bleu", "chrf", "span_f1"),
+)
 
 
 def early_stopping(patience=5, *, monitor=None, min_delta=0.0, mode=None, restore_best=True):
@@ -34,7 +37,7 @@ def early_stopping(patience=5, *, monitor=None, min_delta=0.0, mode=None, restor
     min_delta : float
         What counts as an improvement at least.
     mode : "min" or "max"
-        Default: "max" for accuracy, f1, r2, nse, exact, bleu, chrf and span_f1, else "min".
+        Default: "max" for the metrics here that are better high, such as accuracy and bleu, else "min".
     restore_best : bool
         Give the model the parameters of the best epoch when the run ends, however it ends.
     """

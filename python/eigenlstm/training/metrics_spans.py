@@ -133,8 +133,8 @@ def _split(tag, scheme):
     """Prefix and kind of a tag."""
     prefix, dash, kind = tag.partition("-")
     if prefix not in tuple(_PREFIXES[scheme]) or (dash == "") != (kind == "") or prefix == "O" and kind:
-        raise ValueError(f"spans: tags of {scheme} must be O, or {', '.join(_PREFIXES[scheme].replace('O', ''))} with - and "
-                         f"a kind, got {tag!r}")  # fmt: skip
+        prefixes = ", ".join(_PREFIXES[scheme].replace("O", ""))
+        raise ValueError(f"spans: tags of {scheme} must be O, or {prefixes} with - and a kind, got {tag!r}")
     return prefix, kind or "_" * (prefix != "O")
 
 

@@ -17,6 +17,7 @@ import fnmatch
 import numpy as np
 
 from .. import _core
+from .clipping import clip_norm as clip_norm, clip_value as clip_value
 
 
 class Optimiser:
@@ -305,23 +306,6 @@ def get(optimizer):
     if isinstance(optimizer, Optimiser):
         return optimizer
     raise TypeError(f"an optimiser must be a name or an instance of Optimiser, got {optimizer!r}")
-
-
-def clip_norm(layer, max_norm):
-    """Scale the gradients of `layer` down to the Euclidean norm `max_norm` where theirs is larger.
-
-    Returns the norm before, of all gradients together (``torch.nn.utils.clip_grad_norm_``).
-    """
-    grads = layer._flat_grads
-    norm = _core.norm(grads)
-    if norm > max_norm:
-        grads *= grads.dtype.type(max_norm / (norm + 1e-6))
-    return norm
-
-
-def clip_value(layer, limit):
-    """Clip every gradient of `layer` to [-limit, limit]."""
-    np.clip(layer._flat_grads, -limit, limit, out=layer._flat_grads)
 
 
 def average(averaged, params, decay):

@@ -223,6 +223,11 @@ def test_clipping():
     assert np.linalg.norm(layer.flat_grads) == pytest.approx(1.5, rel=1e-6)
     optimisers.clip_value(layer, 0.01)
     assert layer.flat_grads.min() == -0.01 and layer.flat_grads.max() == 0.01
+    for clip in (optimisers.clip_norm, optimisers.clip_value):
+        with pytest.raises(ValueError, match=f"{clip.__name__}: .* must be positive, got 0"):
+            clip(layer, 0)
+        with pytest.raises(TypeError, match="must be a number, got '1'"):
+            clip(layer, "1")
 
 
 def test_average():

@@ -1,0 +1,86 @@
+"""The classes of layers by the names that files give them."""
+
+import contextlib
+import importlib
+from contextvars import ContextVar
+
+_registry = {}
+_PACKAGE = __package__.rpartition(".")[0]
+# Files name the first layers by their class and the later ones as in "eigenlstm.Add": a file that names "Add" was written
+# by someone who had a layer of his own called so, before there was one here.
+_BUILT_IN = {
+    name: f"{_PACKAGE}.{module}"
+    for name, module in {
+        "LSTM": "layers.lstm",
+        "Linear": "layers.linear",
+        "Embedding": "layers.embedding",
+        "Dropout": "layers.dropout",
+        "LayerNorm": "layers.layer_norm",
+        "Last": "layers.pooling",
+        "MeanPool": "layers.pooling",
+        "MaxPool": "layers.pooling",
+        "Group": "sequential",
+        "Sequential": "sequential",
+        "eigenlstm.Activation": "layers.activation",
+        "eigenlstm.Add": "layers.wiring",
+        "eigenlstm.Concat": "layers.wiring",
+        "eigenlstm.Multiply": "layers.wiring",
+        "eigenlstm.Slice": "layers.wiring",
+        "eigenlstm.SpatialDropout1D": "layers.dropout",
+        "eigenlstm.Reverse": "layers.reverse",
+        "eigenlstm.Model": "model",
+        "eigenlstm.MaskedSequential": "masked_sequential",
+    }.items()
+}
+_allowed = ContextVar("classes of the user's own that layer_class may give", default=None)  # None: all
+
+
+def layer_class(name):
+    """The class of layers that files call `name`; ``KeyError`` if there is none, or none that `only_custom_layers` allows."""
+    if name in _BUILT_IN:
+        importlib.import_module(_BUILT_IN[name])
+    cls, allowed = _registry[name], _allowed.get()
+    if allowed is not None and cls.__module__ != _BUILT_IN.get(name) and cls not in allowed:
+        raise KeyError(name)
+    return cls
+
+
+def layer_from(description):
+    """The layer that a file describes: ``{"class": its name, "config": what `from_config` takes}``; ``ValueError`` if it is no such thing."""
+    if not (isinstance(description, dict) and isinstance(description.get("config"), dict)):
+        raise ValueError("an architecture must have a class and a config")
+    try:
+        cls = layer_class(description["class"])
+    except (KeyError, TypeError):
+        raise ValueError(
+            f"there is no layer {description.get('class')!r}; a class of your own must be imported before loading, "
+            "and be among custom_layers where these are given"
+        ) from None
+    return cls.from_config(description["config"])
+
+
+@contextlib.contextmanager
+def only_custom_layers(classes):
+    """Within this context `layer_class` gives the library's own classes and, of the user's, those of `classes` (None: all) alone."""
+    token = _allowed.set(None if classes is None else tuple(classes))
+    try:
+        yield
+    finally:
+        _allowed.reset(token)
+
+
+def class_name(layer):
+    """What files call the class of `layer`: see `layer_class`."""
+    return type(layer)._file_name
+
+
+def register(cls):
+    """Makes `cls` known to `layer_class`, and returns what files call it. ``TypeError`` if another module has a class of this name."""
+    name = cls.__name__
+    later = cls.__module__.startswith(f"{_PACKAGE}.") and name not in _BUILT_IN
+    file_name = f"eigenlstm.{name}" if later else name
+    home = _BUILT_IN.get(file_name) or getattr(_registry.get(file_name), "__module__", cls.__module__)
+    if cls.__module__ != home:
+        raise TypeError(f"a layer named {name} exists already, in {home}")
+    _registry[file_name] = cls
+    return file_name
