@@ -265,7 +265,9 @@ def test_damaged_files(tmp_path):
 def test_the_command_converts_a_file_and_compares(tmp_path):
     from eigenlstm.interop.convert import convert
 
-    model = el.Sequential([el.LSTM(3, 4, bidirectional=True, seed=0), el.Last(bidirectional=True), el.Linear(8, 2, seed=1)])
+    model = el.Sequential(
+        [el.LSTM(3, 4, bidirectional=True, seed=0), el.Last(bidirectional=True), el.Linear(8, 2, seed=1)]
+    )
     el.onnx.save(model, tmp_path / "model.onnx")
     report = convert(tmp_path / "model.onnx", tmp_path / "model.safetensors")
     assert report.difference < 1e-5 and [ours.partition("(")[0] for _, ours in report.became] == kinds(model)

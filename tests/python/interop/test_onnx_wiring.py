@@ -70,7 +70,13 @@ def test_an_encoder_of_two_directions_and_a_decoder_with_attention():
 
 
 def test_steps_are_shifted_stacked_gathered_and_scattered():
-    gather, scatter, stack, shift, lstm = el.Gather(), el.Scatter(), el.StackFrames(2), el.Shift(0.5), el.LSTM(3, 4, seed=0)
+    gather, scatter, stack, shift, lstm = (
+        el.Gather(),
+        el.Scatter(),
+        el.StackFrames(2),
+        el.Shift(0.5),
+        el.LSTM(3, 4, seed=0),
+    )
 
     def words(x, ends, owners):
         y, _ = lstm(shift(x))
@@ -90,7 +96,9 @@ def test_steps_are_shifted_stacked_gathered_and_scattered():
 def test_what_has_no_form_is_refused():
     stack = el.StackFrames(2)
     model = el.Model(lambda x: stack(x), x=el.Input((None, 3)))
-    with pytest.raises(ValueError, match="layer stack: StackFrames changes the number of steps, which can't be exported"):
+    with pytest.raises(
+        ValueError, match="layer stack: StackFrames changes the number of steps, which can't be exported"
+    ):
         model_proto(model, lengths=True)
     with pytest.raises(ValueError, match=r"onnx.save: layer 1 \(CRF\) has no form in ONNX here"):
         model_proto(el.Sequential([el.LSTM(3, 4), el.CRF(4)]))

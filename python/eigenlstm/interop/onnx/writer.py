@@ -12,7 +12,7 @@ IR_VERSION = 10
 
 @dataclass(frozen=True)
 class Value:
-    """A tensor of the graph: its name, its shape with symbols for the sizes that are free, whether it is of integers."""
+    """A tensor of the graph: its name, its shape with symbols for sizes that are free, whether it is of integers."""
 
     name: str
     shape: tuple
