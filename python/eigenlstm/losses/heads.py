@@ -5,7 +5,7 @@ import numpy as np
 from .. import _core
 from ..checks import as_array
 from .base import Loss, LossSum, as_labels, scale, weights
-from .losses import CrossEntropy
+from .losses import CrossEntropy, by_name
 
 
 class HeadLoss(Loss):
@@ -99,3 +99,6 @@ class LinearCrossEntropy(HeadLoss, CrossEntropy):
 
     def _class_weights(self, classes, dtype):
         return self._weight_of(np.empty((0, classes), dtype))
+
+
+by_name.update(crf=CRF, linear_cross_entropy=LinearCrossEntropy)
