@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+import pickle
+
 import numpy as np
 
 from .graph import Graph
@@ -114,6 +116,14 @@ class Group(Layer):
         for prefix, layer in zip(self._names, self.layers):
             layer._write_state(parts[prefix])
 
+    def _kept(self):
+        return {**super()._kept(), "layers": [layer._kept() for layer in self.layers]}
+
+    def _take_along(self, kept):
+        super()._take_along(kept)
+        for layer, part in zip(self.layers, kept["layers"]):
+            layer._take_along(part)
+
     def _split(self, state):
         """dict from the prefix of a layer to its state without it, and what belongs to none."""
         parts, rest = {prefix: {} for prefix in self._names}, {}
@@ -187,6 +197,22 @@ class Trained:
         return any(layer.stochastic for layer in self.layers)
 
     fit, evaluate, predict = fit, evaluate, predict
+
+    def _kept(self):
+        return {**super()._kept(), "evaluation": _if_picklable(self._evaluation)}
+
+    def _take_along(self, kept):
+        super()._take_along(kept)
+        self._evaluation = kept["evaluation"]
+
+
+def _if_picklable(value):
+    """`value`, or None where it holds what no pickle can, such as a function within a function."""
+    try:
+        pickle.dumps(value)
+    except (pickle.PicklingError, TypeError, AttributeError):
+        return None
+    return value
 
 
 class Sequential(Trained, Group):

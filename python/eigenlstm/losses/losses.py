@@ -72,6 +72,7 @@ def mean_of(total):
 class Elementwise(Loss):
     """Base of the losses that are sums over values: of one shape, or (B, …, 1) against (B, …)."""
 
+    real_targets = True  # whole numbers are targets like others: `fit` converts them
     _function = None
     _per_target = 1  # predictions of a target
 
@@ -143,6 +144,7 @@ class BCE(Elementwise):
         Factor of the term of y (``torch.nn.BCEWithLogitsLoss``); > 1 for rare positives.
     """
 
+    real_targets = False  # takes integers as they are
     _function = _core.bce
 
     def __init__(self, pos_weight=1.0, *, reduction="mean"):
@@ -206,6 +208,7 @@ class PoissonNLL(Elementwise):
     Without ``log y!``, as ``torch.nn.PoissonNLLLoss``. `y_true` may hold integers.
     """
 
+    real_targets = False  # takes integers as they are
     _function = _core.poisson_nll
 
     def _arrays(self, y_pred, y_true):
@@ -290,6 +293,8 @@ class CrossEntropy(Loss):
 
     The same as ``torch.nn.CrossEntropyLoss`` (whose classes are on axis 1).
     """
+
+    classes = True  # y_true are classes: `fit` takes 1.0 for 1
 
     def __init__(self, weight=None, label_smoothing=0.0, ignore_index=-100, *, reduction="mean"):
         super().__init__(reduction=reduction)

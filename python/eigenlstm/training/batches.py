@@ -4,14 +4,17 @@ A batch is ``(x, y, lengths, sample_weight)``; what is not there is None. Arrays
 buffers that the next batch overwrites, or views of what was given, not to be written to.
 """
 
+import copy
 import itertools
 from collections.abc import Mapping
 
 import numpy as np
 
-from ..checks import as_array, as_lengths
+from ..checks import as_lengths, converted, positive_int
 from ..seeds import mix_seed
+from .. import _core
 
+_HASHED = 2**22  # bytes of a column by which it is known again
 _WINDOW = 32  # batches that are sorted by length together: little padding, much randomness left
 
 
@@ -22,7 +25,7 @@ def batches(
     sample_weight,
     *,
     batch_size,
-    dtype,
+    kinds,
     keeps_time,
     where,
     order="sorted",
@@ -41,7 +44,7 @@ def batches(
                 f"{where}: an iterable of batches carries lengths and sample_weight "
                 "in its batches: yield dicts with x, y, lengths, sample_weight"
             )
-        return Stream(x, steps, where)
+        return Stream(x, steps, where, kinds)
     if steps is not None:
         raise ValueError(f"{where}: steps_per_epoch is for iterables of batches")
     if y is None:
@@ -53,7 +56,7 @@ def batches(
         lengths,
         sample_weight,
         batch_size=batch_size,
-        dtype=dtype,
+        kinds=kinds,
         keeps_time=keeps_time,
         where=where,
         order=order,
@@ -82,19 +85,19 @@ class Rows:
     Where `sampling` has the probability of each row, shuffled rows are drawn with replacement.
     """
 
-    def __init__(self, x, y, lengths, weight, *, batch_size, dtype, keeps_time, where, order, per_step=True):
-        if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
-            raise ValueError(f"{where}: batch_size must be an integer of at least 1, got {batch_size!r}")
-        self._batch_size, self._order = int(batch_size), order
+    def __init__(self, x, y, lengths, weight, *, batch_size, kinds, keeps_time, where, order, per_step=True):
+        self._batch_size, self._order = positive_int(batch_size, f"{where}: batch_size"), order
         self._given = x
-        self._read(x, lengths, dtype, where)
+        self._read(x, lengths, kinds, where)
         cuts = keeps_time and self._lengths is not None
-        self._y = None if y is None else self._aligned(y, dtype, where, "y", cuts and per_step)
-        self._weight = None if weight is None else self._aligned(weight, dtype, where, "sample_weight", cuts)
+        self._y = None if y is None else self._aligned(kinds.y(y, where), where, "y", cuts and per_step)
+        self._weight = (
+            None if weight is None else self._aligned(kinds.weight(weight, where), where, "sample_weight", cuts)
+        )
 
-    def _read(self, x, lengths, dtype, where):
+    def _read(self, x, lengths, kinds, where):
         """Set what is known of x: its column, its rows, and the steps of each."""
-        self._x = _column(x, dtype, where, "x")
+        self._x = kinds.x(x, where)
         self.rows = len(self._x)
         self.ragged = isinstance(self._x, Ragged)
         self.time = None if self.ragged else (*self._x.array.shape, None)[1]
@@ -110,6 +113,19 @@ class Rows:
 
     sampling = None
 
+    def again(self, order):
+        """The same rows, each once, in another order."""
+        rows = copy.copy(self)
+        rows._order, rows.sampling = order, None
+        return rows
+
+    def check_epochs(self, epochs):
+        """Rows can be read as often as one likes."""
+
+    def fingerprint(self):
+        """A text that other data would hardly give: a hash of at most some MB of each column, evenly spread."""
+        return " ".join("-" if column is None else column.fingerprint() for column in self._all_columns())
+
     def _row_lengths(self, lengths, where):
         if self.ragged:
             if lengths is not None:
@@ -122,9 +138,8 @@ class Rows:
             raise ValueError(f"{where}: lengths needs x of shape (N, T, …), got {shape}")
         return as_lengths(lengths, shape[0], shape[1], where)
 
-    def _aligned(self, values, dtype, where, name, per_step):
+    def _aligned(self, column, where, name, per_step):
         """A column of as many rows as x; cut to the length of its batch if it has one value a step."""
-        column = _column(values, dtype, where, name)
         if len(column) != self.rows:
             raise ValueError(f"{where}: {name} must have as many rows as x, {self.rows}, got {len(column)}")
         if isinstance(column, Ragged):
@@ -206,6 +221,12 @@ class Dense:
         if self.array.flags.c_contiguous and (self._buffer is None or len(self._buffer) != batch_size):
             self._buffer = np.empty((batch_size, *self.array.shape[1:]), self.array.dtype)
 
+    def replace(self, change):
+        self.array = change(self.array)
+
+    def fingerprint(self):
+        return f"{self.array.shape} {self.array.dtype} {_hash(self.array)}"
+
     def take(self, index, time):
         cuts = time is not None and self.cut and time < self.array.shape[1]
         array = self.array[:, :time] if cuts else self.array
@@ -238,6 +259,14 @@ class Ragged:
     def prepare(self, batch_size):
         pass
 
+    def replace(self, change):
+        self.arrays = [change(array) for array in self.arrays]
+        self.dtype = self.arrays[0].dtype
+
+    def fingerprint(self):
+        step = max(1, sum(array.nbytes for array in self.arrays) // _HASHED)
+        return f"{_hash(self.lengths)} {self.dtype} {_hash(np.concatenate(self.arrays[::step]))}"
+
     def take(self, index, time):
         if time is None or self.own_time:
             time = int(self.lengths[index].max())
@@ -249,6 +278,15 @@ class Ragged:
         return padded
 
 
+def _hash(array):
+    step = max(1, array.nbytes // _HASHED)
+    return f"{_core.fingerprint(np.ascontiguousarray(array[::step])):x}"
+
+
+class NoMoreBatches(ValueError):
+    """An iterable of batches gave none for an epoch."""
+
+
 class Stream:
     """Batches from an iterable, or from a function ``f(epoch) -> iterable``.
 
@@ -257,13 +295,13 @@ class Stream:
 
     rows = None
 
-    def __init__(self, source, steps, where):
+    def __init__(self, source, steps, where, kinds):
         if not (callable(source) or hasattr(source, "__iter__")):
             raise TypeError(
                 f"{where}: x must be an array, a list of arrays, an iterable of batches "
                 f"or a function that returns one, got {type(source).__name__}"
             )
-        self._source, self._steps, self._where = source, steps, where
+        self._source, self._steps, self._where, self._kinds = source, steps, where, kinds
 
     def __len__(self):
         if self._steps is not None:
@@ -276,12 +314,30 @@ class Stream:
         taken = 0
         for batch in itertools.islice(source, self._steps):
             taken += 1
-            yield _unpacked(batch, self._where)
+            yield self._kinds.batch(*_unpacked(batch, self._where), self._where)
         if not taken:
-            raise ValueError(
+            raise NoMoreBatches(
                 f"{self._where}: there is no batch in epoch {number}; a generator can "
                 "be read once: give a function f(epoch) that returns a new one"
             )
+
+    def fingerprint(self):
+        return None
+
+    def again(self, order):
+        """What can be read once more for the same batches, else None."""
+        return self if self._rereadable() else None
+
+    def check_epochs(self, epochs):
+        """Refuse what can't be read as often as there are epochs."""
+        if epochs > 1 and self._steps is None and not self._rereadable():
+            raise ValueError(
+                f"{self._where}: x is an iterator, which can be read once, for {epochs} epochs: give a function "
+                "f(epoch) that returns a new one, or steps_per_epoch"
+            )
+
+    def _rereadable(self):
+        return callable(self._source) or iter(self._source) is not self._source
 
 
 def _unpacked(batch, where):
@@ -301,14 +357,10 @@ def _unpacked(batch, where):
             f"{where}: a batch must be (x, y), (x, y, sample_weight) or a dict with "
             f"x, y, lengths, sample_weight, got {type(batch).__name__}"
         )
-    return tuple(_arrays_of(field) for field in fields)
-
-
-def _arrays_of(field):
-    """`field` of a user's batch as an array, or as a dict of arrays for a model with named inputs."""
-    if isinstance(field, Mapping):
-        return {name: _arrays_of(value) for name, value in field.items()}
-    return None if field is None else np.asarray(field)
+    x, y, lengths, weight = fields
+    if isinstance(lengths, Mapping):
+        return x, y, {name: np.asarray(each) for name, each in lengths.items()}, weight
+    return x, y, None if lengths is None else np.asarray(lengths), weight
 
 
 def epoch_key(seed, epoch):
@@ -321,15 +373,63 @@ def step_key(seed, step):
     return mix_seed(mix_seed(seed, 1), step)
 
 
-def _column(values, dtype, where, name):
-    """`values` as a column: floats must have `dtype`, integers and bools stay what they are."""
+class Kinds:
+    """How what a user gives becomes what model and loss take: real numbers of any dtype are converted once.
+
+    Integers stay integers where the model begins with an `Embedding`, or the loss takes classes.
+    """
+
+    def __init__(self, model, loss=None, class_weight=None):
+        self.dtype = model.dtype or np.dtype(np.float32)
+        first = model
+        while getattr(first, "layers", None) and model.inputs is None:
+            first = first.layers[0]
+        ours = type(first).__module__.startswith("eigenlstm.")
+        self._floats = {name: each.dtype == "float" for name, each in (model.inputs or {}).items()}
+        self._x = not (ours and first.dtype is not None and type(first).__name__ != "Embedding")
+        self._nan = getattr(first, "missing", None) in ("forward_fill", "mask")
+        self._real = getattr(loss, "real_targets", False) and class_weight is None
+        self._classes = getattr(loss, "classes", False)
+
+    def x(self, values, where, name="x"):
+        whole = not self._floats[name] if name in self._floats else self._x
+        return _column(values, self.dtype, where, name, whole, self._nan)
+
+    def y(self, values, where):
+        column = _column(values, self.dtype, where, "y", not self._real)
+        if self._classes:
+            column.replace(_as_classes)
+        return column
+
+    def weight(self, values, where):
+        return _column(values, self.dtype, where, "sample_weight", False)
+
+    def batch(self, x, y, lengths, weight, where):
+        """A user's batch as ours."""
+        if isinstance(x, Mapping):
+            x = {name: self.x(values, where, name).array for name, values in x.items()}
+        else:
+            x = self.x(x, where).array
+        weight = None if weight is None else self.weight(weight, where).array
+        return x, self.y(y, where).array, lengths, weight
+
+
+def _as_classes(array):
+    """Classes that came as floats, 0.0 and 1.0, as integers; what are none are left to the loss, which refuses them."""
+    if array.dtype.kind != "f" or not (np.isfinite(array).all() and (array == np.trunc(array)).all()):
+        return array
+    return array.astype(np.int64)
+
+
+def _column(values, dtype, where, name, whole=True, nan=False):
+    """`values` as a column of floats of `dtype`; integers and bools stay what they are where they may be `whole`."""
     if isinstance(values, (list, tuple)) and len(values) and np.ndim(values[0]) > 0 and _differ(values):
-        arrays = [_exact(value, dtype, where, f"{name}[{i}]") for i, value in enumerate(values)]
+        arrays = [converted(value, dtype, where, f"{name}[{i}]", whole, nan) for i, value in enumerate(values)]
         shapes = {array.shape[1:] for array in arrays}
         if len(shapes) > 1 or len({array.dtype for array in arrays}) > 1:
             raise ValueError(f"{where}: the arrays in {name} must differ in their first axis only")
         return Ragged(arrays)
-    array = _exact(values, dtype, where, name)
+    array = converted(values, dtype, where, name, whole, nan)
     if array.ndim == 0:
         raise ValueError(f"{where}: {name} must have rows, got a scalar")
     return Dense(array)
@@ -338,11 +438,3 @@ def _column(values, dtype, where, name):
 def _differ(values):
     """Whether a list holds sequences as rows of their own (arrays, or lists of unlike length)."""
     return hasattr(values[0], "__array__") or len({len(value) for value in values}) > 1
-
-
-def _exact(values, dtype, where, name):
-    if not hasattr(values, "__array__"):
-        kind = np.asarray(values).dtype.kind
-        return np.asarray(values) if kind in "iub" else as_array(values, dtype, where, name)
-    array = np.asarray(values)
-    return array if array.dtype.kind in "iub" else as_array(array, dtype, where, name)

@@ -16,7 +16,7 @@ import os
 
 import numpy as np
 
-from ..checks import number
+from ..checks import finite, flag, integer, number
 from ..atomic_files import write_atomically
 
 _BETTER_HIGH = (
@@ -27,6 +27,10 @@ _BETTER_HIGH = (
 
 def early_stopping(patience=5, *, monitor=None, min_delta=0.0, mode=None, restore_best=True):
     """Stop when `monitor` has not improved for `patience` epochs.
+
+    Where `monitor` is measured on the training data and the best parameters are to be restored, what is compared
+    is not what the logs have, which was gathered while the parameters changed: after each epoch, and before the
+    first, the training data are evaluated with the parameters as they are then.
 
     Parameters
     ----------
@@ -115,7 +119,12 @@ class Monitor:
         return {"best": self.best, "waited": self.waited}
 
     def load_state_dict(self, state):
-        self.best, self.waited = state["best"], state["waited"]
+        best, waited = state["best"], state["waited"]
+        if best is not None:
+            number(best, f"{self._where}: best")
+        if integer(waited, f"{self._where}: waited") < 0:
+            raise ValueError(f"{self._where}: waited must be at least 0, got {waited}")
+        self.best, self.waited = best, waited
 
 
 class EarlyStopping:
@@ -124,7 +133,8 @@ class EarlyStopping:
     adds_logs = False
 
     def __init__(self, patience, monitor, min_delta, mode, restore_best):
-        self._patience, self._restore = _natural(patience, "early_stopping: patience"), restore_best
+        self._patience = _natural(patience, "early_stopping: patience")
+        self._restore = flag(restore_best, "early_stopping: restore_best")
         self._monitor = Monitor(monitor, mode, min_delta, "early_stopping")
         self._params = self.best_epoch = None
 
@@ -134,14 +144,31 @@ class EarlyStopping:
 
     def check(self, run):
         self._monitor.check(run)
+        if self._measures(run, run.log_names) and not run.can_measure:
+            raise ValueError(
+                "early_stopping: the loss of an epoch's parameters cannot be measured, as x is an iterator, which can "
+                "be read once: give validation_data, a function f(epoch) that returns a new one, or restore_best=False"
+            )
 
     def begin(self, run):
         if run.epoch == 0:
             self._monitor.reset()
             self._params = self.best_epoch = None
+            if self._measures(run, run.log_names):
+                self._compare(run, run.measured())
+                self._monitor.waited = 0
 
     def __call__(self, run):
-        if self._monitor.improves(run.logs):
+        self._compare(run, {**run.logs, **run.measured()} if self._measures(run, run.logs) else run.logs)
+
+    def _measures(self, run, names):
+        """Whether what is compared is gathered on the training data; `names` of the logs, None where not known yet."""
+        if self._monitor.name is None and (names is None or "val_loss" in names):
+            return False
+        return self._restore and (self._monitor.name or "loss") in run.training_names
+
+    def _compare(self, run, logs):
+        if self._monitor.improves(logs):
             self.best_epoch = run.epoch
             self._params = run.model.flat_params.copy()
         elif self._monitor.waited >= self._patience:
@@ -155,8 +182,17 @@ class EarlyStopping:
         return {"monitor": self._monitor.state_dict(), "epoch": self.best_epoch, "params": self._params}
 
     def load_state_dict(self, state):
+        params, epoch = state["params"], state["epoch"]
+        if not (params is None and epoch is None or isinstance(params, np.ndarray) and integer(epoch, "epoch") >= 0):
+            raise ValueError("early_stopping: params must be an array, and epoch an integer of at least 0")
         self._monitor.load_state_dict(state["monitor"])
-        self._params, self.best_epoch = state["params"], state["epoch"]
+        self._params, self.best_epoch = params, epoch
+
+    def resumed(self, run):
+        """Check what `load_state_dict` took over against the model."""
+        like = run.model.flat_params
+        if self._params is not None and (self._params.shape, self._params.dtype) != (like.shape, like.dtype):
+            raise ValueError(f"early_stopping: params must be {like.dtype} of shape {like.shape}")
 
 
 class Checkpoint:
@@ -167,6 +203,9 @@ class Checkpoint:
 
     def __init__(self, path, every):
         self._path, self._every = os.fspath(path), _natural(every, "checkpoint: every")
+
+    def check(self, run):
+        _check_folder(self._path, "checkpoint")
 
     def __call__(self, run):
         if run.epoch % self._every == 0 or run.ending:
@@ -186,7 +225,8 @@ class Schedule:
         self._rate, self._by_step = rate, each == "step"
 
     def before_step(self, run):
-        run.optimizer.lr = self._rate(run.step if self._by_step else run.epoch)
+        n = run.step if self._by_step else run.epoch
+        run.optimizer.lr = finite(self._rate(n), f"schedule: rate({n})")
 
     def __call__(self, run):
         """Nothing is left to do after an epoch."""
@@ -231,6 +271,9 @@ class Log:
     def __init__(self, path):
         self._path = os.fspath(path)
 
+    def check(self, run):
+        _check_folder(self._path, "log")
+
     def begin(self, run):
         """Keep the lines up to where the run goes on: a kill may have left later ones."""
         lines = []
@@ -245,10 +288,25 @@ class Log:
 
 
 def _finite(logs):
-    """JSON has no NaN: null instead."""
-    return {
-        name: None if isinstance(value, float) and not np.isfinite(value) else value for name, value in logs.items()
-    }
+    """The logs as JSON values: null for NaN, which JSON doesn't know, and text for what is no number or list."""
+    return {name: _json_value(value) for name, value in logs.items()}
+
+
+def _json_value(value):
+    if isinstance(value, (np.generic, np.ndarray)):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [_json_value(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+
+
+def _check_folder(path, where):
+    """Refuse before the first step a path whose folder is not there."""
+    folder = os.path.dirname(path)
+    if folder and not os.path.isdir(folder):
+        raise FileNotFoundError(f"{where}: there is no folder {os.fsdecode(folder)!r} to write into")
 
 
 def _natural(value, what):

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..losses import ClassWeighted, losses
+from ..losses import ClassWeighted, Loss, losses
 from . import metrics as metric_module
-from ..checks import number, positive_int
-from .batches import Rows, batches, rows_of
+from ..checks import flag, number, positive_int
+from .batches import Kinds, Rows, batches, rows_of
 from .objective import Objective
 from .preparation import Prepared, draw_by
 from ..seeds import as_seed, system_seed
@@ -119,9 +119,14 @@ def fit(
     the best parameters. The loss of an epoch is the mean over its rows, or over its steps where the
     model keeps time, each taken before the update that it led to.
     """
-    shuffle = not stateful if shuffle is None else bool(shuffle)
+    stateful = flag(stateful, "fit: stateful")
+    shuffle = not stateful if shuffle is None else flag(shuffle, "fit: shuffle")
+    if not isinstance(verbose, (int, np.integer)):
+        raise TypeError(f"fit: verbose must be 0, 1 or 2, got {verbose!r}")
     if verbose not in (0, 1, 2):
         raise ValueError(f"fit: verbose must be 0, 1 or 2, got {verbose!r}")
+    if steps_per_epoch is not None:
+        positive_int(steps_per_epoch, "fit: steps_per_epoch")
     model._check_outputs("fit")
     _check_options(
         model,
@@ -141,7 +146,7 @@ def fit(
         lengths,
         sample_weight,
         batch_size=batch_size,
-        dtype=_dtype(model),
+        kinds=Kinds(model, losses.get(loss), class_weight),
         keeps_time=model.keeps_time,
         model=model,
         where="fit",
@@ -165,6 +170,7 @@ def fit(
         "clip_value": clip_value,
         "ema": ema,
         "class_weight": None if class_weight is None else weighted.class_weight.tolist(),
+        "loss": _described(losses.get(loss)),
         **prepared.settings,
     }
     run = Run(
@@ -181,13 +187,20 @@ def fit(
         seed=system_seed() if seed is None else as_seed(seed, "fit"),
         settings=settings,
     )
+    run.source = source
     validate = _validation(model, validation_data, loss, metrics, batch_size, stateful)
-    model._evaluation = (loss, metrics)
     if resume is not None and not isinstance(resume, (str, bytes, os.PathLike)):
         raise TypeError(f"fit: resume must be a path, got {resume!r}")
     if resume is not None and os.path.exists(resume):
         run.resume(resume, seed)
-    return run.train(prepared, validate, epochs, verbose)
+    source.check_epochs(epochs - run.epoch)
+    model._evaluation = (loss, metrics)
+    again = source.again("given" if stateful else "sorted")
+
+    def measure(epoch):
+        return _measured(model, run.objective, run.metrics, again.epoch(max(epoch - 1, 0), 0), stateful)
+
+    return run.train(prepared, validate, epochs, verbose, None if again is None else measure)
 
 
 def evaluate(
@@ -228,7 +241,7 @@ def _evaluation(
         lengths,
         sample_weight,
         batch_size=batch_size,
-        dtype=_dtype(model),
+        kinds=Kinds(model, loss),
         keeps_time=model.keeps_time,
         model=model,
         where=where,
@@ -239,23 +252,27 @@ def _evaluation(
         _check_stateful(source, batch_size, where)
 
     def evaluated():
-        for metric in metrics:
-            metric.reset()
-        total = None
-        states = None
-        for xb, yb, lb, wb in source.epoch(0, 0):
-            y_pred, _, states = objective.run(model, xb, lb, False, None, states if stateful else None)
-            lb = model.output_lengths(lb)
-            part, _ = objective.sums(y_pred, yb, wb, lb, need_gradient=False)
-            total = part if total is None else total + part
-            if metrics:
-                y_pred = objective.predictions(y_pred, lb)
-            for metric in metrics:
-                metric_module.update(metric, y_pred, yb, lb, wb)
-        return {"loss": losses.mean_of(total), **{metric.name: metric.result() for metric in metrics}}
+        return _measured(model, objective, metrics, source.epoch(0, 0), stateful)
 
     evaluated.names = ["loss", *(metric.name for metric in metrics)]
     return evaluated
+
+
+def _measured(model, objective, metrics, batches, stateful):
+    """Loss and metrics over `batches`, with the model as it is."""
+    for metric in metrics:
+        metric.reset()
+    total = states = None
+    for x, y, lengths, weight in batches:
+        y_pred, _, states = objective.run(model, x, lengths, False, None, states if stateful else None)
+        lengths = model.output_lengths(lengths)
+        part, _ = objective.sums(y_pred, y, weight, lengths, need_gradient=False)
+        total = part if total is None else total + part
+        if metrics:
+            y_pred = objective.predictions(y_pred, lengths)
+        for metric in metrics:
+            metric_module.update(metric, y_pred, y, lengths, weight)
+    return {"loss": losses.mean_of(total), **{metric.name: metric.result() for metric in metrics}}
 
 
 def predict(model, x, *, lengths=None, batch_size=256):
@@ -282,7 +299,7 @@ def predict(model, x, *, lengths=None, batch_size=256):
         lengths,
         None,
         batch_size=batch_size,
-        dtype=_dtype(model),
+        kinds=Kinds(model),
         keeps_time=model.keeps_time,
         where="predict",
         order="sorted",
@@ -319,8 +336,9 @@ def _zeros_once(array, shape, dtype):
     return np.zeros(shape, dtype) if array is None else array
 
 
-def _dtype(model):
-    return model.dtype or np.dtype(np.float32)
+def _described(loss):
+    """A loss as text, by which a resumed run knows it again."""
+    return repr(loss) if isinstance(loss, Loss) else getattr(loss, "__qualname__", type(loss).__qualname__)
 
 
 def _per_step(loss):
