@@ -13,6 +13,7 @@
 
 #include "eigenlstm/buffer.hpp"
 #include "eigenlstm/lstm.hpp"
+#include "gil.hpp"
 
 namespace eigenlstm_python {
 

@@ -65,15 +65,15 @@ Real* in_place(py::handle value, std::initializer_list<Index> shape, const char*
   return array.mutable_data();
 }
 
+/// Labels, indices and lengths: a copy, since what was checked must be what is used when other threads run, too.
 inline py::array_t<std::int64_t, py::array::c_style> int64_input(py::handle value, std::initializer_list<Index> shape,
                                                                  const char* where, const char* name) {
   if (!py::isinstance<py::array_t<std::int64_t>>(value))
     throw py::type_error(std::string(where) + ": " + name + " must be an array of int64, got " +
                          std::string(py::isinstance<py::array>(value) ? py::str(value.attr("dtype"))
                                                                       : py::str(py::type::handle_of(value))));
-  auto array = py::array_t<std::int64_t, py::array::c_style>(py::reinterpret_borrow<py::object>(value));
-  check_shape(array, shape, where, name);
-  return array;
+  check_shape(py::reinterpret_borrow<py::array>(value), shape, where, name);
+  return py::array_t<std::int64_t, py::array::c_style>(py::reinterpret_borrow<py::object>(value).attr("copy")());
 }
 
 /// A new array, its values undefined.
