@@ -30,15 +30,15 @@ struct Tile {
     eigenlstm::StepArgs<Real> step{};
     step.rows = rows;
     step.panels = 1;
-    step.last_units = L;
+    step.last_gate_stride = L;
     step.weights = weights.data();
-    step.weights_panel = 4 * L;
+    step.weights_panel_stride = 4 * L;
     step.z = z.data();
     step.h_prev = c_prev.data();
     step.c_prev = c_prev.data();
     step.c = c.data();
     step.h = h.data();
-    step.h_prev_row = step.c_prev_row = step.c_row = step.h_row = L;
+    step.h_prev_stride = step.c_prev_stride = step.c_stride = step.h_stride = L;
     step.gates = keep ? gates.data() : nullptr;
     kernels<Real>().step_forward(step);
   }
@@ -86,7 +86,7 @@ void backward(benchmark::State& state) {
   eigenlstm::StepBackwardArgs<Real> step{};
   step.rows = rows;
   step.panels = 1;
-  step.last_units = L;
+  step.last_gate_stride = L;
   step.gates = tile.gates.data();
   step.c_prev = tile.c_prev.data();
   step.c = tile.c.data();
@@ -94,8 +94,8 @@ void backward(benchmark::State& state) {
   step.dh = dh.data();
   step.dc = dc.data();
   step.dz = dz.data();
-  step.dz_row = 4 * L;
-  step.c_prev_row = step.c_row = step.dy_row = step.dh_row = step.dc_row = L;
+  step.dz_stride = 4 * L;
+  step.c_prev_stride = step.c_stride = step.dy_stride = step.dh_stride = step.dc_stride = L;
   kernels<Real>().step_backward(step);
   for (Index r = 0; r < rows; ++r)
     for (Index u = 0; u < L; ++u) {

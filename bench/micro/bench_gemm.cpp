@@ -14,20 +14,21 @@ using eigenlstm::kernels;
 /// C (rows, vectors * L) = A (rows, K) B. `a_by_columns`: A lies as dz does for dW.
 template <class Real>
 void product(benchmark::State& state, Index rows, Index columns, Index K, bool a_by_columns) {
-  const Index L = kernels<Real>().lanes, width = 4 * L, vectors = (columns + L - 1) / L, panels = (vectors + 3) / 4;
+  const Index L = kernels<Real>().lanes, width = 4 * L, vectors = eigenlstm::ceil_div(columns, L),
+              panels = (vectors + 3) / 4;
   test::Random random(1);
   const auto a_values = bench::on_lines(random.vector<Real>(rows * K)),
              b_values = bench::on_lines(random.vector<Real>(panels * K * width));
   const eigenlstm::Buffer<Real> result(panels * rows * width);
   const Real *a = a_values.data(), *b = b_values.data();
   Real* const c = result.data();
-  const GemmArgs<Real> args{rows,
-                            vectors,
-                            K,
-                            {a, a_by_columns ? 1 : K, a_by_columns ? rows : 1},
-                            {b, K * width, width},
-                            {c, rows * width, width},
-                            GemmArgs<Real>::zero};
+  GemmArgs<Real> args;
+  args.rows = rows;
+  args.vectors = vectors;
+  args.K = K;
+  args.a = {a, a_by_columns ? 1 : K, a_by_columns ? rows : 1};
+  args.b = {b, K * width, width};
+  args.c = {c, rows * width, width};
   kernels<Real>().gemm(args);
   for (Index r = 0; r < rows; r += std::max<Index>(1, rows / 7))
     for (Index n = 0; n < vectors * L; ++n) {

@@ -40,13 +40,13 @@ void map_tanh(const Real* x, Real* y, Index n) {
 }
 
 template <class Real>
-void sum_rows(Index rows, const Real* x, Index x_row, Index vectors, Real* sum) {
+void sum_rows(Index rows, const Real* x, Index x_stride, Index vectors, Real* sum) {
   constexpr Index L = lanes<Real>;
   const auto sum_vectors = [&](auto n) [[gnu::always_inline]] {  // side by side: one waits for its last addition
     Vec<Real> total[n];
     unroll<n>([&](auto v) [[gnu::always_inline]] { total[v] = set1<Vec<Real>>(Real(0)); });
     for (Index r = 0; r < rows; ++r)
-      unroll<n>([&](auto v) [[gnu::always_inline]] { total[v] = add(total[v], load(x + r * x_row + v * L)); });
+      unroll<n>([&](auto v) [[gnu::always_inline]] { total[v] = add(total[v], load(x + r * x_stride + v * L)); });
     unroll<n>([&](auto v) [[gnu::always_inline]] { store(sum + v * L, add(load(sum + v * L), total[v])); });
     x += n * L, sum += n * L, vectors -= n;
   };
@@ -72,23 +72,26 @@ Real fma_peak(Index iterations) {
 
 template <class Real>
 constexpr KernelTable<Real> make_table() {
-  return {lanes<Real>,
-          tile_rows,
-          gemm<Real>,
-          step_forward<Real>,
-          step_backward<Real>,
-          step_forward_variant<Real>,
-          step_backward_variant<Real>,
-          map_sigmoid<Real>,
-          map_tanh<Real>,
-          sum_rows<Real>,
-          transpose<Real>,
-          transpose_gates<Real>,
-          pack_gates<Real>,
-          pack_rows<Real>,
-          copy_past_caches<Real>,
-          fma_peak<Real>,
-          training_table<Real>()};
+  KernelTable<Real> table{};
+  table.lanes = lanes<Real>;
+  table.tile_rows = tile_rows;
+  table.gemm = gemm<Real>;
+  table.step_forward = step_forward<Real>;
+  table.step_backward = step_backward<Real>;
+  table.step_forward_variant = step_forward_variant<Real>;
+  table.step_backward_variant = step_backward_variant<Real>;
+  table.sigmoid = map_sigmoid<Real>;
+  table.tanh = map_tanh<Real>;
+  table.sum_rows = sum_rows<Real>;
+  table.transpose = transpose<Real>;
+  table.transpose_gates = transpose_gates<Real>;
+  table.pack_gates = pack_gates<Real>;
+  table.pack_rows = pack_rows<Real>;
+  table.pack_transposed = pack_transposed<Real>;
+  table.copy_past_caches = copy_past_caches<Real>;
+  table.fma_peak = fma_peak<Real>;
+  table.training = training_table<Real>();
+  return table;
 }
 
 }  // namespace

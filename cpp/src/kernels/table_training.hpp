@@ -8,7 +8,7 @@
 
 namespace eigenlstm {
 
-/// A chunk of n values of an elementwise loss. y_true and parameter are already spread to one value for each y_pred.
+/// n values of an elementwise loss. y_true and parameter are already spread to one value for each y_pred.
 template <class Real>
 struct ElementLossArgs {
   std::ptrdiff_t n;
@@ -50,7 +50,7 @@ constexpr std::ptrdiff_t ctc_scratch(std::ptrdiff_t T, std::ptrdiff_t S, std::pt
   return 7 * padded + T * (width + 2 * padded + 1);
 }
 
-/// Every loss returns the sum of weight * loss over its chunk, in float64, in an order that only n decides.
+/// Every loss returns the sum of weight * loss over its values, in float64, in an order that only n decides.
 template <class Real>
 struct TrainingTable {
   using ElementLoss = double (*)(const ElementLossArgs<Real>&);
@@ -60,8 +60,6 @@ struct TrainingTable {
 
   double (*ctc)(const CtcArgs<Real>&);
 
-  // rows <= 4 L rows of K values of w to the columns of a panel [K][4 L]; the other columns are zero.
-  void (*pack_transposed)(std::ptrdiff_t rows, std::ptrdiff_t K, const Real* w, Real* panel);
   // `drawn` with probability p, else `other`; and times 0 with probability p, else 1 / (1 - p).
   void (*random_mask)(std::uint64_t seed, std::uint64_t stream, std::uint64_t first_block, std::ptrdiff_t n, double p,
                       Real drawn, Real other, Real* mask);

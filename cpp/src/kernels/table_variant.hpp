@@ -39,9 +39,9 @@ struct StepVariant {
   const CellVariant<Real>* cell;
   std::ptrdiff_t first_panel;  // of the cell's arrays
   const Real* zone_c;          // [row][panels * L]: weight of the old c; or null
-  std::ptrdiff_t zone_c_row;
+  std::ptrdiff_t zone_c_stride;
   // For the backward pass, or null: what enters the activations, and the normalised W x + R h with its deviations.
-  Real *z, *z_hat;  // [panel][row][4][L], `gates_panel` apart
+  Real *z, *z_hat;  // [panel][row][4][L], `gates_panel_stride` apart
   Real* deviation;  // [row][4]
 };
 
@@ -51,15 +51,15 @@ struct StepBackwardVariant {
   const CellVariant<Real>* cell;
   std::ptrdiff_t first_panel;
   const Real* zone_c;
-  std::ptrdiff_t zone_c_row;
+  std::ptrdiff_t zone_c_stride;
   const Real *z, *z_hat;
   const Real* deviation;
-  Real* tile;                 // scratch [panel][row][4][L]; with normalisation followed by [row]
-  std::ptrdiff_t tile_panel;  // 0: one tile for all panels, where there is no normalisation
-  Real* terms;                // [panel][row][cell->terms()][L], or null where there are none
-  std::ptrdiff_t terms_panel;
+  Real* tile;                        // scratch [panel][row][4][L]; with normalisation followed by [row]
+  std::ptrdiff_t tile_panel_stride;  // 0: one tile for all panels, where there is no normalisation
+  Real* terms;                       // [panel][row][cell->terms()][L], or null where there are none
+  std::ptrdiff_t terms_panel_stride;
   Real* m;  // [panel / 4][row][4 L]: what a projection multiplies; or null
-  std::ptrdiff_t m_panel;
+  std::ptrdiff_t m_panel_stride;
 };
 
 }  // namespace eigenlstm

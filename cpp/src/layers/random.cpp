@@ -27,13 +27,13 @@ void random_uniform(std::uint64_t seed, std::uint64_t stream, std::uint64_t star
 
 template <class Real>
 void dropout_mask(std::uint64_t seed, std::uint64_t stream, std::ptrdiff_t n, double p, Real* mask) {
-  constexpr std::ptrdiff_t chunk = 1 << 14;
+  constexpr std::ptrdiff_t task_values = 1 << 14;
   constexpr double value_work = 50;
-  const std::ptrdiff_t tasks = (n + chunk - 1) / chunk;
+  const std::ptrdiff_t tasks = ceil_div(n, task_values);
   for_tasks(tasks, task_threads(tasks, value_work * double(n)), [=](std::ptrdiff_t task, int) {
-    const std::ptrdiff_t begin = task * chunk;
-    kernels<Real>().training.random_mask(seed, stream, std::uint64_t(begin) / 4, std::min(chunk, n - begin), p, Real(0),
-                                         Real(1 / (1 - p)), mask + begin);
+    const std::ptrdiff_t begin = task * task_values;
+    kernels<Real>().training.random_mask(seed, stream, std::uint64_t(begin) / 4, std::min(task_values, n - begin), p,
+                                         Real(0), Real(1 / (1 - p)), mask + begin);
   });
 }
 

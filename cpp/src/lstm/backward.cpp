@@ -1,148 +1,173 @@
 // The backward pass, twin of forward.cpp.
 //
-// Time runs backwards in chunks of steps. For each chunk the recurrence gives dz of all its rows; then, while dz is in
-// cache, dx = dz W, and dW += dz^T x, dR += dz^T h_prev, db += sum of dz. Sums over rows run in the order of the packed
-// rows within a chunk, in blocks of so many of them, chunks from the last to the first, and at last over micro-batches:
-// all that depends on shapes only, so do the bits.
+// Time runs backwards in chunks of steps. For each chunk the recurrence yields dz of all its frames; then, while dz is
+// in the cache, dx = dz W, and dW += dz^T x, dR += dz^T h_prev, db += sum of dz. These sums run over the frames of a
+// chunk in their order, block by block (gemm.hpp), over chunks from the last to the first, and finally over
+// micro-batches. All of that depends on shapes only, and so do the bits.
 #include "lstm/backward_steps.hpp"
 #include "lstm/missing.hpp"
+#include "lstm/output.hpp"
 #include "lstm/pass.hpp"
 
 namespace eigenlstm {
 namespace {
 
-/// Rows of dx that are made at once, of a step at least: W is read for each such number of rows.
-constexpr Index dx_rows = 96;
+/// Frames of dx that are computed at once, or those of one step if it has more: W is read once for them.
+constexpr Index dx_frames = 96;
 
-/// Whether dz W is dx, and can be written to its place: by whole vectors.
+/// Whether dz W is dx and can be written to its place, in whole vectors.
 template <class Real>
 bool dx_in_place(const DirectionBackward<Real>& d) {
-  return d.dx.stride() == 1 && d.dx.features == d.p.I && d.p.I % d.p.L == 0 && !d.rows.ragged() &&
+  return d.dx.feature_stride() == 1 && d.dx.features == d.p.I && d.p.I % d.p.L == 0 && !d.rows.ragged() &&
          d.dx_adds_from >= d.rows.time_steps() && !d.residual && !d.input.drops();
 }
 
-/// dx = dz W of the chunk's rows [begin, end).
+/// The gradient `from` with respect to the inputs of one frame to its place in dx.
 template <class Real>
-void input_gradient(const DirectionBackward<Real>& d, Range range, const Real* dz, const Chunk& chunk, Real* staged) {
+void deliver_dx(const DirectionBackward<Real>& d, Index s, Index position, Real* from) {
+  const Index t = d.rows.time(s, position, d.reverse), stride = d.dx.feature_stride(), features = d.dx.features;
+  Real* to = d.dx.at(d.rows, position, t);
+  d.input.drop(position, t, from);
+  if (d.input.indicates) d.input.drop_missing(position, t, from);
+  const bool adds = d.rows.time(s, position, true) >= d.dx_adds_from;
+  if (adds)
+    for (Index i = 0; i < features; ++i) to[i * stride] += from[i];
+  else
+    write_frame(from, features, to, stride);
+  if (d.residual && (adds || d.input.below_directions == 1)) {  // last, whichever direction came first
+    const Real* dy = d.dy.at(d.rows, position, t);
+    for (Index i = 0; i < features; ++i) to[i * stride] += dy[i * d.dy.feature_stride()];
+  }
+}
+
+/// dx = dz W of some frames of the chunk.
+template <class Real>
+void input_gradient(const DirectionBackward<Real>& d, Range frames, const Real* dz, const Chunk& chunk, Real* staged) {
   const Padded<Real>& p = d.p;
-  const Index width = 4 * p.L, vectors = ceil_div(p.I, p.L), stride = d.dx.stride(), features = d.dx.features;
-  const auto multiply = [&](Index row, Index n, const typename GemmArgs<Real>::Result& out) {
-    kernels<Real>().gemm({n,
-                          vectors,
-                          p.dense_gates(),
-                          {dz + row * p.dz_row, p.dz_row},
-                          {d.weights.backward_x.data(), p.wide_panel(), width},
-                          out,
-                          GemmArgs<Real>::zero});
+  const Index width = 4 * p.L, vectors = ceil_div(p.I, p.L);
+  const auto multiply = [&](Index frame, Index n, const typename GemmArgs<Real>::Result& out) {
+    GemmArgs<Real> product;
+    product.rows = n;
+    product.vectors = vectors;
+    product.K = p.dense_gates();
+    product.a = {dz + frame * p.dz_stride, p.dz_stride};
+    product.b = {d.weights.backward_x.data(), p.column_panel_stride(), width};
+    product.c = out;
+    kernels<Real>().gemm(product);
   };
   const bool in_place = dx_in_place(d);
   Index s = chunk.s0;
-  for (Index row = range.begin, n; row < range.end; row += n) {
-    while (d.rows.offset(s + 1) - chunk.first_row <= row) ++s;
+  for (Index frame = frames.begin, n; frame < frames.end; frame += n) {
+    while (d.rows.first_frame(s + 1) - chunk.first_frame <= frame) ++s;
     if (in_place) {
-      const Index B = d.rows.batch_size(), position = chunk.first_row + row - d.rows.offset(s);
-      n = std::min(range.end - row, position > 0
-                                        ? B - position
-                                        : std::max<Index>(1, dx_rows / B) * B);  // the rest of a step, or whole steps
-      const Index time = d.dx.time_distance(d.rows);
-      multiply(row, n,
-               {d.dx.at(d.rows, position, d.rows.time(s, position, d.reverse)), width, d.dx.row_distance(),
+      const Index B = d.rows.batch_size(), position = chunk.first_frame + frame - d.rows.first_frame(s);
+      // the rest of a step, or whole steps
+      n = std::min(frames.end - frame, position > 0 ? B - position : std::max<Index>(1, dx_frames / B) * B);
+      const Index time = d.dx.time_stride(d.rows);
+      multiply(frame, n,
+               {d.dx.at(d.rows, position, d.rows.time(s, position, d.reverse)), width, d.dx.row_stride(),
                 d.reverse ? -time : time, B});
       continue;
     }
-    n = std::min(dx_rows, range.end - row);
-    multiply(row, n, {staged, width, vectors * p.L});
+    n = std::min(dx_frames, frames.end - frame);
+    multiply(frame, n, {staged, width, vectors * p.L});
     for (Index j = 0; j < n; ++j) {
-      while (d.rows.offset(s + 1) - chunk.first_row <= row + j) ++s;
-      const Index position = chunk.first_row + row + j - d.rows.offset(s);
-      const Index t = d.rows.time(s, position, d.reverse);
-      Real *to = d.dx.at(d.rows, position, t), *from = staged + j * vectors * p.L;
-      d.input.drop(position, t, from);
-      if (d.input.indicates) d.input.drop_missing(position, t, from);
-      const bool adds = d.rows.time(s, position, true) >= d.dx_adds_from;
-      if (adds)
-        for (Index i = 0; i < features; ++i) to[i * stride] += from[i];
-      else if (stride == 1)
-        std::copy_n(from, features, to);
-      else
-        for (Index i = 0; i < features; ++i) to[i * stride] = from[i];
-      if (d.residual && (adds || d.input.below_directions == 1)) {  // last, in whatever order the directions came
-        const Real* dy = d.dy.at(d.rows, position, t);
-        for (Index i = 0; i < features; ++i) to[i * stride] += dy[i * d.dy.stride()];
-      }
+      while (d.rows.first_frame(s + 1) - chunk.first_frame <= frame + j) ++s;
+      deliver_dx(d, s, chunk.first_frame + frame + j - d.rows.first_frame(s), staged + j * vectors * p.L);
     }
   }
 }
 
 /// Room for the gate values of a chunk of a light tape.
 template <class Real>
-GateValues<Real> take_gates(Arena& memory, const DirectionBackward<Real>& d, Index rows) {
-  const Index gates = rows * d.p.gates();
-  const bool normalised = d.shape.normalised();
-  return {memory.take<Real>(gates),
-          d.weights.keeps_z() ? memory.take<Real>(gates) : nullptr,
-          normalised ? memory.take<Real>(gates) : nullptr,
-          normalised ? memory.take<Real>(rows * 4) : nullptr,
-          0,
-          0};
+GateValues<Real> allocate_gates(Arena& memory, const DirectionBackward<Real>& d, Index frames) {
+  const Index n = frames * d.p.gates();
+  GateValues<Real> values;
+  values.gates = memory.allocate<Real>(n);
+  if (d.weights.keeps_z()) values.z = memory.allocate<Real>(n);
+  if (d.shape.normalised()) {
+    values.z_hat = memory.allocate<Real>(n);
+    values.deviation = memory.allocate<Real>(frames * 4);
+  }
+  return values;
 }
+
+/// What the members of a team share while they work on one direction, and the scratch of each.
+template <class Real>
+struct DirectionMemory {
+  DirectionMemory(Arena& memory, const DirectionBackward<Real>& d, Index most_frames, int members)
+      : light(d.tape.kept == Kept::states), gradients(StepGradients<Real>::allocate(memory, d)) {
+    const Padded<Real>& p = d.p;
+    batch = ChunkArrays<Real>::allocate(memory, d, most_frames);
+    if (!d.per_row) batch.allocate_inputs(memory, p);
+    for (int m = 0; d.per_row && m < members; ++m) {
+      own_row.push_back(
+          ChunkArrays<Real>::allocate(memory, d, std::min(d.steps.end - d.steps.begin, max_chunk_frames)));
+      own_row.back().allocate_inputs(memory, p);
+    }
+    if (light) chunk_values = allocate_gates(memory, d, most_frames);
+    // Of each member, one after the other: gates of dz by columns; frames of dx; an x or h on its way to its panels;
+    // what recompute_gates() needs.
+    const Index summed = d.per_row ? own_row.front().frames : most_frames;
+    scratch_size = std::max(
+        {transposes_dz(p) ? columns_stride<Real>(summed) * std::min(panels_at_once, p.panels) * 4 * p.L : 0,
+         dx_frames * ceil_div(p.I, p.L) * p.L, p.column_panels(p.P) * 4 * p.L, light ? recompute_scratch(p) : 0});
+    scratch = memory.allocate<Real>(scratch_size * members);
+  }
+  bool light;  // the gates are computed again, chunk by chunk
+  StepGradients<Real> gradients;
+  ChunkArrays<Real> batch;
+  std::vector<ChunkArrays<Real>> own_row;  // of each member, with gradients of each row by itself
+  GateValues<Real> chunk_values;
+  Index scratch_size;
+  Real* scratch;
+};
 
 /// One direction of one layer on the whole team.
 template <class Real>
-void run_direction(const DirectionBackward<Real>& d, const std::vector<Steps>& chunks, Arena& memory, Team& team) {
+void backward_direction(const DirectionBackward<Real>& d, const std::vector<Steps>& chunks, Arena& memory, Team& team) {
   const Padded<Real>& p = d.p;
-  const Schedule schedule = Schedule::choose(team.size(), p, 1, d.rows, backward_units, 4);  // by units at wide panels
+  // units: four panels each, whole panels of the columns of h
+  const Schedule schedule = Schedule::choose(team.size(), p, 1, d.rows, backward_units, 4);
   const std::vector<Chunk> all = chunks_of(d.rows, chunks);
-  Index most_rows = 0;
-  for (const Chunk& chunk : all) most_rows = std::max(most_rows, chunk.rows);
-  const bool light = d.tape.gates.size() == 0;
-  const Recurrent<Real> w = Recurrent<Real>::take(memory, d);
-  ChunkRows<Real> batch = ChunkRows<Real>::take(memory, d, most_rows);
-  if (!d.per_row) batch.take_inputs(memory, p);
-  std::vector<ChunkRows<Real>> own_rows;  // for one row at a time of each member
-  for (int m = 0; d.per_row && m < team.size(); ++m) {
-    own_rows.push_back(ChunkRows<Real>::take(memory, d, std::min(d.steps.end - d.steps.begin, max_chunk)));
-    own_rows.back().take_inputs(memory, p);
-  }
-  const GateValues<Real> chunk_values = light ? take_gates(memory, d, most_rows) : GateValues<Real>{};
-  // Of each member: gates of dz by columns; rows of dx; a row of x or h on its way to its panels; what
-  // recompute_gates() needs.
-  const Index summed_rows = d.per_row ? own_rows.front().rows : most_rows;
-  const Index scratch_size =
-      std::max({transposes_dz(p) ? columns_row<Real>(summed_rows) * std::min(panels_at_once, p.panels) * 4 * p.L : 0,
-                dx_rows * ceil_div(p.I, p.L) * p.L, p.wide_panels(p.P) * 4 * p.L, light ? recompute_scratch(p) : 0});
-  Real* const scratches = memory.take<Real>(scratch_size * team.size());
+  Index most_frames = 0;
+  for (const Chunk& chunk : all) most_frames = std::max(most_frames, chunk.frames);
+  const DirectionMemory<Real> shared(memory, d, most_frames, team.size());
+  const StepGradients<Real>& w = shared.gradients;
   Barrier units_barrier(schedule.members), barrier(team.size());
   team.run([&](int m) {
     const bool recurs = m < schedule.members;
     const Assignment a = assign(schedule, recurs ? m : 0, d.rows, p.panels);
     const Range units{a.panel_begin * p.L, a.panel_end * p.L};
     if (recurs) {
-      start_gradient(d, a, h_columns(p, a), p.P, p.h_row, d.dfinal.h, w.dh);
-      start_gradient(d, a, units, p.H, p.row, d.dfinal.c, w.dc);
+      start_gradient(d, a, h_columns(p, a), p.P, p.h_stride, d.dfinal.h, w.dh);
+      start_gradient(d, a, units, p.H, p.c_stride, d.dfinal.c, w.dc);
     }
-    Real* const scratch = scratches + m * scratch_size;
+    Real* const scratch = shared.scratch + m * shared.scratch_size;
     const Index row_begin = d.rows.split(m, team.size()), row_end = d.rows.split(m + 1, team.size());
     for (auto chunk = all.rbegin(); chunk != all.rend(); ++chunk) {
-      GateValues<Real> values = light ? chunk_values : d.tape.values(d.rows.offset(d.steps.begin), d.row(d.steps.end));
-      if (light) values.first_row = chunk->first_row, values.rows = chunk->rows;
-      const Range part = share(chunk->rows, m, team.size());
-      ChunkRows<Real> rows = batch;
-      rows.rows = chunk->rows;
-      if (light) recompute_gates(d, *chunk, part, values, scratch);
-      if (barrier.wait(team.stopped())) return;  // the chunk before is done with dz and its inputs
-      if (recurs) recurrence(d, a, w, *chunk, values, rows, team, m == 0, units_barrier);
-      if (!d.per_row) stage_inputs(d, row_begin, row_end, *chunk, rows, scratch);
-      if (barrier.wait(team.stopped())) return;
-      if (d.dx) input_gradient(d, part, rows.dz, *chunk, scratch);
-      if (d.per_row)
-        row_gradients(d, row_begin, row_end, *chunk, rows, own_rows[m], scratch);
+      GateValues<Real> values = shared.chunk_values;
+      if (shared.light)
+        values.first_frame = chunk->first_frame, values.frames = chunk->frames;
       else
-        parameter_gradients(d, share(4 * p.panels, m, team.size()), rows, d.dparameters, d.dmasked, scratch);
+        values = d.tape.values(d.rows.first_frame(d.steps.begin), d.frame(d.steps.end));
+      const Range frames = share(chunk->frames, m, team.size());
+      ChunkArrays<Real> arrays = shared.batch;
+      arrays.frames = chunk->frames;
+      if (shared.light) recompute_gates(d, *chunk, frames, values, scratch);
+      if (barrier.wait(team.stopped())) return;  // the chunk before is done with dz and its inputs
+      if (recurs) recurrence(d, a, w, *chunk, values, arrays, team, m == 0, units_barrier);
+      if (!d.per_row) stage_inputs(d, row_begin, row_end, *chunk, arrays, scratch);
+      if (barrier.wait(team.stopped())) return;
+      if (d.dx) input_gradient(d, frames, arrays.dz, *chunk, scratch);
+      if (d.per_row)
+        row_gradients(d, row_begin, row_end, *chunk, arrays, shared.own_row[m], scratch);
+      else
+        parameter_gradients(d, share(4 * p.panels, m, team.size()), arrays, d.dparameters, d.dmasked, scratch);
     }
     if (recurs) {
-      finish_gradient(d, a, h_columns(p, a), p.P, p.h_row, w.dh, d.dinitial.h);
-      finish_gradient(d, a, units, p.H, p.row, w.dc, d.dinitial.c);
+      finish_gradient(d, a, h_columns(p, a), p.P, p.h_stride, w.dh, d.dinitial.h);
+      finish_gradient(d, a, units, p.H, p.c_stride, w.dc, d.dinitial.c);
     }
   });
   team.throw_if_stopped();
@@ -156,7 +181,7 @@ struct BackwardCall {
   State<const Real> dfinal;
   Sequence<Real> dx;
   State<Real> dinitial;
-  const States<Real>& carried;       // of the batch: between segments of steps
+  const States<Real>& carried;       // gradients of the states between segments, of the whole batch
   const std::vector<Steps>& chunks;  // of all steps
   bool per_row;
   Index num_parameters;
@@ -165,73 +190,53 @@ struct BackwardCall {
 /// A pass backwards, from the gradient of its last layer's output to that of its first layer's input.
 template <class Real>
 struct Gradients {
-  const BackwardCall<Real>& call;
-  RowArray<const Real> upper;
-  RowArray<Real> lower;
-  State<const Real> after;  // of the states after its steps, of all directions
-  State<Real> before;       // of those before them
-  Real *dparameters, *dmasked;
+  FrameArray<const Real> upper;
+  FrameArray<Real> lower;
+  State<const Real> after{};  // of the states after its steps, of all directions
+  State<Real> before{};       // of those before them
+  Real *dparameters = nullptr, *dmasked = nullptr;
 };
 
 /// `inputs`: of all layers of the pass.
 template <class Real>
-void backward_layers(const Pass<Real>& pass, const Inputs<Real>& inputs, const std::vector<DirectionTape<Real>>& tapes,
-                     const Gradients<Real>& g, Team& team) {
-  const Rows &rows = pass.rows(), &batch = pass.batch.rows;
+void backward_layers(const BackwardCall<Real>& call, const Pass<Real>& pass, const Inputs<Real>& inputs,
+                     const std::vector<DirectionTape<Real>>& tapes, const Gradients<Real>& g, Team& team) {
+  const Rows& rows = pass.rows();
   const LSTMOptions& o = pass.options();
-  const Index D = pass.directions(), B = batch.batch_size();
-  const std::vector<Steps> chunks = within(g.call.chunks, pass.steps);
-  const Index first_row = rows.offset(pass.steps.begin), n = rows.offset(pass.steps.end) - first_row;
+  const Index D = pass.directions(), B = pass.batch.rows.batch_size();
+  const std::vector<Steps> chunks = within(call.chunks, pass.steps);
+  const Index first_frame = rows.first_frame(pass.steps.begin), n = rows.first_frame(pass.steps.end) - first_frame;
+  const auto at = [B](auto* all, Index before) { return all ? all + B * before : all; };
   Buffer<Real> between[2];  // gradients of the outputs of the layers below the last one
-  RowArray<const Real> upper = g.upper;
+  FrameArray<const Real> upper = g.upper;
   for (Index layer = pass.layers.end - 1; layer >= pass.layers.begin; --layer) {
     Arena& memory = arena();
     const bool first = layer == pass.layers.begin;
     const LayerInput<Real>& input = inputs.of(layer);
     if (!first) between[layer % 2] = Buffer<Real>(n * input.size);
-    const RowArray<Real> lower = first ? g.lower : RowArray<Real>{{}, between[layer % 2].data(), input.size, first_row};
-    for (Index d = 0; d < D; ++d) {
-      const Index index = layer * D + d;
-      const auto at = [B](auto* all, Index before) { return all ? all + B * before : all; };
-      const DirectionShape shape = direction_shape(o, layer, d);
-      const Index done = D == 1 ? rows.time_steps() : d == 0 ? pass.steps.end : pass.steps.begin;
-      const DirectionBackward<Real> run{Padded<Real>(shape),
-                                        shape,
-                                        pass.batch.weights->directions[index],
-                                        tapes[index],
-                                        pass.micro.recurrent[index].data(),
-                                        input,
-                                        rows,
-                                        pass.steps,
-                                        o.runs_backwards(d),
-                                        upper,
-                                        o.merge == Merge::concat ? d * shape.output_size : 0,
-                                        o.merge,
-                                        pass.micro.directions[layer * D + (D - 1 - d)].h.data(),
-                                        o.residual && layer > 0 && upper,
-                                        lower,
-                                        done,
-                                        {at(g.after.h, shape.h_before), at(g.after.c, shape.c_before)},
-                                        {at(g.before.h, shape.h_before), at(g.before.c, shape.c_before)},
-                                        g.dparameters,
-                                        g.dmasked,
-                                        g.call.per_row,
-                                        g.call.num_parameters,
-                                        index,
-                                        pass.batch.seed,
-                                        o.cell};
-      run_direction(run, chunks, memory, team);
+    const FrameArray<Real> lower =
+        first ? g.lower : FrameArray<Real>{{}, between[layer % 2].data(), input.size, first_frame};
+    for (Index direction = 0; direction < D; ++direction) {
+      const DirectionContext<Real> context(pass, input, layer, direction);
+      const DirectionShape& shape = context.shape;
+      DirectionBackward<Real> d(context, tapes[context.index]);
+      d.dy = upper;
+      d.dy_column = o.merge == Merge::concat ? direction * shape.output_size : 0;
+      d.merge = o.merge;
+      d.other_h = pass.micro.directions[layer * D + (D - 1 - direction)].h.data();
+      d.residual = o.residual && layer > 0 && upper;
+      d.dx = lower;
+      d.dx_adds_from = D == 1 ? rows.time_steps() : direction == 0 ? pass.steps.end : pass.steps.begin;
+      d.dfinal = {at(g.after.h, shape.h_before), at(g.after.c, shape.c_before)};
+      d.dinitial = {at(g.before.h, shape.h_before), at(g.before.c, shape.c_before)};
+      d.dparameters = g.dparameters;
+      d.dmasked = g.dmasked;
+      d.per_row = call.per_row;
+      d.num_parameters = call.num_parameters;
+      backward_direction(d, chunks, memory, team);
     }
-    upper = RowArray<const Real>{{}, lower.packed, lower.features, lower.first_row};
+    upper = FrameArray<const Real>{{}, lower.packed, lower.features, lower.first_frame};
   }
-}
-
-template <class Real>
-void zero_padding(const Rows& rows, Sequence<Real> dx, Index features) {
-  for (Index position = 0; position < rows.batch_size(); ++position)
-    for (Index t = rows.length(position); t < rows.time_steps(); ++t)
-      for (Index i = 0; i < features; ++i)
-        dx.data[rows.batch_row(position) * dx.batch_stride + t * dx.time_stride + i * dx.feature_stride] = Real(0);
 }
 
 template <class Real>
@@ -268,35 +273,38 @@ void backward_micro_batch(const BackwardCall<Real>& call, const MicroBatch<Real>
   const LSTMOptions& o = batch.options;
   const Rows& rows = micro.rows;
   const bool fills = call.dx.data && o.missing == Missing::forward_fill;
-  const Buffer<Real> dfilled = fills ? Buffer<Real>(rows.total() * o.input_size) : Buffer<Real>();
+  const Buffer<Real> dfilled = fills ? Buffer<Real>(rows.num_frames() * o.input_size) : Buffer<Real>();
   const std::vector<Layers> groups = layer_groups(o, batch.plan);
   const std::vector<Steps>& segments = batch.plan.segments;
   Buffer<Real> between[2];
-  RowArray<const Real> upper{call.dy, nullptr, o.features(o.num_layers - 1)};
+  Gradients<Real> g;
+  g.upper = {call.dy, nullptr, o.features(o.num_layers - 1)};
+  g.dparameters = dparameters;
+  g.dmasked = dmasked;
   for (auto group = groups.rbegin(); group != groups.rend(); ++group) {
-    RowArray<Real> lower =
-        fills ? RowArray<Real>{{}, dfilled.data(), o.input_size} : RowArray<Real>{call.dx, nullptr, o.input_size};
+    g.lower =
+        fills ? FrameArray<Real>{{}, dfilled.data(), o.input_size} : FrameArray<Real>{call.dx, nullptr, o.input_size};
     if (group->begin > 0) {
       const Index features = o.features(group->begin - 1);
-      between[group->begin % 2] = Buffer<Real>(rows.total() * features);
-      lower = RowArray<Real>{{}, between[group->begin % 2].data(), features};
+      between[group->begin % 2] = Buffer<Real>(rows.num_frames() * features);
+      g.lower = FrameArray<Real>{{}, between[group->begin % 2].data(), features};
     }
     Pass<Real> pass{batch, micro, *group, {0, batch.rows.steps()}};
-    if (segments.empty())
-      backward_layers(pass, Inputs<Real>(pass, group->end - 1, micro.directions), micro.directions,
-                      {call, upper, lower, call.dfinal, call.dinitial, dparameters, dmasked}, team);
+    if (segments.empty()) {
+      g.after = call.dfinal;
+      g.before = call.dinitial;
+      backward_layers(call, pass, Inputs<Real>(pass, group->end - 1, micro.directions), micro.directions, g, team);
+    }
     for (Index i = Index(segments.size()) - 1; i >= 0; --i) {
       pass.steps = segments[i];
       std::vector<DirectionTape<Real>> again(micro.directions.size());
       Inputs<Real> inputs(pass, group->begin, micro.directions);
-      forward_layers(pass, inputs, batch.states[i].template view<const Real>(), {}, {}, again,
-                     batch.plan.segment_gates ? Keep::gates : Keep::states, team);
-      const State<const Real> after =
-          i + 1 == Index(segments.size()) ? call.dfinal : call.carried.template view<const Real>();
-      const State<Real> before = i == 0 ? call.dinitial : call.carried.template view<Real>();
-      backward_layers(pass, inputs, again, {call, upper, lower, after, before, dparameters, dmasked}, team);
+      forward_layers(pass, inputs, batch.states[i].template view<const Real>(), {}, {}, again, batch.plan.kept, team);
+      g.after = i + 1 == Index(segments.size()) ? call.dfinal : call.carried.template view<const Real>();
+      g.before = i == 0 ? call.dinitial : call.carried.template view<Real>();
+      backward_layers(call, pass, inputs, again, g, team);
     }
-    upper = RowArray<const Real>{{}, lower.packed, lower.features, lower.first_row};
+    g.upper = FrameArray<const Real>{{}, g.lower.packed, g.lower.features, g.lower.first_frame};
   }
   if (fills) fill_missing_backward(rows, batch.x, o.input_size, dfilled.data(), call.dx);
 }

@@ -10,19 +10,19 @@
 namespace eigenlstm {
 namespace {
 
-/// Values in a row of all directions of some layers: of h, of c, and of what a full tape keeps of the gates.
-struct RowSize {
+/// Values in a frame of all directions of some layers: of h, of c, and of what a full tape keeps besides.
+struct FrameSize {
   Index h = 0, c = 0, gates = 0;
 };
 
 template <class Real>
-RowSize row_size(const LSTMOptions& options, Layers layers) {
-  RowSize size;
+FrameSize frame_size(const LSTMOptions& options, Layers layers) {
+  FrameSize size;
   for (Index layer = layers.begin; layer < layers.end; ++layer) {
     const Padded<Real> p(direction_shape(options, layer, 0));
     const Index D = options.directions();
-    size.h += D * p.h_row;
-    size.c += D * p.row;
+    size.h += D * p.h_stride;
+    size.c += D * p.c_stride;
     for (Index d = 0; d < D; ++d) {
       const CellOptions cell = options.cell_of(d);
       size.gates += p.gates() * (1 + (keeps_z(cell) ? 1 : 0) + (cell.layer_norm ? 1 : 0)) + (cell.layer_norm ? 4 : 0);
@@ -31,9 +31,9 @@ RowSize row_size(const LSTMOptions& options, Layers layers) {
   return size;
 }
 
-/// Values of a tape of `n` rows, with the states before them.
-Index tape_values(RowSize size, Index n, Index B, bool gates) {
-  return (n + B) * (size.h + size.c) + (gates ? n * size.gates : 0);
+/// Values of a tape of n frames, with the states before them.
+Index tape_values(FrameSize size, Index n, Index B, Kept kept) {
+  return (n + B) * (size.h + size.c) + (kept == Kept::everything ? n * size.gates : 0);
 }
 
 /// Segments of n chunks each.
@@ -49,12 +49,13 @@ std::size_t bytes_of(const LSTMOptions& options, const Rows& rows, const Checkpo
   const Index B = rows.batch_size();
   const DirectionShape top = direction_shape(options, options.num_layers - 1, options.directions() - 1);
   const Index state = top.h_before + top.output_size + top.c_before + top.hidden_size;
-  Index states = Index(plan.segments.size()) * B * state, segment = 0, rows_in_segment = 0;
-  for (Steps s : plan.segments) rows_in_segment = std::max(rows_in_segment, rows.offset(s.end) - rows.offset(s.begin));
+  Index states = Index(plan.segments.size()) * B * state, segment = 0, most_frames = 0;
+  for (Steps s : plan.segments)
+    most_frames = std::max(most_frames, rows.first_frame(s.end) - rows.first_frame(s.begin));
   for (Layers group : layer_groups(options, plan)) {
-    const RowSize size = row_size<Real>(options, group);
-    segment = std::max(segment, tape_values(size, rows_in_segment, B, plan.segment_gates));
-    if (keeps_history(options, group)) states += rows.total() * size.h;
+    const FrameSize size = frame_size<Real>(options, group);
+    segment = std::max(segment, tape_values(size, most_frames, B, plan.kept));
+    if (keeps_history(options, group)) states += rows.num_frames() * size.h;
   }
   return std::size_t(states + segment) * sizeof(Real);
 }
@@ -68,10 +69,10 @@ std::vector<Steps> chunk_steps(const Rows& rows, Index micro_batches, bool per_r
   };  // rows of the largest micro-batch; or steps
   Index total = 0;
   for (Index s = 0; s < rows.steps(); ++s) total += counted(s);
-  const Index chunks = ceil_div(total, max_chunk);
+  const Index chunks = ceil_div(total, max_chunk_frames);
   std::vector<Steps> all;
   for (Index s0 = 0, s1 = 0, before = 0; s0 < rows.steps(); s0 = s1) {
-    const Index end = single ? before + max_chunk : ceil_div((before + 1) * chunks, total) * total / chunks;
+    const Index end = single ? before + max_chunk_frames : ceil_div((before + 1) * chunks, total) * total / chunks;
     do before += counted(s1++);
     while (s1 < rows.steps() && before < end);
     all.push_back({s0, s1});
@@ -90,19 +91,19 @@ std::vector<Steps> within(const std::vector<Steps>& chunks, Steps steps) {
 
 template <class Real>
 Checkpoints plan_tape(const LSTMOptions& options, const Rows& rows, Index micro_batches, Memory memory) {
-  const RowSize all = row_size<Real>(options, {0, options.num_layers});
+  const FrameSize all = frame_size<Real>(options, {0, options.num_layers});
   Checkpoints plan;
   std::size_t least = std::numeric_limits<std::size_t>::max();
-  for (Memory::Kind kind : {Memory::full, Memory::light}) {
-    plan.kind = kind;
-    plan.bytes = std::size_t(tape_values(all, rows.total(), rows.batch_size(), kind == Memory::full)) * sizeof(Real);
+  for (Kept kept : {Kept::everything, Kept::states}) {
+    plan.kept = kept;
+    plan.bytes = std::size_t(tape_values(all, rows.num_frames(), rows.batch_size(), kept)) * sizeof(Real);
+    const Memory::Kind kind = kept == Kept::everything ? Memory::full : Memory::light;
     if (memory.kind == Memory::limited ? plan.bytes <= memory.bytes : memory.kind == kind) return plan;
     least = plan.bytes;
   }
-  plan.kind = Memory::limited;
   const std::vector<Steps> chunks = chunk_steps(rows, micro_batches, false);
-  for (bool gates : {true, false}) {
-    plan.segment_gates = gates;
+  for (Kept kept : {Kept::everything, Kept::states}) {
+    plan.kept = kept;
     for (Index n = Index(chunks.size()); n > 0; --n) {
       plan.segments = cut(chunks, n);
       plan.bytes = bytes_of<Real>(options, rows, plan);

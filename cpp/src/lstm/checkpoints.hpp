@@ -28,11 +28,14 @@ struct Layers {
   Index begin, end;
 };
 
+/// What a tape keeps of each step: in inference nothing; h and c (a light tape); or whatever the backward pass reads,
+/// gates included (a full tape).
+enum class Kept { nothing, states, everything };
+
 struct Checkpoints {
-  Memory::Kind kind = Memory::full;  // full and light keep all steps: no segments
-  std::vector<Steps> segments;
-  bool segment_gates = false;  // whether the tape of a segment is full
-  std::size_t bytes = 0;       // of the tape, with that of the largest segment
+  std::vector<Steps> segments;   // empty: the tape keeps all steps
+  Kept kept = Kept::everything;  // in the tape, or in the tape of a segment
+  std::size_t bytes = 0;         // of the tape, with that of the largest segment
 };
 
 /// Of what fits in memory.bytes, the plan that keeps most of a batch cut into so many micro-batches; throws
@@ -55,10 +58,10 @@ inline bool keeps_history(const LSTMOptions& options, Layers group) {
 }
 
 /// Rows that a micro-batch has in a chunk of the backward pass, about.
-constexpr Index max_chunk = 512;
+constexpr Index max_chunk_frames = 512;
 /// The chunks of a batch, the same for all micro-batches: as even as whole steps allow. Of a single row, or where each
-/// row has its own gradient, they have max_chunk steps instead and the last one the rest: a row has the same chunks in
-/// any company and whatever its length, so its gradient has the same bits.
+/// row has its own gradient, they have max_chunk_frames steps instead and the last one the rest: a row has the same
+/// chunks in any company and whatever its length, so its gradient has the same bits.
 std::vector<Steps> chunk_steps(const Rows& rows, Index micro_batches, bool per_row);
 /// What `steps` have of these chunks.
 std::vector<Steps> within(const std::vector<Steps>& chunks, Steps steps);

@@ -31,8 +31,8 @@ struct LayerInput {
   bool indicates = false;        // Missing::mask: NaN in x becomes 0, and the second half of the inputs says where
   const Real* filled = nullptr;  // Missing::forward_fill: [total rows][I], row offset(t) + position, in place of x
   // The others.
-  const Real* below[2] = {};  // h of every step of each direction below, from packed row `below_first` on
-  Index below_directions = 0, below_row = 0, below_first = 0;
+  const Real* below[2] = {};  // h of every step of each direction below, from packed row `below_first_frame` on
+  Index below_directions = 0, below_stride = 0, below_first_frame = 0;
   bool below_reverse = false;  // LSTMOptions::reverse
   Merge merge = Merge::concat;
   const LayerInput* residual = nullptr;  // what the layer below adds to that: its own input
@@ -41,12 +41,12 @@ struct LayerInput {
 
   /// The inputs of step s of a direction from position `begin` on where they stand ready to be multiplied; data null:
   /// they have to be gathered.
-  StepRows<Real> in_place(Index s, Index begin, bool reverse) const {
+  StridedRows<Real> in_place(Index s, Index begin, bool reverse) const {
     if (drops() || (reverse && rows->ragged())) return {};  // backwards, ragged rows are at different times
     const Index t = rows->time(s, begin, reverse);
-    if (below_directions == 1 && residual == nullptr) return {state(0, begin, t), below_row};
+    if (below_directions == 1 && residual == nullptr) return {state(0, begin, t), below_stride};
     if (below_directions > 0) return {};
-    if (filled != nullptr) return {filled + (rows->offset(t) + begin) * size, size};
+    if (filled != nullptr) return {filled + (rows->first_frame(t) + begin) * size, size};
     if (x.feature_stride != 1 || rows->ragged()) return {};
     return {at(begin, t), x.batch_stride};
   }
@@ -69,7 +69,7 @@ struct LayerInput {
       else
         add_states(position, t, out, [](Real h, Real) { return h; });
     } else if (filled != nullptr) {
-      std::copy_n(filled + (rows->offset(t) + position) * size, size, out);
+      std::copy_n(filled + (rows->first_frame(t) + position) * size, size, out);
     } else {
       const Real* in = at(position, t);
       if (indicates)
@@ -107,7 +107,8 @@ struct LayerInput {
   /// h of direction d below at time t: a direction that runs backwards was there in its step length - 1 - t.
   const Real* state(Index d, Index position, Index t) const {
     return below[d] +
-           (rows->offset(rows->time(t, position, d == 1 || below_reverse)) + position - below_first) * below_row;
+           (rows->first_frame(rows->time(t, position, d == 1 || below_reverse)) + position - below_first_frame) *
+               below_stride;
   }
   /// out = add(what the states below make at time t, out).
   template <class Add>

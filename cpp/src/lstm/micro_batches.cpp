@@ -31,13 +31,13 @@ Index micro_batches(const LSTMOptions& options, const Rows& rows) {
     const Padded<Real> p(shape);
     const Index weights = p.gates() * (shape.input_size + shape.output_size);
     gradients += options.directions() * weights;
-    tape_row += options.directions() * (p.gates() + p.row + p.h_row);
+    tape_row += options.directions() * (p.gates() + p.c_stride + p.h_stride);
     weight_bytes = std::max(weight_bytes, weights * Index(sizeof(Real)));
   }
   if (weight_bytes > most_weight_bytes) return 1;
   const auto fits = [&](Index n) {
     return rows.batch_size() >= n * (n == 2 ? few_rows : many_rows) &&
-           tape_to_gradients * n * gradients <= rows.total() * tape_row;
+           tape_to_gradients * n * gradients <= rows.num_frames() * tape_row;
   };
   Index n = 1;
   while (n < most && fits(2 * n)) n *= 2;

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <stdexcept>
 
-#include "lstm/row_array.hpp"
+#include "lstm/frame_array.hpp"
 #include "runtime/memory.hpp"
 
 namespace eigenlstm {
@@ -31,9 +31,9 @@ void refuse_missing(const Rows& rows, Sequence<const Real> x, Index features) {
 /// x with the last value seen in place of NaN (0 before the first), [total rows][features].
 template <class Real>
 Buffer<Real> fill_missing(const Rows& rows, Sequence<const Real> x, Index features) {
-  Buffer<Real> all(rows.total() * features);
-  const RowArray<const Real> from{x, nullptr, features};
-  const RowArray<Real> to{{}, all.data(), features};
+  Buffer<Real> all(rows.num_frames() * features);
+  const FrameArray<const Real> from{x, nullptr, features};
+  const FrameArray<Real> to{{}, all.data(), features};
   for (Index position = 0; position < rows.batch_size(); ++position)
     for (Index t = 0; t < rows.length(position); ++t) {
       const Real *in = from.at(rows, position, t), *before = t > 0 ? to.at(rows, position, t - 1) : nullptr;
@@ -50,8 +50,8 @@ Buffer<Real> fill_missing(const Rows& rows, Sequence<const Real> x, Index featur
 template <class Real>
 void fill_missing_backward(const Rows& rows, Sequence<const Real> x, Index features, const Real* dfilled,
                            Sequence<Real> dx) {
-  const RowArray<const Real> from{x, nullptr, features}, gradient{{}, dfilled, features};
-  const RowArray<Real> to{dx, nullptr, features};
+  const FrameArray<const Real> from{x, nullptr, features}, gradient{{}, dfilled, features};
+  const FrameArray<Real> to{dx, nullptr, features};
   for (Index position = 0; position < rows.batch_size(); ++position)
     for (Index i = 0; i < features; ++i) {
       Real sum = Real(0);

@@ -53,7 +53,7 @@ ActivationArgs<Real> arguments(const Activation& a) {
 bool is(const Activation& a, ActivationKind kind) { return a.kind == kind; }
 
 /// Whether the plain kernels do: no option changes what happens between z and (m, c).
-bool plain_cell(const CellOptions& o) {
+bool is_plain(const CellOptions& o) {
   return is(o.gate, ActivationKind::sigmoid) && is(o.candidate, ActivationKind::tanh) &&
          is(o.output, ActivationKind::tanh) && !o.peephole && !o.coupled_input_forget && !o.layer_norm &&
          std::isinf(o.gate_clip) && std::isinf(o.cell_clip) && o.zoneout_c == 0;
@@ -112,11 +112,11 @@ template <class Real>
 void pack_projection(const DirectionShape& shape, const Real* weight_hr, DirectionWeights<Real>& packed) {
   const Padded<Real> p(shape);
   const Index width = 4 * p.L;
-  packed.project = Buffer<Real>(p.wide_panels(p.P) * p.H * width);
+  packed.project = Buffer<Real>(p.column_panels(p.P) * p.H * width);
   for (Index first = 0; first < p.P; first += width)
-    kernels<Real>().training.pack_transposed(std::min(width, p.P - first), p.H, weight_hr + first * p.H,
-                                             packed.project.data() + first * p.H);
-  packed.project_backward = Buffer<Real>(p.wide_panels(p.H) * p.P * width);
+    kernels<Real>().pack_transposed(std::min(width, p.P - first), p.H, weight_hr + first * p.H,
+                                    packed.project.data() + first * p.H);
+  packed.project_backward = Buffer<Real>(p.column_panels(p.H) * p.P * width);
   Real* out = packed.project_backward.data();
   for (Index first = 0; first < p.H; first += width)
     for (Index k = 0; k < p.P; ++k, out += width) {
@@ -166,8 +166,8 @@ template <class Real>
 void pack_variant(const CellOptions& cell, const DirectionShape& shape, const Real* parameters,
                   DirectionWeights<Real>& packed) {
   const Padded<Real> p(shape);
-  packed.plain = plain_cell(cell);
-  if (!packed.plain || shape.projected()) pack_cell(cell, shape, parameters, packed);
+  packed.plain_cell = is_plain(cell);
+  if (!packed.plain_cell || shape.projected()) pack_cell(cell, shape, parameters, packed);
   if (shape.projected()) pack_projection(shape, parameters + shape.weight_hr, packed);
   if (shape.h0 >= 0) packed.h0 = copied(parameters + shape.h0, p.P);
   if (shape.c0 >= 0) packed.c0 = copied(parameters + shape.c0, p.H);

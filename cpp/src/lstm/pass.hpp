@@ -15,8 +15,8 @@ struct Pass {
   const MicroBatch<Real>& micro;  // of the rows of this pass: masks, histories of the whole sequence
   Layers layers;
   Steps steps;
-  bool turned = false;  // steps of few rows go over the weights backwards where they are even, instead of odd: no bit
-                        // depends on it
+  bool turned =
+      false;  // which parity of step walks the panels last to first (odd, or turned: even): no bit depends on it
   const LSTMOptions& options() const { return batch.options; }
   const Rows& rows() const { return micro.rows; }
   Index directions() const { return options().directions(); }
@@ -59,8 +59,8 @@ class Inputs {
     input.below[1] = last_h;
     input.below_directions = pass.directions();
     input.below_reverse = o.reverse;
-    input.below_row = Padded<Real>(direction_shape(o, layer - 1, 0)).h_row;
-    input.below_first = pass.rows().offset(begin);
+    input.below_stride = Padded<Real>(direction_shape(o, layer - 1, 0)).h_stride;
+    input.below_first_frame = pass.rows().first_frame(begin);
     input.merge = o.merge;
     if (o.residual && layer > 1) input.residual = &all_.back();
     if (layer < o.num_layers) {
@@ -74,13 +74,11 @@ class Inputs {
   std::vector<LayerInput<Real>> all_;
 };
 
-/// What a forward pass leaves in the tapes of its directions.
-enum class Keep { nothing, states, gates };
-
 /// `inputs`: up to that of the first layer; those of the others come to it. `y`: of the whole sequence, null: unwanted.
-/// An `h` that a tape already has room for is of the whole sequence and filled in; `keep` says what else the tapes get.
+/// Where a tape already has room for h, that is of the whole sequence and is filled in; `kept` says what else the tapes
+/// get.
 template <class Real>
 void forward_layers(const Pass<Real>& pass, Inputs<Real>& inputs, State<const Real> initial, Sequence<Real> y,
-                    State<Real> final, std::vector<DirectionTape<Real>>& tapes, Keep keep, Team& team);
+                    State<Real> final, std::vector<DirectionTape<Real>>& tapes, Kept kept, Team& team);
 
 }  // namespace eigenlstm

@@ -11,7 +11,7 @@ namespace eigenlstm {
 /// Multiply-adds of one layer's forward pass (all directions).
 inline double layer_work(const DirectionShape& shape, Index directions, const Rows& rows) {
   return double(directions) * 4.0 * double(shape.hidden_size) * double(shape.input_size + shape.output_size) *
-         double(rows.total());
+         double(rows.num_frames());
 }
 
 /// That of the layer that has most.

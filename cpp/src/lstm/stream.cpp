@@ -31,7 +31,7 @@ struct Stream<Real>::Impl {
     StepVariant<Real> variant{};
     AroundCell<Real> around{};
     Index h_begin() const { return ceil_div(p.I, p.L) * p.L; }
-    Index xh_row() const { return h_begin() + p.h_row; }
+    Index xh_stride() const { return h_begin() + p.h_stride; }
     Real* x(int which) const { return h(which) - p.I; }
     Real* h(int which) const { return xh[which].data() + h_begin(); }
   };
@@ -44,13 +44,13 @@ struct Stream<Real>::Impl {
     for (Index layer = 0; layer < options.num_layers; ++layer) {
       const DirectionShape shape = direction_shape(options, layer, 0);
       const Padded<Real> p(shape);
-      const Index xh = B * (ceil_div(p.I, p.L) * p.L + p.h_row);
+      const Index xh = B * (ceil_div(p.I, p.L) * p.L + p.h_stride);
       layers.push_back({p,
                         &weights->directions[layer],
                         {Buffer<Real>::zeros(xh), Buffer<Real>::zeros(xh)},
-                        Buffer<Real>::zeros(B * p.row),
+                        Buffer<Real>::zeros(B * p.c_stride),
                         Buffer<Real>(B * p.gates()),
-                        Buffer<Real>(shape.projected() ? B * p.row : 0),
+                        Buffer<Real>(shape.projected() ? B * p.c_stride : 0),
                         Buffer<Real>(options.residual && layer > 0 ? B * p.P : 0)});
     }
     for (Layer& layer : layers) prepare(layer);
@@ -71,7 +71,7 @@ struct Stream<Real>::Impl {
 
   /// x to the rows of the first layer, missing values as the options say.
   void read(const Real* x) {
-    const Index I = options.input_size, row = layers.front().xh_row();
+    const Index I = options.input_size, row = layers.front().xh_stride();
     Real* out = layers.front().x(now);
     for (Index b = 0; b < B; ++b, x += I, out += row) {
       std::copy_n(x, I, out);
@@ -98,11 +98,11 @@ struct Stream<Real>::Impl {
       step.x = layer.x(from);
       step.h_prev = layer.h(from);
       step.z = layer.z.data();
-      step.z_panel = B == 1 || w.normalises() ? B * 4 * p.L : 0;
+      step.z_panel_stride = eigenlstm::z_panel_stride(p, w, B);
       step.c_prev = step.c = layer.c.data();
       step.h = layer.h(1 - from);
-      step.x_row = step.h_prev_row = step.h_row = layer.xh_row();
-      step.c_prev_row = step.c_row = p.row;
+      step.x_stride = step.h_prev_stride = step.h_stride = layer.xh_stride();
+      step.c_prev_stride = step.c_stride = p.c_stride;
       step.backwards = from == 1;
     }
     layer.variant.cell = &w.cell;
@@ -155,23 +155,23 @@ void Stream<Real>::step(const Real* x, Real* y) {
                                     std::to_string(j / I) + ", feature " + std::to_string(j % I));
   s.read(x);
   const Real* input = nullptr;
-  Index input_row = 0;
+  Index input_stride = 0;
   for (auto& layer : s.layers) {
     const Padded<Real>& p = layer.p;
     for (Index b = 0; input != nullptr && b < s.B; ++b)
-      std::copy_n(input + b * input_row, p.I, layer.x(s.now) + b * layer.xh_row());
+      std::copy_n(input + b * input_stride, p.I, layer.x(s.now) + b * layer.xh_stride());
     run_step(p, *layer.weights, layer.steps[s.now], layer.variant, layer.around);
     input = layer.h(1 - s.now);
-    input_row = layer.xh_row();
+    input_stride = layer.xh_stride();
     if (layer.y.size() == 0) continue;
     for (Index b = 0; b < s.B; ++b)
       for (Index j = 0; j < p.P; ++j)
-        layer.y.data()[b * p.P + j] = input[b * input_row + j] + layer.x(s.now)[b * input_row + j];
+        layer.y.data()[b * p.P + j] = input[b * input_stride + j] + layer.x(s.now)[b * input_stride + j];
     input = layer.y.data();
-    input_row = p.P;
+    input_stride = p.P;
   }
   const Index P = s.layers.back().p.P;
-  for (Index b = 0; b < s.B; ++b) std::copy_n(input + b * input_row, P, y + b * P);
+  for (Index b = 0; b < s.B; ++b) std::copy_n(input + b * input_stride, P, y + b * P);
   s.now = 1 - s.now;
 }
 
@@ -180,8 +180,8 @@ void Stream<Real>::get_state(State<Real> state) const {
   for (const auto& layer : impl_->layers) {
     const Padded<Real>& p = layer.p;
     for (Index b = 0; b < impl_->B; ++b, state.h += p.P, state.c += p.H) {
-      std::copy_n(layer.h(impl_->now) + b * layer.xh_row(), p.P, state.h);
-      std::copy_n(layer.c.data() + b * p.row, p.H, state.c);
+      std::copy_n(layer.h(impl_->now) + b * layer.xh_stride(), p.P, state.h);
+      std::copy_n(layer.c.data() + b * p.c_stride, p.H, state.c);
     }
   }
 }
@@ -191,8 +191,8 @@ void Stream<Real>::set_state(State<const Real> state) {
   for (auto& layer : impl_->layers) {
     const Padded<Real>& p = layer.p;
     for (Index b = 0; b < impl_->B; ++b, state.h += p.P, state.c += p.H) {
-      std::copy_n(state.h, p.P, layer.h(impl_->now) + b * layer.xh_row());
-      std::copy_n(state.c, p.H, layer.c.data() + b * p.row);
+      std::copy_n(state.h, p.P, layer.h(impl_->now) + b * layer.xh_stride());
+      std::copy_n(state.c, p.H, layer.c.data() + b * p.c_stride);
     }
   }
 }
@@ -205,8 +205,8 @@ void Stream<Real>::reset() {
     for (Buffer<Real>* buffer : {&layer.xh[0], &layer.xh[1], &layer.c})
       std::fill_n(buffer->data(), buffer->size(), Real(0));
     for (Index b = 0; b < impl_->B; ++b) {
-      std::copy_n(layer.weights->h0.data(), layer.weights->h0.size(), layer.h(impl_->now) + b * layer.xh_row());
-      std::copy_n(layer.weights->c0.data(), layer.weights->c0.size(), layer.c.data() + b * p.row);
+      std::copy_n(layer.weights->h0.data(), layer.weights->h0.size(), layer.h(impl_->now) + b * layer.xh_stride());
+      std::copy_n(layer.weights->c0.data(), layer.weights->c0.size(), layer.c.data() + b * p.c_stride);
     }
   }
 }

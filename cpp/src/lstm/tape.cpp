@@ -26,7 +26,7 @@ void Tape<Real>::trace(Index index, Traced what, Sequence<Real> out) const {
   const Impl& tape = *impl_;
   const Index D = tape.options.directions(), gate = Index(what);
   const Padded<Real> p(direction_shape(tape.options, index / D, index % D));
-  if (tape.plan.kind != Memory::full)
+  if (!tape.plan.segments.empty() || tape.plan.kept != Kept::everything)
     throw std::invalid_argument("Tape.trace: the tape must be full: of forward with memory='full'");
   for (const MicroBatch<Real>& micro : tape.micro_batches) {
     const Rows& rows = micro.rows;
@@ -37,10 +37,11 @@ void Tape<Real>::trace(Index index, Traced what, Sequence<Real> out) const {
         const bool active = s < rows.length(position);
         const Index t = active ? rows.time(s, position, tape.options.runs_backwards(index % D)) : s;
         Real* to = out.data + rows.batch_row(position) * out.batch_stride + t * out.time_stride;
-        const Index row = active ? rows.offset(s) + position : 0;
+        const Index frame = active ? rows.first_frame(s) + position : 0;
         for (Index u = 0; u < (what == Traced::h ? p.P : p.H); ++u) {
-          const Real* from = state ? state + row * (what == Traced::h ? p.h_row : p.row) + u
-                                   : kept.gates.data() + ((u / p.L * rows.total() + row) * 4 + gate) * p.L + u % p.L;
+          const Real* from =
+              state ? state + frame * (what == Traced::h ? p.h_stride : p.c_stride) + u
+                    : kept.gates.data() + ((u / p.L * rows.num_frames() + frame) * 4 + gate) * p.L + u % p.L;
           to[u * out.feature_stride] = active ? *from : Real(0);
         }
       }

@@ -11,38 +11,43 @@
 
 namespace eigenlstm {
 
-/// What the forward pass computes of the gates and backward() needs, of consecutive rows: of the whole tape, or of a
-/// chunk.
+/// What the forward pass computes of the gates and backward() needs, for consecutive frames: of the whole tape, or of a
+/// chunk. Null: not kept, or not needed.
 template <class Real>
 struct GateValues {
-  Real* gates;      // [panel][row][4][L]: i f g o after activation; null: not kept
-  Real* z;          // likewise what entered the activations, where a slope needs it; else null
-  Real* z_hat;      // likewise the normalised W x + R h, with layer normalisation; else null
-  Real* deviation;  // [row][4]: what it was divided by
-  Index first_row, rows;
-  Index panel_stride(Index L) const { return rows * 4 * L; }
+  Real* gates = nullptr;      // [panel][frame][4][L]: i f g o after activation
+  Real* z = nullptr;          // likewise what entered the activations, where a slope needs it
+  Real* z_hat = nullptr;      // likewise the normalised W x + R h, with layer normalisation
+  Real* deviation = nullptr;  // [frame][4]: what it was divided by
+  Index first_frame = 0, frames = 0;
+  Index panel_stride(Index L) const { return frames * 4 * L; }
 
-  /// The arguments of a step that stores them for the rows from `row` on, panels from `panel` on.
-  void store_to(StepArgs<Real>& step, StepVariant<Real>& variant, Index panel, Index row, Index L) const {
-    const Index at = offset(panel, row, L);
-    step.gates_panel = panel_stride(L);
-    step.gates = gates ? gates + at : nullptr;
-    variant.z = z ? z + at : nullptr;
-    variant.z_hat = z_hat ? z_hat + at : nullptr;
-    variant.deviation = deviation ? deviation + (row - first_row) * 4 : nullptr;
+  /// Makes a step store them, for its rows from frame `frame` on and its panels from `panel` on.
+  void store_to(StepArgs<Real>& step, StepVariant<Real>& variant, Index panel, Index frame, Index L) const {
+    const Index place = at(panel, frame, L);
+    step.gates_panel_stride = panel_stride(L);
+    step.gates = gates ? gates + place : nullptr;
+    variant.z = z ? z + place : nullptr;
+    variant.z_hat = z_hat ? z_hat + place : nullptr;
+    variant.deviation = deviation ? deviation + (frame - first_frame) * 4 : nullptr;
   }
-  Index offset(Index panel, Index row, Index L) const { return (panel * rows + row - first_row) * 4 * L; }
+  Index at(Index panel, Index frame, Index L) const { return (panel * frames + frame - first_frame) * 4 * L; }
 };
 
-/// h or c of some steps: row offset(s) - offset(begin) + position (rows.hpp), `Padded::h_row` or `row` values apart.
+/// What the tape has of one direction and some steps: frame first_frame(s) - first_frame(begin) + position (rows.hpp),
+/// Padded::h_stride or c_stride values apart.
 template <class Real>
 struct DirectionTape {
-  Buffer<Real> gates, z, z_hat, deviation;  // see GateValues; a light tape has none of them
-  Buffer<Real> c, h;                        // [rows]
+  Kept kept = Kept::nothing;
+  Buffer<Real> gates, z, z_hat, deviation;  // see GateValues; only with Kept::everything
+  Buffer<Real> c, h;                        // [frames]
   Buffer<Real> c0, h0;                      // [B] before step `begin`
 
-  GateValues<Real> values(Index first_row, Index rows) const {
-    return {gates.data(), z.data(), z_hat.data(), deviation.data(), first_row, rows};
+  GateValues<Real> values(Index first_frame, Index frames) const {
+    GateValues<Real> all;
+    all.gates = gates.data(), all.z = z.data(), all.z_hat = z_hat.data(), all.deviation = deviation.data();
+    all.first_frame = first_frame, all.frames = frames;
+    return all;
   }
 };
 
@@ -58,16 +63,17 @@ struct States {
   }
 };
 
-/// Of the rows of one micro-batch (micro_batches.hpp).
+/// The tape of the rows of one micro-batch (micro_batches.hpp).
 template <class Real>
 struct MicroBatch {
+  explicit MicroBatch(Rows r) : rows(std::move(r)) {}
   Rows rows;
-  std::vector<DirectionTape<Real>>
-      directions{};  // layer * D + direction; of all steps, or of a limited tape what segments of layers above need
+  /// layer * D + direction: of all steps, or of a limited tape what segments of the layers above need.
+  std::vector<DirectionTape<Real>> directions;
   // Of variants; empty where not used.
-  std::vector<Buffer<Real>> input_masks{};  // [layer][B][I]: variational dropout
-  std::vector<Buffer<Real>> recurrent{};    // [layer * D + direction][B][h_row]: the mask on h_prev
-  Buffer<Real> filled{};                    // [total rows][I]: x without its gaps, with Missing::forward_fill
+  std::vector<Buffer<Real>> input_masks;      // [layer][B][I]: variational dropout
+  std::vector<Buffer<Real>> recurrent_masks;  // [layer * D + direction][B][h_stride]: the mask on h_prev
+  Buffer<Real> filled;                        // [frames][I]: x with its gaps filled, with Missing::forward_fill
 };
 
 template <class Real>

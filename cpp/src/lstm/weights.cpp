@@ -15,12 +15,13 @@ constexpr double packing_work = 25;
 /// Here: the rows of one panel.
 template <class Real>
 void pack_backward(const Padded<Real>& p, Index panel, Index n, const Real* w, Real* out, bool past_caches) {
-  const Index width = 4 * p.L, units = p.units_of(panel, panel + 1), distance = p.gate_distance(panel);
+  const Index width = 4 * p.L, units = p.units_of(panel, panel + 1), distance = p.gate_stride(panel);
   out += panel * 4 * p.L * width;
   for (Index gate = 0; gate < 4; ++gate, out += distance * width) {
-    kernels<Real>().pack_rows(units, n, w + (gate * p.H + panel * p.L) * n, out, p.wide_panel(), past_caches);
+    kernels<Real>().pack_rows(units, n, w + (gate * p.H + panel * p.L) * n, out, p.column_panel_stride(), past_caches);
     for (Index column = 0; column < n; column += width)  // units that are none
-      std::fill_n(out + (column / width) * p.wide_panel() + units * width, (distance - units) * width, Real(0));
+      std::fill_n(out + (column / width) * p.column_panel_stride() + units * width, (distance - units) * width,
+                  Real(0));
   }
 }
 
@@ -28,11 +29,11 @@ void pack_backward(const Padded<Real>& p, Index panel, Index n, const Real* w, R
 template <class Real>
 void pack_forward(const Padded<Real>& p, Index panel, const Real* bias, const Real* weight_ih, const Real* weight_hh,
                   Real* out, bool past_caches) {
-  const Index width = 4 * p.L, units = p.units_of(panel, panel + 1), distance = p.gate_distance(panel);
+  const Index width = 4 * p.L, units = p.units_of(panel, panel + 1), distance = p.gate_stride(panel);
   const auto pack = [&](Index K, const Real* w, Real* to) {
     kernels<Real>().pack_gates(units, distance, K, w + panel * p.L * K, p.H * K, to, past_caches);
   };
-  out += panel * p.weights_panel();
+  out += panel * p.weights_panel_stride();
   if (bias != nullptr)
     pack(1, bias, out);
   else
@@ -67,10 +68,10 @@ DirectionWeights<Real> pack_direction(const LSTMOptions& options, Index layer, I
   const Real* const bias =
       shape.bias >= 0 && !shape.normalised() ? parameters + shape.bias : nullptr;  // normalised: it comes after
   DirectionWeights<Real> packed;
-  packed.forward = Buffer<Real>(p.panels * p.weights_panel());
+  packed.forward = Buffer<Real>(p.panels * p.weights_panel_stride());
   if (for_backward) {
-    packed.backward_h = Buffer<Real>(p.wide_panels(p.P) * p.wide_panel());
-    packed.backward_x = Buffer<Real>(p.wide_panels(p.I) * p.wide_panel());
+    packed.backward_h = Buffer<Real>(p.column_panels(p.P) * p.column_panel_stride());
+    packed.backward_x = Buffer<Real>(p.column_panels(p.I) * p.column_panel_stride());
   }
   const Index values = packed.forward.size() + packed.backward_h.size() + packed.backward_x.size();
   // All three as the largest: they are used one after the other.

@@ -192,7 +192,7 @@ void Arena::reset() {
   used_ = 0;
 }
 
-void* Arena::take_bytes(std::size_t bytes) {
+void* Arena::allocate_bytes(std::size_t bytes) {
   bytes = round_up(std::max<std::size_t>(bytes, 1), alignment);
   if (watched || blocks_.empty() || used_ + bytes > blocks_.back().bytes()) {
     blocks_.emplace_back(watched ? bytes : std::max<std::size_t>(bytes, 1 << 16));

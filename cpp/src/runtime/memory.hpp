@@ -8,22 +8,22 @@
 
 namespace eigenlstm {
 
-/// From so many bytes on, what is written whole and not read at once is stored past the caches: far more than L2 holds,
-/// which keeps what is at work.
+/// Arrays of at least so many bytes that are written in one go and not read at once are stored past the caches: they
+/// are far larger than L2, which so keeps what is in use.
 constexpr std::size_t past_caches_bytes = std::size_t(6) << 20;
 
-/// Scratch memory of one call: pieces are taken one after the other and all given back together. The thread's own
-/// arena() keeps its memory, so that a call allocates only when it needs more than any before it.
+/// Scratch memory of one call: pieces are allocated one after the other and all released together. The thread's own
+/// arena() keeps its memory, so that a call asks the system only when it needs more than any call before it.
 class Arena {
  public:
   template <class Real>
-  Real* take(std::ptrdiff_t n) {
-    return static_cast<Real*>(take_bytes(bytes_of<Real>(n)));
+  Real* allocate(std::ptrdiff_t n) {
+    return static_cast<Real*>(allocate_bytes(bytes_of<Real>(n)));
   }
   void reset();
 
  private:
-  void* take_bytes(std::size_t bytes);
+  void* allocate_bytes(std::size_t bytes);
   std::vector<Block> blocks_;  // the last one is being handed out
   std::size_t used_ = 0;       // of the last one
 };

@@ -11,6 +11,8 @@
 #include <cstddef>
 #include <mutex>
 
+#include "kernels/ranges.hpp"
+
 namespace eigenlstm {
 
 /// Where threads wait for something that others do: they look for it for some time, and when the wait is longer, sleep.
@@ -156,11 +158,5 @@ class FlushDenormals {
  private:
   unsigned long long saved_;
 };
-
-/// The part [begin, end) of n items that member `m` of `size` gets: contiguous, as even as possible.
-struct Range {
-  std::ptrdiff_t begin, end;
-};
-inline Range share(std::ptrdiff_t n, int m, int size) { return {n * m / size, n * (m + 1) / size}; }
 
 }  // namespace eigenlstm

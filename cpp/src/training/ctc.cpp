@@ -127,7 +127,7 @@ void ctc(Index B, Index T, Index C, Index S, const Real* logits, const std::int6
   const Index lanes = kernels<double>().lanes, scratch_size = ctc_scratch(T, S, lanes);
   constexpr double frame_work = 4000, value_work = 100;  // in multiply-adds
   const int threads = task_threads(B, double(B) * double(T) * (frame_work + value_work * double(C + S)));
-  double* const scratch = arena().take<double>(scratch_size * threads);
+  double* const scratch = arena().allocate<double>(scratch_size * threads);
   for_tasks(B, threads, [&](Index b, int thread) {
     const Index frames = Index(input_lengths[b]), count = Index(target_lengths[b]);
     const std::int64_t* const labels = targets + b * S;

@@ -9,8 +9,8 @@
 namespace eigenlstm {
 namespace {
 
-constexpr Index chunk = 4096;      // predictions of a chunk
-constexpr double value_work = 60;  // a value costs about as much as these multiply-adds
+constexpr Index task_values = 4096;  // predictions of a task
+constexpr double value_work = 60;    // a value costs about as much as these multiply-adds
 
 template <class Real>
 typename TrainingTable<Real>::ElementLoss kernel(ElementLoss loss) {
@@ -62,21 +62,21 @@ double element_loss(ElementLoss loss, Index n, Index per_target, const Real* y_p
                     Real* dy) {
   const Index pair = loss == ElementLoss::gaussian_nll ? 2 : 1;  // predictions that the kernel takes at once
   const Index repeat = per_target / pair, size = n * repeat;
-  const Index tasks = (size + chunk - 1) / chunk;
+  const Index tasks = ceil_div(size, task_values);
   const int threads = task_threads(tasks, value_work * double(size));
   const Spread<Real> all_targets{y_true, repeat, n};
   const Spread<Real> all_weights{weight, num_weights > 0 ? repeat * (n / num_weights) : 1, num_weights};
   const Spread<Real> all_parameters{parameters, 1, num_parameters};
   Arena& memory = arena();
-  double* const sums = memory.take<double>(tasks);
-  Real* const scratch = memory.take<Real>(3 * chunk * threads);
+  double* const sums = memory.allocate<double>(tasks);
+  Real* const scratch = memory.allocate<Real>(3 * task_values * threads);
   const auto function = kernel<Real>(loss);
   for_tasks(tasks, threads, [&](Index task, int thread) {
-    const Index begin = task * chunk, count = std::min(chunk, size - begin);
-    Real* const own = scratch + 3 * chunk * thread;
+    const Index begin = task * task_values, count = std::min(task_values, size - begin);
+    Real* const own = scratch + 3 * task_values * thread;
     sums[task] = function({count, y_pred + begin * pair, all_targets.values(begin, count, own),
-                           all_weights.values(begin, count, own + chunk),
-                           all_parameters.values(begin, count, own + 2 * chunk), Real(scale), dy + begin * pair});
+                           all_weights.values(begin, count, own + task_values),
+                           all_parameters.values(begin, count, own + 2 * task_values), Real(scale), dy + begin * pair});
   });
   return scale * sum_in_order(sums, tasks);
 }
@@ -92,8 +92,8 @@ double cross_entropy(Index N, Index C, const Real* logits, const std::int64_t* l
         total += (weight ? double(weight[r]) : 1.0) * (class_weight ? double(class_weight[labels[r]]) : 1.0);
     scale = total > 0 ? 1 / total : 0;
   }
-  const Index rows = std::max<Index>(1, chunk / C), tasks = (N + rows - 1) / rows;
-  double* const sums = arena().take<double>(tasks);
+  const Index rows = std::max<Index>(1, task_values / C), tasks = ceil_div(N, rows);
+  double* const sums = arena().allocate<double>(tasks);
   for_tasks(tasks, task_threads(tasks, value_work * double(N) * double(C)), [&](Index task, int) {
     const Index r = task * rows;
     sums[task] = kernels<Real>().training.cross_entropy(

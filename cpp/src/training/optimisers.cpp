@@ -76,7 +76,7 @@ void set_zero(Index n, Real* x) {
 template <class Real>
 double norm(Index n, const Real* x) {
   const Index chunks = (n + chunk - 1) / chunk;
-  double* const sums = arena().take<double>(chunks);
+  double* const sums = arena().allocate<double>(chunks);
   by_chunks(n, [=](Index begin, Index size) {
     sums[begin / chunk] = kernels<Real>().training.sum_of_squares(size, x + begin);
   });

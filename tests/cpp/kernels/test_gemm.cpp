@@ -44,28 +44,29 @@ struct Problem {
         a2(left(rows, std::max<Index>(0, K - layout.split), layout, seed + 1)) {
     test::Random random(seed + 2);
     const Index L = kernels<Real>().lanes, width = 4 * L, panels = (vectors + 3) / 4;
-    const Index b_row = layout.b_row_major ? panels * width + L : width;
+    const Index b_stride = layout.b_row_major ? panels * width + L : width;
     const Index b_panel = layout.b_row_major ? width : (K + 1) * width + 8;
-    b = random.vector<Real>(layout.b_row_major ? (K + 1) * b_row : panels * b_panel);  // its first row is the bias
-    const Index c_row = width + margin, c_inner = std::min(layout.c_inner, rows + 1), c_block = c_inner * c_row + 2;
+    b = random.vector<Real>(layout.b_row_major ? (K + 1) * b_stride : panels * b_panel);  // its first row is the bias
+    const Index c_stride = width + margin, c_inner = std::min(layout.c_inner, rows + 1),
+                c_block = c_inner * c_stride + 2;
     const Index c_panel = (rows / c_inner + 1) * c_block + 7;
     c = random.vector<Real>(panels * c_panel);
-    g = {rows,
-         vectors,
-         K,
-         a.args,
-         {b.data() + b_row, b_panel, b_row},
-         {c.data(), c_panel, c_row, c_block, layout.c_inner},
-         start,
-         seed % 2 == 1,
-         a2.args,
-         layout.split};
+    g.rows = rows;
+    g.vectors = vectors;
+    g.K = K;
+    g.a = a.args;
+    g.b = {b.data() + b_stride, b_panel, b_stride};
+    g.c = {c.data(), c_panel, c_stride, c_block, layout.c_inner};
+    g.start = start;
+    g.a2 = a2.args;
+    g.split = layout.split;
+    g.hints.backwards = seed % 2 == 1;
   }
 
   struct Left {
     std::vector<Real> values;
     typename Args::Left args;
-    Real operator()(Index r, Index k) const { return values[r * args.row + k * args.k_step]; }
+    Real operator()(Index r, Index k) const { return values[r * args.row_stride + k * args.k_stride]; }
   };
   static Left left(Index rows, Index K, Layout layout, unsigned seed) {
     Left a;
@@ -82,11 +83,12 @@ struct Problem {
     std::vector<Sum> result(c.begin(), c.end());
     for (Index r = 0; r < g.rows; ++r)
       for (Index n = 0; n < g.vectors * L; ++n) {
-        const Index at = n / width * g.c.panel + r / g.c.inner * g.c.block + r % g.c.inner * g.c.row + n % width;
-        const Real* column = g.b.data + n / width * g.b.panel + n % width;
-        Sum sum = g.start == Args::bias ? Sum(column[-g.b.row]) : g.start == Args::chain ? result[at] : Sum(0);
+        const Index at = n / width * g.c.panel_stride + r / g.c.group_rows * g.c.group_stride +
+                         r % g.c.group_rows * g.c.row_stride + n % width;
+        const Real* column = g.b.data + n / width * g.b.panel_stride + n % width;
+        Sum sum = g.start == Args::bias ? Sum(column[-g.b.k_stride]) : g.start == Args::chain ? result[at] : Sum(0);
         for (Index k = 0; k < g.K; ++k)
-          sum = madd(Sum(k < g.split ? a(r, k) : a2(r, k - g.split)), Sum(column[k * g.b.row]), sum);
+          sum = madd(Sum(k < g.split ? a(r, k) : a2(r, k - g.split)), Sum(column[k * g.b.k_stride]), sum);
         result[at] = g.start == Args::add ? result[at] + sum : sum;
       }
     return result;
@@ -104,10 +106,10 @@ void check(Problem<Real>& problem) {
   CAPTURE(g.rows);
   CAPTURE(g.vectors);
   CAPTURE(g.K);
-  CAPTURE(g.a.k_step);
+  CAPTURE(g.a.k_stride);
   CAPTURE(g.split);
-  CAPTURE(g.b.row);
-  CAPTURE(g.c.inner);
+  CAPTURE(g.b.k_stride);
+  CAPTURE(g.c.group_rows);
   CAPTURE(int(g.start));
   if (g.start == Args::add) {
     const std::vector<double> expected = problem.template expected<double>();
@@ -173,9 +175,9 @@ TEST_CASE_TEMPLATE("gemm: what a row adds has the same bits whatever rows are be
       for (Index r = 0; r < rows; ++r) {
         GemmArgs<Real> row = all.g;
         row.rows = 1;
-        row.a.data += r * row.a.row;
-        row.a2.data += r * row.a2.row;
-        row.c.data = alone.data() + (all.g.c.data - all.c.data()) + r * row.c.row;
+        row.a.data += r * row.a.row_stride;
+        row.a2.data += r * row.a2.row_stride;
+        row.c.data = alone.data() + (all.g.c.data - all.c.data()) + r * row.c.row_stride;
         kernels<Real>().gemm(row);
       }
       CHECK(std::memcmp(alone.data(), all.c.data(), alone.size() * sizeof(Real)) == 0);
@@ -205,8 +207,8 @@ TEST_CASE_TEMPLATE("gemm: blocks of C in one product have the bits of products o
   for (Index block = 0; block < 4; ++block) {
     GemmArgs<Real> g = all.g;
     g.rows = 8;
-    g.a.data += block * 8 * g.a.row;
-    g.c = {apart.data() + block * g.c.block, g.c.panel, g.c.row};
+    g.a.data += block * 8 * g.a.row_stride;
+    g.c = {apart.data() + block * g.c.group_stride, g.c.panel_stride, g.c.row_stride};
     kernels<Real>().gemm(g);
   }
   kernels<Real>().gemm(all.g);
@@ -232,19 +234,19 @@ TEST_CASE_TEMPLATE("gemm: what it asks for ahead changes nothing", Real, float, 
   using Args = GemmArgs<Real>;
   unsigned seed = 0;
   const std::vector<Real> memory(4096);
-  const std::vector<eigenlstm::Soon<Real>> soon{{memory.data(), 3, 7, 64},
-                                                {memory.data(), 1, 1, 0},
-                                                {memory.data(), 5, 1, 64},
-                                                {memory.data(), 7, 5, 512},
-                                                {memory.data(), 1, 70, 0}};
+  const std::vector<eigenlstm::PrefetchRegion<Real>> soon{{memory.data(), 3, 7, 64},
+                                                          {memory.data(), 1, 1, 0},
+                                                          {memory.data(), 5, 1, 64},
+                                                          {memory.data(), 7, 5, 512},
+                                                          {memory.data(), 1, 70, 0}};
   for (Index rows : {Index(1), Index(2), kernels<Real>().tile_rows, Index(15), 9 * kernels<Real>().tile_rows + 1})
     for (Index vectors : {3, 8, 9})
       for (Index K : {0, 1, 40, 1100})
         for (Layout layout : {Layout{}, Layout{true}, Layout{false, 9}})
           for (auto start : {Args::zero, Args::bias, Args::chain, Args::add}) {
             Problem<Real> ahead(rows, vectors, K, layout, start, ++seed);
-            ahead.g.soon = soon.data();
-            ahead.g.num_soon = Index(soon.size());
+            ahead.g.hints.soon = soon.data();
+            ahead.g.hints.num_soon = Index(soon.size());
             check(ahead);
           }
 }
@@ -262,14 +264,14 @@ TEST_CASE_TEMPLATE("transpose: every remainder, and nothing beside its place", R
   const Index L = kernels<Real>().lanes;
   for (Index rows : {Index(1), L - 1, L, L + 1, 2 * L + 3})
     for (Index columns : {Index(1), L - 1, L, L + 1, 2 * L + 3}) {
-      const Index in_row = columns + 2, out_row = rows + 3;
-      const std::vector<Real> in = test::Random(1).vector<Real>(rows * in_row);
-      std::vector<Real> out(columns * out_row, Real(7));
-      kernels<Real>().transpose(rows, columns, in.data(), in_row, out.data(), out_row);
+      const Index in_stride = columns + 2, out_stride = rows + 3;
+      const std::vector<Real> in = test::Random(1).vector<Real>(rows * in_stride);
+      std::vector<Real> out(columns * out_stride, Real(7));
+      kernels<Real>().transpose(rows, columns, in.data(), in_stride, out.data(), out_stride);
       bool right = true;
       for (Index c = 0; c < columns; ++c)
-        for (Index r = 0; r < out_row; ++r)
-          right = right && out[c * out_row + r] == (r < rows ? in[r * in_row + c] : Real(7));
+        for (Index r = 0; r < out_stride; ++r)
+          right = right && out[c * out_stride + r] == (r < rows ? in[r * in_stride + c] : Real(7));
       CHECK(right);
     }
 }
@@ -280,14 +282,17 @@ TEST_CASE_TEMPLATE("transpose_gates: dz by gates and columns, every remainder, a
   for (Index rows : {Index(1), L - 1, L, 2 * L + 3})
     for (Index panels : {0, 1, 3})
       for (Index gates : {1, 3, 4}) {
-        const Index in_row = panels * 4 * L + 2, out_row = rows + 3, out_gate = (panels * L + 1) * out_row;
-        const std::vector<Real> in = test::Random(1).vector<Real>(rows * in_row);
-        std::vector<Real> expected(4 * out_gate, Real(7)), out = expected;
+        const Index in_stride = panels * 4 * L + 2, out_stride = rows + 3,
+                    out_gate_stride = (panels * L + 1) * out_stride;
+        const std::vector<Real> in = test::Random(1).vector<Real>(rows * in_stride);
+        std::vector<Real> expected(4 * out_gate_stride, Real(7)), out = expected;
         for (Index r = 0; r < rows; ++r)
           for (Index unit = 0; unit < panels * L; ++unit)
             for (Index gate = 0; gate < gates; ++gate)
-              expected[gate * out_gate + unit * out_row + r] = in[r * in_row + unit / L * 4 * L + gate * L + unit % L];
-        kernels<Real>().transpose_gates(rows, panels, gates, in.data(), in_row, out.data(), out_gate, out_row);
+              expected[gate * out_gate_stride + unit * out_stride + r] =
+                  in[r * in_stride + unit / L * 4 * L + gate * L + unit % L];
+        kernels<Real>().transpose_gates(rows, panels, gates, in.data(), in_stride, out.data(), out_gate_stride,
+                                        out_stride);
         CHECK(out == expected);
       }
 }

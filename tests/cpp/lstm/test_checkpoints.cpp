@@ -10,7 +10,7 @@
 
 using eigenlstm::chunk_steps;
 using eigenlstm::Index;
-using eigenlstm::max_chunk;
+using eigenlstm::max_chunk_frames;
 using eigenlstm::Rows;
 using eigenlstm::Steps;
 using eigenlstm::within;
@@ -36,7 +36,7 @@ TEST_CASE("parts of a batch have each of its rows once, and as many at every ste
           std::vector<Index> length(std::size_t(B), -1);  // of each batch row
           Index total = 0;
           for (Index k = 0; k < n; ++k) {
-            const Rows part = rows.part(k, n);
+            const Rows part = rows.micro_batch(k, n);
             for (Index position = 0; position < part.batch_size(); ++position) {
               Index& of_row = length[std::size_t(part.batch_row(position))];
               CHECK(of_row == -1);
@@ -45,18 +45,18 @@ TEST_CASE("parts of a batch have each of its rows once, and as many at every ste
             }
             Index before = 0;
             for (Index s = 0; s < T; ++s) {
-              CHECK(part.offset(s) == before);
+              CHECK(part.first_frame(s) == before);
               CHECK(std::abs(part.active(s) - rows.active(s) / n) <= 1);
               for (Index position = 0; position < part.batch_size(); ++position)
                 CHECK((position < part.active(s)) == (part.length(position) > s));
               before += part.active(s);
             }
-            CHECK(part.offset(T) == before);
-            CHECK(part.total() == before);
+            CHECK(part.first_frame(T) == before);
+            CHECK(part.num_frames() == before);
             CHECK(part.time_steps() == T);
             total += before;
           }
-          CHECK(total == rows.total());
+          CHECK(total == rows.num_frames());
           for (Index position = 0; position < B; ++position)
             CHECK(length[std::size_t(rows.batch_row(position))] == rows.length(position));
         }
@@ -77,16 +77,16 @@ TEST_CASE("chunks cover all steps in turn, about as many rows each, and those of
           const std::vector<Steps> all = chunk_steps(rows, n, per_row);
           Index total = 0;
           for (Index s = 0; s < rows.steps(); ++s) total += (rows.active(s) + n - 1) / n;
-          const Index even = total / std::max<Index>(1, (total + max_chunk - 1) / max_chunk);
+          const Index even = total / std::max<Index>(1, (total + max_chunk_frames - 1) / max_chunk_frames);
           Index step = 0;
           for (const Steps& chunk : all) {
             CHECK(chunk.begin == step);
             CHECK(chunk.end > step);
-            if (per_row || B == 1) CHECK(chunk.end == std::min(step + max_chunk, rows.steps()));
+            if (per_row || B == 1) CHECK(chunk.end == std::min(step + max_chunk_frames, rows.steps()));
             for (Index k = 0; k < n && !per_row && B > 1; ++k) {
-              const Rows part = rows.part(k, n);
-              const Index in_chunk = part.offset(chunk.end) - part.offset(chunk.begin), steps = chunk.end - chunk.begin,
-                          most = (B + n - 1) / n;
+              const Rows part = rows.micro_batch(k, n);
+              const Index in_chunk = part.first_frame(chunk.end) - part.first_frame(chunk.begin),
+                          steps = chunk.end - chunk.begin, most = (B + n - 1) / n;
               CHECK(in_chunk <= even + most);
               CHECK(in_chunk >= even - most - steps);  // a part may have a row less than the largest, at each step
             }

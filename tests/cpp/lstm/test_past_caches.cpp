@@ -58,15 +58,15 @@ TEST_CASE_TEMPLATE("packing, either way: every gate and column in its place", Re
   for (bool past_caches : {false, true}) {
     for (auto [units, distance] : {std::pair<Index, Index>{L, L}, {1, L}, {L - 1, L - 1}, {1, 1}})
       for (Index K : {Index(1), L, 3 * L + 1}) {
-        const Index w_gate = (units + 2) * K;
-        const std::vector<Real> w = Random(1).vector<Real>(4 * w_gate);
+        const Index w_gate_stride = (units + 2) * K;
+        const std::vector<Real> w = Random(1).vector<Real>(4 * w_gate_stride);
         std::vector<Real> expected(K * width);
         for (Index k = 0; k < K; ++k)
           for (Index gate = 0; gate < 4; ++gate)
             for (Index unit = 0; unit < units; ++unit)
-              expected[k * width + gate * distance + unit] = w[gate * w_gate + unit * K + k];
+              expected[k * width + gate * distance + unit] = w[gate * w_gate_stride + unit * K + k];
         const Buffer<Real> out = sevens<Real>(K * width);
-        kernels<Real>().pack_gates(units, distance, K, w.data(), w_gate, out.data(), past_caches);
+        kernels<Real>().pack_gates(units, distance, K, w.data(), w_gate_stride, out.data(), past_caches);
         CHECK(same(out, expected));
       }
     for (Index rows : {0, 1, 5})

@@ -40,7 +40,7 @@ TEST_CASE("an empty block, and sizes that no machine has") {
   for (const std::ptrdiff_t n :
        {std::ptrdiff_t(1) << 62, (std::ptrdiff_t(1) << 62) + 1, std::ptrdiff_t(-1)}) {  // their bytes wrap around
     CHECK_THROWS_AS(Buffer<float>{n}, std::bad_alloc);
-    CHECK_THROWS_AS(Arena().take<float>(n), std::bad_alloc);
+    CHECK_THROWS_AS(Arena().allocate<float>(n), std::bad_alloc);
   }
 }
 
@@ -93,7 +93,7 @@ TEST_CASE("an arena's pieces are aligned and do not overlap, and its memory stay
     std::vector<std::pair<unsigned char*, std::size_t>> pieces;
     for (int i = 0; i < 30; ++i) {
       const auto n = random.whole(0, 40000);
-      auto* piece = arena.take<unsigned char>(n);
+      auto* piece = arena.allocate<unsigned char>(n);
       CHECK(aligned(piece, 64));
       std::memset(piece, i, std::size_t(n));
       pieces.emplace_back(piece, std::size_t(n));
@@ -103,18 +103,18 @@ TEST_CASE("an arena's pieces are aligned and do not overlap, and its memory stay
   }
 #ifndef __SANITIZE_ADDRESS__
   arena.reset();
-  double* first = arena.take<double>(100);
+  double* first = arena.allocate<double>(100);
   arena.reset();
-  CHECK(arena.take<double>(100) == first);
+  CHECK(arena.allocate<double>(100) == first);
 #endif
 }
 
 TEST_CASE("a call within a call has an arena of its own") {
-  int* outer = eigenlstm::arena().take<int>(1000);
+  int* outer = eigenlstm::arena().allocate<int>(1000);
   std::fill_n(outer, 1000, 1);
   {
     const eigenlstm::ArenaAside aside;
-    std::fill_n(eigenlstm::arena().take<int>(100000), 100000, 2);
+    std::fill_n(eigenlstm::arena().allocate<int>(100000), 100000, 2);
   }
   CHECK(std::count(outer, outer + 1000, 1) == 1000);
 }

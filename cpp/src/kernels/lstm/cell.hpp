@@ -21,23 +21,23 @@ template <Stored how, class Real>
   if constexpr (how == Stored::past_caches) store_past_caches(p, v);
 }
 
-/// Rows of one panel from some row on, or panels of a single row. (Not StepArgs: gcc reads that again after each store
-/// of a vector, which may alias anything.)
+/// Where the arrays of a step stand at some row of a panel, or at some panel of a single row. (gcc would read StepArgs
+/// again after each store of a vector, which may alias anything.)
 template <class Real>
-struct CellRows {
+struct CellPointers {
   const Real *z, *c_prev;
   Real *c, *h, *y, *gates;
-  Index z_row, c_prev_row, c_row, h_row, y_row, gates_row;
+  Index z_stride, c_prev_stride, c_stride, h_stride, y_stride, gates_stride;
 
   template <bool keep, Stored y_stored>
   [[gnu::always_inline]] void skip(Index n) {
-    z += n * z_row, c_prev += n * c_prev_row, c += n * c_row, h += n * h_row;
-    if (keep) gates += n * gates_row;
-    if (y_stored != Stored::no) y += n * y_row;
+    z += n * z_stride, c_prev += n * c_prev_stride, c += n * c_stride, h += n * h_stride;
+    if (keep) gates += n * gates_stride;
+    if (y_stored != Stored::no) y += n * y_stride;
   }
 };
 
-/// Rows whose exponentials go side by side: each takes three registers, and one more for what it has already.
+/// Rows whose exponentials are computed side by side: each needs three registers, and one more for earlier results.
 template <class Real>
 constexpr int cell_rows = num_vector_registers == 32 ? 4
                           : sizeof(Real) == 4        ? 3
@@ -45,13 +45,13 @@ constexpr int cell_rows = num_vector_registers == 32 ? 4
 
 /// N rows, gate by gate.
 template <class Real, bool keep, Stored y_stored, int N>
-[[gnu::always_inline]] inline void cell_forward_rows(const CellRows<Real>& rows) {
+[[gnu::always_inline]] inline void cell_forward_rows(const CellPointers<Real>& at) {
   using V = Vec<Real>;
   constexpr Index L = lanes<Real>;
   const V one = set1<V>(Real(1)), half = set1<V>(Real(0.5));
   V y[N], d[N], c[N];
   const auto load_gate = [&](V(&out)[N], Index gate) [[gnu::always_inline]] {
-    unroll<N>([&](auto n) [[gnu::always_inline]] { out[n] = load(rows.z + n * rows.z_row + gate * L); });
+    unroll<N>([&](auto n) [[gnu::always_inline]] { out[n] = load(at.z + n * at.z_stride + gate * L); });
   };
   load_gate(y, 2);
   tanh_numerators(y);
@@ -61,58 +61,59 @@ template <class Real, bool keep, Stored y_stored, int N>
     const V e = add(y[n], one), per_ig = div(half, mul(d[n], e));
     c[n] = mul(y[n], per_ig);
     if (keep)
-      store(rows.gates + n * rows.gates_row, mul(e, per_ig)),
-          store(rows.gates + n * rows.gates_row + 2 * L, div(y[n], e));
+      store(at.gates + n * at.gates_stride, mul(e, per_ig)),
+          store(at.gates + n * at.gates_stride + 2 * L, div(y[n], e));
   });
   load_gate(d, 1);
   half_sigmoid_denominators(d);
   unroll<N>([&](auto n) [[gnu::always_inline]] {
     const V f = div(half, d[n]);
-    if (keep) store(rows.gates + n * rows.gates_row + L, f);
-    c[n] = madd(f, load(rows.c_prev + n * rows.c_prev_row), c[n]);
-    store(rows.c + n * rows.c_row, c[n]);
+    if (keep) store(at.gates + n * at.gates_stride + L, f);
+    c[n] = madd(f, load(at.c_prev + n * at.c_prev_stride), c[n]);
+    store(at.c + n * at.c_stride, c[n]);
   });
   load_gate(d, 3);
   half_sigmoid_denominators(d);
   tanh_numerators(c);
   unroll<N>([&](auto n) [[gnu::always_inline]] {
     const V e = add(c[n], one), per_oc = div(half, mul(d[n], e)), h = mul(c[n], per_oc);
-    store(rows.h + n * rows.h_row, h);
-    if (keep) store(rows.gates + n * rows.gates_row + 3 * L, mul(e, per_oc));
-    store_as<y_stored>(rows.y + n * rows.y_row, h);
+    store(at.h + n * at.h_stride, h);
+    if (keep) store(at.gates + n * at.gates_stride + 3 * L, mul(e, per_oc));
+    store_as<y_stored>(at.y + n * at.y_stride, h);
   });
 }
 
-/// A panel of L units; or of a single row several, z_panel apart, which then go side by side as rows do. `keep`: store
-/// i f g o for the backward pass. Inference and training take the same path to c and h, so that they give the same
-/// bits.
+/// One panel of L units; or, for a single row, several panels, which are then computed side by side as rows are.
+/// `keep`: store i f g o for the backward pass. Inference and training compute c and h in the same way, so that they
+/// give the same bits.
 ///
-/// With sigmoid(x) = 0.5 / d(x) and tanh(x) = y / (y + 1) (activations.hpp), i g = 0.5 y_g / (d_i (y_g + 1)) and h = o
-/// tanh(c) likewise take one division each: three in all instead of five. Where a product of denominators overflows, it
-/// makes them 0 instead of less than 1e-30.
+/// With sigmoid(x) = 0.5 / d(x) and tanh(x) = y / (y + 1) (math.hpp), i g = 0.5 y_g / (d_i (y_g + 1)) and h = o
+/// tanh(c) take one division each: three in all instead of five. Where a product of denominators overflows, the result
+/// is 0 instead of something below 1e-30.
 template <class Real, bool keep, Stored y_stored>
-void cell_forward(const StepArgs<Real>& s, Index panel, Index panels, const Real* z, Index z_panel) {
+void cell_forward(const StepArgs<Real>& s, Index panel, Index panels, const Real* z, Index z_panel_stride) {
   constexpr Index L = lanes<Real>;
   const Index unit = panel * L;
   const bool single = s.rows == 1;
-  CellRows<Real> rows{z,
-                      s.c_prev + unit,
-                      s.c + unit,
-                      s.h + unit,
-                      y_stored != Stored::no ? s.y + unit : nullptr,
-                      keep ? s.gates + panel * s.gates_panel : nullptr,
-                      single ? z_panel : 4 * L,
-                      single ? L : s.c_prev_row,
-                      single ? L : s.c_row,
-                      single ? L : s.h_row,
-                      single ? L : s.y_row,
-                      single ? s.gates_panel : 4 * L};
+  CellPointers<Real> at;
+  at.z = z;
+  at.c_prev = s.c_prev + unit;
+  at.c = s.c + unit;
+  at.h = s.h + unit;
+  at.y = y_stored != Stored::no ? s.y + unit : nullptr;
+  at.gates = keep ? s.gates + panel * s.gates_panel_stride : nullptr;
+  at.z_stride = single ? z_panel_stride : 4 * L;
+  at.c_prev_stride = single ? L : s.c_prev_stride;
+  at.c_stride = single ? L : s.c_stride;
+  at.h_stride = single ? L : s.h_stride;
+  at.y_stride = single ? L : s.y_stride;
+  at.gates_stride = single ? s.gates_panel_stride : 4 * L;
   constexpr int N = cell_rows<Real>;
   Index n = single ? panels : s.rows;
-  for (; n >= N; n -= N) cell_forward_rows<Real, keep, y_stored, N>(rows), rows.template skip<keep, y_stored>(N);
-  if (N > 3 && n == 3) cell_forward_rows<Real, keep, y_stored, 3>(rows);
-  if (N > 2 && n == 2) cell_forward_rows<Real, keep, y_stored, 2>(rows);
-  if (n == 1) cell_forward_rows<Real, keep, y_stored, 1>(rows);
+  for (; n >= N; n -= N) cell_forward_rows<Real, keep, y_stored, N>(at), at.template skip<keep, y_stored>(N);
+  if (N > 3 && n == 3) cell_forward_rows<Real, keep, y_stored, 3>(at);
+  if (N > 2 && n == 2) cell_forward_rows<Real, keep, y_stored, 2>(at);
+  if (n == 1) cell_forward_rows<Real, keep, y_stored, 1>(at);
 }
 
 template <class Real>
@@ -120,19 +121,19 @@ void cell_backward(const StepBackwardArgs<Real>& s, Index panel) {
   using V = Vec<Real>;
   constexpr Index L = lanes<Real>;
   const V one = set1<V>(Real(1));
-  const Real* gates = s.gates + panel * s.gates_panel;
+  const Real* gates = s.gates + panel * s.gates_panel_stride;
   Real* dz = s.dz + panel * 4 * L;
-  for (Index r = 0; r < s.rows; ++r, gates += 4 * L, dz += s.dz_row) {
+  for (Index r = 0; r < s.rows; ++r, gates += 4 * L, dz += s.dz_stride) {
     const Index u = panel * L;
     const V i = load(gates), f = load(gates + L), g = load(gates + 2 * L), o = load(gates + 3 * L);
-    const V tanh_c = tanh(load(s.c + r * s.c_row + u));
-    const V dh = add(load(s.dh + r * s.dh_row + u), load(s.dy + r * s.dy_row + u));
+    const V tanh_c = tanh(load(s.c + r * s.c_stride + u));
+    const V dh = add(load(s.dh + r * s.dh_stride + u), load(s.dy + r * s.dy_stride + u));
     // h = o tanh(c)
     const V do_ = mul(dh, tanh_c);
-    const V dc = madd(mul(dh, o), sub(one, mul(tanh_c, tanh_c)), load(s.dc + r * s.dc_row + u));
+    const V dc = madd(mul(dh, o), sub(one, mul(tanh_c, tanh_c)), load(s.dc + r * s.dc_stride + u));
     // c = f c_prev + i g
-    const V di = mul(dc, g), dg = mul(dc, i), df = mul(dc, load(s.c_prev + r * s.c_prev_row + u));
-    store(s.dc + r * s.dc_row + u, mul(dc, f));
+    const V di = mul(dc, g), dg = mul(dc, i), df = mul(dc, load(s.c_prev + r * s.c_prev_stride + u));
+    store(s.dc + r * s.dc_stride + u, mul(dc, f));
     // i, f, o = sigmoid(z): dz = d (1 - s) s;   g = tanh(z): dz = d (1 - g^2)
     store(dz, mul(mul(di, i), sub(one, i)));
     store(dz + L, mul(mul(df, f), sub(one, f)));

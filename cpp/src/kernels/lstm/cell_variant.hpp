@@ -35,7 +35,7 @@ void cell_variant_forward(const StepArgs<Real>& s, Index panel, Real* z) {
   const V one = set1<V>(1), used = load(v.used + (step.first_panel + panel) * L);
   const V clip = set1<V>(v.gate_clip), cell_clip = set1<V>(v.cell_clip);
   for (Index r = 0; r < s.rows; ++r, z += 4 * L) {
-    const V c_prev = load(s.c_prev + r * s.c_prev_row + panel * L);
+    const V c_prev = load(s.c_prev + r * s.c_prev_stride + panel * L);
     V z_i = load(z), z_f = load(z + L), z_o = load(z + 3 * L);
     if (v.peephole) {
       z_i = madd(p.i, c_prev, z_i);
@@ -54,14 +54,14 @@ void cell_variant_forward(const StepArgs<Real>& s, Index panel, Real* z) {
     store(z + 2 * L, c);
     store(z + 3 * L, o);
     if (s.gates != nullptr) {
-      Real* out = s.gates + panel * s.gates_panel + r * 4 * L;
+      Real* out = s.gates + panel * s.gates_panel_stride + r * 4 * L;
       store(out, i);
       store(out + L, f);
       store(out + 2 * L, g);
       store(out + 3 * L, o);
     }
     if (step.z != nullptr) {
-      Real* out = step.z + panel * s.gates_panel + r * 4 * L;
+      Real* out = step.z + panel * s.gates_panel_stride + r * 4 * L;
       store(out, z_i);
       store(out + L, z_f);
       store(out + 2 * L, z_g);
@@ -83,12 +83,12 @@ void cell_variant_output(const StepArgs<Real>& s, Index panel, const Real* z) {
   for (Index r = 0; r < s.rows; ++r, z += 4 * L) {
     V c = load(z + 2 * L);
     const V c_out = norm ? madd(load(z), load(norm), load(norm + L)) : c;
-    store(s.h + r * s.h_row + panel * L, mul(load(z + 3 * L), activate(v.output, c_out)));
+    store(s.h + r * s.h_stride + panel * L, mul(load(z + 3 * L), activate(v.output, c_out)));
     if (step.zone_c != nullptr) {
-      const V zone = load(step.zone_c + r * step.zone_c_row + panel * L);
-      c = madd(zone, load(s.c_prev + r * s.c_prev_row + panel * L), mul(sub(one, zone), c));
+      const V zone = load(step.zone_c + r * step.zone_c_stride + panel * L);
+      c = madd(zone, load(s.c_prev + r * s.c_prev_stride + panel * L), mul(sub(one, zone), c));
     }
-    store(s.c + r * s.c_row + panel * L, c);
+    store(s.c + r * s.c_stride + panel * L, c);
   }
 }
 
@@ -101,10 +101,10 @@ void cell_variant_recall(const StepBackwardArgs<Real>& s, Index panel, Real* til
   const V used = load(step.cell->used + (step.first_panel + panel) * L), clip = set1<V>(step.cell->cell_clip);
   for (Index r = 0; r < s.rows; ++r, tile += 4 * L) {
     if (step.zone_c == nullptr) {
-      store(tile, load(s.c + r * s.c_row + panel * L));
+      store(tile, load(s.c + r * s.c_stride + panel * L));
     } else {
-      const Real* gates = s.gates + panel * s.gates_panel + r * 4 * L;
-      const V c_prev = load(s.c_prev + r * s.c_prev_row + panel * L);
+      const Real* gates = s.gates + panel * s.gates_panel_stride + r * 4 * L;
+      const V c_prev = load(s.c_prev + r * s.c_prev_stride + panel * L);
       store(tile,
             mul(used, clamp(madd(load(gates + L), c_prev, mul(load(gates), load(gates + 2 * L))), neg(clip), clip)));
     }
@@ -123,12 +123,12 @@ void cell_variant_output_backward(const StepBackwardArgs<Real>& s, Index panel, 
   const bool from_input = v.output.slope_from_input;
   for (Index r = 0; r < s.rows; ++r, tile += 4 * L) {
     const V c_out = norm ? madd(load(tile + L), load(norm), load(norm + L)) : load(tile);
-    const V a = activate(v.output, c_out), o = load(s.gates + panel * s.gates_panel + r * 4 * L + 3 * L);
-    const V dm = add(load(s.dh + r * s.dh_row + panel * L), load(s.dy + r * s.dy_row + panel * L));
-    if (step.m != nullptr) store(step.m + panel / 4 * step.m_panel + r * 4 * L + panel % 4 * L, mul(o, a));
+    const V a = activate(v.output, c_out), o = load(s.gates + panel * s.gates_panel_stride + r * 4 * L + 3 * L);
+    const V dm = add(load(s.dh + r * s.dh_stride + panel * L), load(s.dy + r * s.dy_stride + panel * L));
+    if (step.m != nullptr) store(step.m + panel / 4 * step.m_panel_stride + r * 4 * L + panel % 4 * L, mul(o, a));
     V dc_out = mul(mul(dm, o), slope(v.output, from_input ? c_out : a));
     if (norm) {
-      Real* terms = step.terms + panel * step.terms_panel + (r * v.terms + v.norm_terms) * L;
+      Real* terms = step.terms + panel * step.terms_panel_stride + (r * v.terms + v.norm_terms) * L;
       store(terms, mul(dc_out, load(tile + L)));
       store(terms + L, dc_out);
       dc_out = mul(dc_out, load(norm));
@@ -150,14 +150,14 @@ void cell_variant_backward(const StepBackwardArgs<Real>& s, Index panel, const R
   const ClippedSlope<Real> gate(v.gate, v.gate_clip), candidate(v.candidate, v.gate_clip);
   const bool z_gate = v.gate.slope_from_input, z_candidate = v.candidate.slope_from_input;
   for (Index r = 0; r < s.rows; ++r, tile += 4 * L) {
-    const Index at = panel * s.gates_panel + r * 4 * L;
+    const Index at = panel * s.gates_panel_stride + r * 4 * L;
     const V i = load(s.gates + at), f = load(s.gates + at + L), g = load(s.gates + at + 2 * L);
     const Real *kept = (z_gate ? step.z : s.gates) + at, *kept_g = (z_candidate ? step.z : s.gates) + at;
-    const V c_prev = load(s.c_prev + r * s.c_prev_row + panel * L), c_new = load(tile);
-    V dc = load(s.dc + r * s.dc_row + panel * L), dc_prev = zero;
+    const V c_prev = load(s.c_prev + r * s.c_prev_stride + panel * L), c_new = load(tile);
+    V dc = load(s.dc + r * s.dc_stride + panel * L), dc_prev = zero;
     // c = zone c_prev + (1 - zone) c_new
     if (step.zone_c != nullptr) {
-      const V zone = load(step.zone_c + r * step.zone_c_row + panel * L);
+      const V zone = load(step.zone_c + r * step.zone_c_stride + panel * L);
       dc_prev = mul(zone, dc);
       dc = mul(sub(one, zone), dc);
     }
@@ -179,13 +179,13 @@ void cell_variant_backward(const StepBackwardArgs<Real>& s, Index panel, const R
     const V dz_g = mul(dg, candidate(load(kept_g + 2 * L)));
     if (v.peephole) {
       dc_prev = madd(dz_i, p.i, madd(dz_f, p.f, dc_prev));
-      Real* terms = step.terms + panel * step.terms_panel + r * v.terms * L;
+      Real* terms = step.terms + panel * step.terms_panel_stride + r * v.terms * L;
       store(terms, mul(dz_i, c_prev));
       store(terms + L, mul(dz_f, c_prev));
       store(terms + 2 * L, mul(dz_o, c_new));
     }
-    store(s.dc + r * s.dc_row + panel * L, dc_prev);
-    Real* dz = s.dz + r * s.dz_row + panel * 4 * L;
+    store(s.dc + r * s.dc_stride + panel * L, dc_prev);
+    Real* dz = s.dz + r * s.dz_stride + panel * 4 * L;
     store(dz, dz_i);
     store(dz + L, dz_f);
     store(dz + 2 * L, dz_g);

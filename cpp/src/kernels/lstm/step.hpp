@@ -10,11 +10,11 @@ namespace EIGENLSTM_ISA {
 
 template <class Real, Stored y_stored>
 void step_forward_storing(const StepArgs<Real>& s) {
-  step_products(s, [&](Index panel, Index panels, const Real* z, Index z_panel) {
+  step_products(s, [&](Index panel, Index panels, const Real* z, Index z_panel_stride) {
     if (s.gates != nullptr)
-      cell_forward<Real, true, y_stored>(s, panel, panels, z, z_panel);
+      cell_forward<Real, true, y_stored>(s, panel, panels, z, z_panel_stride);
     else
-      cell_forward<Real, false, y_stored>(s, panel, panels, z, z_panel);
+      cell_forward<Real, false, y_stored>(s, panel, panels, z, z_panel_stride);
   });
 }
 

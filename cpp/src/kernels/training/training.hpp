@@ -1,7 +1,6 @@
 // The training layer's part of the table of kernels.
 #pragma once
 
-#include "kernels/gemm/pack.hpp"
 #include "kernels/table_training.hpp"
 #include "kernels/training/ctc.hpp"
 #include "kernels/training/losses.hpp"
@@ -12,38 +11,26 @@ namespace eigenlstm {
 namespace EIGENLSTM_ISA {
 
 template <class Real>
-void pack_transposed(Index rows, Index K, const Real* w, Real* panel) {
-  constexpr Index L = lanes<Real>;
-  for (Index v = 0; v < 4; ++v, panel += L, w += L * K, rows -= L) {
-    if (rows >= L) {
-      transpose(L, K, w, K, panel, 4 * L);
-      continue;
-    }
-    for (Index k = 0; k < K; ++k)
-      for (Index l = 0; l < L; ++l) panel[k * 4 * L + l] = l < rows ? w[l * K + k] : Real(0);
-  }
-}
-
-template <class Real>
 constexpr TrainingTable<Real> training_table() {
-  return {mse<Real>,
-          mae<Real>,
-          huber<Real>,
-          bce<Real>,
-          quantile<Real>,
-          poisson_nll<Real>,
-          gaussian_nll<Real>,
-          cross_entropy<Real>,
-          ctc<Real>,
-          pack_transposed<Real>,
-          random_mask<Real>,
-          drop<Real>,
-          sum_of_squares<Real>,
-          sgd<Real>,
-          adam<Real>,
-          rmsprop<Real>,
-          adagrad<Real>,
-          ema<Real>};
+  TrainingTable<Real> table{};
+  table.mse = mse<Real>;
+  table.mae = mae<Real>;
+  table.huber = huber<Real>;
+  table.bce = bce<Real>;
+  table.quantile = quantile<Real>;
+  table.poisson_nll = poisson_nll<Real>;
+  table.gaussian_nll = gaussian_nll<Real>;
+  table.cross_entropy = cross_entropy<Real>;
+  table.ctc = ctc<Real>;
+  table.random_mask = random_mask<Real>;
+  table.drop = drop<Real>;
+  table.sum_of_squares = sum_of_squares<Real>;
+  table.sgd = sgd<Real>;
+  table.adam = adam<Real>;
+  table.rmsprop = rmsprop<Real>;
+  table.adagrad = adagrad<Real>;
+  table.ema = ema<Real>;
+  return table;
 }
 
 }  // namespace EIGENLSTM_ISA

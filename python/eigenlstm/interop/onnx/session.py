@@ -56,7 +56,7 @@ class Session:
     def __init__(self, path_or_bytes, sess_options=None, providers=None, *, constants=None, runtime=None):
         model = read_model(path_or_bytes, "onnx.Session")
         self._runtime = _runtime(runtime, sess_options, providers)
-        values = _constant_inputs(model.graph, dict(constants or {}))
+        values = constant_inputs(model.graph, dict(constants or {}), "onnx.Session")
         graph = simplified(model, values)
         self._plan = Plan(graph, self._runtime)
         self._inputs = {value.name: value for value in graph.inputs}
@@ -156,19 +156,19 @@ def _runtime(name, options, providers):
     return _Reference()
 
 
-def _constant_inputs(graph, constants):
-    """The values that the user fixes, as arrays of the inputs' types."""
+def constant_inputs(graph, constants, where):
+    """The values that the user fixes, as arrays of the inputs' types; `where` names the caller."""
     inputs = {value.name: value for value in graph.input}
     values = {}
     for name, value in constants.items():
         if name not in inputs:
-            raise ValueError(f"onnx.Session: constants: {name!r} is no input; there are {', '.join(inputs) or 'none'}")
+            raise ValueError(f"{where}: constants: {name!r} is no input; there are {', '.join(inputs) or 'none'}")
         elem = inputs[name].type.tensor_type.elem_type
         array = np.asarray(value, helper.tensor_dtype_to_np_dtype(elem))
         sizes = static_sizes(inputs[name].type)
         if sizes is not None and array.ndim == 0 and all(size in (1, None) for size in sizes):
             array = array.reshape([1] * len(sizes))
-        _check_sizes(array, inputs[name], f"onnx.Session: constants: {name}")
+        _check_sizes(array, inputs[name], f"{where}: constants: {name}")
         values[name] = array
     return values
 

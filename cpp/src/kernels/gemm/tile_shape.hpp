@@ -1,0 +1,21 @@
+// The shapes of a tile: what the micro-kernel (tile.hpp) computes in registers at once. More registers, larger tiles.
+#pragma once
+
+#include "kernels/simd.hpp"
+
+namespace eigenlstm {
+namespace EIGENLSTM_ISA {
+
+/// Rows of a tile, at most. It has up to 4 vectors.
+constexpr int tile_rows = num_vector_registers == 32 ? 6 : 3;
+/// How often the loop over k is unrolled. With 16 registers four times: a k of 12 multiply-adds takes 6 cycles, in
+/// which the front end, where two threads share a core, delivers only 18 instructions. With 32 registers twice: four
+/// times gains nothing.
+constexpr int k_unroll = num_vector_registers == 32 ? 2 : 4;
+constexpr bool unrolls_four = k_unroll == 4;
+/// The other shape of a tile, with 32 registers only: eight rows (or a small multiple) are read in fewer passes over B
+/// this way. A strip runs on from panel to panel.
+constexpr int strip_rows = 8, strip_vectors = 3;
+
+}  // namespace EIGENLSTM_ISA
+}  // namespace eigenlstm
