@@ -68,7 +68,7 @@ py::list ctc_beam_search(const py::array& logits, std::int64_t blank, Index widt
   return by_dtype(logits, where, "logits", [&](auto zero) {
     using Real = decltype(zero);
     // A copy: the search sorts by what is checked here.
-    const auto logits_ = input<Real>(logits.attr("copy")(), {T, C}, where, "logits");
+    const auto logits_ = contiguous_copy<Real>(real_array<Real>(logits, where, "logits"));
     const Real* const data = logits_.data();
     for (Index i = 0; i < T * C; ++i)
       if (!(data[i] < std::numeric_limits<Real>::infinity()))

@@ -165,7 +165,7 @@ struct PyStream {
                 H = lstm.options().features(lstm.options().num_layers - 1);
     auto x =
         py::isinstance<py::array_t<Real>>(x_in) ? aligned<Real>(x_in) : real_array<Real>(as_array(x_in), where, "x");
-    if ((x.flags() & py::array::c_style) == 0) x = py::array_t<Real, py::array::c_style>(x);
+    if ((x.flags() & py::array::c_style) == 0) x = contiguous_copy<Real>(x);
     const bool row = x.ndim() == 2 && x.shape(0) == B && x.shape(1) == I;
     if (!row && !(B == 1 && x.ndim() == 1 && x.shape(0) == I))
       shape_error(where, "x", "(" + std::to_string(B) + ", " + std::to_string(I) + ")", x);
