@@ -62,6 +62,7 @@ class Reader:
 
 READERS = [
     Reader("Keras", (".keras", ".h5", ".hdf5"), (b"\x89HDF\r\n\x1a\n",), "keras"),
+    Reader("ONNX", (".onnx",), (), "onnx.converting"),
 ]
 
 

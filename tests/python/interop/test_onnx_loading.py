@@ -260,3 +260,20 @@ def test_damaged_files(tmp_path):
     proto.graph.node[1].op_type = "Nonsense"
     with pytest.raises(el.FileError, match="onnx.load: the model is not valid: .*Nonsense"):
         el.onnx.load(proto)
+
+
+def test_the_command_converts_a_file_and_compares(tmp_path):
+    from eigenlstm.interop.convert import convert
+
+    model = el.Sequential(
+        [el.LSTM(3, 4, bidirectional=True, seed=0), el.Last(bidirectional=True), el.Linear(8, 2, seed=1)]
+    )
+    el.onnx.save(model, tmp_path / "model.onnx")
+    report = convert(tmp_path / "model.onnx", tmp_path / "model.safetensors")
+    assert report.difference < 1e-5 and [ours.partition("(")[0] for _, ours in report.became] == kinds(model)
+    assert report.became[0][0] == "LSTM node '0.LSTM_1'"
+    np.testing.assert_array_equal(el.load(tmp_path / "model.safetensors")(floats(2, 5, 3)), model(floats(2, 5, 3)))
+    (tmp_path / "other.onnx").write_bytes(graphs.parse("graph (float[N, 3] x) => (float[N, 3] y) { y = Erf (x) }", {})
+                                          .SerializeToString())  # fmt: skip
+    with pytest.raises(el.FileError, match="there is no layer for the operator Erf"):
+        convert(tmp_path / "other.onnx", tmp_path / "other.safetensors")
