@@ -9,6 +9,7 @@ from ..losses import ClassWeighted, losses
 from . import metrics as metric_module
 from ..checks import number, positive_int
 from .batches import Rows, batches, rows_of
+from .objective import Objective
 from .preparation import Prepared, draw_by
 from ..seeds import as_seed, system_seed
 from .run import Run
@@ -220,7 +221,7 @@ def _evaluation(
     """A function that evaluates `model` as it is then; the data are checked now."""
     model._check_outputs(where)
     loss = losses.get(loss)
-    loss_sums, metrics = losses.sums_of(loss, model.keeps_time), metric_module.for_loss(metrics, loss)
+    objective, metrics = Objective(model, loss, where), metric_module.for_loss(metrics, loss)
     source = batches(
         x,
         y,
@@ -243,10 +244,12 @@ def _evaluation(
         total = None
         states = None
         for xb, yb, lb, wb in source.epoch(0, 0):
-            y_pred, _, states = model._run(xb, lb, False, None, states if stateful else None)
+            y_pred, _, states = objective.run(model, xb, lb, False, None, states if stateful else None)
             lb = model.output_lengths(lb)
-            part, _ = loss_sums(y_pred, yb, wb, lb)
+            part, _ = objective.sums(y_pred, yb, wb, lb, need_gradient=False)
             total = part if total is None else total + part
+            if metrics:
+                y_pred = objective.predictions(y_pred, lb)
             for metric in metrics:
                 metric_module.update(metric, y_pred, yb, lb, wb)
         return {"loss": losses.mean_of(total), **{metric.name: metric.result() for metric in metrics}}
@@ -361,7 +364,7 @@ def _check_options(model, loss, *, epochs, tbptt, clip_norm, clip_value, ema, st
         positive_int(tbptt, "fit: tbptt")
         if not model.keeps_time:
             raise ValueError("fit: tbptt needs a model that gives a value for each step")
-        if not _per_step(loss):
+        if not _per_step(loss) or getattr(losses.get(loss), "whole_rows", False):
             raise ValueError(f"fit: tbptt needs a target for each step, which {losses.get(loss)!r} does not take")
     for name, value in (("clip_norm", clip_norm), ("clip_value", clip_value)):
         if value is not None and not number(value, f"fit: {name}") > 0:

@@ -12,6 +12,7 @@ from . import optimisers
 from . import metrics as metric_module
 from .batches import epoch_key, step_key
 from ..safetensors_files import FileError
+from .objective import Objective
 from .progress import Progress
 
 
@@ -60,9 +61,8 @@ class Run:
         self.epoch, self.epochs, self.step, self.seed = 0, None, 0, seed
         self.logs, self.history = {}, History()
         self._settings = settings
-        self._loss = losses.get(loss)
-        self._loss_sums = losses.sums_of(self._loss, model.keeps_time)
-        self._metrics = metric_module.for_loss(metrics, self._loss)
+        self._objective = Objective(model, loss, "fit")
+        self._metrics = metric_module.for_loss(metrics, self._objective.loss)
         # what writes the state of the others down comes last
         self._callbacks = sorted(callbacks, key=lambda callback: getattr(callback, "late", False))
         self._before_step = self._hooks("before_step")
@@ -152,12 +152,14 @@ class Run:
         """One step of the optimiser; the loss before it as a sum, and the states after it."""
         model, known = self.model, self.model.output_lengths(lengths)
         key = step_key(self.seed, self.step) if self._stochastic else None
-        predicted, tape, states = model._run(x, lengths, True, key, states)
-        part, dy = self._loss_sums(predicted, y, weight, known)
+        _core.set_zero(model._flat_grads)
+        predicted, tape, states = self._objective.run(model, x, lengths, True, key, states)
+        part, dy = self._objective.sums(predicted, y, weight, known)
         if not math.isfinite(part.value):
             self._fail("the loss", part.value)
-        _core.set_zero(model._flat_grads)
         model.backward(tape, dy, need_dx=False)
+        if self._metrics:
+            predicted = self._objective.predictions(predicted, known)
         for metric in self._metrics:
             metric_module.update(metric, predicted, y, known, weight)
         if self._clip_norm is not None:
