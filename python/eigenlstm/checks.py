@@ -61,7 +61,7 @@ def as_lengths(lengths, batch, time, where):
     if lengths is None:
         return None
     try:
-        array = np.asarray(lengths)
+        array = np.array(lengths)  # a copy: what is checked must be what is used when other threads run, too
     except ValueError:
         raise ValueError(f"{where}: lengths must have shape ({batch},), got parts of different lengths") from None
     if array.dtype.kind not in "iu" and array.size:
