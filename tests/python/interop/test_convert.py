@@ -66,6 +66,19 @@ def test_a_runtime_that_is_not_there_or_cannot(model, monkeypatch):
     assert report.difference is None and "  not compared: Keras is not installed" in report.lines()
 
 
+def test_weights_with_an_architecture_beside_them(model, capsys):
+    model.save_weights("m.weights.h5")
+    with open("m.json", "w") as file:
+        file.write(model.to_json())
+    assert main(["convert", "m.weights.h5", "m.safetensors", "--architecture", "m.json"]) == 0
+    assert re.search(r"largest difference from Keras 3\.[\d.]+ on random input", capsys.readouterr().out)
+    np.testing.assert_allclose(el.load("m.safetensors")(floats(-1.0)), predicted(model, floats(-1.0)), atol=1e-5)
+    with open("m.onnx", "wb") as file:
+        file.write(b"\x08")
+    with pytest.raises(el.FileError, match="ONNX files have their architecture in them, m.json was given"):
+        convert.convert("m.onnx", "m.safetensors", architecture="m.json")
+
+
 def test_mistakes_are_told_in_one_line(model, capsys):
     def told(*arguments):
         assert main(["convert", *arguments]) == 2
