@@ -171,6 +171,10 @@ class Trained:
     def _check_carried(self, where):
         """Refuse to cut sequences into pieces, or to go on with their states, where that makes no sense."""
 
+    def _head_layer(self):
+        """The last layer, where what it takes and gives is all that follows from the others; else None."""
+        return None
+
     def _check_outputs(self, where):
         """Refuse what takes one output, where there are several."""
 
@@ -217,7 +221,10 @@ class Sequential(Trained, Group):
     @property
     def graph(self):
         """The chain as a `eigenlstm.graph.Graph`, as exporters take it. ``ValueError`` if no layer knows what it takes."""
-        return Graph.chain(self.layers)
+        shape = self.input_shape()
+        if shape is None:
+            raise ValueError("Sequential.graph: no layer of the chain knows the shape of what it takes")
+        return Graph.chain(self.layers, shape)
 
     # -- computation ----------------------------------------------------------------------------
 
@@ -230,7 +237,7 @@ class Sequential(Trained, Group):
         """``dy -> dx``, or None if `need_dx` is false; adds to `grads`."""
         if tape is None:
             raise ValueError("Sequential.backward: tape is None; it must come from forward with training=True")
-        for (layer, nested, recurrent), part in zip(reversed(self._plan), reversed(tape)):
+        for (layer, nested, recurrent), part in zip(reversed(self._plan[: len(tape)]), reversed(tape)):
             if recurrent:
                 dy, _ = layer.backward(part, dy, need_dx=need_dx or part is not tape[0])
             elif nested:
@@ -239,10 +246,13 @@ class Sequential(Trained, Group):
                 dy = layer.backward(part, dy)
         return dy if need_dx else None
 
-    def _run(self, x, lengths, training, seed, states):
-        """`forward` with the states of the recurrent layers in (None: zeros) and out."""
+    def _head_layer(self):
+        return self.layers[-1] if type(self)._run is Sequential._run else None
+
+    def _run(self, x, lengths, training, seed, states, until_head=False):
+        """`forward` with the states of the recurrent layers in (None: zeros) and out; `until_head`: without the last layer."""
         tape, states_out = [], []
-        for i, (layer, nested, recurrent) in enumerate(self._plan):
+        for i, (layer, nested, recurrent) in enumerate(self._plan[:-1] if until_head else self._plan):
             key = None if seed is None else mix_seed(as_seed(seed, "Sequential.forward"), i)
             state = None if states is None else states[i]
             if nested:
@@ -284,9 +294,14 @@ class Sequential(Trained, Group):
 
     def input_shape(self):
         """Shape of x with symbols for the sizes that are free, None where no layer knows."""
-        shape = next((layer.input_shape() for layer in self.layers if layer.input_shape() is not None), None)
+        for i, layer in enumerate(self.layers):
+            shape = layer.input_shape()
+            if shape is not None:
+                break
         if shape is not None and shape[1:2] != ("T",) and self._sees_time():
             shape = (shape[0], "T", *shape[1:])
+        for layer in reversed(self.layers[:i]):
+            shape = None if shape is None else layer.input_for(shape)
         return shape
 
     def _sees_time(self):

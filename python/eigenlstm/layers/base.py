@@ -292,6 +292,10 @@ class Layer(KnownArguments):
     def input_shape(self):
         """Shape of x with symbols for the free sizes, None if any will do."""
 
+    def input_for(self, shape):
+        """Shape of x for a ``y`` of `shape`, where any x will do; None if that can't be said."""
+        return shape
+
     def output_shape(self, shape):
         """Shape of ``y`` for an ``x`` of `shape`, where sizes may be symbols like ``"B"``.
 
