@@ -241,6 +241,35 @@ def test_a_condition_on_a_size_that_is_known_is_resolved():
     assert len(lstms(session)) == 1 and all(p.operator != "If" for p in session.placements)
 
 
+def test_shapes_that_a_file_tells_of_its_traced_example_are_not_believed():
+    body = """
+    graph (float[N, T, 3] x) => (float[2, 7, 4] y) <float[2, 7, 3] a, float[7, 1, 2, 4] Y> {
+      a = Relu (x)
+      b = Transpose <perm = [1, 0, 2]> (a)
+      Y = LSTM <hidden_size = 4> (b, W, R, B)
+      c = Squeeze (Y, one)
+      d = Transpose <perm = [1, 0, 2]> (c)
+      size = Shape (a)
+      two = Slice (size, zero, end)
+      wanted = Concat <axis = 0> (two, four)
+      e = Reshape (d, wanted)
+      y = Tanh (e)
+    }
+    """
+    rng = np.random.default_rng(0)
+    numbers = {"one": np.array([1]), "zero": np.array([0]), "end": np.array([2]), "four": np.array([4])}
+    model = graphs.parse(body, {**graphs.lstm_weights(rng, 3, 4), **numbers})
+    assert len(model.graph.value_info) == 2
+    x = floats(rng, 3, 5, 3)
+    del model.graph.value_info[:2]
+    expected = Session(model).run(None, {"x": x})[0]
+    told = graphs.parse(body, {t.name: numpy_helper.to_array(t) for t in model.graph.initializer})
+    for runtime in ("onnxruntime", "reference"):
+        got = Session(told, runtime=runtime).run(None, {"x": x})[0]
+        np.testing.assert_allclose(got, expected, atol=1e-6)
+    assert expected.shape == (3, 5, 4)
+
+
 def test_a_local_function_is_looked_into():
     rng = np.random.default_rng(0)
     body = """
