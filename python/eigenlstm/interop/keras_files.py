@@ -139,8 +139,8 @@ def _opened(file, path):
 def _check_heaps(data, path):
     """Walk the heaps in which HDF5 `data` keeps its texts: the HDF5 library runs in circles in a damaged one.
 
-    A heap is GCOL, version, 3 zeros, its size (8 bytes), then objects: number and uses (2 bytes each), 4 zeros, size (8), and
-    as many bytes rounded up to 8. Object 0 is the free space, whose size includes these 16 bytes.
+    A heap is GCOL, version, 3 zeros, its size (8 bytes), then objects: number and uses (2 bytes each), 4 zeros, size
+    (8), and as many bytes rounded up to 8. Object 0 is the free space, whose size includes these 16 bytes.
     """
     start = -1
     while (start := data.find(b"GCOL\x01\0\0\0", start + 1)) >= 0:

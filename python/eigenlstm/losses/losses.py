@@ -24,7 +24,7 @@ import math
 
 import numpy as np
 
-from .. import _core
+from .. import _core, did_you_mean
 from ..checks import as_array, as_floats, number
 from ..moments import Moments
 from .ctc import CTC
@@ -35,7 +35,7 @@ def get(loss):
     """The loss that a name, an instance or a function like one stands for."""
     if isinstance(loss, str):
         if loss not in by_name:
-            raise ValueError(f"there is no loss {loss!r}; there are {', '.join(by_name)}")
+            raise ValueError(did_you_mean.no_such("loss", loss, by_name))
         return by_name[loss]()
     if isinstance(loss, type) and issubclass(loss, Loss):
         return loss()

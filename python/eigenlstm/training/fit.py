@@ -7,7 +7,7 @@ import numpy as np
 
 from ..losses import ClassWeighted, losses
 from . import metrics as metric_module
-from ..checks import number, positive_int
+from ..checks import number, only_known_keywords, positive_int
 from .batches import Rows, batches, rows_of
 from .objective import Objective
 from .preparation import Prepared, draw_by
@@ -15,6 +15,7 @@ from ..seeds import as_seed, system_seed
 from .run import Run
 
 
+@only_known_keywords
 def fit(
     model,
     x,
@@ -82,9 +83,8 @@ def fit(
     metrics : names, metrics or functions
         See `eigenlstm.metrics`. Those of the training data are gathered while the model learns.
     callbacks : callables ``f(run)``
-        Called after each epoch with the `Run`. One may also have ``begin(run)`` and ``end(run)``,
-        ``before_step(run)`` with the gradients ready, and ``state_dict``/``load_state_dict`` for
-        checkpoints. See `eigenlstm.callbacks`.
+        Called after each epoch with the `Run`. `eigenlstm.callbacks.Callback` is the base of those that act at
+        other times as well: at the start and the end, before the gradients are clipped, before a step.
     clip_norm, clip_value : float
         Scale the gradients down to this norm; clip each to ± this value.
     tbptt : int
@@ -190,6 +190,7 @@ def fit(
     return run.train(prepared, validate, epochs, verbose)
 
 
+@only_known_keywords
 def evaluate(
     model, x, y=None, *, loss=None, metrics=None, lengths=None, sample_weight=None, batch_size=256, stateful=False
 ):
@@ -258,6 +259,7 @@ def _evaluation(
     return evaluated
 
 
+@only_known_keywords
 def predict(model, x, *, lengths=None, batch_size=256):
     """Outputs of `model` for the rows of `x`, in their order.
 

@@ -11,6 +11,7 @@ from ..losses import losses
 from . import optimisers
 from . import metrics as metric_module
 from .batches import epoch_key, step_key
+from .callbacks import hooks
 from ..safetensors_files import FileError
 from .objective import Objective
 from .progress import Progress
@@ -65,7 +66,7 @@ class Run:
         self._metrics = metric_module.for_loss(metrics, self._objective.loss)
         # what writes the state of the others down comes last
         self._callbacks = sorted(callbacks, key=lambda callback: getattr(callback, "late", False))
-        self._before_step = self._hooks("before_step")
+        self._after_backward, self._before_step = self._hooks("after_backward"), self._hooks("before_step")
         self._clip_norm, self._clip_value = clip_norm, clip_value
         self._tbptt, self._stateful = tbptt, stateful
         self._keeps_time, self._stochastic = model.keeps_time, model.stochastic
@@ -163,6 +164,8 @@ class Run:
             predicted = self._objective.predictions(predicted, known)
         for metric in self._metrics:
             metric_module.update(metric, predicted, y, known, weight)
+        for after_backward in self._after_backward:
+            after_backward(self)
         if self._clip_norm is not None:
             optimisers.clip_norm(model, self._clip_norm)
         if self._clip_value is not None:
@@ -209,7 +212,7 @@ class Run:
         return ["epoch", "loss", *(metric.name for metric in self._metrics), *validated, "lr", "seconds"]
 
     def _hooks(self, name):
-        return [getattr(callback, name) for callback in self._callbacks if hasattr(callback, name)]
+        return hooks(self._callbacks, name)
 
     # -- parameters -----------------------------------------------------------------------------
 
@@ -290,14 +293,20 @@ class Run:
             raise ValueError("; ".join(differing))
 
 
+def _named(callback):
+    return ": it is a class, write it with its arguments" if isinstance(callback, type) else ""
+
+
 def _checked_callbacks(callbacks):
     """`callbacks` as a list, found to be functions before the first step rather than after the first epoch."""
     if not isinstance(callbacks, Iterable):
         raise TypeError(f"fit: callbacks must be a list of functions f(run), got {callbacks!r}")
     callbacks = list(callbacks)
     for callback in callbacks:
-        if not callable(callback):
-            raise TypeError(f"fit: callbacks must be a list of functions f(run), got one that is {callback!r}")
+        if not callable(callback) or isinstance(callback, type):
+            raise TypeError(
+                f"fit: callbacks must be a list of functions f(run), got one that is {callback!r}{_named(callback)}"
+            )
     return callbacks
 
 
