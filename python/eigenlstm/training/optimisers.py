@@ -38,6 +38,7 @@ class Optimiser(KnownArguments):
 
     _options = ()  # names of the numbers that the formula takes
     _decays_vectors = True
+    lr_factors = _grouped = None  # of the class, too: pickles from before there were any
 
     def __init__(self, lr, weight_decay, lr_factors=None, **options):
         where = type(self).__name__
@@ -55,7 +56,7 @@ class Optimiser(KnownArguments):
         for name, value in options.items():
             setattr(self, name, value if isinstance(value, bool) else _number(value, f"{where}: {name}"))
         self.steps = 0
-        self._layer = self._grouped = None
+        self._layer = None
         self._state = {}
 
     # -- what a subclass says -------------------------------------------------------------------
