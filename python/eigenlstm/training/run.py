@@ -160,6 +160,7 @@ class Run:
         if not math.isfinite(part.value):
             self._fail("the loss", part.value)
         model.backward(tape, dy, need_dx=False)
+        model._drop_frozen()
         if self._metrics:
             predicted = self._objective.predictions(predicted, known)
         for metric in self._metrics:
@@ -176,8 +177,17 @@ class Run:
         self.optimizer.step(model)
         if self._average is not None:
             optimisers.average(self._average, self._params, self._decay)
+            self._keep_frozen()
         self.step += 1
         return part, states
+
+    def _keep_frozen(self):
+        """What is not trained is its own average, to the bit."""
+        start = 0
+        for leaf in self.model._leaves():
+            if not leaf.trainable:
+                self._average[start : start + leaf._size] = leaf._flat_params
+            start += leaf._size
 
     def _chunks(self, x, y, lengths, weight):
         """A batch cut along time where backpropagation is truncated."""
