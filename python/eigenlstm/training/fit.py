@@ -5,13 +5,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..losses import ClassWeighted, losses
-from . import metrics as metric_module
 from ..checks import number, only_known_keywords, positive_int
+from ..losses import ClassWeighted, losses
+from ..seeds import as_seed, system_seed
+from . import metrics as metric_module
 from .batches import Rows, batches, rows_of
 from .objective import Objective
 from .preparation import Prepared, draw_by
-from ..seeds import as_seed, system_seed
 from .run import Run
 
 

@@ -22,7 +22,8 @@ import numpy as np
 
 from .. import _core, did_you_mean
 from ..checks import KnownArguments, flag, number
-from .clipping import clip_norm as clip_norm, clip_value as clip_value
+from .clipping import clip_norm as clip_norm
+from .clipping import clip_value as clip_value
 
 
 class Optimiser(KnownArguments):
