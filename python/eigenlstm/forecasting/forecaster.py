@@ -17,7 +17,7 @@ import numpy as np
 
 from .. import saving
 from ..training import schedules
-from ..checks import positive_int
+from ..checks import KnownArguments, positive_int
 from ..training.callbacks import early_stopping, schedule
 from ..layers.dropout import Dropout
 from ..safetensors_files import FileError, parse_json, read_tensors
@@ -81,7 +81,7 @@ class Backtest:
         return np.sqrt(np.square(self.errors[name]).mean(axis=0))
 
 
-class Forecaster:
+class Forecaster(KnownArguments):
     """Forecasts the next `horizon` values of an evenly spaced series, with a range.
 
     Parameters
@@ -177,8 +177,7 @@ class Forecaster:
             )
         if not varies(values[:split].min(), values[:split].max()):
             raise ValueError(
-                f"Forecaster.fit: the series is constant (always {values[0]:g}) in the part to train "
-                "on: there is nothing to learn"
+                f"Forecaster.fit: the series is constant ({values[0]:g}) in the part to train on: there is nothing to learn"
             )
         train = _spread(first, split - self.horizon, self.max_windows)
         valid = _spread(split, n - self.horizon, self.max_windows // 4 + 1)

@@ -64,6 +64,9 @@ class Layer(KnownArguments):
     stochastic = False  # forward draws random numbers from `seed` in training
 
     _drawn = 0  # keys that the layer has drawn
+    trainable = True  # False: optimisers leave its parameters alone, and clipping its gradients; files don't hold it
+    tied = None  # a layer of the same model whose parameters it uses
+
     _parent = None  # name of the model that it is part of
 
     def __init_subclass__(cls, **kwargs):
@@ -145,6 +148,20 @@ class Layer(KnownArguments):
         store.touch()
 
     # -- parameters -----------------------------------------------------------------------------
+
+    def _leaves(self):
+        """The layers that have the parameters, in their order."""
+        return [self]
+
+    def _trainable(self):
+        """For each layer of `_leaves`, whether it is trained."""
+        return tuple(leaf.trainable for leaf in self._leaves())
+
+    def _drop_frozen(self):
+        """Set the gradients of what is not trained to zero."""
+        for leaf in self._leaves():
+            if not leaf.trainable:
+                leaf.zero_grad()
 
     @property
     def dtype(self):
@@ -273,7 +290,7 @@ class Layer(KnownArguments):
 
     def __reduce__(self):
         arrays = self._flat_params.copy(), self._flat_grads.copy()
-        return _rebuild, (type(self), self.config(), *arrays, self._kept())
+        return _rebuild, (type(self), self.config(), *arrays, self._trainable(), self._kept())
 
     def _kept(self):
         """What a copy or a pickle takes along beside config and parameters, as a dict: so that it draws next what this
@@ -366,11 +383,13 @@ class Layer(KnownArguments):
         return f"{type(self).__name__}({arguments})"
 
 
-def _rebuild(cls, config, params, grads, kept=None):
+def _rebuild(cls, config, params, grads, trainable=(), kept=None):
     with blank_parameters(limit=params.size):
         layer = cls.from_config(config)
     layer.flat_params = params
     layer.flat_grads = grads
+    for leaf, trained in zip(layer._leaves(), trainable):
+        leaf.trainable = trained
     if kept is not None:
         layer._take_along(kept)
     return layer

@@ -24,18 +24,18 @@ import math
 
 import numpy as np
 
-from .. import _core
+from .. import _core, did_you_mean
 from ..checks import as_array, as_floats, number
 from ..moments import Moments
 from .ctc import CTC
-from .base import Loss, LossSum, as_labels, finite, gives_sums, scale, weights
+from .base import FlowSum, Loss, LossSum, as_labels, finite, gives_sums, scale, weights
 
 
 def get(loss):
     """The loss that a name, an instance or a function like one stands for."""
     if isinstance(loss, str):
         if loss not in by_name:
-            raise ValueError(f"there is no loss {loss!r}; there are {', '.join(by_name)}")
+            raise ValueError(did_you_mean.no_such("loss", loss, by_name))
         return by_name[loss]()
     if isinstance(loss, type) and issubclass(loss, Loss):
         return loss()
@@ -260,23 +260,6 @@ class NSE(Elementwise):
         else:
             value, dy = self._evaluate(y_pred, y_true, _over_squares(weight, spread, y_true), scale(divisor))
         return LossSum(value, divisor), dy
-
-
-class FlowSum(LossSum):
-    """What `NSE` without `std` gives: the squared errors of all batches over the spread of all their flow."""
-
-    def __init__(self, errors, flow, eps):
-        self._errors, self._flow, self._eps, self.divisor = errors, flow, eps, errors.divisor
-
-    @property
-    def value(self):
-        spread = float(self._flow.std) + self._eps
-        if spread == 0 and self._flow.count:
-            raise ValueError("NSE: std + eps must be positive, but y_true does not vary and eps is 0")
-        return self._errors.value / spread**2 if spread else 0.0
-
-    def __add__(self, other):
-        return FlowSum(self._errors + other._errors, self._flow + other._flow, self._eps)
 
 
 class CrossEntropy(Loss):

@@ -5,16 +5,18 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..losses import ClassWeighted, Loss, losses
-from . import metrics as metric_module
-from ..checks import flag, number, positive_int
-from .batches import Kinds, Rows, batches, rows_of
-from .objective import Objective
-from .preparation import Prepared, draw_by
+from ..checks import flag, number, only_known_keywords, positive_int
+from ..losses import ClassWeighted, losses
 from ..seeds import as_seed, system_seed
+from . import metrics as metric_module
+from .batches import Rows, batches, rows_of
+from .columns import Kinds
+from .objective import Objective, described, per_step
+from .preparation import Prepared, draw_by
 from .run import Run
 
 
+@only_known_keywords
 def fit(
     model,
     x,
@@ -82,9 +84,8 @@ def fit(
     metrics : names, metrics or functions
         See `eigenlstm.metrics`. Those of the training data are gathered while the model learns.
     callbacks : callables ``f(run)``
-        Called after each epoch with the `Run`. One may also have ``begin(run)`` and ``end(run)``,
-        ``before_step(run)`` with the gradients ready, and ``state_dict``/``load_state_dict`` for
-        checkpoints. See `eigenlstm.callbacks`.
+        Called after each epoch with the `Run`. `eigenlstm.callbacks.Callback` is the base of those that act at
+        other times as well: at the start and the end, before the gradients are clipped, before a step.
     clip_norm, clip_value : float
         Scale the gradients down to this norm; clip each to ± this value.
     tbptt : int
@@ -152,7 +153,7 @@ def fit(
         where="fit",
         order=order,
         steps=steps_per_epoch,
-        per_step=_per_step(loss),
+        per_step=per_step(loss),
     )
     if stateful:
         _check_stateful(source, batch_size, "fit")
@@ -170,7 +171,7 @@ def fit(
         "clip_value": clip_value,
         "ema": ema,
         "class_weight": None if class_weight is None else weighted.class_weight.tolist(),
-        "loss": _described(losses.get(loss)),
+        "loss": described(loss),
         **prepared.settings,
     }
     run = Run(
@@ -203,6 +204,7 @@ def fit(
     return run.train(prepared, validate, epochs, verbose, None if again is None else measure)
 
 
+@only_known_keywords
 def evaluate(
     model, x, y=None, *, loss=None, metrics=None, lengths=None, sample_weight=None, batch_size=256, stateful=False
 ):
@@ -246,7 +248,7 @@ def _evaluation(
         model=model,
         where=where,
         order="given" if stateful else "sorted",
-        per_step=_per_step(loss),
+        per_step=per_step(loss),
     )
     if stateful:
         _check_stateful(source, batch_size, where)
@@ -275,6 +277,7 @@ def _measured(model, objective, metrics, batches, stateful):
     return {"loss": losses.mean_of(total), **{metric.name: metric.result() for metric in metrics}}
 
 
+@only_known_keywords
 def predict(model, x, *, lengths=None, batch_size=256):
     """Outputs of `model` for the rows of `x`, in their order.
 
@@ -336,16 +339,6 @@ def _zeros_once(array, shape, dtype):
     return np.zeros(shape, dtype) if array is None else array
 
 
-def _described(loss):
-    """A loss as text, by which a resumed run knows it again."""
-    return repr(loss) if isinstance(loss, Loss) else getattr(loss, "__qualname__", type(loss).__qualname__)
-
-
-def _per_step(loss):
-    """Whether the targets of `loss` have a value for each step; taken to be so unless it says otherwise."""
-    return getattr(losses.get(loss), "per_step", True)
-
-
 def _validation(model, data, loss, metrics, batch_size, stateful):
     """What evaluates `model` on the validation data with the loss and metrics of this run."""
     if data is None:
@@ -382,7 +375,7 @@ def _check_options(model, loss, *, epochs, tbptt, clip_norm, clip_value, ema, st
         positive_int(tbptt, "fit: tbptt")
         if not model.keeps_time:
             raise ValueError("fit: tbptt needs a model that gives a value for each step")
-        if not _per_step(loss) or getattr(losses.get(loss), "whole_rows", False):
+        if not per_step(loss) or getattr(losses.get(loss), "whole_rows", False):
             raise ValueError(f"fit: tbptt needs a target for each step, which {losses.get(loss)!r} does not take")
     for name, value in (("clip_norm", clip_norm), ("clip_value", clip_value)):
         if value is not None and not number(value, f"fit: {name}") > 0:
@@ -394,12 +387,11 @@ def _check_options(model, loss, *, epochs, tbptt, clip_norm, clip_value, ema, st
     if stateful or tbptt:
         model._check_carried("fit")
     if (stateful or tbptt) and _reads_backwards(model):
-        raise ValueError("fit: stateful and tbptt carry the state on, which a bidirectional layer cannot do")
+        raise ValueError(
+            "fit: stateful and tbptt carry the state on, which a bidirectional layer cannot do, nor one with reverse=True"
+        )
 
 
 def _reads_backwards(layer):
-    return (
-        getattr(layer, "bidirectional", False)
-        and layer.recurrent
-        or any(_reads_backwards(part) for part in getattr(layer, "layers", ()))
-    )
+    backwards = getattr(layer, "bidirectional", False) or getattr(layer, "reverse", False)
+    return backwards and layer.recurrent or any(_reads_backwards(part) for part in getattr(layer, "layers", ()))

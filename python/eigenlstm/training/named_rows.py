@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..checks import as_lengths
-from .batches import Ragged, Rows
+from .batches import Rows
+from .columns import Ragged
 
 
 class NamedRows(Rows):

@@ -8,29 +8,17 @@ from collections.abc import Iterable
 import numpy as np
 
 from .. import _core, saving
-from ..checks import integer
 from ..losses import losses
-from . import optimisers
-from . import metrics as metric_module
-from .batches import NoMoreBatches, epoch_key, step_key
 from ..safetensors_files import FileError
+from . import metrics as metric_module
+from . import optimisers
+from .batches import epoch_key, step_key
+from .streams import NoMoreBatches
+from .callbacks import hooks
+from .failures import NonFiniteLoss, cause
 from .objective import Objective
 from .progress import Progress
-
-
-class NonFiniteLoss(ArithmeticError):
-    """The loss became NaN or infinite; model and optimiser are as they were when it was last finite.
-
-    Attributes: `epoch` and `step` (both counted from 1 over the whole run) and `value`.
-    """
-
-    def __init__(self, epoch, step, what, value, cause=None):
-        advice = cause or "A smaller learning rate or clip_norm may help"
-        super().__init__(
-            f"fit: {what} is {value} in epoch {epoch}, step {step}; the last parameters "
-            f"with a finite loss were kept. {advice}"
-        )
-        self.epoch, self.step, self.value = epoch, step, value
+from .resuming import check_run, require_same
 
 
 class History(list):
@@ -70,7 +58,7 @@ class Run:
         self.metrics = metric_module.for_loss(metrics, self.objective.loss)
         # what writes the state of the others down comes last
         self._callbacks = sorted(callbacks, key=lambda callback: getattr(callback, "late", False))
-        self._before_step = self._hooks("before_step")
+        self._after_backward, self._before_step = self._hooks("after_backward"), self._hooks("before_step")
         self._clip_norm, self._clip_value = clip_norm, clip_value
         self._tbptt, self._stateful = tbptt, stateful
         self._keeps_time, self._stochastic = model.keeps_time, model.stochastic
@@ -211,12 +199,15 @@ class Run:
         predicted, tape, states = self.objective.run(model, x, lengths, True, key, states)
         part, dy = self.objective.sums(predicted, y, weight, known)
         if not math.isfinite(part.value):
-            self._fail("the loss", part.value, self._cause(x, y, predicted, weight, known))
+            self._fail("the loss", part.value, cause(self.objective.loss, x, y, predicted, weight, known))
         model.backward(tape, dy, need_dx=False)
+        model._drop_frozen()
         if self.metrics:
             predicted = self.objective.predictions(predicted, known)
         for metric in self.metrics:
             metric_module.update(metric, predicted, y, known, weight)
+        for after_backward in self._after_backward:
+            after_backward(self)
         if self._clip_norm is not None:
             optimisers.clip_norm(model, self._clip_norm)
         if self._clip_value is not None:
@@ -227,8 +218,17 @@ class Run:
         self.optimizer.step(model)
         if self._average is not None:
             optimisers.average(self._average, self._params, self._decay)
+            self._keep_frozen()
         self.step += 1
         return part, states
+
+    def _keep_frozen(self):
+        """What is not trained is its own average, to the bit."""
+        start = 0
+        for leaf in self.model._leaves():
+            if not leaf.trainable:
+                self._average[start : start + leaf._size] = leaf._flat_params
+            start += leaf._size
 
     def _chunks(self, x, y, lengths, weight):
         """A batch cut along time where backpropagation is truncated."""
@@ -262,7 +262,7 @@ class Run:
                 raise ValueError(f"fit: metrics must have names of their own in the logs, got {name!r} twice")
 
     def _hooks(self, name):
-        return [getattr(callback, name) for callback in self._callbacks if hasattr(callback, name)]
+        return hooks(self._callbacks, name)
 
     # -- parameters -----------------------------------------------------------------------------
 
@@ -293,19 +293,6 @@ class Run:
             np.copyto(self.optimizer._state[name], array)
         raise NonFiniteLoss(self.epoch + 1, self.step + 1, what, value, cause)
 
-    def _cause(self, x, y, predicted, weight, lengths):
-        """What the batch says of why its loss is not finite, as a sentence; None if nothing."""
-        explain = getattr(self.objective.loss, "explain", None)
-        said = None if explain is None else explain(predicted, y, weight, lengths)
-        if said:
-            return said
-        if y.dtype.kind == "f" and not np.isfinite(y).all():
-            return "y of this batch holds NaN or infinite values: give them a sample_weight of 0"
-        for name, values in x.items() if isinstance(x, dict) else (("x", x),):
-            if values.dtype.kind == "f" and not np.isfinite(values).all() and not np.isfinite(predicted).all():
-                return f"{name} of this batch holds NaN or infinite values"
-        return None
-
     # -- state ----------------------------------------------------------------------------------
 
     def _state(self):
@@ -318,11 +305,7 @@ class Run:
             "history": list(self.history),
             "optimizer": {"class": type(self.optimizer).__name__, "state": self.optimizer.state_dict()},
             "callbacks": [
-                {
-                    "class": type(callback).__name__,
-                    "state": callback.state_dict() if hasattr(callback, "state_dict") else None,
-                }
-                for callback in self._callbacks
+                {"class": type(callback).__name__, "state": _state_of(callback)} for callback in self._callbacks
             ],
             "raw": self._raw,
             "average": self._average,
@@ -339,30 +322,28 @@ class Run:
         state_dict, saved = saving.load_run(path, self.model)
         before = self._everything()
         try:
-            self._require_same(saved, seed)
-            checked_record(saved, self._params, self._average is not None)
+            check_run(saved, self._params)
+            require_same(saved, self._state(), seed)
             self.model._checked_state(state_dict)
             if self.optimizer._layer is None:
                 self.optimizer._attach(self.model)
             self.optimizer.load_state_dict(saved["optimizer"]["state"])
             for callback, part in zip(self._callbacks, saved["callbacks"]):
-                if (part["state"] is None) != (not hasattr(callback, "state_dict")):
-                    raise ValueError(f"{part['class']} has no state")
                 if part["state"] is not None:
                     callback.load_state_dict(part["state"])
             for resumed in self._hooks("resumed"):
                 resumed(self)
-            self.epoch, self.step, self.seed = (int(saved[k]) for k in ("epoch", "step", "seed"))
-            self.history[:], self.history.stopped = saved["history"], saved["stopped"]
-            self.model.load_state_dict(state_dict)
-            self._set_params(saved["raw"])
-            if self._average is not None:
-                self._average[:] = saved["average"]
-        except Exception as error:
+            if (saved["average"] is None) != (self._average is None):
+                raise ValueError("average must be there with ema alone")
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
             self._restore(before)
-            if isinstance(error, (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)):
-                raise FileError(f"{path}: is not a run to go on with: {error}") from None
-            raise
+            raise FileError(f"{path}: is not a run to go on with: {error}") from None
+        self.epoch, self.step, self.seed = saved["epoch"], saved["step"], saved["seed"]
+        self.history[:], self.history.stopped = saved["history"], saved["stopped"]
+        self.model.load_state_dict(state_dict)
+        self._set_params(saved["raw"])
+        if self._average is not None:
+            self._average[:] = saved["average"]
         np.copyto(self._good, self._params)
 
     def _everything(self):
@@ -378,53 +359,13 @@ class Run:
         for callback, state in states:
             callback.load_state_dict(state)
 
-    def _require_same(self, saved, seed):
-        """The arguments that make a run what it is must be those of the `saved` one."""
-        ours, theirs = self._state(), saved
-        pairs = [
-            (name, theirs["settings"].get(name), value)
-            for name, value in ours["settings"].items()
-            if name in theirs["settings"] or name not in _LATER_SETTINGS
-        ]
-        now = saved["optimizer"]["state"].get("lr")  # the optimiser of the first run itself has that one
-        if "lr" in theirs["settings"] and self._settings["lr"] == now:
-            pairs = [pair for pair in pairs if pair[0] != "lr"]
-        pairs.append(("optimizer", theirs["optimizer"]["class"], ours["optimizer"]["class"]))
-        pairs.append(
-            (
-                "callbacks",
-                [part["class"] for part in theirs["callbacks"]],
-                [part["class"] for part in ours["callbacks"]],
-            )
-        )
-        if seed is not None:
-            pairs.append(("seed", theirs["seed"], seed))
-        differing = [f"{name} was {was!r}, is {now!r}" for name, was, now in pairs if was != now]
-        if differing:
-            raise ValueError("; ".join(differing))
+
+def _state_of(callback):
+    return callback.state_dict() if hasattr(callback, "state_dict") else None
 
 
-_LATER_SETTINGS = ("loss", "lr", "data")  # not in the files of older versions
-
-
-def checked_record(saved, params, averages):
-    """Refuse a record of a run with anything but numbers, names and arrays where they belong."""
-    for name in ("epoch", "step", "seed"):
-        if integer(saved[name], name) < 0:
-            raise ValueError(f"{name} must be at least 0, got {saved[name]}")
-    if not (saved["stopped"] is None or isinstance(saved["stopped"], str)):
-        raise TypeError(f"stopped must be a text, got {saved['stopped']!r}")
-    history = saved["history"]
-    if not (isinstance(history, list) and all(isinstance(logs, dict) for logs in history)):
-        raise TypeError("history must be a list of dicts")
-    if len(history) != saved["epoch"]:
-        raise ValueError(f"history has {len(history)} epochs instead of {saved['epoch']}")
-    for name in ("raw", "average"):
-        array = saved[name]
-        if array is None and not averages:
-            continue
-        if not isinstance(array, np.ndarray) or (array.shape, array.dtype) != (params.shape, params.dtype):
-            raise ValueError(f"{name} must be {params.dtype} of shape {params.shape}")
+def _named(callback):
+    return ": it is a class, write it with its arguments" if isinstance(callback, type) else ""
 
 
 def _checked_callbacks(callbacks):
@@ -433,8 +374,10 @@ def _checked_callbacks(callbacks):
         raise TypeError(f"fit: callbacks must be a list of functions f(run), got {callbacks!r}")
     callbacks = list(callbacks)
     for callback in callbacks:
-        if not callable(callback):
-            raise TypeError(f"fit: callbacks must be a list of functions f(run), got one that is {callback!r}")
+        if not callable(callback) or isinstance(callback, type):
+            raise TypeError(
+                f"fit: callbacks must be a list of functions f(run), got one that is {callback!r}{_named(callback)}"
+            )
     return callbacks
 
 

@@ -66,6 +66,8 @@ LAYERS = {
     "channels first": (layer("GlobalMaxPooling1D", data_format="channels_first"), "data_format='channels_first' is not supported"),
     "axes kept": (layer("GlobalAveragePooling1D", keepdims=True), "keepdims=True is not supported"),
     "an unknown function": (layer("Activation", activation="mine"), "activation='mine' cannot be read; those that can: "),
+    "another ceiling": (layer("ReLU", max_value=5.0), r"relu_1 \(ReLU\): max_value=5.0 with negative_slope=0.0 is not supported"),
+    "a softmax over time": (layer("Softmax", axis=1), "axis=1 is not supported, only the last"),
     "steps of something else": (layer("TimeDistributed", layer=layer("Conv2D")), r"of conv2d_1 \(Conv2D\) cannot be read, only of Dense"),
     "nothing inside": (layer("TimeDistributed"), "layer has the unexpected value None"),
     "two directions of GRU": (layer("Bidirectional", merge_mode="sum", layer=GRU), r"of gru_1 \(GRU\) cannot be read, only of LSTM"),

@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 
 import eigenlstm as el
-from eigenlstm.training import batches as module
-from eigenlstm.training.batches import Kinds, Ragged, Rows, batches
+from eigenlstm.training import streams
+from eigenlstm.training.batches import Rows, batches
+from eigenlstm.training.columns import Kinds, Ragged
 
 KINDS = Kinds(el.Sequential([el.Last()]))  # takes floats and integers
 
 
 def Stream(source, steps, where):
-    return module.Stream(source, steps, where, KINDS)
+    return streams.Stream(source, steps, where, KINDS)
 
 
 def rows(x, y=None, lengths=None, weight=None, batch_size=4, order="given", keeps_time=False):
