@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from .. import _core
-from ..checks import as_lengths, positive_int
+from ..checks import as_lengths, dtype_option, flag, one_of, optional, positive_int
+from ..seeds import as_seed
 from .base import Layer
 
 
@@ -33,6 +34,17 @@ class Conv1D(Layer):
     Parameters learned: ``weight`` (out_channels, in_channels, kernel_size), ``bias`` (out_channels,), as in ``torch.nn.Conv1d``.
     """
 
+    _options = {
+        "in_channels": positive_int,
+        "out_channels": positive_int,
+        "kernel_size": positive_int,
+        "padding": one_of("same", "causal"),
+        "dilation": positive_int,
+        "bias": flag,
+        "dtype": dtype_option,
+        "seed": optional(as_seed),
+    }
+
     def __init__(
         self,
         in_channels,
@@ -45,13 +57,16 @@ class Conv1D(Layer):
         dtype="float32",
         seed=None,
     ):
-        self.in_channels = positive_int(in_channels, "Conv1D: in_channels")
-        self.out_channels = positive_int(out_channels, "Conv1D: out_channels")
-        self.kernel_size = positive_int(kernel_size, "Conv1D: kernel_size")
-        self.dilation = positive_int(dilation, "Conv1D: dilation")
-        if padding not in ("same", "causal"):
-            raise ValueError(f'Conv1D: padding must be "same" or "causal", got {padding!r}')
-        self.padding, self.bias = padding, bool(bias)
+        self._take(
+            in_channels=in_channels,
+            out_channels=out_channels,
+            kernel_size=kernel_size,
+            padding=padding,
+            dilation=dilation,
+            bias=bias,
+            dtype=dtype,
+            seed=seed,
+        )
         span = (self.kernel_size - 1) * self.dilation
         self._left = span if padding == "causal" else span // 2
         self._right = span - self._left
@@ -62,18 +77,6 @@ class Conv1D(Layer):
         weight = self._param_views["weight"]
         bound = math.sqrt(6 / ((self.in_channels + self.out_channels) * self.kernel_size))
         weight[...] = rng.uniform(-bound, bound, weight.shape)
-
-    def config(self):
-        return {
-            "in_channels": self.in_channels,
-            "out_channels": self.out_channels,
-            "kernel_size": self.kernel_size,
-            "padding": self.padding,
-            "dilation": self.dilation,
-            "bias": self.bias,
-            "dtype": self._dtype.name,
-            "seed": self._seed,
-        }
 
     def input_shape(self):
         return ("B", "T", self.in_channels)

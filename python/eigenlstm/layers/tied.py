@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import _core
+from ..checks import flag
 from .base import Layer
 from .embedding import Embedding
 
@@ -21,14 +22,14 @@ class TiedLinear(Layer):
     Parameters learned: ``bias`` (num_embeddings,).
     """
 
+    _options = {"bias": flag}
+
     def __init__(self, embedding, *, bias=True):
         if not isinstance(embedding, Embedding):
             raise TypeError(f"TiedLinear: embedding must be an Embedding, got {type(embedding).__name__}")
-        self.tied, self.bias = embedding, bool(bias)
+        self._take(bias=bias)
+        self.tied = embedding
         self._build([("bias", (embedding.num_embeddings,))] * self.bias, embedding.dtype)
-
-    def config(self):
-        return {"bias": self.bias}
 
     @classmethod
     def from_config(cls, config, tied=None):

@@ -11,7 +11,9 @@ def draw(*shape, dtype="float64", seed=0):
     return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
-KINDS = [dict(kernel_size=k, padding=p, dilation=d) for k, d in ((1, 1), (2, 1), (3, 1), (4, 2)) for p in ("same", "causal")]
+KINDS = [
+    dict(kernel_size=k, padding=p, dilation=d) for k, d in ((1, 1), (2, 1), (3, 1), (4, 2)) for p in ("same", "causal")
+]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -78,8 +80,12 @@ def test_in_a_chain_and_copied(tmp_path):
     "wrong, error, message",
     [
         (lambda: el.Conv1D(1, 1, 0), ValueError, "kernel_size must be at least 1"),
-        (lambda: el.Conv1D(1, 1, 3, padding="valid"), ValueError, 'padding must be "same" or "causal"'),
-        (lambda: el.Conv1D(2, 1, 3)(np.zeros((2, 3, 4), "f")), ValueError, r"must have shape \(B, T, 2\), got \(2, 3, 4\)"),
+        (lambda: el.Conv1D(1, 1, 3, padding="valid"), ValueError, "padding must be one of 'same', 'causal'"),
+        (
+            lambda: el.Conv1D(2, 1, 3)(np.zeros((2, 3, 4), "f")),
+            ValueError,
+            r"must have shape \(B, T, 2\), got \(2, 3, 4\)",
+        ),
         (lambda: el.Conv1D(2, 1, 3)(np.zeros((2, 3, 2))), TypeError, "dtype float32, got float64"),
         (lambda: el.Sequential([el.Conv1D(2, 1, 3), el.LSTM(2, 3)]), ValueError, "takes 2 features, got 1"),
     ],
