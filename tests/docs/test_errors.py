@@ -9,7 +9,7 @@ import pytest
 import eigenlstm as el
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs/errors.md").read_text()
-ENTRIES = re.findall(r"^### `([^\n]*)`\n\n```py\n(.*?)```\n\n(\w+)\.\s", PAGE, re.MULTILINE | re.DOTALL)
+ENTRIES = re.findall(r"^### `([^\n]*)`\n```py\n(.*?)```\n\n(\w+)\.\s", PAGE, re.MULTILINE | re.DOTALL)
 X, Y = np.zeros((8, 4, 3), np.float32), np.zeros((8, 1), np.float32)
 
 
