@@ -56,8 +56,8 @@ template <int m, int k, int N, class V>
   Real c[degree + 1] = {m};  // m h(m r)
   for (int j = 0, power = m * m; j < degree; ++j, power *= m) c[j + 1] = Real(power) * K::c[j];
   V t[N], r[N], h[N];
-  unroll<N>([&](auto i) [[gnu::always_inline]] { t[i] = madd(x[i], set1<V>(m * K::log2_e), set1<V>(K::round)); });
-  unroll<N>([&](auto i) [[gnu::always_inline]] {
+  unroll<N>([&](auto i) EIGENLSTM_INLINED { t[i] = madd(x[i], set1<V>(m * K::log2_e), set1<V>(K::round)); });
+  unroll<N>([&](auto i) EIGENLSTM_INLINED {
     const V n = sub(t[i], set1<V>(K::round));
     if constexpr (m == 2) {  // tanh: where n is so large that this is not exact enough, the result is 1 anyway
       r[i] = madd(n, set1<V>(-(K::ln2_hi + K::ln2_lo) / m), x[i]);
@@ -66,20 +66,20 @@ template <int m, int k, int N, class V>
     }
   });
   if constexpr (degree < 8) {
-    unroll<N>([&](auto i) [[gnu::always_inline]] { h[i] = madd(set1<V>(c[degree]), r[i], set1<V>(c[degree - 1])); });
-    unroll<degree - 1>([&](auto j) [[gnu::always_inline]] {
-      unroll<N>([&](auto i) [[gnu::always_inline]] { h[i] = madd(h[i], r[i], set1<V>(c[degree - 2 - j])); });
+    unroll<N>([&](auto i) EIGENLSTM_INLINED { h[i] = madd(set1<V>(c[degree]), r[i], set1<V>(c[degree - 1])); });
+    unroll<degree - 1>([&](auto j) EIGENLSTM_INLINED {
+      unroll<N>([&](auto i) EIGENLSTM_INLINED { h[i] = madd(h[i], r[i], set1<V>(c[degree - 2 - j])); });
     });
   } else {  // two terms at a time: one operation more, half the latency
     static_assert(degree % 2 == 0, "c[1] to c[degree] come in pairs");
-    unroll<N>([&](auto i) [[gnu::always_inline]] {
+    unroll<N>([&](auto i) EIGENLSTM_INLINED {
       const V r2 = mul(r[i], r[i]);
       h[i] = madd(set1<V>(c[degree]), r[i], set1<V>(c[degree - 1]));
       for (int j = degree - 3; j > 0; j -= 2) h[i] = madd(h[i], r2, madd(set1<V>(c[j + 1]), r[i], set1<V>(c[j])));
       h[i] = madd(h[i], r[i], set1<V>(c[0]));
     });
   }
-  unroll<N>([&](auto i) [[gnu::always_inline]] {
+  unroll<N>([&](auto i) EIGENLSTM_INLINED {
     const V s = shift_left<K::mantissa_bits>(t[i]);  // 2^(n-1)
     if constexpr (k == 0)
       x[i] = mul(madd(r[i], h[i], set1<V>(1)), s);
@@ -107,8 +107,7 @@ inline V exp(V x) {
 template <int N, class V>
 [[gnu::always_inline]] inline void half_sigmoid_denominators(V (&x)[N]) {
   using K = ExpConstants<Scalar<V>>;
-  unroll<N>([&](auto i)
-                [[gnu::always_inline]] { x[i] = clamp(x[i], set1<V>(K::sigmoid_min), set1<V>(K::sigmoid_max)); });
+  unroll<N>([&](auto i) EIGENLSTM_INLINED { x[i] = clamp(x[i], set1<V>(K::sigmoid_min), set1<V>(K::sigmoid_max)); });
   half_exps_plus<-1, 1>(x);
 }
 template <class V>
@@ -122,7 +121,7 @@ inline V half_sigmoid_denominator(V x) {
 template <int N, class V>
 [[gnu::always_inline]] inline void tanh_numerators(V (&x)[N]) {
   using K = ExpConstants<Scalar<V>>;
-  unroll<N>([&](auto i) [[gnu::always_inline]] { x[i] = clamp(x[i], set1<V>(-K::tanh_max), set1<V>(K::tanh_max)); });
+  unroll<N>([&](auto i) EIGENLSTM_INLINED { x[i] = clamp(x[i], set1<V>(-K::tanh_max), set1<V>(K::tanh_max)); });
   half_exps_plus<2, -1>(x);
 }
 template <class V>

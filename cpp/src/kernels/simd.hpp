@@ -9,6 +9,9 @@
 #include <type_traits>
 #include <utility>
 
+/// For lambdas. (There [[gnu::always_inline]] would belong to the type, and be ignored.)
+#define EIGENLSTM_INLINED __attribute__((always_inline))
+
 namespace eigenlstm {
 namespace EIGENLSTM_ISA {
 
