@@ -10,26 +10,60 @@ namespace {
 namespace py = pybind11;
 using namespace eigenlstm;
 
+/// Calls visit(name, member), where member(options) points to the option of that name, for every one that is a plain
+/// value.
+template <class Visit>
+void each_option(const Visit& visit) {
+  visit("input_size", [](auto& o) { return &o.input_size; });
+  visit("hidden_size", [](auto& o) { return &o.hidden_size; });
+  visit("hidden_sizes", [](auto& o) { return &o.hidden_sizes; });
+  visit("num_layers", [](auto& o) { return &o.num_layers; });
+  visit("bias", [](auto& o) { return &o.bias; });
+  visit("bidirectional", [](auto& o) { return &o.bidirectional; });
+  visit("reverse", [](auto& o) { return &o.reverse; });
+  visit("dropout", [](auto& o) { return &o.dropout; });
+  visit("proj_size", [](auto& o) { return &o.proj_size; });
+  visit("residual", [](auto& o) { return &o.residual; });
+  visit("learned_state", [](auto& o) { return &o.learned_state; });
+  visit("input_dropout", [](auto& o) { return &o.input_dropout; });
+  visit("recurrent_dropout", [](auto& o) { return &o.recurrent_dropout; });
+  visit("weight_drop", [](auto& o) { return &o.weight_drop; });
+  visit("merge", [](auto& o) { return &o.merge; });
+  visit("missing", [](auto& o) { return &o.missing; });
+  visit("peephole", [](auto& o) { return &o.cell.peephole; });
+  visit("coupled_input_forget", [](auto& o) { return &o.cell.coupled_input_forget; });
+  visit("layer_norm", [](auto& o) { return &o.cell.layer_norm; });
+  visit("gate_clip", [](auto& o) { return &o.cell.gate_clip; });
+  visit("cell_clip", [](auto& o) { return &o.cell.cell_clip; });
+}
+
 template <class T>
-void take(const py::dict& keywords, const char* name, T& option) {
-  if (keywords.contains(name)) option = py::cast<T>(keywords[name]);
+void take(const py::handle& value, const char*, T& option) {
+  option = py::cast<T>(value);
 }
 
 /// One of `names`, by its place.
 template <class Enum>
-void take_name(const py::dict& keywords, const char* name, std::initializer_list<const char*> names, Enum& option) {
-  if (!keywords.contains(name)) return;
-  const auto value = py::cast<std::string>(keywords[name]);
+void take_one_of(const py::handle& value, const char* what, std::initializer_list<const char*> names, Enum& option) {
+  const auto name = py::cast<std::string>(value);
   int place = 0;
   std::string all;
   for (const char* known : names) {
-    if (value == known) {
+    if (name == known) {
       option = Enum(place);
       return;
     }
     all += (place++ > 0 ? ", '" : "'") + std::string(known) + "'";
   }
-  throw py::value_error("LSTM: " + std::string(name) + " must be one of " + all + ", got '" + value + "'");
+  throw py::value_error("LSTM: " + std::string(what) + " must be one of " + all + ", got '" + name + "'");
+}
+
+void take(const py::handle& value, const char* what, Merge& option) {
+  take_one_of(value, what, {"concat", "sum", "mean", "mul"}, option);
+}
+
+void take(const py::handle& value, const char* what, Missing& option) {
+  take_one_of(value, what, {"propagate", "error", "forward_fill", "mask"}, option);
 }
 
 /// "name", or (name, alpha), or (name, alpha, beta).
@@ -55,39 +89,13 @@ bool equal_activations(const CellActivations& a, const CellActivations& b) {
   return equal(a.gate, b.gate) && equal(a.candidate, b.candidate) && equal(a.output, b.output);
 }
 
-bool equal(const CellOptions& a, const CellOptions& b) {
-  const auto values = [](const CellOptions& o) {
-    return std::tie(o.peephole, o.coupled_input_forget, o.layer_norm, o.gate_clip, o.cell_clip, o.zoneout_h,
-                    o.zoneout_c);
-  };
-  return equal_activations(a, b) && values(a) == values(b);
-}
-
 }  // namespace
 
 LSTMOptions lstm_options(const py::dict& keywords) {
   LSTMOptions o;
-  take(keywords, "input_size", o.input_size);
-  take(keywords, "hidden_size", o.hidden_size);
-  take(keywords, "hidden_sizes", o.hidden_sizes);
-  take(keywords, "num_layers", o.num_layers);
-  take(keywords, "bias", o.bias);
-  take(keywords, "bidirectional", o.bidirectional);
-  take(keywords, "reverse", o.reverse);
-  take(keywords, "dropout", o.dropout);
-  take(keywords, "proj_size", o.proj_size);
-  take(keywords, "residual", o.residual);
-  take(keywords, "learned_state", o.learned_state);
-  take(keywords, "input_dropout", o.input_dropout);
-  take(keywords, "recurrent_dropout", o.recurrent_dropout);
-  take(keywords, "weight_drop", o.weight_drop);
-  take(keywords, "peephole", o.cell.peephole);
-  take(keywords, "coupled_input_forget", o.cell.coupled_input_forget);
-  take(keywords, "layer_norm", o.cell.layer_norm);
-  take(keywords, "gate_clip", o.cell.gate_clip);
-  take(keywords, "cell_clip", o.cell.cell_clip);
-  take_name(keywords, "merge", {"concat", "sum", "mean", "mul"}, o.merge);
-  take_name(keywords, "missing", {"propagate", "error", "forward_fill", "mask"}, o.missing);
+  each_option([&](const char* name, auto member) {
+    if (keywords.contains(name)) take(keywords[name], name, *member(o));
+  });
   if (keywords.contains("zoneout")) {
     const auto [h, c] = py::cast<std::pair<double, double>>(keywords["zoneout"]);
     o.cell.zoneout_h = h;
@@ -103,14 +111,12 @@ LSTMOptions lstm_options(const py::dict& keywords) {
 }
 
 bool same(const LSTMOptions& a, const LSTMOptions& b) {
-  const auto values = [](const LSTMOptions& o) {
-    return std::tie(o.input_size, o.hidden_size, o.num_layers, o.bias, o.bidirectional, o.reverse, o.dropout,
-                    o.proj_size, o.hidden_sizes, o.merge, o.residual, o.learned_state, o.input_dropout,
-                    o.recurrent_dropout, o.weight_drop, o.missing);
-  };
-  const auto &second = a.reverse_activations, &others = b.reverse_activations;
-  const bool same_second = second.has_value() == others.has_value() && (!second || equal_activations(*second, *others));
-  return values(a) == values(b) && equal(a.cell, b.cell) && same_second;
+  bool equal = equal_activations(a.cell, b.cell) && a.cell.zoneout_h == b.cell.zoneout_h &&
+               a.cell.zoneout_c == b.cell.zoneout_c &&
+               a.reverse_activations.has_value() == b.reverse_activations.has_value() &&
+               (!a.reverse_activations || equal_activations(*a.reverse_activations, *b.reverse_activations));
+  each_option([&](const char*, auto member) { equal = equal && *member(a) == *member(b); });
+  return equal;
 }
 
 }  // namespace eigenlstm_python

@@ -30,7 +30,10 @@ PYBIND11_MODULE(_core, m) {
   register_random(m);
   register_linear(m);
   register_embedding(m);
+  register_attention(m);
+  register_crf(m);
   register_losses(m);
+  register_linear_cross_entropy(m);
   register_ctc(m);
   register_optimisers(m);
 }

@@ -36,6 +36,15 @@ from .training.run import NonFiniteLoss as NonFiniteLoss
 from .saving import load as load, save as save
 from .graph import Input as Input
 from .model import Model as Model
+from .layers.attention import Attention as Attention
+from .layers.crf import CRF as CRF
+from .layers.steps import (
+    Gather as Gather,
+    JoinDirections as JoinDirections,
+    Scatter as Scatter,
+    Shift as Shift,
+    StackFrames as StackFrames,
+)
 from .layers.wiring import Add as Add, Concat as Concat, Multiply as Multiply, Slice as Slice
 from .sequential import Group as Group, Sequential as Sequential, share as share
 

@@ -1,4 +1,9 @@
-"""Arrays in: taken without a silent change of dtype, refused with the argument's name."""
+"""What comes in from users: arrays are taken without a silent change of dtype, options are checked; an error names the argument.
+
+A wrong kind is a TypeError, a wrong value or shape a ValueError.
+"""
+
+import math
 
 import numpy as np
 
@@ -67,17 +72,108 @@ def as_lengths(lengths, batch, time, where):
     return array.astype(np.int64, copy=False)
 
 
+# -- options: each check takes the value and `what`, the name of the caller and the argument, as in "Linear: bias" -------
+
+
 def positive_int(value, what):
-    """`value` as an int of at least 1; `what` names the caller and the argument."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{what} must be an integer, got {value!r}")
+    """`value` as an int of at least 1."""
+    value = integer(value, what)
     if not 1 <= value < 2**48:
         raise ValueError(f"{what} must be at least 1{' and below 2**48' * (value > 0)}, got {value}")
+    return value
+
+
+def integer(value, what):
+    """`value` as an int."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{what} must be an integer, got {value!r}")
     return int(value)
 
 
 def number(value, what):
-    """`value` as a float; `what` names the caller and the argument."""
+    """`value` as a float."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
         raise TypeError(f"{what} must be a number, got {value!r}")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError(f"{what} is too large for a float, got {value}") from None
+
+
+def finite(value, what):
+    """`value` as a finite float."""
+    value = number(value, what)
+    if not math.isfinite(value):
+        raise ValueError(f"{what} must be finite, got {value}")
+    return value
+
+
+def positive(value, what):
+    """`value` as a finite float above 0."""
+    value = number(value, what)
+    if not (value > 0 and math.isfinite(value)):
+        raise ValueError(f"{what} must be a positive number, got {value}")
+    return value
+
+
+def probability(value, what):
+    """`value` as a float in [0, 1)."""
+    value = number(value, what)
+    if not 0 <= value < 1:
+        raise ValueError(f"{what} must be at least 0 and below 1, got {value}")
+    return value
+
+
+def flag(value, what):
+    """`value` as a bool."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{what} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def one_of(*names):
+    """A check that `value` is one of these strings."""
+
+    def check(value, what):
+        listed = ", ".join(map(repr, names))
+        if not isinstance(value, str):
+            raise TypeError(f"{what} must be one of {listed}, got {value!r}")
+        if value not in names:
+            raise ValueError(f"{what} must be one of {listed}, got {value!r}")
+        return value
+
+    return check
+
+
+def optional(check):
+    """A check that lets None pass, and leaves all else to `check`."""
+    return lambda value, what: None if value is None else check(value, what)
+
+
+def dtype_option(value, what):
+    """float32 or float64, as an ``np.dtype``."""
+    return float_dtype(value, what.partition(":")[0])
+
+
+# -- keywords -------------------------------------------------------------------------------------------------------
+
+
+class KnownArguments:
+    """Base of classes whose constructor refuses an unknown keyword by saying what to write instead."""
+
+    def __new__(cls, *_, **named):
+        refuse_unknown(named, cls.__init__, cls.__name__)
+        return super().__new__(cls)
+
+
+def refuse_unknown(named, function, where):
+    """``TypeError`` for a keyword in `named` that `function` does not take, with what was probably meant."""
+    code = getattr(function, "__code__", None)
+    if code is None or code.co_flags & 0x08:  # it has **keywords
+        return
+    known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    for name in named:
+        if name not in known:
+            from .did_you_mean import unknown_keyword
+
+            raise TypeError(unknown_keyword(where, name, [other for other in known if other not in ("self", "model")]))

@@ -108,12 +108,12 @@ class Graph:
         return trace.graph([_one_of(trace.values, index, "value") for index in config["outputs"]])
 
     @classmethod
-    def chain(cls, layers):
-        """The graph of a chain of `layers`, whose first one says what it takes."""
-        shape = _chain_input(layers)
+    def chain(cls, layers, shape):
+        """The graph of a chain of `layers` that takes `shape`, the batch axis first."""
         integers = "Embedding" in [base.__name__ for base in type(_leaf(layers[0])).__mro__]
         trace = Trace(
-            {"x": Input(shape, "int64" if integers else "float")}, {id(layer): str(i) for i, layer in enumerate(layers)}
+            {"x": Input(shape[1:], "int64" if integers else "float")},
+            {id(layer): str(i) for i, layer in enumerate(layers)},
         )
         value = trace.values[0]
         for layer in layers:
@@ -273,16 +273,6 @@ def _has_layers(value):
 
 def _leaf(layer):
     return _leaf(layer.layers[0]) if hasattr(layer, "layers") else layer
-
-
-def _chain_input(layers):
-    """The shape of x without the batch axis, from the first layer that knows it."""
-    for layer in layers:
-        shape = layer.input_shape()
-        if shape is not None:
-            time = any(each.recurrent or not each.keeps_time for each in layers) and shape[1:2] != ("T",)
-            return (*("T",) * time, *shape[1:])
-    raise ValueError("no layer of the chain knows the shape of what it takes")
 
 
 def _exactly(item, keys, what):

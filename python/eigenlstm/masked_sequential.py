@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from .checks import as_floats, as_lengths
+from .checks import as_floats, as_lengths, finite
 from .layers.registry import layer_from
-from .layers.lstm_options import finite
 from .layers.pooling import MaxPool
 from .seeds import as_seed, mix_seed
 from .sequential import Sequential

@@ -1,17 +1,20 @@
-"""Seeds: 64-bit keys, mixed from one another, so that every random draw of a training run hangs on one number."""
+"""Seeds: 64-bit keys, derived from one another, so that one number determines every random draw of a training run."""
 
 import os
 
-import numpy as np
+from .checks import integer
 
 _MASK64 = (1 << 64) - 1
 
 
 def as_seed(value, what):
-    """`value` as a 64-bit key; `what` names the caller."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or not 0 <= value < 2**64:
-        raise ValueError(f"{what}: seed must be an integer in 0..2**64-1, got {value!r}")
-    return int(value)
+    """`value` as a 64-bit key. `what` names the caller, or the caller and the argument, as in "fit: seed"."""
+    if not what.endswith("seed"):
+        what += ": seed"
+    value = integer(value, what)
+    if not 0 <= value < 2**64:
+        raise ValueError(f"{what} must be an integer in 0..2**64-1, got {value}")
+    return value
 
 
 def mix_seed(seed, index):
@@ -23,4 +26,5 @@ def mix_seed(seed, index):
 
 
 def system_seed():
+    """A 64-bit key from the operating system's source of randomness."""
     return int.from_bytes(os.urandom(8), "little")

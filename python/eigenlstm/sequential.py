@@ -217,7 +217,10 @@ class Sequential(Trained, Group):
     @property
     def graph(self):
         """The chain as a `eigenlstm.graph.Graph`, as exporters take it. ``ValueError`` if no layer knows what it takes."""
-        return Graph.chain(self.layers)
+        shape = self.input_shape()
+        if shape is None:
+            raise ValueError("Sequential.graph: no layer of the chain knows the shape of what it takes")
+        return Graph.chain(self.layers, shape)
 
     # -- computation ----------------------------------------------------------------------------
 
@@ -284,9 +287,14 @@ class Sequential(Trained, Group):
 
     def input_shape(self):
         """Shape of x with symbols for the sizes that are free, None where no layer knows."""
-        shape = next((layer.input_shape() for layer in self.layers if layer.input_shape() is not None), None)
+        for i, layer in enumerate(self.layers):
+            shape = layer.input_shape()
+            if shape is not None:
+                break
         if shape is not None and shape[1:2] != ("T",) and self._sees_time():
             shape = (shape[0], "T", *shape[1:])
+        for layer in reversed(self.layers[:i]):
+            shape = None if shape is None else layer.input_for(shape)
         return shape
 
     def _sees_time(self):

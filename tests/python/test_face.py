@@ -20,5 +20,17 @@ def test_importing_brings_in_nothing_beyond_numpy_but_the_modules_of_the_lstm():
     assert set(brought) == {
         "eigenlstm",
         *(f"eigenlstm.{name}" for name in ("_core", "_moved", "checks", "layers", "seeds")),
-        *(f"eigenlstm.layers.{name}" for name in ("base", "lstm", "lstm_options", "parameters", "symbolic", "trace")),
+        *(
+            f"eigenlstm.layers.{name}"
+            for name in (
+                "base",
+                "lstm",
+                "lstm_options",
+                "lstm_state",
+                "lstm_weights",
+                "parameters",
+                "registry",
+                "symbolic",
+            )
+        ),
     }

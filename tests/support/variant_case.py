@@ -72,7 +72,7 @@ class VariantRun:
             seed=0,
             **chosen,
         )
-        self.widths = self.lstm._widths
+        self.widths, self.dropouts = self.lstm._widths, self.lstm._options.dropouts
         self.D = 1 + case.bidirectional
         P = chosen.get("proj_size", 0)
         self.outputs = [P or h for h in self.widths]
@@ -153,8 +153,8 @@ class VariantRun:
             seen = np.ones((case.B, 1, features[k]))
             if case.get("input_dropout"):
                 seen = seen * draw(INPUT, k, case.B, 1, features[k], case.get("input_dropout"))
-            if k and self.lstm.dropout[k - 1]:
-                seen = seen * draw(DROPOUT, k - 1, case.B, case.T, features[k], self.lstm.dropout[k - 1])
+            if k and self.dropouts[k - 1]:
+                seen = seen * draw(DROPOUT, k - 1, case.B, case.T, features[k], self.dropouts[k - 1])
             for d, suffix in enumerate([f"l{k}", f"l{k}_reverse"][:D]):
                 index = k * D + d
                 masks[f"input_{suffix}"] = seen

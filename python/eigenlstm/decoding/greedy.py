@@ -8,6 +8,11 @@ from .states import bans, checked_limits, forbidden_ids, log_probabilities, star
 def greedy(step, state, *, start, end, max_length, min_length=0, forbidden=(), state_axis=0):
     """The likeliest next token of each row, until its end.
 
+    >>> def step(tokens, state):  # one more each time, of five tokens
+    ...     return 9.0 * np.eye(5)[(tokens + 1) % 5], state
+    >>> greedy(step, None, start=[1, 3], end=0, max_length=9)
+    [array([2, 3, 4]), array([4])]
+
     The arguments are those of `eigenlstm.decoding.beam_search`, whose result with `beam_width` 1 this is.
 
     Returns

@@ -5,7 +5,8 @@ try:
 except ImportError as error:
     raise ImportError('el.torch needs PyTorch: pip install "eigenlstm[torch]"') from error
 
+from .torch_convert import from_torch
 from .torch_modules import LSTM, LSTMCell
 from .torch_replace import Report, replace
 
-__all__ = ["LSTM", "LSTMCell", "Report", "replace"]
+__all__ = ["LSTM", "LSTMCell", "Report", "from_torch", "replace"]

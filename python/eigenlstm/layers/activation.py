@@ -39,14 +39,18 @@ class Activation(Layer):
     Where f has a corner, its derivative there is that of the left side.
     """
 
+    _fixed = frozenset({"name", "parameters"})
+
     def __init__(self, name, *parameters):
-        if not isinstance(name, str) or name not in _KNOWN:
+        if not isinstance(name, str):
+            raise TypeError(f"Activation: name must be a string, got {name!r}")
+        if name not in _KNOWN:
             raise ValueError(f"Activation: name must be one of {', '.join(_KNOWN)}, got {name!r}")
         defaults = _DEFAULTS.get(name, ())
         if len(parameters) > len(defaults):
             raise ValueError(f"Activation: {name} has {len(defaults)} parameters, got {len(parameters)}")
-        self.name = name
-        self.parameters = [number(value, f"Activation: a parameter of {name}") for value in parameters]
+        parameters = tuple(number(value, f"Activation: a parameter of {name}") for value in parameters)
+        self._become({"name": name, "parameters": parameters})
         self._values = (*self.parameters, *defaults[len(parameters) :])
         self._build([])
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from .. import _core
-from ..checks import as_array, as_floats, float_dtype
+from ..checks import KnownArguments, as_array, as_floats, float_dtype
 from ..seeds import as_seed, mix_seed, system_seed
 from .parameters import ParameterStore, admitted, blank_parameters, initialising
 from .registry import register
@@ -46,7 +46,7 @@ class Views(dict):
         return dict, ({name: np.array(view) for name, view in self.items()},)
 
 
-class Layer:
+class Layer(KnownArguments):
     """Base of all layers.
 
     A layer holds parameters and gradients and no activations: what `forward` must remember for
@@ -69,9 +69,32 @@ class Layer:
         super().__init_subclass__(**kwargs)
         name = cls.__name__
         cls._file_name = register(cls)
+        cls._fixed = cls._fixed | frozenset(cls._options or ())
         cls._forward_name, cls._backward_name = f"{name}.forward", f"{name}.backward"
 
     # -- construction ---------------------------------------------------------------------------
+
+    # The options of a layer of this package, name -> check(value, what), in the order of its constructor's arguments. They are
+    # attributes that cannot be assigned to, and the config. A class that leaves it None has to do these things itself.
+    _options = None
+    _fixed = frozenset()
+
+    def __setattr__(self, name, value):
+        if name in self._fixed:
+            kind = type(self).__name__
+            raise AttributeError(
+                f"{kind}.{name} is fixed when the layer is made; make a new one, as in el.{kind}(..., {name}={value!r:.40}), "
+                "and copy the parameters with new.load_state_dict(old.state_dict())"
+            )
+        super().__setattr__(name, value)
+
+    def _take(self, **given):
+        """Check the options that the constructor was `given`, and become a layer that has them."""
+        where = type(self).__name__
+        self._become({name: check(given[name], f"{where}: {name}") for name, check in self._options.items()})
+
+    def _become(self, options):
+        self.__dict__.update(options)
 
     def _build(self, specs, dtype=_EITHER, seed=None):
         """Allocate `specs` (an iterable of (name, shape)) and draw the initial values from `seed`.
@@ -237,7 +260,10 @@ class Layer:
 
     def config(self):
         """The constructor's arguments as a dict of JSON values."""
-        raise NotImplementedError
+        if self._options is None:
+            raise NotImplementedError
+        values = {name: self.__dict__[name] for name in self._options}
+        return {name: value.name if isinstance(value, np.dtype) else value for name, value in values.items()}
 
     @classmethod
     def from_config(cls, config):
@@ -265,6 +291,10 @@ class Layer:
 
     def input_shape(self):
         """Shape of x with symbols for the free sizes, None if any will do."""
+
+    def input_for(self, shape):
+        """Shape of x for a ``y`` of `shape`, where any x will do; None if that can't be said."""
+        return shape
 
     def output_shape(self, shape):
         """Shape of ``y`` for an ``x`` of `shape`, where sizes may be symbols like ``"B"``.

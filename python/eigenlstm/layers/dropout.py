@@ -1,6 +1,7 @@
 """Dropout: random zeros in training, nothing in inference."""
 
 from .. import _core
+from ..checks import optional, probability
 from ..seeds import as_seed
 from .base import Layer
 
@@ -22,14 +23,11 @@ class Dropout(Layer):
 
     stochastic = True
 
-    def __init__(self, p=0.5, *, seed=None):
-        if not (isinstance(p, (int, float)) and 0 <= p < 1):
-            raise ValueError(f"Dropout: p must lie in [0, 1), got {p!r}")
-        self.p = float(p)
-        self._build([], seed=seed)
+    _options = {"p": probability, "seed": optional(as_seed)}
 
-    def config(self):
-        return {"p": self.p, "seed": self._seed}
+    def __init__(self, p=0.5, *, seed=None):
+        self._take(p=p, seed=seed)
+        self._build([], seed=seed)
 
     def forward(self, x, *, lengths=None, training=True, seed=None):
         """``x -> y, tape``, both of one shape, any rank."""

@@ -3,7 +3,8 @@
 import numpy as np
 
 from .. import _core
-from ..checks import positive_int
+from ..checks import dtype_option, integer, optional, positive_int
+from ..seeds import as_seed
 from .base import Layer
 
 
@@ -24,14 +25,22 @@ class Embedding(Layer):
     as the rows that x names, not as the table.
     """
 
+    _options = {
+        "num_embeddings": positive_int,
+        "embedding_dim": positive_int,
+        "padding_idx": optional(integer),
+        "dtype": dtype_option,
+        "seed": optional(as_seed),
+    }
+
     def __init__(self, num_embeddings, embedding_dim, *, padding_idx=None, dtype="float32", seed=None):
-        self.num_embeddings = positive_int(num_embeddings, "Embedding: num_embeddings")
-        self.embedding_dim = positive_int(embedding_dim, "Embedding: embedding_dim")
-        if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
-            raise ValueError(
-                f"Embedding: padding_idx must lie in -{num_embeddings}..{num_embeddings - 1}, got {padding_idx}"
-            )
-        self.padding_idx = None if padding_idx is None else int(padding_idx) % num_embeddings
+        self._take(
+            num_embeddings=num_embeddings, embedding_dim=embedding_dim, padding_idx=padding_idx, dtype=dtype, seed=seed
+        )
+        n = self.num_embeddings
+        if padding_idx is not None and not -n <= padding_idx < n:
+            raise ValueError(f"Embedding: padding_idx must lie in -{n}..{n - 1}, got {padding_idx}")
+        self._become({"padding_idx": None if padding_idx is None else int(padding_idx) % n})
         self._build([("weight", (self.num_embeddings, self.embedding_dim))], dtype, seed)
 
     def _initialise(self, rng):
@@ -39,15 +48,6 @@ class Embedding(Layer):
         weight[...] = rng.standard_normal(weight.shape)
         if self.padding_idx is not None:
             weight[self.padding_idx] = 0
-
-    def config(self):
-        return {
-            "num_embeddings": self.num_embeddings,
-            "embedding_dim": self.embedding_dim,
-            "padding_idx": self.padding_idx,
-            "dtype": self._dtype.name,
-            "seed": self._seed,
-        }
 
     def input_shape(self):
         return ("B",)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..checks import number, positive_int
+from ..checks import dtype_option, positive, positive_int
 from .base import Layer
 
 
@@ -22,18 +22,14 @@ class LayerNorm(Layer):
     Parameters learned: ``weight`` (features,), which starts at one, and ``bias`` (features,), at zero.
     """
 
+    _options = {"features": positive_int, "eps": positive, "dtype": dtype_option}
+
     def __init__(self, features, *, eps=1e-5, dtype="float32"):
-        self.features = positive_int(features, "LayerNorm: features")
-        self.eps = number(eps, "LayerNorm: eps")
-        if not self.eps > 0:
-            raise ValueError(f"LayerNorm: eps must be positive, got {eps!r}")
+        self._take(features=features, eps=eps, dtype=dtype)
         self._build([("weight", (self.features,)), ("bias", (self.features,))], dtype)
 
     def _initialise(self, rng):
         self._param_views["weight"][...] = 1
-
-    def config(self):
-        return {"features": self.features, "eps": self.eps, "dtype": self._dtype.name}
 
     def input_shape(self):
         return ("B", self.features)

@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from .. import _core
-from ..checks import positive_int
+from ..checks import dtype_option, flag, optional, positive_int
+from ..seeds import as_seed
 from .base import Layer
 
 
@@ -26,10 +27,16 @@ class Linear(Layer):
     Parameters learned: ``weight`` (out_features, in_features), ``bias`` (out_features,).
     """
 
+    _options = {
+        "in_features": positive_int,
+        "out_features": positive_int,
+        "bias": flag,
+        "dtype": dtype_option,
+        "seed": optional(as_seed),
+    }
+
     def __init__(self, in_features, out_features, *, bias=True, dtype="float32", seed=None):
-        self.in_features = positive_int(in_features, "Linear: in_features")
-        self.out_features = positive_int(out_features, "Linear: out_features")
-        self.bias = bool(bias)
+        self._take(in_features=in_features, out_features=out_features, bias=bias, dtype=dtype, seed=seed)
         specs = [("weight", (self.out_features, self.in_features))]
         self._build(specs + [("bias", (self.out_features,))] * self.bias, dtype, seed)
 
@@ -42,15 +49,6 @@ class Linear(Layer):
         super()._bind(store, offset)
         self._weight, self._bias = self._param_views["weight"], self._param_views.get("bias")
         self._dweight, self._dbias = self._grad_views["weight"], self._grad_views.get("bias")
-
-    def config(self):
-        return {
-            "in_features": self.in_features,
-            "out_features": self.out_features,
-            "bias": self.bias,
-            "dtype": self._dtype.name,
-            "seed": self._seed,
-        }
 
     def input_shape(self):
         return ("B", self.in_features)

@@ -1,25 +1,25 @@
 """The LSTM layer and its streaming session."""
 
-import math
 from functools import partial
 
 import numpy as np
 
 from .. import _core
-from . import lstm_options as options
-from ..checks import as_array, as_lengths, float_dtype, positive_int
+from ..checks import as_array, as_lengths, flag, positive_int
 from ..seeds import as_seed
 from .base import Layer
+from .lstm_options import CONSTRUCTOR, LSTMOptions
+from .lstm_state import as_state
+from .lstm_weights import ForeignWeights
 from .parameters import admit
 from .symbolic import Value
-from .trace import VALUES, Trace
 
 # By dtype: to make its name takes 3 us of a call.
 _CORES = {np.dtype(np.float32): _core.LSTMFloat32, np.dtype(np.float64): _core.LSTMFloat64}
 _TAPES = {np.dtype(np.float32): _core.TapeFloat32, np.dtype(np.float64): _core.TapeFloat64}
 
 
-class LSTM(Layer):
+class LSTM(ForeignWeights, Layer):
     """Long short-term memory: stacked, uni- or bidirectional (Hochreiter, Schmidhuber 1997; forget gate: Gers et al. 2000).
 
     For each step t, with ``[i, f, g, o]`` stacked in this order in the 4H rows of every weight::
@@ -133,6 +133,7 @@ class LSTM(Layer):
     """
 
     recurrent = True
+    _options = _fixed = CONSTRUCTOR
 
     def __init__(
         self,
@@ -165,101 +166,28 @@ class LSTM(Layer):
         missing="propagate",
         reverse=False,
     ):
-        self.input_size = positive_int(input_size, "LSTM: input_size")
-        self._widths = options.widths(hidden_size, num_layers)
-        self.num_layers = len(self._widths)
-        self.hidden_size = self._widths[0] if len(set(self._widths)) == 1 else self._widths
-        self.bias, self.bidirectional, self.time_major = (
-            options.flag(value, f"LSTM: {name}")
-            for name, value in (("bias", bias), ("bidirectional", bidirectional), ("time_major", time_major))
-        )
-        self.num_directions = 1 + self.bidirectional
-        self.dropout = options.between_layers(dropout, self.num_layers, "LSTM: dropout")
-        self._variants = options.variants(
-            reverse=reverse,
-            proj_size=proj_size,
-            peephole=peephole,
-            coupled_input_forget=coupled_input_forget,
-            layer_norm=layer_norm,
-            activations=activations,
-            gate_clip=gate_clip,
-            cell_clip=cell_clip,
-            merge=merge,
-            residual=residual,
-            learned_state=learned_state,
-            input_dropout=input_dropout,
-            recurrent_dropout=recurrent_dropout,
-            zoneout=zoneout,
-            weight_drop=weight_drop,
-            missing=missing,
-        )
-        self.proj_size, self.reverse = self._variants["proj_size"], self._variants["reverse"]
-        self.stochastic = any(self.dropout) or options.is_random(self._variants)
-        if not isinstance(init, str) or init not in ("default", "torch"):
-            raise ValueError(f"LSTM: init must be 'default' or 'torch', got {init!r}")
-        if forget_bias is not None and not self.bias:
-            raise ValueError("LSTM: forget_bias needs bias=True")
-        if forget_bias is not None and self._variants["coupled_input_forget"]:
-            raise ValueError(
-                "LSTM: forget_bias biases the forget gate, which coupled_input_forget=True replaces by 1 - i"
-            )
-        self.init = init
-        self.forget_bias = (
-            float(init == "default") if forget_bias is None else options.finite(forget_bias, "LSTM: forget_bias")
-        )
-        core = _CORES[float_dtype(dtype, "LSTM")]
+        given = locals()
+        self._options = options = LSTMOptions(given)
+        self._become(options.public())
+        self._widths, self._variants = options.widths, options.variants
+        self.stochastic = options.random
         admit(4 * max(self._widths) * (self.input_size + self.num_layers * self.num_directions))
-        different = {} if isinstance(self.hidden_size, int) else {"hidden_sizes": self._widths}
-        self._core = core(
-            input_size=self.input_size,
-            hidden_size=max(self._widths),
-            num_layers=self.num_layers,
-            bias=self.bias,
-            bidirectional=self.bidirectional,
-            dropout=self.dropout,
-            **different,
-            **{name: value for name, value in self._variants.items() if value is not None},
-        )
+        self._core = _CORES[options.basic["dtype"]](**options.native())
         self._packed = None  # (version of the parameters, for_backward, packed weights)
         self._build(self._core.parameters, dtype, seed)
 
     def _initialise(self, rng):
-        for name, view in self._param_views.items():
-            kind = name.rsplit("_l", 1)[0]
-            if kind in ("weight_ih", "weight_hh", "weight_hr", "bias"):
-                H = view.shape[1] if kind == "weight_hr" else view.shape[0] // 4
-                view[...] = self._initial(kind, view.shape, H, rng)
-                if kind == "bias":
-                    view[H : 2 * H] += self.forget_bias
-            else:  # as if the variant were not there
-                view[...] = kind in ("norm_weight", "norm_cell_weight")
+        from . import lstm_initial
 
-    def _initial(self, kind, shape, H, rng):
-        if self.init == "torch":
-            return rng.uniform(-1 / math.sqrt(H), 1 / math.sqrt(H), shape)
-        if kind == "bias":
-            return 0
-        if kind == "weight_hh":
-            q, r = np.linalg.qr(rng.standard_normal(shape))
-            return q * np.sign(np.diagonal(r))  # the sign makes the draw uniform (Mezzadri 2007)
-        limit = math.sqrt(6 / sum(shape))
-        return rng.uniform(-limit, limit, shape)
+        lstm_initial.draw(self, rng)
+
+    @property
+    def num_directions(self):
+        """2 with `bidirectional`, else 1."""
+        return 1 + self.bidirectional
 
     def config(self):
-        return {
-            "input_size": self.input_size,
-            "hidden_size": self.hidden_size,
-            "num_layers": self.num_layers,
-            "bias": self.bias,
-            "bidirectional": self.bidirectional,
-            "dropout": options.together(self.dropout),
-            "time_major": self.time_major,
-            "dtype": self._dtype.name,
-            "init": self.init,
-            "seed": self._seed,
-            "forget_bias": self.forget_bias if self.bias and not self._variants["coupled_input_forget"] else None,
-            **options.chosen(self._variants),
-        }
+        return self._options.config()
 
     def input_shape(self):
         return ("T", "B", self.input_size) if self.time_major else ("B", "T", self.input_size)
@@ -269,7 +197,7 @@ class LSTM(Layer):
             raise ValueError(f"LSTM takes 3 axes {self.input_shape()}, got {len(shape)}")
         self._expect_features(shape, self.input_size)
         width = self.proj_size or self._widths[-1]
-        return (*shape[:-1], width * (self.num_directions if self._variants["merge"] == "concat" else 1))
+        return (*shape[:-1], width * (self.num_directions if self.merge == "concat" else 1))
 
     def state_shapes(self):
         """The shapes of h and c, the batch axis "B"; None for each where the layers' widths differ."""
@@ -310,6 +238,8 @@ class LSTM(Layer):
         return y, (h, c)
 
     def _trace(self, tape, lengths):
+        from .trace import VALUES, Trace
+
         suffixes = [
             f"_l{layer}{way}" for layer in range(self.num_layers) for way in ("", "_reverse")[: self.num_directions]
         ]
@@ -376,12 +306,12 @@ class LSTM(Layer):
                 f"LSTM.backward: tape must come from forward of a {self._dtype} LSTM with training=True, "
                 f"got {type(tape).__name__}"
             )
-        dh, dc = _pair(dstate, self._dtype, self._uniform, "LSTM.backward", "dstate", "d{}")
+        dh, dc = as_state(dstate, self._dtype, self._uniform, "LSTM.backward", "dstate", "d{}")
         if dy is not None:
             dy = as_array(dy, self._dtype, "LSTM.backward", "dy")
         need_dx, per_row = (
-            options.flag(need_dx, "LSTM.backward: need_dx"),
-            options.flag(per_row, "LSTM.backward: per_row"),
+            flag(need_dx, "LSTM.backward: need_dx"),
+            flag(per_row, "LSTM.backward: per_row"),
         )
         dx, dh0, dc0, rows = self._core.backward(tape, dy, dh, dc, self._flat_grads, need_dx, per_row)
         if not per_row:
@@ -406,7 +336,7 @@ class LSTM(Layer):
             self._weights(False),
             positive_int(batch_size, "LSTM.stream: batch_size"),
             partial(as_array, dtype=self._dtype, where="Stream.step"),
-            partial(_pair, dtype=self._dtype, uniform=self._uniform, where="Stream.state", name="state", part="{}"),
+            partial(as_state, dtype=self._dtype, uniform=self._uniform, where="Stream.state", name="state", part="{}"),
         )
 
     def _run(self, x, state, lengths, with_tape, seed=None, memory="full", for_backward=True):
@@ -414,7 +344,9 @@ class LSTM(Layer):
         if with_tape and for_backward:
             x = np.array(x)  # the tape's own: next to the gates that it keeps, this costs little
         h0, c0 = (
-            (None, None) if state is None else _pair(state, self._dtype, self._uniform, "LSTM.forward", "state", "{}0")
+            (None, None)
+            if state is None
+            else as_state(state, self._dtype, self._uniform, "LSTM.forward", "state", "{}0")
         )
         if lengths is not None:
             if x.ndim != 3:
@@ -439,7 +371,7 @@ class LSTM(Layer):
 
     def _weights(self, for_backward, seed=None):
         """The packed weights of the parameters as they are now; with weight drop, training has its own each time."""
-        if seed is not None and self._variants["weight_drop"] > 0:
+        if seed is not None and self.weight_drop > 0:
             return self._core.pack(self._flat_params, for_backward, seed)
         version = self._store.version()
         packed = self._packed
@@ -451,112 +383,3 @@ class LSTM(Layer):
     def _bind(self, store, offset):
         super()._bind(store, offset)
         self._packed = None
-
-    # -- PyTorch's names: see interop/state_dict.py, which is imported when it is needed ----------
-
-    @classmethod
-    def from_state_dict(cls, mapping, prefix="", *, dtype=None, **options):
-        """An LSTM with the weights of a torch.nn.LSTM or LSTMCell, its sizes and options inferred from their names and shapes.
-
-        Parameters
-        ----------
-        mapping : dict of arrays
-            As ``torch_module.state_dict()``, ``lstm.state_dict()`` or ``safetensors.numpy.load_file`` give it: NumPy
-            arrays or tensors of 16, 32 or 64 bits, under torch.nn.LSTM's names (with ``bias_ih`` and ``bias_hh``, which
-            are added), under those of torch.nn.LSTMCell (``weight_ih`` without ``_l0``), or under those of `params` (with
-            one bias, peepholes, gains, states).
-        prefix : str
-            What the names of this LSTM start with in a mapping of a whole model, as in ``"encoder.rnn."``. All that starts
-            so must belong to the LSTM.
-        dtype : "float32", "float64" or None
-            Of the LSTM. None: that of the arrays, float32 for those of half precision.
-        **options
-            What the arrays do not tell: `time_major`, `dropout`, `activations`, `merge`, `missing`, `seed` ... as in the
-            constructor.
-
-        Returns
-        -------
-        LSTM
-            Batch-major unless ``time_major=True`` is given, whatever the source was.
-
-        Raises
-        ------
-        TypeError, ValueError
-            Before anything is built, naming the entry: for what is missing, left over or of another shape, for weights of a
-            GRU, for arrays of integers, and for several dtypes without `dtype`.
-        """
-        from ..interop import state_dict
-
-        return state_dict.build_lstm(cls, mapping, prefix, dtype, options)
-
-    @classmethod
-    def from_gates(cls, weights, biases=None, *, hidden_first=True, dtype=None, **options):
-        """An LSTM of one layer from the textbook's layout: for each gate one matrix on the concatenation [h, x].
-
-        Parameters
-        ----------
-        weights : mapping with the keys i, f, g, o
-            The matrix of each gate, (H, H + I), or (H + I, H) where the row [h, x] is multiplied from the left. g is the
-            candidate, which many texts call c.
-        biases : mapping with the same keys, or None
-            H values each: (H,), (H, 1) or (1, H). None: no bias is added.
-        hidden_first : bool
-            Whether the concatenation is [h, x], or else [x, h].
-        dtype : "float32", "float64" or None
-            None: that of the arrays.
-        options
-            Further options of `LSTM` that need no parameters of their own.
-
-        Raises
-        ------
-        TypeError, ValueError
-            For arrays that don't fit together, naming the one, with what was expected and what came.
-
-        >>> lstm = el.LSTM.from_gates({"f": Wf, "i": Wi, "g": Wc, "o": Wo}, {"f": bf, "i": bi, "g": bc, "o": bo})
-        """
-        from ..interop import gates
-
-        return gates.from_gates(cls, weights, biases, hidden_first, dtype, options)
-
-    def state_dict(self):
-        """Copies of the parameters under torch.nn.LSTM's names: the bias as ``bias_ih_l{k}``, with zeros as ``bias_hh_l{k}``."""
-        from ..interop import state_dict
-
-        return state_dict.to_torch(self._param_views)
-
-    def _state_specs(self, state):
-        from ..interop import state_dict
-
-        return state_dict.accepted_specs(self._specs, state)
-
-    def _canonical_state(self, state):
-        from ..interop import state_dict
-
-        return state_dict.from_torch(self._specs, state)
-
-
-def _pair(state, dtype, uniform, where, name, part):
-    """(h, c) of `state`, either None where it is not given: one array each, or where not `uniform` one for each layer and direction.
-
-    `part` is the name of one of the two, where "{}" stands for h or c.
-    """
-    if state is None:
-        return None, None
-    if not isinstance(state, (tuple, list)) or len(state) != 2:
-        raise ValueError(
-            f"{where}: {name} must be a pair ({part.format('h')}, {part.format('c')}), got {type(state).__name__}"
-        )
-    return tuple(
-        None if half is None else _half(half, dtype, uniform, where, part.format(letter))
-        for half, letter in zip(state, "hc")
-    )
-
-
-def _half(half, dtype, uniform, where, name):
-    if uniform:
-        return as_array(half, dtype, where, name)
-    if not isinstance(half, (list, tuple)):
-        raise ValueError(
-            f"{where}: {name} must be a list of arrays (the layers' widths differ), got {type(half).__name__}"
-        )
-    return [as_array(entry, dtype, where, f"{name}[{i}]") for i, entry in enumerate(half)]

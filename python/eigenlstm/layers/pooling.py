@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..checks import as_lengths
+from ..checks import as_lengths, flag, one_of
 from .base import Layer
 
 
@@ -11,11 +11,10 @@ class _OverTime(Layer):
 
     keeps_time = False
 
+    _options = {}
+
     def __init__(self):
         self._build([])
-
-    def config(self):
-        return {}
 
     def output_shape(self, shape):
         if len(shape) != 3:
@@ -43,10 +42,10 @@ class Last(_OverTime):
         With `bidirectional`: how the two halves become one, as in `LSTM`, which merges step by step.
     """
 
+    _options = {"bidirectional": flag, "reverse": flag, "merge": one_of("concat", "sum", "mean", "mul")}
+
     def __init__(self, *, bidirectional=False, reverse=False, merge="concat"):
-        self.bidirectional, self.reverse, self.merge = bool(bidirectional), bool(reverse), merge
-        if merge not in ("concat", "sum", "mean", "mul"):
-            raise ValueError(f"Last: merge must be 'concat', 'sum', 'mean' or 'mul', got {merge!r}")
+        self._take(bidirectional=bidirectional, reverse=reverse, merge=merge)
         if self.bidirectional and self.reverse:
             raise ValueError("Last: bidirectional and reverse exclude each other")
         if merge != "concat" and not self.bidirectional:

@@ -9,11 +9,10 @@ from .base import Layer
 class Reverse(Layer):
     """Each row from its last step to its first: ``y[b, t] = x[b, lengths[b] - 1 - t]``. Steps past the length stay."""
 
+    _options = {}
+
     def __init__(self):
         self._build([])
-
-    def config(self):
-        return {}
 
     def output_shape(self, shape):
         if len(shape) != 3:

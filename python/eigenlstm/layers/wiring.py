@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..checks import as_array, as_floats
+from ..checks import as_array, as_floats, integer, optional
 from .base import Layer
 from .symbolic import Value, shape_text
 
@@ -36,11 +36,10 @@ class Joint(Layer):
 class _Elementwise(Joint):
     """Of two arrays or more that have one shape."""
 
+    _options = {}
+
     def __init__(self):
         self._build([])
-
-    def config(self):
-        return {}
 
     def output_shape(self, *shapes):
         if len(shapes) < 2 or any(shape != shapes[0] for shape in shapes):
@@ -97,11 +96,10 @@ class Multiply(_Elementwise):
 class Concat(Joint):
     """Arrays side by side along the last axis: ``(…, a), (…, b) -> (…, a + b)``."""
 
+    _options = {}
+
     def __init__(self):
         self._build([])
-
-    def config(self):
-        return {}
 
     def output_shape(self, *shapes):
         if len(shapes) < 2 or any(shape[:-1] != shapes[0][:-1] for shape in shapes):
@@ -135,15 +133,14 @@ class Concat(Joint):
 class Slice(Layer):
     """``y = x[..., start:stop]``; in a `Model`, ``x[..., start:stop]``. Negative numbers count from the end, as Python's."""
 
+    _options = {"start": optional(integer), "stop": optional(integer)}
+
     def __init__(self, start=None, stop=None):
-        for name, value in (("start", start), ("stop", stop)):
-            if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer))):
-                raise TypeError(f"Slice: {name} must be an integer or None, got {value!r}")
-        self.start, self.stop = (None if value is None else int(value) for value in (start, stop))
+        self._take(start=start, stop=stop)
         self._build([])
 
-    def config(self):
-        return {"start": self.start, "stop": self.stop}
+    def input_for(self, shape):
+        return None
 
     def _width(self, size):
         return len(range(size)[self.start : self.stop])

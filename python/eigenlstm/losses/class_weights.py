@@ -76,7 +76,7 @@ class ClassWeighted:
 
 
 def _weights_of(y, table):
-    """The weight of each target's class, of the shape of `y` without a last axis of 1; 0 for negative ones, which are ignored."""
+    """The weight of each target's class, of the shape of `y` without a last axis of 1. Negative ones are the loss's to ignore or refuse."""
     y = np.asarray(y)
     classes = y.astype(np.int64)
     if y.dtype.kind == "f" and not np.array_equal(classes, y) or y.dtype.kind not in "iubf":
@@ -85,7 +85,7 @@ def _weights_of(y, table):
         raise ValueError(
             f"fit: class_weight has weights for classes below {len(table)}, y has the class {classes.max()}"
         )
-    each = np.where(classes < 0, 0.0, table[np.maximum(classes, 0)])
+    each = np.where(classes < 0, 1.0, table[np.maximum(classes, 0)])
     return each[..., 0] if each.ndim > 1 and each.shape[-1] == 1 else each
 
 

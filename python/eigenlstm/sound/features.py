@@ -207,7 +207,7 @@ def mel_filters(sample_rate, n_fft, n_mels, fmin=0.0, fmax=None, *, convention="
     """Weights of a mel filterbank, float64 (n_mels, n_fft // 2 + 1).
 
     The arguments are those of `LogMel`. ``librosa.filters.mel`` with its defaults, or HTK's: triangles whose sides
-    are straight in mel, without the constant and the highest bin. ``ValueError`` where a filter covers no bin.
+    are straight in mel. ``ValueError`` where a filter covers no bin.
     """
     fmax = sample_rate / 2 if fmax is None else fmax
     if not 0 <= fmin < fmax <= sample_rate / 2:
@@ -221,9 +221,7 @@ def mel_filters(sample_rate, n_fft, n_mels, fmin=0.0, fmax=None, *, convention="
     rising = (points - edges[:-2, None]) / np.diff(edges)[:-1, None]
     falling = (edges[2:, None] - points) / np.diff(edges)[1:, None]
     weights = np.maximum(0, np.minimum(rising, falling))
-    if htk:
-        weights[:, [0, -1]] = 0
-    else:
+    if not htk:
         weights *= (2 / (edges[2:] - edges[:-2]))[:, None]
     if not weights.any(axis=1).all():
         raise ValueError(

@@ -14,6 +14,9 @@ from .resampling import resample
 def read(path, *, sample_rate=None, mono=False):
     """``(signal, sample_rate)`` of the file `path`.
 
+    >>> signal, sample_rate = el.sound.read("word.wav", sample_rate=8000, mono=True)
+    >>> features = el.sound.MFCC(sample_rate)(signal)
+
     WAV files of integers are read by the standard library, everything else (FLAC, Ogg, MP3, WAV of floats) by
     soundfile: ``pip install "eigenlstm[sound]"``.
 

@@ -50,6 +50,9 @@ def frames(signal, length, hop):
 def pre_emphasis(signal, coefficient=0.97):
     """``y_n = x_n − coefficient · x_{n−1}``, y_0 = x_0: high frequencies raised.
 
+    >>> pre_emphasis(np.array([1.0, 1.0, 3.0]), 0.5)
+    array([1. , 0.5, 2.5])
+
     `signal` is (n,) or, for frames, (T, n); the result has its shape and dtype.
     """
     signal = as_floats(signal, "pre_emphasis", "signal")
@@ -61,6 +64,9 @@ def pre_emphasis(signal, coefficient=0.97):
 
 def deltas(features, width=9):
     """Slopes over time: ``d_t = Σ_k k (x_{t+k} − x_{t−k}) / (2 Σ_k k²)``, k = 1 … (width − 1) / 2.
+
+    >>> deltas(np.array([[0.0], [2.0], [4.0], [6.0]]), width=3)[:, 0]
+    array([1., 2., 2., 1.])
 
     The first and the last frame are repeated outwards. Deltas of deltas are accelerations. The same as HTK's with
     DELTAWINDOW = (width − 1) / 2 (HTK Book, 5.9) and as ``librosa.feature.delta(x, width=width, mode="nearest")``.
@@ -91,6 +97,10 @@ def deltas(features, width=9):
 
 def normalize(features, *, variance=True):
     """Each column of one recording to mean 0 and, with `variance`, standard deviation 1, over time.
+
+    >>> normalize(np.array([[1.0, 5.0], [3.0, 5.0]]))
+    array([[-1.,  0.],
+           [ 1.,  0.]])
 
     Cepstral mean and variance normalisation: what microphone and loudness add is taken away. A column that does
     not vary becomes 0. `features` is a float array (T, F); the result has its shape and dtype.

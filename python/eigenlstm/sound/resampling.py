@@ -13,6 +13,9 @@ _BLOCK = 1 << 14  # samples that are computed at a time
 def resample(signal, sample_rate, new_rate):
     """`signal` of `sample_rate` at `new_rate`, without the frequencies that the slower of the two cannot hold.
 
+    >>> resample(np.ones(441, np.float32), 44100, 8000).shape
+    (80,)
+
     A windowed sinc (Kaiser, beta 5, ten zeros to each side) for each phase: the same as
     ``scipy.signal.resample_poly(signal, new_rate, sample_rate)``.
 

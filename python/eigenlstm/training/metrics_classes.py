@@ -105,6 +105,11 @@ class Recall(F1):
 class AUC(ClassMetric):
     """Area under the ROC curve: how probably a positive scores above a negative, ties counting half.
 
+    >>> auc = AUC()
+    >>> auc.update(np.array([0.1, 2.0, -1.0, 0.5]), np.array([0, 1, 0, 0]))
+    >>> auc.result()
+    1.0
+
     Of several classes: of each against the others, by its probability, the mean over classes; the same as
     scikit-learn's ``roc_auc_score(multi_class="ovr")``. Keeps all scores. NaN where a class has no positives or no
     negatives; such classes among several are left out.

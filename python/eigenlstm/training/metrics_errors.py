@@ -105,10 +105,7 @@ class NashSutcliffe(R2):
     name = "nse"
 
     def _add(self, predicted, true, weight):
-        if true.shape[1] > 1:
-            raise ValueError(f"nse: takes one output, got {true.shape[1]}")
-        seen = ~np.isnan(true[:, 0])
-        super()._add(predicted[seen], true[seen], None if weight is None else weight[seen])
+        super()._add(*_observed(self.name, predicted, true, weight))
 
 
 class Correlation:
@@ -150,6 +147,11 @@ class Correlation:
 class KlingGupta(Correlation):
     """Kling-Gupta efficiency ``1 − √((r − 1)² + (α − 1)² + (β − 1)²)`` of a simulated against an observed flow.
 
+    >>> kge = KlingGupta()
+    >>> kge.update(np.array([1.0, 3.0, 2.0]), np.array([1.0, 3.0, np.nan]))
+    >>> kge.result()
+    1.0
+
     r is their correlation, α the ratio of their standard deviations, β that of their means. Where ``y_true`` is NaN
     nothing was observed, and the value is left out; one output only. Source: Gupta, Kling, Yilmaz, Martinez 2009.
     """
@@ -157,10 +159,7 @@ class KlingGupta(Correlation):
     name = "kge"
 
     def _add(self, predicted, true, weight):
-        if true.shape[1] > 1:
-            raise ValueError(f"kge: takes one output, got {true.shape[1]}")
-        seen = ~np.isnan(true[:, 0])
-        super()._add(predicted[seen], true[seen], None if weight is None else weight[seen])
+        super()._add(*_observed(self.name, predicted, true, weight))
 
     def result(self):
         if not np.any(self._true.count):
@@ -169,3 +168,11 @@ class KlingGupta(Correlation):
         alpha = float(self._predicted.std[0] / self._true.std[0]) if self._true.varies[0] else math.nan
         beta = float(self._predicted.mean[0]) / mean if mean else math.nan
         return 1 - math.sqrt((float(self._correlations()[0]) - 1) ** 2 + (alpha - 1) ** 2 + (beta - 1) ** 2)
+
+
+def _observed(name, predicted, true, weight):
+    """The steps of one output at which something was observed."""
+    if true.shape[1] > 1:
+        raise ValueError(f"{name}: takes one output, got {true.shape[1]}")
+    seen = ~np.isnan(true[:, 0])
+    return predicted[seen], true[seen], None if weight is None else weight[seen]

@@ -154,6 +154,11 @@ class _ErrorRate(SequenceMetric):
 class WER(_ErrorRate):
     """Word error rate: insertions, deletions and substitutions over the words of the references, of all rows.
 
+    >>> wer = WER()
+    >>> wer.update(["the cat", "a mat"], ["the cat sat", "a mat"])
+    >>> wer.result()
+    0.2
+
     Words are what spaces separate in a text; without `to_text` each label is a word.
     """
 
@@ -166,7 +171,14 @@ class WER(_ErrorRate):
 
 
 class CER(_ErrorRate):
-    """Character error rate: as `WER`, of the characters of a text, or of labels without `to_text`."""
+    """Character error rate: as `WER`, of the characters of a text, or of labels without `to_text`.
+
+    >>> cer = CER(el.ctc.greedy_decode)
+    >>> logits = np.eye(3)[[[1, 1, 0, 2]]]                      # frames of which class 0 is the blank
+    >>> cer.update(logits, np.array([[1, 2, 2]]))
+    >>> cer.result()
+    0.3333333333333333
+    """
 
     name = "cer"
 
@@ -175,7 +187,13 @@ class CER(_ErrorRate):
 
 
 class ExactMatch(SequenceMetric):
-    """Share of rows that are wholly right."""
+    """Share of rows that are wholly right.
+
+    >>> exact = ExactMatch()
+    >>> exact.update([[1, 2], [3]], [[1, 2], [4]])
+    >>> exact.result()
+    0.5
+    """
 
     name = "exact"
 

@@ -107,6 +107,11 @@ class BLEU(_TextMetric):
 class CHRF(_TextMetric):
     """chrF of all rows together, 0 to 100: the F-score of n-grams of 1 to 6 characters, spaces left aside.
 
+    >>> chrf = el.metrics.CHRF()
+    >>> chrf.update(["the cat sat"], ["the cats sat"])
+    >>> round(chrf.result(), 2)
+    68.66
+
     The numbers are those of ``sacrebleu.CHRF`` with the same options. Source: Popović 2015; 2017 for chrF++.
 
     Parameters

@@ -1,7 +1,9 @@
 """Beam and greedy search: against a search through every sequence, and a beam search written plainly."""
 
+import doctest
 import itertools
 import math
+import sys
 
 import eigenlstm as el
 import numpy as np
@@ -9,6 +11,11 @@ import pytest
 from eigenlstm.decoding import beam_search, greedy
 
 START, END = 0, 1
+
+
+def test_the_examples_of_the_docstrings_are_true():
+    module = sys.modules["eigenlstm.decoding.greedy"]  # as an attribute of the package it is the function
+    assert doctest.testmod(module, extraglobs={"np": np}).failed == 0
 
 
 class Markov:
@@ -102,6 +109,17 @@ def test_many_rows_at_once_are_each_row_by_itself(width, results, length_penalty
         assert [one.tokens.tolist() for one in hypotheses] == [tokens for _, tokens in expected]
         lengths.update(len(one.tokens) for one in hypotheses)
     assert len(lengths) > 2 and model.calls[-1] < model.calls[1]  # rows that are done are not asked again
+
+
+def test_stopping_early_is_a_guess_that_searching_on_does_not_need():
+    """Where long sequences score better, a row may be done too soon; without `early_stop` no better one is missed."""
+    model = Markov(60, 5, seed=5)
+    options = {"start": START, "end": END, "max_length": 6, "beam_width": 4, "state_axis": model.axis}
+    early, late = (
+        [row[0] for row in beam_search(model, model.state(), early_stop=stop, **options)] for stop in (True, False)
+    )
+    assert all(a.score <= b.score for a, b in zip(early, late))
+    assert any(a.score < b.score and len(a.tokens) < len(b.tokens) for a, b in zip(early, late))
 
 
 def test_greedy_is_a_beam_of_one_and_the_likeliest_token_each_time():

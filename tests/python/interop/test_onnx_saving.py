@@ -153,6 +153,60 @@ def test_a_stream_in_chunks_is_the_whole_sequence():
     np.testing.assert_allclose(np.concatenate(outputs, axis=1), model(x), atol=1e-6)
 
 
+def encoder_and_decoder():
+    embed, encoder, decoder = el.Embedding(9, 4, seed=0), el.LSTM(4, 6, 2, seed=1), el.LSTM(4, 6, 2, seed=2)
+    output = el.Linear(6, 9, seed=3)
+
+    def translate(source, target):
+        _, state = encoder(embed(source))
+        hidden, _ = decoder(embed(target), state)
+        return output(hidden)
+
+    return el.Model(translate, source=el.Input((None,), "int64"), target=el.Input((None,), "int64"))
+
+
+def test_a_model_of_several_inputs_with_lengths():
+    model, rng = encoder_and_decoder(), np.random.default_rng(0)
+    source, target = rng.integers(0, 9, (3, 7)), rng.integers(0, 9, (3, 5))
+    proto = model_proto(model)
+    onnx.checker.check_model(proto, full_check=True)
+    for peer in (run_onnxruntime, run_reference):
+        got = peer(proto, {"source": source, "target": target})["y"]
+        np.testing.assert_allclose(got, model(source, target), atol=1e-5)
+    lengths = {"source": np.array([7, 2, 0]), "target": np.array([1, 5, 3])}
+    proto = model_proto(model, lengths=True)
+    onnx.checker.check_model(proto, full_check=True)
+    feed = {f"{name}_lengths": value.astype(np.int32) for name, value in lengths.items()}
+    got = run_onnxruntime(proto, {"source": source, "target": target, **feed})["y"]
+    np.testing.assert_allclose(got, model(source, target, lengths=lengths), atol=1e-5)
+
+
+def test_a_model_with_branches_two_outputs_and_its_states():
+    lstm, gate, head = el.LSTM(3, 4, seed=0), el.Linear(4, 4, seed=1), el.Linear(9, 2, seed=2)
+    pick = el.Activation("sigmoid")
+
+    def wired(x):
+        y, _ = lstm(x)
+        mixed = y * pick(gate(y)) + y * 0.5
+        return head(el.Concat()(mixed, y[..., 1:3], x)), gate(mixed)
+
+    model = el.Model(wired, x=el.Input((None, 3)))
+    x = np.random.default_rng(0).standard_normal((2, 5, 3)).astype(np.float32)
+    proto = model_proto(model, state=True)
+    onnx.checker.check_model(proto, full_check=True)
+    zeros = np.zeros((1, 2, 4), np.float32)
+    whole = model(x)
+    for peer in (run_onnxruntime, run_reference):
+        state, parts = {"lstm.h0": zeros, "lstm.c0": zeros}, []
+        for chunk in (x[:, :2], x[:, 2:]):
+            got = peer(proto, {"x": chunk, **state})
+            state = {"lstm.h0": got["lstm.h"], "lstm.c0": got["lstm.c"]}
+            parts.append(got)
+        for k, expected in enumerate(whole):
+            got = np.concatenate([part[f"y{k}"] for part in parts], axis=1)
+            np.testing.assert_allclose(got, expected, atol=1e-5)
+
+
 class Custom(el.Dropout):
     pass
 
@@ -160,7 +214,7 @@ class Custom(el.Dropout):
 @pytest.mark.parametrize(
     "model, how, error, message",
     [
-        (3, {}, TypeError, "onnx.save: model must be a Sequential or a layer, got int"),
+        (3, {}, TypeError, "onnx.save: model must be a Model, a Sequential or a layer, got int"),
         (
             el.Sequential([el.Linear(3, 2)]),
             dict(lengths=True),

@@ -52,7 +52,7 @@ def test_widths_of_layers_and_further_options():
     back = el.LSTM.from_state_dict(
         lstm.state_dict(), merge="sum", activations=("hard_sigmoid", "relu", "tanh"), time_major=True, dropout=0.25
     )
-    assert back.hidden_size == [6, 3, 5] and back.time_major and back.config()["dropout"] == 0.25
+    assert back.hidden_size == (6, 3, 5) and back.time_major and back.config()["dropout"] == 0.25
     x = RNG.standard_normal((2, 9, 4)).astype(np.float32)
     assert_same_bits(back(x.swapaxes(0, 1))[0].swapaxes(0, 1), lstm(x)[0])
 

@@ -1,4 +1,4 @@
-"""el.torch's modules under compilers, exporters and function transforms: one operator, checked by torch.library.opcheck."""
+"""el.torch's modules under compilers, exporters and tracers: one operator, which passes torch.library.opcheck."""
 
 import gc
 import shutil

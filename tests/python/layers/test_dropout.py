@@ -67,7 +67,8 @@ def test_copies():
 
 @pytest.mark.parametrize("p", [-0.1, 1.0, 2, "0.5", float("nan")])
 def test_a_wrong_p_is_refused(p):
-    with pytest.raises(ValueError, match=r"Dropout: p must lie in \[0, 1\)"):
+    error, rule = (TypeError, "a number") if isinstance(p, str) else (ValueError, "at least 0 and below 1")
+    with pytest.raises(error, match=f"Dropout: p must be {rule}, got "):
         Dropout(p)
 
 

@@ -58,7 +58,7 @@ def test_copies():
 
 
 def test_wrong_calls():
-    with pytest.raises(ValueError, match="LayerNorm: eps must be positive"):
+    with pytest.raises(ValueError, match="LayerNorm: eps must be a positive number, got 0.0"):
         LayerNorm(3, eps=0)
     with pytest.raises(ValueError, match=r"LayerNorm.forward: x must have shape \(..., 3\), got \(3, 4\)"):
         LayerNorm(3)(np.zeros((3, 4), "f"))

@@ -111,7 +111,7 @@ def test_wrong_calls(name, x):
 
 
 def test_last_refuses_what_makes_no_sense(x):
-    with pytest.raises(ValueError, match="Last: merge must be 'concat', 'sum', 'mean' or 'mul', got 'ave'"):
+    with pytest.raises(ValueError, match="Last: merge must be one of 'concat', 'sum', 'mean', 'mul', got 'ave'"):
         Last(bidirectional=True, merge="ave")
     with pytest.raises(ValueError, match="Last: bidirectional and reverse exclude each other"):
         Last(bidirectional=True, reverse=True)

@@ -83,7 +83,7 @@ def test_states_of_layers_of_other_widths_are_lists():
     stream.state = ([[[0.5] * 4], [[0.25] * 6]], [np.zeros((1, 4), np.float32), np.zeros((1, 6), np.float32)])
     assert stream.state[0][1].tolist() == [[0.25] * 6]
     with pytest.raises(
-        ValueError, match=r"Stream\.state: h must be a list of arrays \(the layers' widths differ\), got int"
+        TypeError, match=r"Stream\.state: h must be a list of arrays \(the layers' widths differ\), got int"
     ):
         stream.state = (1, 2)
 
@@ -190,7 +190,7 @@ def test_nothing_is_allocated_per_step():
         (lambda s, x: s.step("text"), TypeError, r"Stream\.step: x .*float32"),
         (lambda s, x: s.step([["a", "b", "c"]] * 2), TypeError, r"Stream\.step: x .*float32"),
         (lambda s, x: s.step(None), TypeError, r"Stream\.step: x .*float32"),
-        (lambda s, x: setattr(s, "state", 5), ValueError, r"Stream\.state: state must be a pair \(h, c\), got int"),
+        (lambda s, x: setattr(s, "state", 5), TypeError, r"Stream\.state: state must be a pair \(h, c\), got int"),
         (lambda s, x: setattr(s, "state", ([1.0], "c")), TypeError, r"Stream\.state: c .*float32"),
         (lambda s, x: setattr(s, "state", (None, None)), (TypeError, ValueError), r"Stream\.state: "),
     ],

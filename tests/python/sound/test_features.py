@@ -6,7 +6,7 @@ import json
 import eigenlstm as el
 import numpy as np
 import pytest
-from eigenlstm.sound import MFCC, LogMel, deltas, features, framing, mel_filters, normalize, pre_emphasis
+from eigenlstm.sound import MFCC, LogMel, deltas, features, framing, mel_filters, normalize, pre_emphasis, resampling
 
 RATE = 8000
 
@@ -23,9 +23,9 @@ def relative_error(found, expected):
     return np.abs(found - expected).max() / np.abs(expected).max()
 
 
-@pytest.mark.parametrize("module", [features, framing])
+@pytest.mark.parametrize("module", [features, framing, resampling])
 def test_the_examples_of_the_docstrings_are_true(module):
-    assert doctest.testmod(module).failed == 0
+    assert doctest.testmod(module, extraglobs={"np": np}).failed == 0
 
 
 LIBROSA = [(np.float64, 1e-7), (np.float32, 1e-5)]  # its filters are float32

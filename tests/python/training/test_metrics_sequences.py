@@ -7,7 +7,7 @@ import math
 import eigenlstm as el
 import numpy as np
 import pytest
-from eigenlstm.training import metrics, metrics_sequences, metrics_spans, metrics_text
+from eigenlstm.training import metrics, metrics_classes, metrics_errors, metrics_sequences, metrics_spans, metrics_text
 
 RNG = np.random.default_rng(0)
 WORDS = [
@@ -48,9 +48,17 @@ def disturbed(texts, seed):
     return out
 
 
-@pytest.mark.parametrize("module", [metrics_text, metrics_spans])
+@pytest.mark.parametrize("module", [metrics_text, metrics_spans, metrics_errors, metrics_classes])
 def test_the_examples_of_the_docstrings_are_true(module):
     assert doctest.testmod(module, extraglobs={"el": el}).failed == 0
+
+
+def test_the_examples_of_sequence_metrics_are_true():
+    """Those of the module itself need a model; they are in the guides."""
+    runner, finder = doctest.DocTestRunner(), doctest.DocTestFinder()
+    for metric in (metrics.WER, metrics.CER, metrics.ExactMatch, metrics.edit_distance):
+        for example in finder.find(metric, globs={**vars(metrics_sequences), "el": el}):
+            assert runner.run(example).failed == 0
 
 
 def in_batches(metric, y_pred, y_true, size=7):

@@ -159,6 +159,17 @@ def test_a_function_as_a_loss_is_weighted_as_well():
     )
 
 
+def test_negative_targets_are_the_loss_s_to_ignore_or_refuse():
+    y = np.where(np.arange(50) % 5 == 0, -100, LABELS)
+    kept = y >= 0
+    found = fitted(two_classes(), X, y, loss="cross_entropy", batch_size=50, epochs=1, class_weight={0: 4.0, 1: 2.0})
+    expected = fitted(two_classes(), X[kept], y[kept], loss="cross_entropy", batch_size=50, epochs=1, class_weight={0: 4.0, 1: 2.0})  # fmt: skip
+    assert np.allclose(found, expected, atol=1e-6)
+    for weights in (None, {0: 4.0, 1: 1.0}):
+        with pytest.raises(ValueError, match="-1"):
+            fit(two_classes(), X, np.where(y < 0, -1, y), loss="cross_entropy", class_weight=weights)
+
+
 def test_batches_from_a_generator_are_weighted_too():
     def stream(epoch):
         return ((X[i : i + 10], LABELS[i : i + 10]) for i in range(0, 50, 10))
@@ -242,3 +253,38 @@ def test_refusals(error, message, options):
 def test_refusals_of_class_weights(error, message, make):
     with pytest.raises(error, match=message):
         make()
+
+
+# -- models with named inputs -------------------------------------------------------------------
+
+
+def translator():
+    """Words and a speaker's number in, a class for each word out."""
+    words, speaker, lstm, output = el.Embedding(12, 6, seed=0), el.Embedding(3, 6, seed=1), el.LSTM(6, 8, seed=2), el.Linear(8, 3, seed=3)  # fmt: skip
+
+    def tagger(text, who):
+        hidden, _ = lstm(words(text) + speaker(who))
+        return output(hidden)
+
+    return el.Model(tagger, text=el.Input(("T",), "int64"), who=el.Input(("T",), "int64"))
+
+
+def test_named_inputs_are_augmented_weighted_and_sampled():
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(2, 9, 60)
+    text = [rng.integers(2, 12, n) for n in lengths]
+    x = {"text": text, "who": [np.full(n, rng.integers(0, 3)) for n in lengths]}
+    y = [(row % 3).astype(np.int64) for row in text]
+    options = {"loss": "cross_entropy", "epochs": 8, "sampling_weight": lengths, "metrics": ["accuracy"],
+               "augment": el.text.WordDropout(0.1, 1, input="text"),
+               "class_weight": class_weights(y)}  # fmt: skip
+    model = translator()
+    history = fit(model, x, y, **options)
+    assert history[-1]["accuracy"] > 0.8 and history[-1]["loss"] < history[0]["loss"]
+    el.set_num_threads(1)
+    assert np.array_equal(fitted(translator(), x, y, **options), model.flat_params)
+    with pytest.raises(ValueError, match=r"augment must give x as a dict with \(text, who\)"):
+        fit(translator(), x, y, loss="cross_entropy", augment=lambda batch, rng: {**batch, "x": batch["x"]["text"]})
+    with pytest.raises(TypeError, match=r"augment must keep the dtype int64 of x\['who'\]"):
+        fit(translator(), x, y, loss="cross_entropy",
+            augment=lambda batch, rng: {**batch, "x": {**batch["x"], "who": batch["x"]["who"].astype("f")}})  # fmt: skip

@@ -219,19 +219,21 @@ double cross_entropy_row(const CrossEntropyArgs<Real>& a, const Real* x, Index l
   using V = Vec<Real>;
   constexpr Index L = lanes<Real>;
   const Index C = a.classes;
-  const Softmax<Real> softmax = softmax_row(C, x, dx);
   const Real* w = a.class_weight;
   const double hard = (1 - double(a.smoothing)) * (w == nullptr ? 1.0 : double(w[label]));
-  const double spread = double(a.smoothing) / double(C);
-  const double log_sum = std::log(double(softmax.sum));
-  // -log p_c = (max - x_c) + log sum
-  double loss = hard == 0 ? 0 : hard * (double(softmax.max) - double(x[label]) + log_sum), all = hard;
+  const double spread = double(a.smoothing) / double(C), at_label = double(x[label]);
+  double all = hard, weighted = 0;  // sum of t, sum of t x but for the hard part; dx may be x
   if (spread > 0)
     for (Index c = 0; c < C; ++c) {
       const double t = spread * (w == nullptr ? 1.0 : double(w[c]));
       all += t;
-      if (t > 0) loss += t * (double(softmax.max) - double(x[c]) + log_sum);
+      if (t > 0) weighted += t * double(x[c]);
     }
+  const Softmax<Real> softmax = softmax_row(C, x, dx);
+  const double log_sum = std::log(double(softmax.sum)), top = double(softmax.max);
+  // -log p_c = (max - x_c) + log sum
+  double loss = hard == 0 ? 0 : hard * (top - at_label + log_sum);
+  if (spread > 0) loss += (all - hard) * (top + log_sum) - weighted;
   const Real outer = a.scale * weight;
   const V factor = splat(Real(double(outer) * all / double(softmax.sum)));
   for (Index c = 0; c < C; c += L) store_first(dx + c, C - c, mul(factor, load_first(dx + c, C - c, Real(0))));

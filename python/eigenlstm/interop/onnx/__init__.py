@@ -9,7 +9,8 @@ try:
 except ImportError:
     raise ImportError('eigenlstm.onnx needs the package onnx: pip install "eigenlstm[onnx]"') from None
 
+from .loading import load
 from .saving import save
 from .session import Session
 
-__all__ = ["Session", "save"]
+__all__ = ["Session", "load", "save"]

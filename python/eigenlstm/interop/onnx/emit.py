@@ -1,64 +1,111 @@
 """One function for each class of layers: its nodes. A model is exported by walking its layers through this table."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from ...layers.base import Layer
 from . import emit_lstm
 from .emit_activation import activation
 from .operator import Unsupported
 from .writer import Value
 
 
+@dataclass(frozen=True)
+class Call:
+    """A call of a layer, whose nodes are to be written.
+
+    Attributes
+    ----------
+    emitter : Emitter
+    layer : Layer
+    values : tuple of Value
+        What the layer takes.
+    where : str
+        Its place in the model: the beginning of the names of its nodes and weights.
+    lengths : str or None
+        The value of the graph with the steps of each row, (B,) int32.
+    state : (str, str) or None
+        The values h0 and c0 that a recurrent layer is given.
+    """
+
+    emitter: "Emitter"
+    layer: Layer
+    values: tuple
+    where: str
+    lengths: str | None = None
+    state: tuple | None = None
+
+    @property
+    def writer(self):
+        return self.emitter.writer
+
+    @property
+    def value(self):
+        return self.values[0]
+
+    def gives(self, name, shape=None):
+        """The value `name`, of the shape that the layer gives."""
+        return Value(name, self.layer.output_shape(*(value.shape for value in self.values)) if shape is None else shape)
+
+
 class Emitter:
-    """The nodes of a model's layers, one after the other.
+    """Writes the nodes of layers.
 
     Attributes
     ----------
     writer : Writer
-    lengths : str or None
-        Name of the graph's input with the steps of each row, (B,) int32.
     takes_state : bool
-        Whether the states of recurrent layers are inputs and outputs.
-    states_in, states_out : list of (name, shape)
+        Whether the states of recurrent layers are inputs and outputs of the graph.
+    states_in, states_out : list
+        (name, shape) of the inputs; (name, value of the graph, shape) of the outputs.
     """
 
-    def __init__(self, writer, lengths=None, takes_state=False):
-        self.writer, self.lengths, self.takes_state = writer, lengths, takes_state
+    def __init__(self, writer, takes_state=False):
+        self.writer, self.takes_state = writer, takes_state
         self.states_in, self.states_out = [], []
 
-    def layer(self, layer, value, where=""):
-        """The `Value` that `layer`, at the place `where` of the model, gives for `value`."""
-        name = type(layer).__name__
-        if name not in EMITTERS:
-            raise Unsupported(
-                f"onnx.save: layer {where or 0} ({name}) has no form in ONNX here; known: {', '.join(EMITTERS)}"
-            )
-        self.writer.scope = f"{where}." if where else ""
+    def call(self, layer, values, where="", lengths=None, state=None):
+        """What `layer` gives for `values`: a `Value`, of a recurrent layer with the values h and c in a tuple."""
+        kind = type(layer).__name__
+        at = f"onnx.save: layer {where or 0}"
+        if kind not in EMITTERS:
+            raise Unsupported(f"{at} ({kind}) has no form in ONNX here; known: {', '.join(EMITTERS)}")
+        changes = kind != "Sequential" and type(layer).output_lengths is not Layer.output_lengths
+        if lengths is not None and layer.keeps_time and changes:
+            raise Unsupported(f"{at} ({kind}) changes the number of steps, which can't be exported with lengths")
+        before, self.writer.scope = self.writer.scope, f"{where}." if where else ""
         try:
-            result = EMITTERS[name](self, layer, value, where)
+            return EMITTERS[kind](Call(self, layer, tuple(values), where, lengths, state))
         except Unsupported as error:
-            raise Unsupported(f"onnx.save: layer {where or 0}: {error}") from None
-        if not layer.keeps_time:
-            self.lengths = None
-        return result
+            raise Unsupported(str(error) if str(error).startswith("onnx.save") else f"{at}: {error}") from None
+        finally:
+            self.writer.scope = before
 
 
-def _sequential(emitter, model, value, where):
-    for i, layer in enumerate(model.layers):
-        value = emitter.layer(layer, value, f"{where}.{i}" if where else str(i))
+def _sequential(call):
+    value, lengths = call.value, call.lengths
+    for i, layer in enumerate(call.layer.layers):
+        value = call.emitter.call(layer, [value], f"{call.where}.{i}" if call.where else str(i), lengths)
+        value = value[0] if layer.recurrent else value
+        lengths = lengths if layer.keeps_time else None
     return value
 
 
-def _lstm(emitter, layer, value, where):
-    state = _states_in(emitter, layer) if emitter.takes_state else None
-    y, h, c = emit_lstm.lstm(emitter.writer, layer, value, emitter.lengths, state)
-    if emitter.takes_state:
+def _lstm(call):
+    emitter, layer, state = call.emitter, call.layer, call.state
+    carried = emitter.takes_state and state is None
+    if carried:
+        state = _states_in(emitter, layer)
+    y, h, c = emit_lstm.lstm(call.writer, layer, call.value, call.lengths, state)
+    if carried:
         for part, names in (("h", h), ("c", c)):
             made = names if isinstance(names, list) else [names]
             emitter.states_out += [
-                (emitter.writer.scope + name, inner, shape)
+                (call.writer.scope + name, inner, shape)
                 for (name, shape), inner in zip(_state_specs(layer, part), made)
             ]
-    return y
+    return y, h, c
 
 
 def _states_in(emitter, layer):
@@ -81,117 +128,132 @@ def _state_specs(layer, part):
     return [(f"{part}_l{k}{way}", ("B", widths[k])) for k in range(layer.num_layers) for way in ways]
 
 
-def _linear(emitter, layer, value, where):
-    writer, params = emitter.writer, layer._param_views
-    shape = layer.output_shape(value.shape)
+def _linear(call):
+    writer, layer, value, params = call.writer, call.layer, call.value, call.layer._param_views
     bias = writer.constant(params["bias"], "bias") if layer.bias else None
     if value.rank == 2:
         weight = writer.constant(params["weight"], "weight")
-        return Value(writer.node("Gemm", value.name, weight, bias or "", transB=1), shape)
-    y = writer.node("MatMul", value.name, writer.constant(params["weight"].T, "weight"))
-    return Value(writer.node("Add", y, bias) if bias else y, shape)
+        return call.gives(writer.node("Gemm", value.name, weight, bias or "", transB=1))
+    y = writer.node("MatMul", value.name, writer.constant(params["weight"].T, "weight_transposed"))
+    return call.gives(writer.node("Add", y, bias) if bias else y)
 
 
-def _embedding(emitter, layer, value, where):
-    table = emitter.writer.constant(layer._param_views["weight"], "weight")
-    return Value(emitter.writer.node("Gather", table, value.name, axis=0), layer.output_shape(value.shape))
+def _embedding(call):
+    table = call.writer.constant(call.layer._param_views["weight"], "weight")
+    return call.gives(call.writer.node("Gather", table, call.value.name, axis=0))
 
 
-def _layer_norm(emitter, layer, value, where):
-    writer, params = emitter.writer, layer._param_views
-    weight, bias = writer.constant(params["weight"], "weight"), writer.constant(params["bias"], "bias")
-    y = writer.node("LayerNormalization", value.name, weight, bias, axis=-1, epsilon=layer.eps)
-    return Value(y, value.shape)
+def _layer_norm(call):
+    weight, bias = (call.writer.constant(call.layer._param_views[name], name) for name in ("weight", "bias"))
+    eps = call.layer.eps
+    return call.gives(call.writer.node("LayerNormalization", call.value.name, weight, bias, axis=-1, epsilon=eps))
 
 
-def _dropout(emitter, layer, value, where):
-    return value  # inference drops nothing
+def _nothing(call):
+    """Layers that do nothing in inference."""
+    return call.value
 
 
-def _last(emitter, layer, value, where):
-    writer, shape = emitter.writer, layer.output_shape(value.shape)
+def _activation(call):
+    return call.gives(activation(call.writer, [call.layer.name, *call.layer.parameters], call.value.name))
+
+
+def _joined(operator, **attributes):
+    """Layers of several values, one by one."""
+
+    def emit(call):
+        first, *others = (value.name for value in call.values)
+        for other in others:
+            first = call.writer.node(operator, first, other, **attributes)
+        return call.gives(first)
+
+    return emit
+
+
+def _slice(call):
+    start, stop, _ = slice(call.layer.start, call.layer.stop).indices(call.value.shape[-1])
+    bounds = (call.writer.integers(place) for place in (start, stop, -1))
+    return call.gives(call.writer.node("Slice", call.value.name, *bounds))
+
+
+def _last(call):
+    writer, layer = call.writer, call.layer
     if not layer.bidirectional:
-        return Value(_step(emitter, value, first=layer.reverse), shape)
-    sizes = writer.integers(*[value.shape[2] // 2] * 2)
-    there = writer.node("Split", _step(emitter, value), sizes, outputs=2, axis=1)[0]
-    back = writer.node("Split", _step(emitter, value, first=True), sizes, outputs=2, axis=1)[1]
+        return call.gives(_step(call, first=layer.reverse))
+    sizes = writer.integers(*[call.value.shape[2] // 2] * 2)
+    there = writer.node("Split", _step(call), sizes, outputs=2, axis=1)[0]
+    back = writer.node("Split", _step(call, first=True), sizes, outputs=2, axis=1)[1]
     if layer.merge == "concat":
-        return Value(writer.node("Concat", there, back, axis=1), shape)
+        return call.gives(writer.node("Concat", there, back, axis=1))
     y = writer.node("Mul" if layer.merge == "mul" else "Add", there, back)
-    return Value(writer.node("Mul", y, writer.number(0.5)) if layer.merge == "mean" else y, shape)
+    return call.gives(writer.node("Mul", y, writer.number(0.5)) if layer.merge == "mean" else y)
 
 
-def _step(emitter, value, first=False):
+def _step(call, first=False):
     """The first or the last valid step of each row (B, T, F), zeros for rows of no steps."""
-    writer, lengths = emitter.writer, emitter.lengths
-    if lengths is None:
-        return writer.node("Gather", value.name, writer.constant(np.int64(0 if first else -1)), axis=1)
+    writer, x = call.writer, call.value.name
+    if call.lengths is None:
+        return writer.node("Gather", x, writer.constant(np.int64(0 if first else -1)), axis=1)
     if first:
-        return _or_zero(emitter, writer.node("Gather", value.name, writer.constant(np.int64(0)), axis=1))
-    places = writer.node("Sub", _as_int64(writer, lengths), writer.constant(np.int64(1)))
-    at = writer.node("Equal", _times(writer, value), writer.node("Unsqueeze", places, writer.integers(1)))
-    at = writer.node("Unsqueeze", at, writer.integers(2))
-    picked = writer.node("Where", at, value.name, writer.number(0))
+        return _or_zero(call, writer.node("Gather", x, writer.constant(np.int64(0)), axis=1))
+    places = writer.node("Sub", _lengths(call), writer.constant(np.int64(1)))
+    at = writer.node("Equal", _times(call), writer.node("Unsqueeze", places, writer.integers(1)))
+    picked = writer.node("Where", writer.node("Unsqueeze", at, writer.integers(2)), x, writer.number(0))
     return writer.node("ReduceSum", picked, writer.integers(1), keepdims=0)
 
 
-def _or_zero(emitter, name):
+def _or_zero(call, name):
     """(B, F) with zeros for rows of no steps."""
-    writer = emitter.writer
-    some = writer.node("Greater", _as_int64(writer, emitter.lengths), writer.constant(np.int64(0)))
-    return writer.node("Where", writer.node("Unsqueeze", some, writer.integers(1)), name, writer.number(0))
+    some = call.writer.node("Greater", _lengths(call), call.writer.constant(np.int64(0)))
+    some = call.writer.node("Unsqueeze", some, call.writer.integers(1))
+    return call.writer.node("Where", some, name, call.writer.number(0))
 
 
-def _reverse(emitter, layer, value, where):
-    writer = emitter.writer
-    if emitter.lengths is not None:
-        lengths = _as_int64(writer, emitter.lengths)
-        return Value(writer.node("ReverseSequence", value.name, lengths, batch_axis=0, time_axis=1), value.shape)
+def _reverse(call):
+    writer, x = call.writer, call.value.name
+    if call.lengths is not None:
+        return call.gives(writer.node("ReverseSequence", x, _lengths(call), batch_axis=0, time_axis=1))
     last, end, axis = writer.integers(-1), writer.integers(-(2**63) + 1), writer.integers(1)
-    return Value(writer.node("Slice", value.name, last, end, axis, writer.integers(-1)), value.shape)
+    return call.gives(writer.node("Slice", x, last, end, axis, writer.integers(-1)))
 
 
-def _activation(emitter, layer, value, where):
-    chosen = [layer.name, *layer.parameters]
-    return Value(activation(emitter.writer, chosen, value.name), value.shape)
-
-
-def _mean_pool(emitter, layer, value, where):
-    writer, shape = emitter.writer, layer.output_shape(value.shape)
-    if emitter.lengths is None:
-        return Value(writer.node("ReduceMean", value.name, writer.integers(1), keepdims=0), shape)
-    total = writer.node("ReduceSum", _padded_with(writer, value, emitter.lengths, 0), writer.integers(1), keepdims=0)
-    steps = writer.node("Max", _as_int64(writer, emitter.lengths), writer.constant(np.int64(1)))
+def _mean_pool(call):
+    writer, x = call.writer, call.value.name
+    if call.lengths is None:
+        return call.gives(writer.node("ReduceMean", x, writer.integers(1), keepdims=0))
+    total = writer.node("ReduceSum", _padded_with(call, 0), writer.integers(1), keepdims=0)
+    steps = writer.node("Max", _lengths(call), writer.constant(np.int64(1)))
     steps = writer.node("Unsqueeze", steps, writer.integers(1))
-    return Value(writer.node("Div", total, writer.node("CastLike", steps, total)), shape)
+    return call.gives(writer.node("Div", total, writer.node("CastLike", steps, total)))
 
 
-def _max_pool(emitter, layer, value, where):
-    writer, shape = emitter.writer, layer.output_shape(value.shape)
-    if emitter.lengths is None:
-        return Value(writer.node("ReduceMax", value.name, writer.integers(1), keepdims=0), shape)
-    steps = _padded_with(writer, value, emitter.lengths, -np.inf)
-    most = writer.node("ReduceMax", steps, writer.integers(1), keepdims=0)
-    return Value(_or_zero(emitter, most), shape)
+def _max_pool(call):
+    writer, x = call.writer, call.value.name
+    if call.lengths is None:
+        return call.gives(writer.node("ReduceMax", x, writer.integers(1), keepdims=0))
+    most = writer.node("ReduceMax", _padded_with(call, -np.inf), writer.integers(1), keepdims=0)
+    return call.gives(_or_zero(call, most))
 
 
-def _padded_with(writer, value, lengths, padding):
+def _padded_with(call, padding):
     """(B, T, F) with `padding` from each row's length on."""
-    lengths = writer.node("Unsqueeze", _as_int64(writer, lengths), writer.integers(1))
-    valid = writer.node("Less", _times(writer, value), lengths)
+    writer = call.writer
+    valid = writer.node("Less", _times(call), writer.node("Unsqueeze", _lengths(call), writer.integers(1)))
     valid = writer.node("Unsqueeze", valid, writer.integers(2))
-    return writer.node("Where", valid, value.name, writer.number(padding))
+    return writer.node("Where", valid, call.value.name, writer.number(padding))
 
 
-def _times(writer, value):
+def _times(call):
     """0 … T - 1 as (1, T), of a value (B, T, F)."""
-    steps = writer.node("Squeeze", writer.size(value.name, 1), writer.integers(0))
+    writer = call.writer
+    steps = writer.node("Squeeze", writer.size(call.value.name, 1), writer.integers(0))
     times = writer.node("Range", writer.constant(np.int64(0)), steps, writer.constant(np.int64(1)))
     return writer.node("Unsqueeze", times, writer.integers(0))
 
 
-def _as_int64(writer, name):
-    return writer.node("Cast", name, to=7)
+def _lengths(call):
+    """The lengths as int64."""
+    return call.writer.node("Cast", call.lengths, to=7)
 
 
 # By the name under which a layer is registered.
@@ -202,10 +264,14 @@ EMITTERS = {
     "Embedding": _embedding,
     "LayerNorm": _layer_norm,
     "Activation": _activation,
-    "Dropout": _dropout,
-    "SpatialDropout1D": _dropout,
+    "Dropout": _nothing,
+    "SpatialDropout1D": _nothing,
     "Reverse": _reverse,
     "Last": _last,
     "MeanPool": _mean_pool,
     "MaxPool": _max_pool,
+    "Add": _joined("Add"),
+    "Multiply": _joined("Mul"),
+    "Concat": _joined("Concat", axis=-1),
+    "Slice": _slice,
 }

@@ -168,39 +168,43 @@ def onnx_weights(params, suffixes):
     return stacked("weight_ih", _TO_ONNX), stacked("weight_hh", _TO_ONNX), bias, stacked("peephole", _PEEPHOLES)
 
 
-def layer_of(node, attributes, W, R, B=None, P=None, *, dtype=None, learned_state=False):
+def layer_of(node, attributes, W, R, B=None, P=None):
     """A time-major `el.LSTM` of one layer that computes an LSTM node, with the weights given.
 
-    Weights in half precision become float32, as `dtype` says or W's own. `FileError` names the tensor that has
-    another shape than it must, before anything is built.
+    Half precision becomes float32. `FileError` names the tensor that has another shape than it must, before anything is
+    built.
     """
-    check_weights(node, attributes, W, R, B, P)
-    dtype = np.dtype(dtype or W.dtype)
-    dtype = dtype if dtype in (np.float32, np.float64) else np.dtype(np.float32)
-    three = attributes.activations
-    options = dict(
-        input_size=W.shape[2],
-        hidden_size=R.shape[2],
-        bias=B is not None,
-        bidirectional=attributes.directions == 2,
-        reverse=attributes.direction == "reverse",
-        time_major=True,
-        dtype=dtype,
-        peephole=P is not None,
-        gate_clip=attributes.clip,
-        coupled_input_forget=attributes.input_forget,
-        activations=three[0] if len(set(three)) == 1 else three,
-        learned_state=learned_state,
-    )
-    with blank_parameters(limit=2 * (W.size + R.size) + 16 * R.shape[0] * R.shape[2]):  # nothing is drawn
-        layer = LSTM(**options)
-    write_weights(layer, *(None if a is None else a.astype(dtype) for a in (W, R, B, P)))
+    options = layer_options(node, attributes, W, R, B, P)
+    dtype = "float64" if W.dtype == np.float64 else "float32"
+    params = layer_params(W, R, B, P)
+    with blank_parameters(limit=sum(value.size for value in params.values())):  # nothing is drawn
+        layer = LSTM(**options, time_major=True, dtype=dtype)
+    views = layer.params
+    for name, value in params.items():
+        views[name] = value.astype(dtype)
     return layer
 
 
-def write_weights(layer, W, R, B=None, P=None):
-    """Copy the operator's weights, of the layer's dtype, into the parameters of `layer`."""
-    params = layer.params
+def layer_options(node, attributes, W, R, B=None, P=None):
+    """The arguments of an `el.LSTM` that computes an LSTM node; the weights are checked."""
+    check_weights(node, attributes, W, R, B, P)
+    three = attributes.activations
+    return {
+        "input_size": W.shape[2],
+        "hidden_size": R.shape[2],
+        "bias": B is not None,
+        "bidirectional": attributes.directions == 2,
+        "reverse": attributes.direction == "reverse",
+        "peephole": P is not None,
+        "gate_clip": attributes.clip,
+        "coupled_input_forget": attributes.input_forget,
+        "activations": three[0] if len(set(three)) == 1 else three,
+    }
+
+
+def layer_params(W, R, B=None, P=None):
+    """dict name -> array: the parameters of an `el.LSTM` from the operator's weights."""
+    params = {}
     for d, suffix in enumerate(("_l0", "_l0_reverse")[: len(W)]):
         params["weight_ih" + suffix] = reorder(W[d], _GATES)
         params["weight_hh" + suffix] = reorder(R[d], _GATES)
@@ -208,6 +212,7 @@ def write_weights(layer, W, R, B=None, P=None):
             params["bias" + suffix] = reorder(np.add(*np.split(B[d], 2)), _GATES)
         if P is not None:
             params["peephole" + suffix] = _blocks(P[d], _PEEPHOLES)
+    return params
 
 
 def check_weights(node, attributes, W, R, B=None, P=None):

@@ -4,8 +4,9 @@ import numpy as np
 from onnx import helper
 
 from ... import __version__
-from ...layers.base import Layer
 from ...atomic_files import write_atomically
+from ...layers.base import Layer
+from ...model import Model
 from .emit import Emitter
 from .operator import Unsupported
 from .writer import IR_VERSION, OPSET, Value, Writer, tensor
@@ -14,20 +15,23 @@ from .writer import IR_VERSION, OPSET, Value, Writer, tensor
 def save(model, path, *, lengths=False, state=False):
     """Write `model` to `path` as an ONNX file (opset 22) that computes what ``model(x)`` does in inference.
 
-    The graph takes ``x`` and gives ``y``; batch and time are free. The LSTM becomes the operator LSTM wherever that can
-    say what the layer does, else a Scan with the same equations (projection, layer normalisation, cell clip, zoneout).
+    The graph takes ``x`` (of a `Model`, its inputs by name) and gives ``y`` (where a Model has several outputs, ``y0``,
+    ``y1``, ...); batch and time are free. The LSTM becomes the operator LSTM wherever that can say what the layer does,
+    else a Scan with the same equations (projection, layer normalisation, cell clip, zoneout).
 
     Parameters
     ----------
-    model : Sequential, or a layer
+    model : Model, Sequential, or a layer
     path : str or path
         The file is written beside it, synced and renamed: a kill leaves the old file or the new one.
     lengths : bool
-        True: a further input ``lengths`` (B,) int32, the steps of each row.
+        True: a further input ``lengths`` (B,) int32, the steps of each row. Of a Model with several inputs, one for
+        each time that they have: ``source_lengths`` for an input ``source``.
     state : bool
         True: the states of the LSTMs are further inputs and outputs, for streaming: ``h0``, ``c0`` and ``h``, ``c`` of
-        a model that is an LSTM, ``0.h0`` and so on of layer 0 of a Sequential, of the shapes that a call takes and
-        gives; ``0.h0_l0``, ``0.h0_l0_reverse``, ... where an LSTM's layers differ in width.
+        a model that is an LSTM, ``0.h0`` and so on of layer 0 of a Sequential, ``encoder.h0`` of a Model's layer
+        ``encoder`` that isn't given a state, of the shapes that a call takes and gives; ``0.h0_l0``,
+        ``0.h0_l0_reverse``, ... where an LSTM's layers differ in width.
 
     Raises
     ------
@@ -46,26 +50,23 @@ def save(model, path, *, lengths=False, state=False):
 def model_proto(model, *, lengths=False, state=False):
     """What `save` writes, as an ``onnx.ModelProto``."""
     if not isinstance(model, Layer):
-        raise TypeError(f"onnx.save: model must be a Sequential or a layer, got {type(model).__name__}")
+        raise TypeError(f"onnx.save: model must be a Model, a Sequential or a layer, got {type(model).__name__}")
     dtype = np.dtype(model.dtype or np.float32)
-    shape, input_dtype = _input(model, dtype)
-    if lengths and "T" not in shape:
-        raise ValueError(f"onnx.save: lengths=True needs a model with a time axis; x has shape {shape}")
-    writer = Writer(dtype)
-    emitter = Emitter(writer, "lengths" if lengths else None, state)
-    value = emitter.layer(model, Value("x", shape))
-    writer.scope = ""
-    writer.nodes.append(helper.make_node("Identity", [value.name], ["y"], name="y"))
+    emitter = Emitter(Writer(dtype), state)
+    written = _graph(emitter, model, lengths) if isinstance(model, Model) else _chain(emitter, model, lengths)
     if state and not emitter.states_in:
-        raise ValueError("onnx.save: state=True needs a model with an LSTM")
-    inputs = [tensor("x", input_dtype, shape)]
-    inputs += [tensor("lengths", np.int32, ("B",))] * bool(lengths)
-    inputs += [tensor(name, dtype, shape) for name, shape in emitter.states_in]
-    outputs = [tensor("y", dtype, value.shape)]
-    for name, inner, state_shape in emitter.states_out:
-        writer.nodes.append(helper.make_node("Identity", [inner], [name], name=name))
-        outputs.append(tensor(name, dtype, state_shape))
-    graph = helper.make_graph(writer.nodes, "eigenlstm", inputs, outputs, list(writer.initializers.values()))
+        raise ValueError("onnx.save: state=True needs a model with an LSTM whose state is its own")
+    inputs, outputs = written
+    inputs += [(name, dtype, shape) for name, shape in emitter.states_in]
+    outputs += emitter.states_out
+    nodes = [helper.make_node("Identity", [inner], [name], name=name) for name, inner, _ in outputs]
+    graph = helper.make_graph(
+        emitter.writer.nodes + nodes,
+        "eigenlstm",
+        [tensor(*each) for each in inputs],
+        [tensor(name, dtype, shape) for name, _, shape in outputs],
+        list(emitter.writer.initializers.values()),
+    )
     return helper.make_model(
         graph,
         producer_name="eigenlstm",
@@ -73,6 +74,17 @@ def model_proto(model, *, lengths=False, state=False):
         ir_version=IR_VERSION,
         opset_imports=[helper.make_opsetid("", OPSET)],
     )
+
+
+def _chain(emitter, model, lengths):
+    """The nodes of a layer or Sequential: its inputs (name, dtype, shape) and outputs (name, value, shape)."""
+    shape, dtype = _input(model, emitter.writer.dtype)
+    if lengths and "T" not in shape:
+        raise ValueError(f"onnx.save: lengths=True needs a model with a time axis; x has shape {shape}")
+    y = emitter.call(model, [Value("x", shape)], "", "lengths" if lengths else None)
+    y = y[0] if model.recurrent else y
+    inputs = [("x", dtype, shape)] + [("lengths", np.int32, ("B",))] * bool(lengths)
+    return inputs, [("y", y.name, y.shape)]
 
 
 def _input(model, dtype):
@@ -87,3 +99,38 @@ def _input(model, dtype):
             "onnx.save: no layer of the model says what shape x has; add one that does (Linear, LSTM, ...)"
         )
     return shape, np.dtype(np.int64) if type(first).__name__ == "Embedding" else dtype
+
+
+def _graph(emitter, model, lengths):
+    """The nodes of a Model: its inputs and outputs, as those of a chain."""
+    graph, layers = model.graph, list(model.graph.layers.items())
+    values, known, inputs = [], {}, []
+    for (name, each), value in zip(graph.inputs.items(), graph.values):
+        values.append(Value(name, value.shape))
+        inputs.append((name, emitter.writer.dtype if each.dtype == "float" else np.int64, value.shape))
+        time = _time(value.shape)
+        if lengths and time is not None and time not in known:
+            known[time] = "lengths" if len(graph.inputs) == 1 else f"{name}_lengths"
+    if lengths and not known:
+        raise ValueError("onnx.save: lengths=True needs a model with an input that has a time axis of free length")
+    inputs += [(name, np.int32, ("B",)) for name in known.values()]
+    calls = {}
+    for node in graph.nodes:
+        name, layer = layers[node.layer]
+        calls[name] = calls.get(name, 0) + 1
+        where = name if calls[name] == 1 else f"{name}_call{calls[name]}"
+        taken = [values[index] for index in node.inputs]
+        time = next(filter(None, (_time(value.shape) for value in taken)), None)
+        if layer.recurrent:
+            given = tuple(value.name for value in taken[1:]) or None
+            y, h, c = emitter.call(layer, taken[:1], where, known.get(time), given)
+            values += [y, *(Value(each, graph.values[k].shape) for each, k in zip((h, c), node.outputs[1:]))]
+        else:
+            values.append(emitter.call(layer, taken, where, known.get(time)))
+    names = ["y"] if len(graph.outputs) == 1 else [f"y{k}" for k in range(len(graph.outputs))]
+    return inputs, [(name, values[k].name, graph.values[k].shape) for name, k in zip(names, graph.outputs)]
+
+
+def _time(shape):
+    """The name of the time axis of a shape, None where it has none of free length."""
+    return shape[1] if shape is not None and len(shape) > 1 and isinstance(shape[1], str) else None

@@ -56,10 +56,10 @@ class Session:
     def __init__(self, path_or_bytes, sess_options=None, providers=None, *, constants=None, runtime=None):
         model = read_model(path_or_bytes, "onnx.Session")
         self._runtime = _runtime(runtime, sess_options, providers)
-        values = _constant_inputs(model.graph, dict(constants or {}))
+        values = constant_inputs(model.graph, dict(constants or {}), "onnx.Session")
         graph = simplified(model, values)
         self._plan = Plan(graph, self._runtime)
-        self._inputs = {value.name: value for value in graph.inputs}
+        self._inputs = {value.name: _Check(value, f"Session.run: {value.name}") for value in graph.inputs}
         self._outputs = [value.name for value in model.graph.output]
 
     def run(self, output_names, input_feed, run_options=None):
@@ -108,9 +108,10 @@ class Session:
             )
         values = {}
         for name, value in feed.items():
-            if name not in self._inputs:
+            check = self._inputs.get(name)
+            if check is None:
                 raise ValueError(f"Session.run: {name!r} is no input; there are {', '.join(self._inputs) or 'none'}")
-            values[name] = _checked(value, self._inputs[name])
+            values[name] = check(value)
         return values
 
 
@@ -125,11 +126,13 @@ class _OnnxRuntime:
         if options is None:
             self._options = onnxruntime.SessionOptions()
             self._options.intra_op_num_threads = get_num_threads()
+            self._options.log_severity_level = 3  # errors: nothing prints
 
     def compiled(self, model):
         """A function from the inputs, by name, to the list of all outputs."""
         session = self._module.InferenceSession(model.SerializeToString(), self._options, self._providers)
-        return lambda values: session.run(None, values)
+        names = [output.name for output in model.graph.output]
+        return lambda values: session.run(names, values)
 
 
 class _Reference:
@@ -156,41 +159,43 @@ def _runtime(name, options, providers):
     return _Reference()
 
 
-def _constant_inputs(graph, constants):
-    """The values that the user fixes, as arrays of the inputs' types."""
+def constant_inputs(graph, constants, where):
+    """The values that the user fixes, as arrays of the inputs' types; `where` names the caller."""
     inputs = {value.name: value for value in graph.input}
     values = {}
     for name, value in constants.items():
         if name not in inputs:
-            raise ValueError(f"onnx.Session: constants: {name!r} is no input; there are {', '.join(inputs) or 'none'}")
+            raise ValueError(f"{where}: constants: {name!r} is no input; there are {', '.join(inputs) or 'none'}")
         elem = inputs[name].type.tensor_type.elem_type
         array = np.asarray(value, helper.tensor_dtype_to_np_dtype(elem))
         sizes = static_sizes(inputs[name].type)
         if sizes is not None and array.ndim == 0 and all(size in (1, None) for size in sizes):
             array = array.reshape([1] * len(sizes))
-        _check_sizes(array, inputs[name], f"onnx.Session: constants: {name}")
-        values[name] = array
+        values[name] = _Check(inputs[name], f"{where}: constants: {name}")(array)
     return values
 
 
-def _checked(value, described):
-    kind = described.type.WhichOneof("value")
-    if kind != "tensor_type":
-        return value
-    array = np.asarray(value)
-    dtype = helper.tensor_dtype_to_np_dtype(described.type.tensor_type.elem_type)
-    if array.dtype != dtype and not (dtype.kind == "O" and array.dtype.kind in "USO"):
-        raise TypeError(f"Session.run: {described.name} must have dtype {dtype}, got {array.dtype}")
-    _check_sizes(array, described, f"Session.run: {described.name}")
-    return array
+class _Check:
+    """An input's type and sizes, which each value is held against; they are looked up once."""
 
+    def __init__(self, described, where):
+        self._shape, self._where = _node_arg(described).shape, where
+        self._sizes, self._dtype = static_sizes(described.type), None
+        if described.type.WhichOneof("value") == "tensor_type":
+            self._dtype = helper.tensor_dtype_to_np_dtype(described.type.tensor_type.elem_type)
 
-def _check_sizes(array, described, where):
-    sizes = static_sizes(described.type)
-    if sizes is None:
-        return
-    if len(sizes) != array.ndim or any(size not in (None, got) for size, got in zip(sizes, array.shape)):
-        raise ValueError(f"{where} must have shape {tuple(_node_arg(described).shape)}, got {array.shape}")
+    def __call__(self, value):
+        if self._dtype is None:
+            return value
+        array = np.asarray(value)
+        if array.dtype != self._dtype and not (self._dtype.kind == "O" and array.dtype.kind in "USO"):
+            raise TypeError(f"{self._where} must have dtype {self._dtype}, got {array.dtype}")
+        sizes = self._sizes
+        if sizes is not None and (
+            len(sizes) != array.ndim or any(size not in (None, got) for size, got in zip(sizes, array.shape))
+        ):
+            raise ValueError(f"{self._where} must have shape {tuple(self._shape)}, got {array.shape}")
+        return array
 
 
 def _node_arg(value):
@@ -206,5 +211,7 @@ def _node_arg(value):
 
 
 def _own(value):
-    """An output as an array of its own, in C order."""
-    return np.ascontiguousarray(value).reshape(np.shape(value)) if isinstance(value, np.ndarray) else value
+    """An output as an array in C order."""
+    if not isinstance(value, np.ndarray) or value.flags.c_contiguous:
+        return value
+    return np.ascontiguousarray(value)
