@@ -96,6 +96,10 @@ template <class V>
 inline V neg(V a) {
   return Eigen::internal::pnegate(a);
 }
+template <class V>
+inline V abs(V a) {
+  return Eigen::internal::pabs(a);
+}
 /// A mask for select: where it is set, a, else b.
 template <class V>
 inline V less(V a, V b) {
