@@ -18,6 +18,7 @@ class Layer(KnownArguments):
     several: bool
     keeps_time: bool
     stochastic: bool
+    trainable: bool
     @property
     def dtype(self) -> np.dtype[np.float32] | np.dtype[np.float64] | None: ...
     @property

@@ -8,6 +8,7 @@ class Embedding(Layer):
         embedding_dim: int,
         *,
         padding_idx: int | None = None,
+        init_scale: float = 1.0,
         dtype: DType = "float32",
         seed: int | None = None,
     ) -> None: ...
@@ -15,6 +16,8 @@ class Embedding(Layer):
     def num_embeddings(self) -> int: ...
     @property
     def embedding_dim(self) -> int: ...
+    @property
+    def init_scale(self) -> float: ...
     @property
     def padding_idx(self) -> int | None: ...
     @property

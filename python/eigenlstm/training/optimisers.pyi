@@ -8,8 +8,15 @@ from .clipping import clip_norm as clip_norm, clip_value as clip_value
 class Optimiser(KnownArguments):
     lr: float
     steps: int
+    lr_factors: dict[str, float] | None
     weight_decay: float | dict[str, float]
-    def __init__(self, lr: float, weight_decay: float | Mapping[str, float], **options: float | bool) -> None: ...
+    def __init__(
+        self,
+        lr: float,
+        weight_decay: float | Mapping[str, float],
+        lr_factors: Mapping[str, float] | None = None,
+        **options: float | bool,
+    ) -> None: ...
     def step(self, layer: Layer) -> None: ...
     def state_dict(self) -> dict[str, object]: ...
     def load_state_dict(self, state: Mapping[str, object]) -> None: ...
@@ -22,6 +29,7 @@ class SGD(Optimiser):
         *,
         dampening: float = 0.0,
         weight_decay: float | Mapping[str, float] = 0.0,
+        lr_factors: Mapping[str, float] | None = None,
         nesterov: bool = False,
     ) -> None: ...
 
@@ -34,6 +42,7 @@ class Adam(Optimiser):
         eps: float = 1e-8,
         *,
         weight_decay: float | Mapping[str, float] = 0.0,
+        lr_factors: Mapping[str, float] | None = None,
     ) -> None: ...
 
 class AdamW(Adam):
@@ -44,6 +53,7 @@ class AdamW(Adam):
         eps: float = 1e-8,
         *,
         weight_decay: float | Mapping[str, float] = 1e-2,
+        lr_factors: Mapping[str, float] | None = None,
     ) -> None: ...
 
 class RMSprop(Optimiser):
@@ -54,6 +64,7 @@ class RMSprop(Optimiser):
         eps: float = 1e-8,
         *,
         weight_decay: float | Mapping[str, float] = 0.0,
+        lr_factors: Mapping[str, float] | None = None,
         momentum: float = 0.0,
         centered: bool = False,
     ) -> None: ...
@@ -65,6 +76,7 @@ class Adagrad(Optimiser):
         *,
         lr_decay: float = 0.0,
         weight_decay: float | Mapping[str, float] = 0.0,
+        lr_factors: Mapping[str, float] | None = None,
         initial_accumulator_value: float = 0.0,
         eps: float = 1e-10,
     ) -> None: ...
