@@ -54,19 +54,6 @@ inline V where_weighted(V weight, V v) {
   return Eigen::internal::pandnot(v, Eigen::internal::pcmp_eq(weight, set1<V>(0)));
 }
 
-/// log(1 + x) for x in [0, 1] to about 2 ULP: log(u) x / (u - 1) with u = 1 + x mends the rounding of u (Kahan).
-template <class V>
-inline V log1p(V x) {
-  const V one = set1<V>(1), u = add(one, x), d = sub(u, one);
-  const V lost = Eigen::internal::pcmp_eq(d, set1<V>(0));  // x < half an ULP of 1: log(1 + x) = x
-  const V safe = Eigen::internal::pselect(lost, one, d);
-  return Eigen::internal::pselect(lost, x, mul(Eigen::internal::plog(u), div(x, safe)));
-}
-
-template <class V>
-inline V abs(V x) {
-  return Eigen::internal::pabs(x);
-}
 template <class V>
 inline V positive_part(V x) {
   return Eigen::internal::pmax(x, set1<V>(0));
@@ -79,7 +66,7 @@ inline V sign(V x) {
              Eigen::internal::pand(Eigen::internal::pcmp_lt(x, zero), one));
 }
 
-/// `point(y_pred, y_true, parameter)` over a chunk.
+/// `point(y_pred, y_true, parameter)` over all values.
 template <class Real, class F>
 double element_loss(const ElementLossArgs<Real>& a, F point) {
   using V = Vec<Real>;
