@@ -251,6 +251,7 @@ def test_a_lone_lstm_with_states_out_lengths_in_and_a_learned_start():
 
 X3, TIME, FREE = "float[N, T, 3] x", "float[T, N, 3] x", "float[N, T, F] x"
 WEIGHTS = {
+    "K4": np.ones((2, 3, 3, 3), np.float32),
     "K": np.ones((2, 3, 3), np.float32),
     "M": np.ones((3, 2), np.float32),
     "axis": np.array([0]),
