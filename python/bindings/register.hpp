@@ -5,10 +5,13 @@
 
 namespace eigenlstm_python {
 
+void register_attention(pybind11::module_& m);
+void register_crf(pybind11::module_& m);
 void register_ctc(pybind11::module_& m);
 void register_embedding(pybind11::module_& m);
 void register_info(pybind11::module_& m);
 void register_linear(pybind11::module_& m);
+void register_linear_cross_entropy(pybind11::module_& m);
 void register_losses(pybind11::module_& m);
 void register_lstm(pybind11::module_& m);
 void register_optimisers(pybind11::module_& m);

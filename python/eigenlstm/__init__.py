@@ -28,6 +28,15 @@ _LAZY = {
     "SpatialDropout1D": "layers.dropout",
     "LayerNorm": "layers.layer_norm",
     "Activation": "layers.activation",
+    "Attention": "layers.attention",
+    "Conv1D": "layers.convolution",
+    "CRF": "layers.crf",
+    "Gather": "layers.steps",
+    "JoinDirections": "layers.steps",
+    "Scatter": "layers.steps",
+    "Shift": "layers.steps",
+    "StackFrames": "layers.steps",
+    "TiedLinear": "layers.tied",
     "Add": "layers.wiring",
     "Multiply": "layers.wiring",
     "Concat": "layers.wiring",
@@ -59,6 +68,7 @@ _MODULES = {
     "schedules": "training.schedules",
     "optimisers": "training.optimisers",
     "optimizers": "training.optimisers",
+    "data": "data",
     "forecasting": "forecasting",
     "keras": "interop.keras",
     "text": "text",
@@ -79,13 +89,21 @@ def __getattr__(name):
     elif name in _MODULES:
         value = importlib.import_module(f".{_MODULES[name]}", __name__)
     else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{_suggestion(name)}")
     globals()[name] = value
     return value
 
 
+def _suggestion(name):
+    if name.startswith("_"):  # asked for by tools, which expect no answer
+        return ""
+    from .did_you_mean import unknown_attribute
+
+    return unknown_attribute(name, [*__all__, *_MODULES])
+
+
 def __dir__():
-    return sorted({*globals(), *_LAZY, *_MODULES})
+    return sorted({*__all__, *_MODULES})
 
 
 def info():

@@ -1,6 +1,6 @@
 """What an editor and a type checker see of the names that `__init__.py` imports when they are first asked for."""
 
-from . import decoding as decoding, forecasting as forecasting, losses as losses, plot as plot
+from . import data as data, decoding as decoding, forecasting as forecasting, losses as losses, plot as plot
 from . import sklearn as sklearn, sound as sound, text as text
 from ._core import (
     __version__ as __version__,
@@ -36,6 +36,17 @@ from .training.run import NonFiniteLoss as NonFiniteLoss
 from .saving import load as load, save as save
 from .graph import Input as Input
 from .model import Model as Model
+from .layers.attention import Attention as Attention
+from .layers.convolution import Conv1D as Conv1D
+from .layers.crf import CRF as CRF
+from .layers.tied import TiedLinear as TiedLinear
+from .layers.steps import (
+    Gather as Gather,
+    JoinDirections as JoinDirections,
+    Scatter as Scatter,
+    Shift as Shift,
+    StackFrames as StackFrames,
+)
 from .layers.wiring import Add as Add, Concat as Concat, Multiply as Multiply, Slice as Slice
 from .sequential import Group as Group, Sequential as Sequential, share as share
 

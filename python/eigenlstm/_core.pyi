@@ -148,6 +148,56 @@ def embedding_backward(
 ) -> None:
     """dweight[indices[r]] += dy[r] for r = 0, 1, ...; rows with index padding_idx are left out."""
 
+def attention_forward(
+    query: NDArray[_Real],
+    key: NDArray[_Real],
+    memory: NDArray[_Real],
+    query_lengths: NDArray[np.int64] | None,
+    memory_lengths: NDArray[np.int64] | None,
+    scale: float,
+    v: _Optional[_Real],
+) -> tuple[Any, ...]:
+    """(context (B, T, M), weights (B, T, S)) of query (B, T, Q), key (B, S, Q), memory (B, S, M): dot products times scale,
+    or with v (Q) additive scores."""
+
+def attention_backward(
+    query: NDArray[_Real],
+    key: NDArray[_Real],
+    memory: NDArray[_Real],
+    query_lengths: NDArray[np.int64] | None,
+    memory_lengths: NDArray[np.int64] | None,
+    scale: float,
+    v: _Optional[_Real],
+    weights: NDArray[_Real],
+    dcontext: NDArray[_Real],
+    dv: _Optional[_Real],
+) -> tuple[Any, ...]:
+    """(dquery, dkey, dmemory) of what attention_forward took and gave; adds to dv (Q) in place."""
+
+def crf_loss(
+    emissions: NDArray[_Real],
+    tags: NDArray[np.int64],
+    lengths: NDArray[np.int64],
+    transitions: NDArray[_Real],
+    start: NDArray[_Real],
+    end: NDArray[_Real],
+    scale: NDArray[np.float64],
+    dtransitions: _Optional[_Real] = None,
+    dstart: _Optional[_Real] = None,
+    dend: _Optional[_Real] = None,
+) -> tuple[Any, ...]:
+    """(losses (B), demissions (B, T, K)) of emissions (B, T, K) and tags (B, T); row b is scaled by scale[b] in the gradients,
+    which are added to dtransitions (K, K), dstart (K), dend (K). Without those, None for demissions."""
+
+def crf_best(
+    emissions: NDArray[_Real],
+    lengths: NDArray[np.int64],
+    transitions: NDArray[_Real],
+    start: NDArray[_Real],
+    end: NDArray[_Real],
+) -> tuple[Any, ...]:
+    """(tags (B, T), -1 past the lengths, scores (B)) of the best chain of each row."""
+
 # -- random numbers -----------------------------------------------------------------------------
 
 def random_bits(seed: int, stream: int, start: int, n: int) -> NDArray[np.uint32]:
@@ -223,6 +273,22 @@ def cross_entropy(
     mean: bool = True,
 ) -> tuple[Any, ...]:
     """Softmax cross-entropy of logits (N, C) and labels (N), and its gradient."""
+
+def linear_cross_entropy(
+    x: NDArray[_Real],
+    matrix: NDArray[_Real],
+    bias: _Optional[_Real],
+    labels: NDArray[np.int64],
+    row_weight: _Optional[_Real],
+    class_weight: _Optional[_Real],
+    label_smoothing: float,
+    ignore_index: int,
+    mean: bool,
+    dmatrix: _Optional[_Real] = None,
+    dbias: _Optional[_Real] = None,
+) -> tuple[Any, ...]:
+    """(value, dx (N, F)) of the cross-entropy of x (N, F) matrix^T (C, F) + bias (C) and labels (N); adds to dmatrix (C, F) and
+    dbias (C) in place. Without dmatrix, None for dx."""
 
 def ctc(
     logits: NDArray[_Real],

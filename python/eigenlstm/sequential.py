@@ -6,8 +6,8 @@ import numpy as np
 
 from .graph import Graph
 from .layers.base import Layer
-from .layers.registry import class_name, layer_from
 from .layers.parameters import ParameterStore
+from .layers.registry import described, layer_from
 from .saving import save
 from .seeds import as_seed, mix_seed
 from .tables import Table
@@ -59,6 +59,8 @@ class Group(Layer):
                 f"{where} ({type(layer).__name__}) is part of a {layer._parent} "
                 "already; a layer has one home (copy.deepcopy makes another)"
             )
+        if layer.tied is not None and not any(layer.tied is other for other in self.layers):
+            raise ValueError(f"{where} ({type(layer).__name__}) is tied to a layer that is not part of this model")
 
     def _bind(self, store, offset):
         """Takes the values along: the layers move into `store` one after the other."""
@@ -72,6 +74,19 @@ class Group(Layer):
     def _move(self, store, offset):
         self._bind(store, offset)
 
+    def _leaves(self):
+        return [leaf for layer in self.layers for leaf in layer._leaves()]
+
+    @property
+    def trainable(self):
+        """Whether any layer is trained; setting it holds for all of them."""
+        return any(self._trainable())
+
+    @trainable.setter
+    def trainable(self, value):
+        for leaf in self._leaves():
+            leaf.trainable = bool(value)
+
     def __len__(self):
         return len(self.layers)
 
@@ -82,11 +97,15 @@ class Group(Layer):
         return self.layers[index]
 
     def config(self):
-        return {"layers": [{"class": class_name(layer), "config": layer.config()} for layer in self.layers]}
+        names = {id(layer): name for layer, name in zip(self.layers, self._names)}
+        return {"layers": [described(layer, names) for layer in self.layers]}
 
     @classmethod
     def from_config(cls, config):
-        return cls([layer_from(item) for item in config["layers"]])
+        layers = {}
+        for i, item in enumerate(config["layers"]):
+            layers[str(i)] = layer_from(item, layers)
+        return cls(layers.values())
 
     def state_dict(self):
         return {
@@ -171,6 +190,10 @@ class Trained:
     def _check_carried(self, where):
         """Refuse to cut sequences into pieces, or to go on with their states, where that makes no sense."""
 
+    def _head_layer(self):
+        """The last layer, where what it takes and gives is all that follows from the others; else None."""
+        return None
+
     def _check_outputs(self, where):
         """Refuse what takes one output, where there are several."""
 
@@ -217,7 +240,10 @@ class Sequential(Trained, Group):
     @property
     def graph(self):
         """The chain as a `eigenlstm.graph.Graph`, as exporters take it. ``ValueError`` if no layer knows what it takes."""
-        return Graph.chain(self.layers)
+        shape = self.input_shape()
+        if shape is None:
+            raise ValueError("Sequential.graph: no layer of the chain knows the shape of what it takes")
+        return Graph.chain(self.layers, shape)
 
     # -- computation ----------------------------------------------------------------------------
 
@@ -230,7 +256,7 @@ class Sequential(Trained, Group):
         """``dy -> dx``, or None if `need_dx` is false; adds to `grads`."""
         if tape is None:
             raise ValueError("Sequential.backward: tape is None; it must come from forward with training=True")
-        for (layer, nested, recurrent), part in zip(reversed(self._plan), reversed(tape)):
+        for (layer, nested, recurrent), part in zip(reversed(self._plan[: len(tape)]), reversed(tape)):
             if recurrent:
                 dy, _ = layer.backward(part, dy, need_dx=need_dx or part is not tape[0])
             elif nested:
@@ -239,10 +265,13 @@ class Sequential(Trained, Group):
                 dy = layer.backward(part, dy)
         return dy if need_dx else None
 
-    def _run(self, x, lengths, training, seed, states):
-        """`forward` with the states of the recurrent layers in (None: zeros) and out."""
+    def _head_layer(self):
+        return self.layers[-1] if type(self)._run is Sequential._run else None
+
+    def _run(self, x, lengths, training, seed, states, until_head=False):
+        """`forward` with the states of the recurrent layers in (None: zeros) and out; `until_head`: without the last layer."""
         tape, states_out = [], []
-        for i, (layer, nested, recurrent) in enumerate(self._plan):
+        for i, (layer, nested, recurrent) in enumerate(self._plan[:-1] if until_head else self._plan):
             key = None if seed is None else mix_seed(as_seed(seed, "Sequential.forward"), i)
             state = None if states is None else states[i]
             if nested:
@@ -284,9 +313,13 @@ class Sequential(Trained, Group):
 
     def input_shape(self):
         """Shape of x with symbols for the sizes that are free, None where no layer knows."""
-        shape = next((layer.input_shape() for layer in self.layers if layer.input_shape() is not None), None)
+        shapes = [layer.input_shape() for layer in self.layers]
+        first = next((i for i, shape in enumerate(shapes) if shape is not None), 0)
+        shape = shapes[first]
         if shape is not None and shape[1:2] != ("T",) and self._sees_time():
             shape = (shape[0], "T", *shape[1:])
+        for layer in reversed(self.layers[:first]):
+            shape = None if shape is None else layer.input_for(shape)
         return shape
 
     def _sees_time(self):

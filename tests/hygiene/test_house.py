@@ -113,6 +113,17 @@ def test_the_kernels_include_only_kernels_and_plain_public_headers():
     )
 
 
+def test_what_knows_no_cell_knows_no_options_of_one():
+    """Rows, masks, checkpoints, schedules and micro-batches: another recurrent layer could use them as they are."""
+    names = ("rows", "frame_array", "masks", "checkpoints", "schedule", "micro_batches", "layer_sizes")
+    paths = [path for path in sources("cpp/src/lstm", ".cpp", ".hpp") if path.stem in names]
+    assert {path.stem for path in paths} == set(names)
+    headers = {f'"lstm/{name}.hpp"' for name in names} | {'"eigenlstm/sequence.hpp"', '"eigenlstm/random.hpp"'}
+    allowed = r'<[a-z_]+>|"kernels/(ranges|table)\.hpp"'
+    assert not offences(paths, lambda path: [i for i in includes(path) if i not in headers and not re.fullmatch(allowed, i)])
+    assert not offences(paths, lambda path: re.findall(r"\bLSTMOptions\b|\bCellOptions\b", path.read_text()))
+
+
 def test_the_bindings_include_the_public_headers_only():
     headers = {f'"{path.name}"' for path in sources("python/bindings", ".hpp")}
     allowed = r'<[a-z_]+(\.h)?>|<pybind11/[\w/]+\.h>|"eigenlstm/\w+\.hpp"'

@@ -11,11 +11,10 @@
 #include <string>
 #include <vector>
 
+#include "eigenlstm/sequence.hpp"
 #include "eigenlstm/variants.hpp"
 
 namespace eigenlstm {
-
-using Index = std::ptrdiff_t;
 
 /// Layers that a model may have.
 constexpr Index max_layers = 4096;
@@ -69,40 +68,12 @@ struct Parameter {
   Index offset, rows, columns;
 };
 
-/// A strided (B, T, F) array; strides count values, and may be any. Batch-major or time-major is a matter of strides.
-template <class Real>
-struct Sequence {
-  Real* data;
-  Index batch_stride, time_stride, feature_stride;
-};
-
-/// h and c of all layers and directions, contiguous: (B, P) and (B, H) of layer 0, its reverse direction, layer 1, ...
-/// Null: zeros or the learned state (in), unwanted (out).
-template <class Real>
-struct State {
-  Real* h = nullptr;
-  Real* c = nullptr;
-};
-
 /// Packed weights: an immutable copy of the parameters in the order in which the kernels read them.
 template <class Real>
 class Weights;
 
 /// What a step computes: the gates after activation, the cell, the output.
 enum class Traced { i, f, g, o, c, h };
-
-/// How much forward() keeps. The gradients are the same bits; those of each row by itself are so with full and light
-/// memory.
-struct Memory {
-  enum Kind {
-    full,    // h, c and gates of every step
-    light,   // h and c, a third of it: backward() computes the gates again
-    limited  // what fits in `bytes`: full, light, or the states at some steps, between which backward() runs forward
-             // again
-  };
-  Kind kind = full;
-  std::size_t bytes = 0;
-};
 
 /// What forward() keeps for backward(): a value that does not change. It refers to x, which must outlive it unchanged.
 template <class Real>

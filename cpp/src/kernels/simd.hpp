@@ -9,6 +9,9 @@
 #include <type_traits>
 #include <utility>
 
+/// For lambdas. (There [[gnu::always_inline]] would belong to the type, and be ignored.)
+#define EIGENLSTM_INLINED __attribute__((always_inline))
+
 namespace eigenlstm {
 namespace EIGENLSTM_ISA {
 
@@ -92,6 +95,10 @@ inline V div(V a, V b) {
 template <class V>
 inline V neg(V a) {
   return Eigen::internal::pnegate(a);
+}
+template <class V>
+inline V abs(V a) {
+  return Eigen::internal::pabs(a);
 }
 /// A mask for select: where it is set, a, else b.
 template <class V>

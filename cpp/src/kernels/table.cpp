@@ -42,12 +42,12 @@ void map_tanh(const Real* x, Real* y, Index n) {
 template <class Real>
 void sum_rows(Index rows, const Real* x, Index x_stride, Index vectors, Real* sum) {
   constexpr Index L = lanes<Real>;
-  const auto sum_vectors = [&](auto n) [[gnu::always_inline]] {  // side by side: one waits for its last addition
+  const auto sum_vectors = [&](auto n) EIGENLSTM_INLINED {  // side by side: one waits for its last addition
     Vec<Real> total[n];
-    unroll<n>([&](auto v) [[gnu::always_inline]] { total[v] = set1<Vec<Real>>(Real(0)); });
+    unroll<n>([&](auto v) EIGENLSTM_INLINED { total[v] = set1<Vec<Real>>(Real(0)); });
     for (Index r = 0; r < rows; ++r)
-      unroll<n>([&](auto v) [[gnu::always_inline]] { total[v] = add(total[v], load(x + r * x_stride + v * L)); });
-    unroll<n>([&](auto v) [[gnu::always_inline]] { store(sum + v * L, add(load(sum + v * L), total[v])); });
+      unroll<n>([&](auto v) EIGENLSTM_INLINED { total[v] = add(total[v], load(x + r * x_stride + v * L)); });
+    unroll<n>([&](auto v) EIGENLSTM_INLINED { store(sum + v * L, add(load(sum + v * L), total[v])); });
     x += n * L, sum += n * L, vectors -= n;
   };
   while (vectors >= 4) sum_vectors(std::integral_constant<int, 4>{});

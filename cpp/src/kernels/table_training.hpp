@@ -60,6 +60,16 @@ struct TrainingTable {
 
   double (*ctc)(const CtcArgs<Real>&);
 
+  // Each row of n values of x, x_stride apart, to its softmax, in place.
+  void (*softmax)(std::ptrdiff_t rows, std::ptrdiff_t n, Real* x, std::ptrdiff_t x_stride);
+  // Of a[i] + m[i][j], i < n: the largest for each j, and the sum of the exponentials of what they fall short of it.
+  // Columns are counted in whole vectors, m's rows m_stride apart.
+  void (*log_sum_exp_columns)(std::ptrdiff_t n, const Real* a, const Real* m, std::ptrdiff_t m_stride,
+                              std::ptrdiff_t vectors, Real* top, Real* sum);
+  // out[i][j] += weight exp(a[i] + m[i][j] + b[j]), i < n; likewise, out of m's stride.
+  void (*add_exponentials)(std::ptrdiff_t n, const Real* a, const Real* m, const Real* b, std::ptrdiff_t m_stride,
+                           std::ptrdiff_t vectors, Real weight, Real* out);
+
   // `drawn` with probability p, else `other`; and times 0 with probability p, else 1 / (1 - p).
   void (*random_mask)(std::uint64_t seed, std::uint64_t stream, std::uint64_t first_block, std::ptrdiff_t n, double p,
                       Real drawn, Real other, Real* mask);

@@ -8,6 +8,7 @@
 #include "lstm/missing.hpp"
 #include "lstm/output.hpp"
 #include "lstm/pass.hpp"
+#include "runtime/parallel.hpp"
 
 namespace eigenlstm {
 namespace {
@@ -128,7 +129,7 @@ template <class Real>
 void backward_direction(const DirectionBackward<Real>& d, const std::vector<Steps>& chunks, Arena& memory, Team& team) {
   const Padded<Real>& p = d.p;
   // units: four panels each, whole panels of the columns of h
-  const Schedule schedule = Schedule::choose(team.size(), p, 1, d.rows, backward_units, 4);
+  const Schedule schedule = Schedule::choose(team.size(), p.work(), 1, d.rows, backward_units, 4);
   const std::vector<Chunk> all = chunks_of(d.rows, chunks);
   Index most_frames = 0;
   for (const Chunk& chunk : all) most_frames = std::max(most_frames, chunk.frames);
@@ -176,15 +177,16 @@ void backward_direction(const DirectionBackward<Real>& d, const std::vector<Step
 /// What all micro-batches of a call have in common.
 template <class Real>
 struct BackwardCall {
+  explicit BackwardCall(const typename Tape<Real>::Impl& tape) : batch(tape) {}
   const typename Tape<Real>::Impl& batch;
-  Sequence<const Real> dy;
-  State<const Real> dfinal;
-  Sequence<Real> dx;
-  State<Real> dinitial;
-  const States<Real>& carried;       // gradients of the states between segments, of the whole batch
-  const std::vector<Steps>& chunks;  // of all steps
-  bool per_row;
-  Index num_parameters;
+  Sequence<const Real> dy{};
+  State<const Real> dfinal{};
+  Sequence<Real> dx{};
+  State<Real> dinitial{};
+  States<Real> carried;       // gradients of the states between segments, of the whole batch
+  std::vector<Steps> chunks;  // of all steps
+  bool per_row = false;
+  Index num_parameters = 0;
 };
 
 /// A pass backwards, from the gradient of its last layer's output to that of its first layer's input.
@@ -274,31 +276,31 @@ void backward_micro_batch(const BackwardCall<Real>& call, const MicroBatch<Real>
   const Rows& rows = micro.rows;
   const bool fills = call.dx.data && o.missing == Missing::forward_fill;
   const Buffer<Real> dfilled = fills ? Buffer<Real>(rows.num_frames() * o.input_size) : Buffer<Real>();
-  const std::vector<Layers> groups = layer_groups(o, batch.plan);
+  const std::vector<Layers>& stacks = batch.plan.stacks;
   const std::vector<Steps>& segments = batch.plan.segments;
   Buffer<Real> between[2];
   Gradients<Real> g;
   g.upper = {call.dy, nullptr, o.features(o.num_layers - 1)};
   g.dparameters = dparameters;
   g.dmasked = dmasked;
-  for (auto group = groups.rbegin(); group != groups.rend(); ++group) {
+  for (auto stack = stacks.rbegin(); stack != stacks.rend(); ++stack) {
     g.lower =
         fills ? FrameArray<Real>{{}, dfilled.data(), o.input_size} : FrameArray<Real>{call.dx, nullptr, o.input_size};
-    if (group->begin > 0) {
-      const Index features = o.features(group->begin - 1);
-      between[group->begin % 2] = Buffer<Real>(rows.num_frames() * features);
-      g.lower = FrameArray<Real>{{}, between[group->begin % 2].data(), features};
+    if (stack->begin > 0) {
+      const Index features = o.features(stack->begin - 1);
+      between[stack->begin % 2] = Buffer<Real>(rows.num_frames() * features);
+      g.lower = FrameArray<Real>{{}, between[stack->begin % 2].data(), features};
     }
-    Pass<Real> pass{batch, micro, *group, {0, batch.rows.steps()}};
+    Pass<Real> pass{batch, micro, *stack, {0, batch.rows.steps()}};
     if (segments.empty()) {
       g.after = call.dfinal;
       g.before = call.dinitial;
-      backward_layers(call, pass, Inputs<Real>(pass, group->end - 1, micro.directions), micro.directions, g, team);
+      backward_layers(call, pass, Inputs<Real>(pass, stack->end - 1, micro.directions), micro.directions, g, team);
     }
     for (Index i = Index(segments.size()) - 1; i >= 0; --i) {
       pass.steps = segments[i];
       std::vector<DirectionTape<Real>> again(micro.directions.size());
-      Inputs<Real> inputs(pass, group->begin, micro.directions);
+      Inputs<Real> inputs(pass, stack->begin, micro.directions);
       forward_layers(pass, inputs, batch.states[i].template view<const Real>(), {}, {}, again, batch.plan.kept, team);
       g.after = i + 1 == Index(segments.size()) ? call.dfinal : call.carried.template view<const Real>();
       g.before = i == 0 ? call.dinitial : call.carried.template view<Real>();
@@ -317,34 +319,40 @@ void LSTM<Real>::backward(const Tape<Real>& tape_value, Sequence<const Real> dy,
   const auto& tape = tape_value.impl();
   const Rows& rows = tape.rows;
   const Index B = rows.batch_size(), h_size = B * state_h_size(), c_size = B * state_c_size(),
-              parts = Index(tape.micro_batches.size());
+              n = Index(tape.micro_batches.size());
   if (dx.data) zero_padding(rows, dx, options_.input_size);
 
   Buffer<Real> dh0, dc0, masked;
   if (tape.learned_h && dinitial.h == nullptr) dinitial.h = (dh0 = Buffer<Real>::zeros(h_size)).data();
   if (tape.learned_c && dinitial.c == nullptr) dinitial.c = (dc0 = Buffer<Real>::zeros(c_size)).data();
-  const bool masks = tape.weights->drop_seed.has_value(), segmented = !tape.plan.segments.empty();
+  const bool masks = tape.weights->drop_seed.has_value();
   if (masks) masked = Buffer<Real>::zeros(num_parameters_ * (per_row ? B : 1));
   // The first micro-batch adds to the caller's gradients, each other one to sums of its own.
   std::vector<Buffer<Real>> sums, masked_sums;
-  for (Index k = 1; k < parts && !per_row; ++k) {
+  for (Index k = 1; k < n && !per_row; ++k) {
     sums.push_back(Buffer<Real>::zeros(num_parameters_));
     if (masks) masked_sums.push_back(Buffer<Real>::zeros(num_parameters_));
   }
   Real* const dmasked = masks ? masked.data() : dparameters;
-  const States<Real> carried(segmented ? h_size : 0, segmented ? c_size : 0);
 
   Team team(useful_threads(2 * largest_layer_work(options_, rows)));
-  const std::vector<Steps> chunks = chunk_steps(rows, parts, per_row);
-  const BackwardCall<Real> call{tape, dy, dfinal, dx, dinitial, carried, chunks, per_row, num_parameters_};
-  team.split(parts, [&](Team& part, Index k) {
+  BackwardCall<Real> call(tape);
+  call.dy = dy;
+  call.dfinal = dfinal;
+  call.dx = dx;
+  call.dinitial = dinitial;
+  if (!tape.plan.segments.empty()) call.carried = States<Real>(h_size, c_size);
+  call.chunks = chunk_steps(rows, n, per_row);
+  call.per_row = per_row;
+  call.num_parameters = num_parameters_;
+  team.split(n, [&](Team& subteam, Index k) {
     const bool own = k > 0 && !per_row;
     Real* const sum = own ? sums[k - 1].data() : dparameters;
     backward_micro_batch(call, tape.micro_batches[k], sum,
                          !masks ? sum
                          : own  ? masked_sums[k - 1].data()
                                 : dmasked,
-                         part);
+                         subteam);
   });
   if (!sums.empty())
     team.run([&](int m) {

@@ -5,35 +5,38 @@
 #include <stdexcept>
 #include <string>
 
-#include "lstm/weights.hpp"
+#include "kernels/ranges.hpp"
 
 namespace eigenlstm {
 namespace {
 
-/// Values in a frame of all directions of some layers: of h, of c, and of what a full tape keeps besides.
+/// Values in a frame of all directions of some layers: of h, of c, and what a full tape keeps besides.
 struct FrameSize {
-  Index h = 0, c = 0, gates = 0;
+  Index h = 0, c = 0, besides = 0;
 };
 
-template <class Real>
-FrameSize frame_size(const LSTMOptions& options, Layers layers) {
+FrameSize frame_size(const ModelSizes& model, Layers layers) {
   FrameSize size;
-  for (Index layer = layers.begin; layer < layers.end; ++layer) {
-    const Padded<Real> p(direction_shape(options, layer, 0));
-    const Index D = options.directions();
-    size.h += D * p.h_stride;
-    size.c += D * p.c_stride;
-    for (Index d = 0; d < D; ++d) {
-      const CellOptions cell = options.cell_of(d);
-      size.gates += p.gates() * (1 + (keeps_z(cell) ? 1 : 0) + (cell.layer_norm ? 1 : 0)) + (cell.layer_norm ? 4 : 0);
-    }
+  for (Index k = layers.begin; k < layers.end; ++k) {
+    const LayerSizes& layer = model.layers[std::size_t(k)];
+    size.h += model.directions * layer.h;
+    size.c += model.directions * layer.c;
+    size.besides += layer.full_frame;
   }
   return size;
 }
 
 /// Values of a tape of n frames, with the states before them.
 Index tape_values(FrameSize size, Index n, Index B, Kept kept) {
-  return (n + B) * (size.h + size.c) + (kept == Kept::everything ? n * size.gates : 0);
+  return (n + B) * (size.h + size.c) + (kept == Kept::everything ? n * size.besides : 0);
+}
+
+std::vector<Layers> stacks_of(const ModelSizes& model, bool segmented) {
+  const Index n = Index(model.layers.size());
+  if (!segmented || !model.looks_ahead) return {{0, n}};
+  std::vector<Layers> stacks;
+  for (Index layer = 0; layer < n; ++layer) stacks.push_back({layer, layer + 1});
+  return stacks;
 }
 
 /// Segments of n chunks each.
@@ -44,20 +47,18 @@ std::vector<Steps> cut(const std::vector<Steps>& chunks, Index n) {
   return segments;
 }
 
-template <class Real>
-std::size_t bytes_of(const LSTMOptions& options, const Rows& rows, const Checkpoints& plan) {
+/// Bytes of a limited tape.
+std::size_t planned_bytes(const ModelSizes& model, const Rows& rows, const Checkpoints& plan) {
   const Index B = rows.batch_size();
-  const DirectionShape top = direction_shape(options, options.num_layers - 1, options.directions() - 1);
-  const Index state = top.h_before + top.output_size + top.c_before + top.hidden_size;
-  Index states = Index(plan.segments.size()) * B * state, segment = 0, most_frames = 0;
+  Index states = Index(plan.segments.size()) * B * model.state, segment = 0, most_frames = 0;
   for (Steps s : plan.segments)
     most_frames = std::max(most_frames, rows.first_frame(s.end) - rows.first_frame(s.begin));
-  for (Layers group : layer_groups(options, plan)) {
-    const FrameSize size = frame_size<Real>(options, group);
+  for (Layers stack : plan.stacks) {
+    const FrameSize size = frame_size(model, stack);
     segment = std::max(segment, tape_values(size, most_frames, B, plan.kept));
-    if (keeps_history(options, group)) states += rows.num_frames() * size.h;
+    if (plan.keeps_history(stack)) states += rows.num_frames() * size.h;
   }
-  return std::size_t(states + segment) * sizeof(Real);
+  return std::size_t(states + segment) * model.value_bytes;
 }
 
 }  // namespace
@@ -89,24 +90,26 @@ std::vector<Steps> within(const std::vector<Steps>& chunks, Steps steps) {
   return some;
 }
 
-template <class Real>
-Checkpoints plan_tape(const LSTMOptions& options, const Rows& rows, Index micro_batches, Memory memory) {
-  const FrameSize all = frame_size<Real>(options, {0, options.num_layers});
+Checkpoints plan_tape(const ModelSizes& model, const Rows& rows, Index micro_batches, Memory memory) {
+  const FrameSize all = frame_size(model, {0, Index(model.layers.size())});
   Checkpoints plan;
+  plan.needs_other_direction = model.needs_other_direction;
+  plan.stacks = stacks_of(model, false);
   std::size_t least = std::numeric_limits<std::size_t>::max();
   for (Kept kept : {Kept::everything, Kept::states}) {
     plan.kept = kept;
-    plan.bytes = std::size_t(tape_values(all, rows.num_frames(), rows.batch_size(), kept)) * sizeof(Real);
+    plan.bytes = std::size_t(tape_values(all, rows.num_frames(), rows.batch_size(), kept)) * model.value_bytes;
     const Memory::Kind kind = kept == Kept::everything ? Memory::full : Memory::light;
     if (memory.kind == Memory::limited ? plan.bytes <= memory.bytes : memory.kind == kind) return plan;
     least = plan.bytes;
   }
+  plan.stacks = stacks_of(model, true);
   const std::vector<Steps> chunks = chunk_steps(rows, micro_batches, false);
   for (Kept kept : {Kept::everything, Kept::states}) {
     plan.kept = kept;
     for (Index n = Index(chunks.size()); n > 0; --n) {
       plan.segments = cut(chunks, n);
-      plan.bytes = bytes_of<Real>(options, rows, plan);
+      plan.bytes = planned_bytes(model, rows, plan);
       if (plan.bytes <= memory.bytes) return plan;
       least = std::min(least, plan.bytes);
     }
@@ -114,8 +117,5 @@ Checkpoints plan_tape(const LSTMOptions& options, const Rows& rows, Index micro_
   throw std::invalid_argument("LSTM.forward: memory must be at least " + std::to_string(least) +
                               " bytes for this batch, got " + std::to_string(memory.bytes));
 }
-
-template Checkpoints plan_tape<float>(const LSTMOptions&, const Rows&, Index, Memory);
-template Checkpoints plan_tape<double>(const LSTMOptions&, const Rows&, Index, Memory);
 
 }  // namespace eigenlstm

@@ -6,6 +6,7 @@
 #include "lstm/micro_batches.hpp"
 #include "lstm/missing.hpp"
 #include "lstm/pass.hpp"
+#include "runtime/parallel.hpp"
 
 namespace eigenlstm {
 namespace {
@@ -156,12 +157,13 @@ namespace {
 /// What all micro-batches of a call have in common.
 template <class Real>
 struct ForwardCall {
+  explicit ForwardCall(typename Tape<Real>::Impl& whole_batch) : batch(whole_batch) {}
   typename Tape<Real>::Impl& batch;
-  State<const Real> initial;
-  Sequence<Real> y;
-  State<Real> final;
-  Kept kept;
-  bool turned;
+  State<const Real> initial{};
+  Sequence<Real> y{};
+  State<Real> final{};
+  Kept kept = Kept::nothing;
+  bool turned = false;
 };
 
 template <class Real>
@@ -177,24 +179,24 @@ void forward_micro_batch(const ForwardCall<Real>& call, MicroBatch<Real>& micro,
       &segments = batch.plan.segments.empty() ? whole : batch.plan.segments;
   const bool y_afterwards =
       o.looks_ahead() && segments.size() > 1 && combines(o, top);  // of all directions, once they are through
-  for (Layers group : layer_groups(o, batch.plan)) {
-    const bool histories = !batch.plan.segments.empty() && (keeps_history(o, group) || y_afterwards);
-    for (Index index = group.begin * D; histories && index < group.end * D; ++index)
+  for (Layers stack : batch.plan.stacks) {
+    const bool segmented = !batch.plan.segments.empty(), keeps = batch.plan.keeps_history(stack);
+    const bool histories = segmented && (keeps || y_afterwards);
+    for (Index index = stack.begin * D; histories && index < stack.end * D; ++index)
       micro.directions[index].h =
           Buffer<Real>(rows.num_frames() * Padded<Real>(direction_shape(o, index / D, index % D)).h_stride);
     for (std::size_t i = 0; i < segments.size(); ++i) {
-      const Pass<Real> pass{batch, micro, group, segments[i], call.turned};
+      const Pass<Real> pass{batch, micro, stack, segments[i], call.turned};
       const auto before = batch.states.empty() ? call.initial : batch.states[i].template view<const Real>();
       const auto after = i + 1 < segments.size() ? batch.states[i + 1].template view<Real>() : call.final;
-      Inputs<Real> inputs(pass, group.begin, micro.directions);
+      Inputs<Real> inputs(pass, stack.begin, micro.directions);
       forward_layers(pass, inputs, before, call.y, after, micro.directions, call.kept, team);
     }
-    if (group.end == o.num_layers && y_afterwards) {
-      const Pass<Real> pass{batch, micro, group, whole[0]};
+    if (stack.end == o.num_layers && y_afterwards) {
+      const Pass<Real> pass{batch, micro, stack, whole[0]};
       write_combined(Inputs<Real>(pass, o.num_layers, micro.directions).of(o.num_layers), whole[0], call.y, arena(),
                      team);
-      for (Index index = top * D; !keeps_history(o, group) && index < (top + 1) * D; ++index)
-        micro.directions[index].h = Buffer<Real>();
+      for (Index index = top * D; !keeps && index < (top + 1) * D; ++index) micro.directions[index].h = Buffer<Real>();
     }
   }
 }
@@ -214,10 +216,11 @@ void LSTM<Real>::forward(std::shared_ptr<const Weights<Real>> weights, Index B, 
   tape->weights = std::move(weights);
   if (options_.missing == Missing::error) refuse_missing(rows, x, options_.input_size);
   Team team(useful_threads(largest_layer_work(options_, rows)));
-  const Index parts =
-      tape_out ? micro_batches<Real>(options_, rows) : inference_micro_batches<Real>(options_, rows, team.size());
-  if (tape_out) tape->plan = plan_tape<Real>(options_, rows, parts, memory);
-  for (Index k = 0; k < parts; ++k) tape->micro_batches.emplace_back(rows.micro_batch(k, parts));
+  const ModelSizes model = model_sizes<Real>(options_);
+  const Index n = tape_out ? micro_batches(model, rows) : inference_micro_batches(model, rows, team.size());
+  tape->plan.stacks = {{0, options_.num_layers}};
+  if (tape_out) tape->plan = plan_tape(model, rows, n, memory);
+  for (Index k = 0; k < n; ++k) tape->micro_batches.emplace_back(rows.micro_batch(k, n));
   if (rows.ragged()) zero_padding(rows, y, options_.features(options_.num_layers - 1));
   tape->learned_h = options_.learned_state && initial.h == nullptr;
   tape->learned_c = options_.learned_state && initial.c == nullptr;
@@ -240,8 +243,13 @@ void LSTM<Real>::forward(std::shared_ptr<const Weights<Real>> weights, Index B, 
   static thread_local bool next_turned = false;
   const bool turned = next_turned;
   if (rows.steps() % 2 == 1) next_turned = !turned;
-  const ForwardCall<Real> call{*tape, initial, y, final, kept, turned};
-  team.split(parts, [&](Team& part, Index k) { forward_micro_batch(call, tape->micro_batches[k], part); });
+  ForwardCall<Real> call(*tape);
+  call.initial = initial;
+  call.y = y;
+  call.final = final;
+  call.kept = kept;
+  call.turned = turned;
+  team.split(n, [&](Team& subteam, Index k) { forward_micro_batch(call, tape->micro_batches[k], subteam); });
   if (tape_out) *tape_out = std::make_unique<Tape<Real>>(std::move(tape));
 }
 

@@ -270,7 +270,7 @@ void forward_layer(std::vector<DirectionForward<Real>>& directions, Arena& memor
   const DirectionForward<Real>& first = directions.front();
   const Rows& rows = first.rows;
   const Padded<Real>& p = first.p;
-  const Schedule schedule = Schedule::choose(team.size(), p, Index(directions.size()), rows, forward_units, 1);
+  const Schedule schedule = Schedule::choose(team.size(), p.work(), Index(directions.size()), rows, forward_units, 1);
   std::deque<Barrier> barriers;
   std::vector<Scratch<Real>> scratch;
   for (int g = 0; g < schedule.groups; ++g) barriers.emplace_back(schedule.members);

@@ -1,7 +1,7 @@
 // An array with values for each frame, one row at one time: the caller's (strided), or one of ours (packed).
 #pragma once
 
-#include "eigenlstm/lstm.hpp"
+#include "eigenlstm/sequence.hpp"
 #include "lstm/rows.hpp"
 
 namespace eigenlstm {

@@ -1,23 +1,21 @@
-// A batch is cut into micro-batches of rows. Each goes through all layers by itself: forward, and in training back,
-// too, where at the end their gradients of the parameters are added in their order.
+// A batch is cut into micro-batches of rows. Each passes through all layers by itself: forward, and in training
+// backward, too; at the end their gradients of the parameters are added in order.
 //
-// Threads that take different micro-batches share no memory until then but the caller's: no barrier, and what a step
-// writes stays in the caches of its core, and hardly a line of it stands beside one of another's, which would be
-// fetched along. And on one thread the states of a few rows stay in L1.
+// Threads that work on different micro-batches share no memory until then except the caller's: they need no barrier,
+// what a step writes stays in the caches of its core, and hardly any cache line of it is next to one of another thread,
+// which would be fetched along. On a single thread, the states of a few rows stay in L1.
 #pragma once
 
-#include "eigenlstm/lstm.hpp"
+#include "lstm/layer_sizes.hpp"
 #include "lstm/rows.hpp"
 
 namespace eigenlstm {
 
-/// How many, in training: it depends on shapes only, so do the bits of the gradients (promise 1).
-template <class Real>
-Index micro_batches(const LSTMOptions& options, const Rows& rows);
+/// How many, in training. It depends on shapes only, and so do the bits of the gradients (promise 1).
+Index micro_batches(const ModelSizes& model, const Rows& rows);
 
-/// How many, in inference, where nothing is added: one for each of the threads; or a single one, where they share units
-/// or directions instead.
-template <class Real>
-Index inference_micro_batches(const LSTMOptions& options, const Rows& rows, int threads);
+/// How many, in inference, where nothing is added: one for each thread; or a single one, where threads share units or
+/// directions instead.
+Index inference_micro_batches(const ModelSizes& model, const Rows& rows, int threads);
 
 }  // namespace eigenlstm

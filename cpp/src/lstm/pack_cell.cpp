@@ -1,38 +1,13 @@
-// What the variants of a cell are packed to, and their activations by name.
-#include "eigenlstm/variants.hpp"
-
+// Packs what the variants of a cell need.
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <stdexcept>
 #include <utility>
 
+#include "eigenlstm/variants.hpp"
 #include "lstm/weights.hpp"
 
 namespace eigenlstm {
 namespace {
-
-struct Named {
-  const char* name;
-  Activation activation;
-  int parameters = 0;  // that it has: alpha, or alpha and beta
-};
-constexpr Named activations[] = {
-    {"sigmoid", {ActivationKind::sigmoid}},
-    {"tanh", {ActivationKind::tanh}},
-    {"linear", {ActivationKind::linear}},
-    {"relu", {ActivationKind::relu}},
-    {"leaky_relu", {ActivationKind::leaky_relu, 0.01}, 1},
-    {"thresholded_relu", {ActivationKind::thresholded_relu, 1}, 1},
-    {"elu", {ActivationKind::elu, 1}, 1},
-    {"affine", {ActivationKind::affine, 1, 0}, 2},
-    {"scaled_tanh", {ActivationKind::scaled_tanh, 1, 1}, 2},
-    {"softsign", {ActivationKind::softsign}},
-    {"softplus", {ActivationKind::softplus}},
-    {"hard_sigmoid", {ActivationKind::hard_sigmoid, 0.2, 0.5}, 2},
-    {"hard_sigmoid_keras3", {ActivationKind::hard_sigmoid, 1.0 / 6, 0.5}, 2},
-    {"hard_swish", {ActivationKind::hard_swish}},
-};
 
 bool slope_from_input(const Activation& a) {
   switch (a.kind) {
@@ -73,32 +48,29 @@ void pack_cell(const CellOptions& o, const DirectionShape& shape, const Real* pa
   packed.cell_arrays = Buffer<Real>(p.units * (1 + 3 + 8 + 2));
   Real* arrays = packed.cell_arrays.data();
   std::fill_n(arrays, packed.cell_arrays.size(), Real(0));
-  const auto take = [&](Index n) { return std::exchange(arrays, arrays + n * p.units); };
+  const auto next = [&](Index n) { return std::exchange(arrays, arrays + n * p.units); };
 
   CellVariant<Real>& cell = packed.cell;
-  cell = {arguments<Real>(o.gate),
-          arguments<Real>(o.candidate),
-          arguments<Real>(o.output),
-          Real(o.gate_clip),
-          Real(o.cell_clip),
-          o.coupled_input_forget,
-          p.H,
-          nullptr,
-          nullptr,
-          nullptr,
-          nullptr,
-          o.peephole ? 3 : 0,
-          (o.peephole ? 3 : 0) + (o.layer_norm ? 10 : 0)};
-  Real* used = take(1);
+  cell = {};
+  cell.gate = arguments<Real>(o.gate);
+  cell.candidate = arguments<Real>(o.candidate);
+  cell.output = arguments<Real>(o.output);
+  cell.gate_clip = Real(o.gate_clip);
+  cell.cell_clip = Real(o.cell_clip);
+  cell.coupled = o.coupled_input_forget;
+  cell.units = p.H;
+  cell.norm_terms = o.peephole ? 3 : 0;
+  cell.terms = cell.norm_terms + (o.layer_norm ? 10 : 0);
+  Real* used = next(1);
   std::fill_n(used, p.H, Real(1));
   cell.used = used;
   if (o.peephole) {
-    Real* peephole = take(3);
+    Real* peephole = next(3);
     spread(p, parameters + shape.peephole, 3, 0, 3, peephole);
     cell.peephole = peephole;
   }
   if (o.layer_norm) {
-    Real *gates = take(8), *norm_cell = take(2);
+    Real *gates = next(8), *norm_cell = next(2);
     spread(p, parameters + shape.norm_weight, 4, 0, 8, gates);
     if (shape.bias >= 0) spread(p, parameters + shape.bias, 4, 4, 8, gates);
     spread(p, parameters + shape.norm_cell_weight, 1, 0, 2, norm_cell);
@@ -127,13 +99,6 @@ void pack_projection(const DirectionShape& shape, const Real* weight_hr, Directi
 }
 
 template <class Real>
-Buffer<Real> copied(const Real* values, Index n) {
-  Buffer<Real> copy(n);
-  std::copy_n(values, n, copy.data());
-  return copy;
-}
-
-template <class Real>
 Buffer<Real> filled(Index n, double value) {
   Buffer<Real> buffer(n);
   std::fill_n(buffer.data(), n, Real(value));
@@ -141,24 +106,6 @@ Buffer<Real> filled(Index n, double value) {
 }
 
 }  // namespace
-
-Activation activation(const char* name, const double* parameters, int count) {
-  std::string names;
-  for (const Named& known : activations) {
-    names += (names.empty() ? "" : ", ") + std::string(known.name);
-    if (std::strcmp(name, known.name) != 0) continue;
-    if (count > known.parameters)
-      throw std::invalid_argument("LSTM: activations: " + std::string(name) + " has " +
-                                  std::to_string(known.parameters) + " parameters, got " + std::to_string(count));
-    Activation chosen = known.activation;
-    double* const places[] = {&chosen.alpha, &chosen.beta};
-    for (int i = 0; i < count; ++i) *places[i] = parameters[i];
-    if (!std::isfinite(chosen.alpha) || !std::isfinite(chosen.beta))
-      throw std::invalid_argument("LSTM: activations: the parameters of " + std::string(name) + " must be finite");
-    return chosen;
-  }
-  throw std::invalid_argument("LSTM: activations must be of " + names + "; got " + std::string(name));
-}
 
 bool keeps_z(const CellOptions& cell) { return slope_from_input(cell.gate) || slope_from_input(cell.candidate); }
 

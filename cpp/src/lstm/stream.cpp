@@ -7,22 +7,12 @@
 #include "runtime/team.hpp"
 
 namespace eigenlstm {
-namespace {
-
-template <class Real>
-Buffer<Real> copied(const Buffer<Real>& from) {
-  Buffer<Real> copy(from.size());
-  std::copy_n(from.data(), from.size(), copy.data());
-  return copy;
-}
-
-}  // namespace
-
 template <class Real>
 struct Stream<Real>::Impl {
   struct Layer {
+    explicit Layer(const Padded<Real>& sizes) : p(sizes) {}
     Padded<Real> p;
-    const DirectionWeights<Real>* weights;
+    const DirectionWeights<Real>* weights = nullptr;
     Buffer<Real> xh[2];  // rows [gap | x | h] of this step and the next, in turn: h fills whole vectors of cache lines
     Buffer<Real> c, z;
     Buffer<Real> m;             // with a projection
@@ -45,27 +35,36 @@ struct Stream<Real>::Impl {
       const DirectionShape shape = direction_shape(options, layer, 0);
       const Padded<Real> p(shape);
       const Index xh = B * (ceil_div(p.I, p.L) * p.L + p.h_stride);
-      layers.push_back({p,
-                        &weights->directions[layer],
-                        {Buffer<Real>::zeros(xh), Buffer<Real>::zeros(xh)},
-                        Buffer<Real>::zeros(B * p.c_stride),
-                        Buffer<Real>(B * p.gates()),
-                        Buffer<Real>(shape.projected() ? B * p.c_stride : 0),
-                        Buffer<Real>(options.residual && layer > 0 ? B * p.P : 0)});
+      Layer next(p);
+      next.weights = &weights->directions[layer];
+      for (Buffer<Real>& buffer : next.xh) buffer = Buffer<Real>::zeros(xh);
+      next.c = Buffer<Real>::zeros(B * p.c_stride);
+      next.z = Buffer<Real>(B * p.gates());
+      next.m = Buffer<Real>(shape.projected() ? B * p.c_stride : 0);
+      next.y = Buffer<Real>(options.residual && layer > 0 ? B * p.P : 0);
+      layers.push_back(std::move(next));
     }
     for (Layer& layer : layers) prepare(layer);
   }
 
   Impl(const Impl& from)
-      : weights(from.weights), options(from.options), B(from.B), now(from.now), filled(copied(from.filled)) {
-    for (const Layer& layer : from.layers)
-      layers.push_back({layer.p,
-                        layer.weights,
-                        {copied(layer.xh[0]), copied(layer.xh[1])},
-                        copied(layer.c),
-                        Buffer<Real>(layer.z.size()),
-                        Buffer<Real>(layer.m.size()),
-                        Buffer<Real>(layer.y.size())});
+      : weights(from.weights),
+        options(from.options),
+        B(from.B),
+        now(from.now),
+        filled(copied(from.filled.data(), from.filled.size())) {
+    const auto copy = [](const Buffer<Real>& buffer) { return copied(buffer.data(), buffer.size()); };
+    for (const Layer& layer : from.layers) {
+      Layer next(layer.p);
+      next.weights = layer.weights;
+      next.xh[0] = copy(layer.xh[0]);
+      next.xh[1] = copy(layer.xh[1]);
+      next.c = copy(layer.c);
+      next.z = Buffer<Real>(layer.z.size());
+      next.m = Buffer<Real>(layer.m.size());
+      next.y = Buffer<Real>(layer.y.size());
+      layers.push_back(std::move(next));
+    }
     for (Layer& layer : layers) prepare(layer);
   }
 

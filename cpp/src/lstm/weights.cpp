@@ -15,12 +15,12 @@ constexpr double packing_work = 25;
 /// Here: the rows of one panel.
 template <class Real>
 void pack_backward(const Padded<Real>& p, Index panel, Index n, const Real* w, Real* out, bool past_caches) {
-  const Index width = 4 * p.L, units = p.units_of(panel, panel + 1), distance = p.gate_stride(panel);
+  const Index width = 4 * p.L, units = p.units_of(panel, panel + 1), gate_stride = p.gate_stride(panel);
   out += panel * 4 * p.L * width;
-  for (Index gate = 0; gate < 4; ++gate, out += distance * width) {
+  for (Index gate = 0; gate < 4; ++gate, out += gate_stride * width) {
     kernels<Real>().pack_rows(units, n, w + (gate * p.H + panel * p.L) * n, out, p.column_panel_stride(), past_caches);
     for (Index column = 0; column < n; column += width)  // units that are none
-      std::fill_n(out + (column / width) * p.column_panel_stride() + units * width, (distance - units) * width,
+      std::fill_n(out + (column / width) * p.column_panel_stride() + units * width, (gate_stride - units) * width,
                   Real(0));
   }
 }
@@ -29,9 +29,9 @@ void pack_backward(const Padded<Real>& p, Index panel, Index n, const Real* w, R
 template <class Real>
 void pack_forward(const Padded<Real>& p, Index panel, const Real* bias, const Real* weight_ih, const Real* weight_hh,
                   Real* out, bool past_caches) {
-  const Index width = 4 * p.L, units = p.units_of(panel, panel + 1), distance = p.gate_stride(panel);
+  const Index width = 4 * p.L, units = p.units_of(panel, panel + 1), gate_stride = p.gate_stride(panel);
   const auto pack = [&](Index K, const Real* w, Real* to) {
-    kernels<Real>().pack_gates(units, distance, K, w + panel * p.L * K, p.H * K, to, past_caches);
+    kernels<Real>().pack_gates(units, gate_stride, K, w + panel * p.L * K, p.H * K, to, past_caches);
   };
   out += panel * p.weights_panel_stride();
   if (bias != nullptr)
@@ -94,28 +94,68 @@ DirectionShape direction_shape(const LSTMOptions& o, Index layer, Index directio
   for (Index k = 0; k <= layer; ++k) {
     const Index H = o.hidden(k), P = o.output(k), I = k == 0 ? o.read_size() : o.features(k - 1);
     for (Index d = 0; d < (k < layer ? o.directions() : direction + 1); ++d) {
-      const auto take = [&](bool used, Index n) {
+      const auto place = [&](bool used, Index n) {
         const Index at = used ? offset : -1;
         offset += used ? n : 0;
         return at;
       };
       shape.input_size = I, shape.hidden_size = H, shape.output_size = P;
       shape.h_before = h_before, shape.c_before = c_before;
-      shape.weight_ih = take(true, 4 * H * I);
-      shape.weight_hh = take(true, 4 * H * P);
-      shape.bias = take(o.bias, 4 * H);
-      shape.weight_hr = take(o.proj_size > 0, P * H);
-      shape.peephole = take(o.cell.peephole, 3 * H);
-      shape.norm_weight = take(o.cell.layer_norm, 4 * H);
-      shape.norm_cell_weight = take(o.cell.layer_norm, H);
-      shape.norm_cell_bias = take(o.cell.layer_norm, H);
-      shape.h0 = take(o.learned_state, P);
-      shape.c0 = take(o.learned_state, H);
+      shape.weight_ih = place(true, 4 * H * I);
+      shape.weight_hh = place(true, 4 * H * P);
+      shape.bias = place(o.bias, 4 * H);
+      shape.weight_hr = place(o.proj_size > 0, P * H);
+      shape.peephole = place(o.cell.peephole, 3 * H);
+      shape.norm_weight = place(o.cell.layer_norm, 4 * H);
+      shape.norm_cell_weight = place(o.cell.layer_norm, H);
+      shape.norm_cell_bias = place(o.cell.layer_norm, H);
+      shape.h0 = place(o.learned_state, P);
+      shape.c0 = place(o.learned_state, H);
       h_before += P, c_before += H;
     }
   }
   return shape;
 }
+
+double largest_layer_work(const LSTMOptions& options, const Rows& rows) {
+  double most = 0;
+  for (Index layer = 0; layer < options.num_layers; ++layer) {
+    const DirectionShape shape = direction_shape(options, layer, 0);
+    most = std::max(most, double(options.directions()) * 4.0 * double(shape.hidden_size) *
+                              double(shape.input_size + shape.output_size) * double(rows.num_frames()));
+  }
+  return most;
+}
+
+template <class Real>
+ModelSizes model_sizes(const LSTMOptions& options) {
+  ModelSizes model;
+  model.directions = options.directions();
+  model.value_bytes = sizeof(Real);
+  model.looks_ahead = options.looks_ahead();
+  model.needs_other_direction = options.bidirectional && options.merge == Merge::mul;
+  for (Index k = 0; k < options.num_layers; ++k) {
+    const DirectionShape shape = direction_shape(options, k, 0);
+    const Padded<Real> p(shape);
+    LayerSizes layer;
+    layer.work = p.work();
+    layer.weights = p.gates() * (shape.input_size + shape.output_size);
+    layer.h = p.h_stride;
+    layer.c = p.c_stride;
+    layer.gates = p.gates();
+    for (Index d = 0; d < options.directions(); ++d) {
+      const CellOptions cell = options.cell_of(d);
+      layer.full_frame +=
+          p.gates() * (1 + (keeps_z(cell) ? 1 : 0) + (cell.layer_norm ? 1 : 0)) + (cell.layer_norm ? 4 : 0);
+    }
+    model.layers.push_back(layer);
+    model.state += options.directions() * (shape.output_size + shape.hidden_size);
+  }
+  return model;
+}
+
+template ModelSizes model_sizes<float>(const LSTMOptions&);
+template ModelSizes model_sizes<double>(const LSTMOptions&);
 
 template <class Real>
 std::shared_ptr<const Weights<Real>> LSTM<Real>::pack(const Real* parameters, bool for_backward,

@@ -6,6 +6,8 @@
 #include "eigenlstm/lstm.hpp"
 #include "kernels/gate_layout.hpp"
 #include "kernels/table.hpp"
+#include "lstm/layer_sizes.hpp"
+#include "lstm/rows.hpp"
 #include "runtime/memory.hpp"
 
 namespace eigenlstm {
@@ -43,10 +45,19 @@ struct Padded : GateLayout {
   Index column_panels(Index n) const { return ceil_div(n, 4 * L); }
   /// From one panel of the weights that are packed for the backward pass to the next.
   Index column_panel_stride() const { return dense_gates() * 4 * L; }
+  /// What a schedule depends on.
+  LayerWork work() const { return {panels, P * gates() * Index(sizeof(Real)), whole_rows}; }
   /// n values, and a cache line more where rows would otherwise be a multiple of 1 KB apart: they would compete for a
   /// few sets of the L1 cache.
   static Index padded_stride(Index n) { return n * Index(sizeof(Real)) % 1024 == 0 ? n + cache_line<Real> : n; }
 };
+
+/// Multiply-adds of the forward pass of the layer that has most of them, all directions.
+double largest_layer_work(const LSTMOptions& options, const Rows& rows);
+
+/// What the planning of tapes and micro-batches has to know of a model.
+template <class Real>
+ModelSizes model_sizes(const LSTMOptions& options);
 
 template <class Real>
 struct DirectionWeights {

@@ -1,6 +1,7 @@
 // Scratch memory.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <vector>
 
@@ -27,6 +28,14 @@ class Arena {
   std::vector<Block> blocks_;  // the last one is being handed out
   std::size_t used_ = 0;       // of the last one
 };
+
+/// A copy of n values.
+template <class Real>
+Buffer<Real> copied(const Real* values, std::ptrdiff_t n) {
+  Buffer<Real> copy(n);
+  std::copy_n(values, n, copy.data());
+  return copy;
+}
 
 /// The calling thread's arena, reset. Calls do not nest, but for those within an ArenaAside.
 Arena& arena();

@@ -8,11 +8,14 @@ import numpy as np
 
 from .. import _core, saving
 from ..losses import losses
-from . import optimisers
-from . import metrics as metric_module
-from .batches import epoch_key, step_key
 from ..safetensors_files import FileError
+from . import metrics as metric_module
+from . import optimisers
+from .batches import epoch_key, step_key
+from .callbacks import hooks
+from .objective import Objective
 from .progress import Progress
+from .resuming import check_run
 
 
 class NonFiniteLoss(ArithmeticError):
@@ -60,12 +63,11 @@ class Run:
         self.epoch, self.epochs, self.step, self.seed = 0, None, 0, seed
         self.logs, self.history = {}, History()
         self._settings = settings
-        self._loss = losses.get(loss)
-        self._loss_sums = losses.sums_of(self._loss, model.keeps_time)
-        self._metrics = metric_module.for_loss(metrics, self._loss)
+        self._objective = Objective(model, loss, "fit")
+        self._metrics = metric_module.for_loss(metrics, self._objective.loss)
         # what writes the state of the others down comes last
         self._callbacks = sorted(callbacks, key=lambda callback: getattr(callback, "late", False))
-        self._before_step = self._hooks("before_step")
+        self._after_backward, self._before_step = self._hooks("after_backward"), self._hooks("before_step")
         self._clip_norm, self._clip_value = clip_norm, clip_value
         self._tbptt, self._stateful = tbptt, stateful
         self._keeps_time, self._stochastic = model.keeps_time, model.stochastic
@@ -152,14 +154,19 @@ class Run:
         """One step of the optimiser; the loss before it as a sum, and the states after it."""
         model, known = self.model, self.model.output_lengths(lengths)
         key = step_key(self.seed, self.step) if self._stochastic else None
-        predicted, tape, states = model._run(x, lengths, True, key, states)
-        part, dy = self._loss_sums(predicted, y, weight, known)
+        _core.set_zero(model._flat_grads)
+        predicted, tape, states = self._objective.run(model, x, lengths, True, key, states)
+        part, dy = self._objective.sums(predicted, y, weight, known)
         if not math.isfinite(part.value):
             self._fail("the loss", part.value)
-        _core.set_zero(model._flat_grads)
         model.backward(tape, dy, need_dx=False)
+        model._drop_frozen()
+        if self._metrics:
+            predicted = self._objective.predictions(predicted, known)
         for metric in self._metrics:
             metric_module.update(metric, predicted, y, known, weight)
+        for after_backward in self._after_backward:
+            after_backward(self)
         if self._clip_norm is not None:
             optimisers.clip_norm(model, self._clip_norm)
         if self._clip_value is not None:
@@ -170,8 +177,17 @@ class Run:
         self.optimizer.step(model)
         if self._average is not None:
             optimisers.average(self._average, self._params, self._decay)
+            self._keep_frozen()
         self.step += 1
         return part, states
+
+    def _keep_frozen(self):
+        """What is not trained is its own average, to the bit."""
+        start = 0
+        for leaf in self.model._leaves():
+            if not leaf.trainable:
+                self._average[start : start + leaf._size] = leaf._flat_params
+            start += leaf._size
 
     def _chunks(self, x, y, lengths, weight):
         """A batch cut along time where backpropagation is truncated."""
@@ -184,10 +200,10 @@ class Run:
         per_step = weight is not None and weight.ndim > 1
         for start in range(0, time, each):
             part = slice(start, start + each)
-            left = None if lengths is None else each_of(lengths, lambda n: np.clip(n - start, 0, each))
+            left = None if lengths is None else each_of(lengths, lambda n, start=start: np.clip(n - start, 0, each))
             if left is not None and not np.any(self.model.output_lengths(left)):
                 return
-            yield each_of(x, lambda a: a[:, part]), y[:, part], left, weight[:, part] if per_step else weight
+            yield each_of(x, lambda a, part=part: a[:, part]), y[:, part], left, weight[:, part] if per_step else weight
 
     def _log_names(self, validate):
         """What each epoch will log; None where callbacks may add to it."""
@@ -197,7 +213,7 @@ class Run:
         return ["epoch", "loss", *(metric.name for metric in self._metrics), *validated, "lr", "seconds"]
 
     def _hooks(self, name):
-        return [getattr(callback, name) for callback in self._callbacks if hasattr(callback, name)]
+        return hooks(self._callbacks, name)
 
     # -- parameters -----------------------------------------------------------------------------
 
@@ -227,11 +243,7 @@ class Run:
             "history": list(self.history),
             "optimizer": {"class": type(self.optimizer).__name__, "state": self.optimizer.state_dict()},
             "callbacks": [
-                {
-                    "class": type(callback).__name__,
-                    "state": callback.state_dict() if hasattr(callback, "state_dict") else None,
-                }
-                for callback in self._callbacks
+                {"class": type(callback).__name__, "state": _state_of(callback)} for callback in self._callbacks
             ],
             "raw": self._raw,
             "average": self._average,
@@ -240,7 +252,9 @@ class Run:
     def resume(self, path, seed):
         """Take up the run in `path`. Nothing is changed unless all of it fits."""
         state_dict, saved = saving.load_run(path, self.model)
+        optimizer, callbacks = vars(self.optimizer).copy(), [_state_of(callback) for callback in self._callbacks]
         try:
+            check_run(saved, self._params)
             self._require_same(saved, seed)
             self.model._checked_state(state_dict)
             if self.optimizer._layer is None:
@@ -249,14 +263,18 @@ class Run:
             for callback, part in zip(self._callbacks, saved["callbacks"]):
                 if part["state"] is not None:
                     callback.load_state_dict(part["state"])
-            self.epoch, self.step, self.seed = (int(saved[k]) for k in ("epoch", "step", "seed"))
-            self.history[:], self.history.stopped = saved["history"], saved["stopped"]
-            self.model.load_state_dict(state_dict)
-            self._set_params(saved["raw"])
-            if self._average is not None:
-                self._average[:] = saved["average"]
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            vars(self.optimizer).update(optimizer)
+            for callback, state in zip(self._callbacks, callbacks):
+                if state is not None:
+                    callback.load_state_dict(state)
             raise FileError(f"{path}: is not a run to go on with: {error}") from None
+        self.epoch, self.step, self.seed = saved["epoch"], saved["step"], saved["seed"]
+        self.history[:], self.history.stopped = saved["history"], saved["stopped"]
+        self.model.load_state_dict(state_dict)
+        self._set_params(saved["raw"])
+        if self._average is not None:
+            self._average[:] = saved["average"]
         np.copyto(self._good, self._params)
 
     def _require_same(self, saved, seed):
@@ -278,14 +296,24 @@ class Run:
             raise ValueError("; ".join(differing))
 
 
+def _state_of(callback):
+    return callback.state_dict() if hasattr(callback, "state_dict") else None
+
+
+def _named(callback):
+    return ": it is a class, write it with its arguments" if isinstance(callback, type) else ""
+
+
 def _checked_callbacks(callbacks):
     """`callbacks` as a list, found to be functions before the first step rather than after the first epoch."""
     if not isinstance(callbacks, Iterable):
         raise TypeError(f"fit: callbacks must be a list of functions f(run), got {callbacks!r}")
     callbacks = list(callbacks)
     for callback in callbacks:
-        if not callable(callback):
-            raise TypeError(f"fit: callbacks must be a list of functions f(run), got one that is {callback!r}")
+        if not callable(callback) or isinstance(callback, type):
+            raise TypeError(
+                f"fit: callbacks must be a list of functions f(run), got one that is {callback!r}{_named(callback)}"
+            )
     return callbacks
 
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "eigenlstm/threads.hpp"
-#include "lstm/schedule.hpp"
+#include "runtime/parallel.hpp"
 #include "support/random.hpp"
 
 namespace test {

@@ -114,6 +114,20 @@ def test_activations_after_a_layer(name, tmp_path):
     check(sequential(L.Dense(4, activation=name), L.Activation(name)), floats(), tmp_path, FORMATS[:1])
 
 
+def test_activations_as_layers(tmp_path):
+    layers = [
+        L.ReLU(),
+        L.ReLU(max_value=6),
+        L.ReLU(negative_slope=0.1),
+        L.LeakyReLU(),
+        L.LeakyReLU(0.2),
+        L.ELU(0.5),
+        L.Softmax(),
+    ]
+    for layer in layers:
+        check(sequential(L.Dense(4), layer), 5 * floats(), tmp_path)
+
+
 MASKED = {
     "last": lambda: [rnn()],
     "sequences": lambda: [rnn(return_sequences=True)],
@@ -231,6 +245,23 @@ def test_weights_into_a_model_of_ours(chain, name, tmp_path):
     model.save_weights(tmp_path / name) if "weights" in name else model.save(tmp_path / name)
     el.keras.load_weights(ours, tmp_path / name)
     np.testing.assert_allclose(ours(floats()), predicted(model, floats()), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_frozen_layers_stay_as_they_are(name, tmp_path):
+    frozen = [
+        L.Embedding(9, I, mask_zero=True, trainable=False),
+        both(sequences=False, name="two"),
+        L.Dense(1, trainable=False),
+    ]
+    model = randomised(keras.Sequential([L.Input((T,)), *frozen]))
+    ours = load(model, tmp_path, name)
+    before = ours.state_dict()
+    ours.fit(tokens(), np.ones((5, 1), "f"), loss="mse", optimizer=el.Adam(1e-2), epochs=2, verbose=0)
+    changed = {
+        key.partition(".")[0] for key, value in ours.state_dict().items() if not np.array_equal(value, before[key])
+    }
+    assert changed == {"1"}
 
 
 def test_a_loaded_model_trains_and_is_saved(tmp_path):

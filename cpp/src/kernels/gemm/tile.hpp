@@ -24,7 +24,7 @@ struct Columns {
 
   [[gnu::always_inline]] Columns(Index panel_stride, Index first) {
     unroll<NV>([&](auto v)
-                   [[gnu::always_inline]] { at[v] = (first + v) / 4 * panel_stride + (first + v) % 4 * lanes<Real>; });
+                   EIGENLSTM_INLINED { at[v] = (first + v) / 4 * panel_stride + (first + v) % 4 * lanes<Real>; });
   }
   [[gnu::always_inline]] Index operator()(int v) const { return at[v]; }
 };
@@ -39,13 +39,13 @@ struct LeftPointers {
   Index row_stride;
 
   [[gnu::always_inline]] LeftPointers(const Real* a, Index stride) : row_stride(stride) {
-    unroll<pointers>([&](auto i) [[gnu::always_inline]] {
+    unroll<pointers>([&](auto i) EIGENLSTM_INLINED {
       at[i] = a + i * each * row_stride;
       if constexpr (pointers > 1) pin(at[i]);
     });
   }
   [[gnu::always_inline]] void advance(Index n) {
-    unroll<pointers>([&](auto i) [[gnu::always_inline]] { at[i] += n; });
+    unroll<pointers>([&](auto i) EIGENLSTM_INLINED { at[i] += n; });
   }
   [[gnu::always_inline]] LeftPointers further(Index n) const {
     LeftPointers there = *this;
@@ -68,59 +68,73 @@ struct Tile {
                                                   const Columns<Real, NV>& column) {
     if constexpr (num_vector_registers == 32 && MR > 1) {
       V w[NV];
-      unroll<NV>([&](auto v) [[gnu::always_inline]] { w[v] = load(b + column(v)); });
-      unroll<MR>([&](auto r) [[gnu::always_inline]] {
+      unroll<NV>([&](auto v) EIGENLSTM_INLINED { w[v] = load(b + column(v)); });
+      unroll<MR>([&](auto r) EIGENLSTM_INLINED {
         const V left = splat(a(r));
-        unroll<NV>([&](auto v) [[gnu::always_inline]] { madd_to(acc[v][r], left, w[v]); });
+        unroll<NV>([&](auto v) EIGENLSTM_INLINED { madd_to(acc[v][r], left, w[v]); });
       });
     } else {
       V left[MR];
-      unroll<MR>([&](auto r) [[gnu::always_inline]] { left[r] = splat(a(r)); });
-      unroll<NV>([&](auto v) [[gnu::always_inline]] {
+      unroll<MR>([&](auto r) EIGENLSTM_INLINED { left[r] = splat(a(r)); });
+      unroll<NV>([&](auto v) EIGENLSTM_INLINED {
         V w = load(b + column(v));
         // gcc would fold the load into each multiply-add, but a core has only two loads a cycle. (With 3 rows, four k
         // unrolled, gcc 12 would spill.)
         if (MR == 2) pin(w);
-        unroll<MR>([&](auto r) [[gnu::always_inline]] { acc[v][r] = madd(left[r], w, acc[v][r]); });
+        unroll<MR>([&](auto r) EIGENLSTM_INLINED { acc[v][r] = madd(left[r], w, acc[v][r]); });
       });
     }
   }
 
-  /// Where a run over several k stands: its rows of A, B, and what it prefetches.
-  template <int MR>
-  struct Place {
-    LeftPointers<Real, MR> a;
-    Index a_stride;
-    const Real* b;
-    Index b_stride;
-    const Real* next = nullptr;  // lines of the next block of B
-    Index next_stride = 0, pair_stride = 0;
-    const Real* soon = nullptr;  // lines of a cursor
-    Index pace = 0;
-  };
-
   /// The same for n k: k_unroll of them at a time where B is packed, as its rows are then at constant distances. A line
-  /// of `next` is prefetched every `prefetch_every` k (0: never); with `walks` also one of `soon` at each turn.
+  /// of `next` is prefetched every `prefetch_every` k (0: never), every fourth k also the one pair_stride after it;
+  /// with `walks` one of `soon` at each turn.
   template <int prefetch_every, bool walks, int MR, int NV>
-  [[gnu::always_inline]] static void multiply_add(V (&acc)[NV][MR], Index n, const Columns<Real, NV>& column,
-                                                  Place<MR> at) {
-    const Real* const b_end = at.b + n * at.b_stride;
-    for (const Real* const b_unrolled = at.b_stride == 4 * L ? at.b + n / k_unroll * k_unroll * 4 * L : at.b;
-         at.b != b_unrolled; at.b += k_unroll * 4 * L, at.a.advance(k_unroll * at.a_stride)) {
-      unroll<k_unroll>([&](auto k) [[gnu::always_inline]] {
-        multiply_add(acc, at.a.further(k * at.a_stride), at.b + k * 4 * L, column);
-      });
+  [[gnu::always_inline]] static void multiply_add(V (&acc)[NV][MR], Index n, LeftPointers<Real, MR> a, Index a_stride,
+                                                  const Real* b, Index b_stride, const Columns<Real, NV>& column,
+                                                  const Real* next, Index next_stride, Index pair_stride,
+                                                  const Real* soon, Index pace) {
+    const Real* const b_end = b + n * b_stride;
+    for (const Real* const b_unrolled = b_stride == 4 * L ? b + n / k_unroll * k_unroll * 4 * L : b; b != b_unrolled;
+         b += k_unroll * 4 * L, a.advance(k_unroll * a_stride)) {
+      unroll<k_unroll>([&](auto k)
+                           EIGENLSTM_INLINED { multiply_add(acc, a.further(k * a_stride), b + k * 4 * L, column); });
       if (prefetch_every == 1) {
-        for (int i = 0; i < k_unroll; ++i) prefetch(at.next + i * at.next_stride);
-        at.next += k_unroll * at.next_stride;
+        for (int i = 0; i < k_unroll; ++i) prefetch(next + i * next_stride);
+        next += k_unroll * next_stride;
       }
-      if (walks) prefetch_to_write(at.soon), at.soon += at.pace;
-      if (prefetch_every == 4) prefetch(at.next), prefetch(at.next + at.pair_stride), at.next += at.next_stride;
+      if (walks) prefetch_to_write(soon), soon += pace;
+      if (prefetch_every == 4) prefetch(next), prefetch(next + pair_stride), next += next_stride;
     }
-    for (; at.b != b_end; at.b += at.b_stride, at.a.advance(at.a_stride)) {
-      multiply_add(acc, at.a, at.b, column);
-      if (prefetch_every == 1) prefetch(at.next), at.next += at.next_stride;
+    for (; b != b_end; b += b_stride, a.advance(a_stride)) {
+      multiply_add(acc, a, b, column);
+      if (prefetch_every == 1) prefetch(next), next += next_stride;
     }
+  }
+
+  /// The same with the prefetches of the next block of B that a TilePrefetch says, from `next` on (null: none).
+  template <bool walks, bool strip, int MR, int NV>
+  [[gnu::always_inline]] static void multiply_add(V (&acc)[NV][MR], Index n, const LeftPointers<Real, MR>& a,
+                                                  Index a_stride, const Real* b, Index b_stride,
+                                                  const Columns<Real, NV>& column, const TilePrefetch<Real>& prefetches,
+                                                  const Real*& next, Index stride, const Real* soon, Index pace) {
+    constexpr bool prefetches_b = MR > 1 && !strip;
+    const bool fourth = unrolls_four && prefetches_b && next != nullptr && prefetches.every_fourth;
+    if constexpr (unrolls_four && prefetches_b) {
+      if (fourth) {
+        multiply_add<4, walks>(acc, n, a, a_stride, b, b_stride, column, next, stride, prefetches.pair_stride, soon,
+                               pace);
+        next += n / 4 * stride;
+      }
+    }
+    if constexpr (prefetches_b) {
+      if (next != nullptr && !fourth) {
+        multiply_add<1, walks>(acc, n, a, a_stride, b, b_stride, column, next, stride, 0, soon, pace);
+        next += n * stride;
+      }
+    }
+    if (!prefetches_b || next == nullptr)
+      multiply_add<0, walks>(acc, n, a, a_stride, b, b_stride, column, nullptr, 0, 0, soon, pace);
   }
 
   /// The addresses in C of MR rows from `row` on.
@@ -130,7 +144,7 @@ struct Tile {
     Index in_group = row < layout.group_rows ? row : row % layout.group_rows;
     c += row < layout.group_rows ? row * layout.row_stride
                                  : row / layout.group_rows * layout.group_stride + in_group * layout.row_stride;
-    unroll<MR>([&](auto r) [[gnu::always_inline]] {
+    unroll<MR>([&](auto r) EIGENLSTM_INLINED {
       c_rows[r] = c;
       const bool last = ++in_group == layout.group_rows;
       c += last ? layout.group_stride - (layout.group_rows - 1) * layout.row_stride : layout.row_stride;
@@ -141,7 +155,7 @@ struct Tile {
   /// f(v, r) for each vector and row.
   template <int MR, int NV, class F>
   [[gnu::always_inline]] static void for_each(F&& f) {
-    unroll<NV>([&](auto v) [[gnu::always_inline]] { unroll<MR>([&](auto r) [[gnu::always_inline]] { f(v, r); }); });
+    unroll<NV>([&](auto v) EIGENLSTM_INLINED { unroll<MR>([&](auto r) EIGENLSTM_INLINED { f(v, r); }); });
   }
 
   /// MR rows from `row` on by NV vectors over k0 <= k < k1, all accumulators in registers; b and c are the addresses of
@@ -156,16 +170,17 @@ struct Tile {
     const Columns<Real, NV> b_column(g.b.panel_stride, begin), c_column(g.c.panel_stride, begin);
     Real* c_rows[MR];
     find_rows(g.c, row, c, c_rows);
-    const auto c_at = [&](int v, int r) [[gnu::always_inline]] { return c_rows[r] + c_column(v); };
+    const auto c_at = [&](int v, int r) EIGENLSTM_INLINED { return c_rows[r] + c_column(v); };
     if (start == Args::chain)
-      for_each<MR, NV>([&](auto v, auto r) [[gnu::always_inline]] { acc[v][r] = load(c_at(v, r)); });
+      for_each<MR, NV>([&](auto v, auto r) EIGENLSTM_INLINED { acc[v][r] = load(c_at(v, r)); });
     else
-      unroll<NV>([&](auto v) [[gnu::always_inline]] {
+      unroll<NV>([&](auto v) EIGENLSTM_INLINED {
         const V c0 = start == Args::bias ? load(b + b_column(v) - b_stride) : set1<V>(Real(0));
-        unroll<MR>([&](auto r) [[gnu::always_inline]] { acc[v][r] = c0; });
+        unroll<MR>([&](auto r) EIGENLSTM_INLINED { acc[v][r] = c0; });
       });
     b += k0 * b_stride;
-    [[maybe_unused]] const Real* next = prefetches.next;
+    const Index next_stride = prefetches.stride;
+    const Real* next = prefetches.next;
     [[maybe_unused]] Index sums_prefetched = 0;
     [[maybe_unused]] PrefetchCursor<Real> cursor = prefetches.cursor;
     for (Index k = k0; k < k1;) {
@@ -174,14 +189,15 @@ struct Tile {
       const Index from = second ? k - g.split : k, end = !second && g.split < k1 ? g.split : k1;
       const Index k_stride = strip ? 1 : a.k_stride;
       Index n = end - k;
+      const LeftPointers<Real, MR> ak(a.data + row * a.row_stride + from * k_stride, a.row_stride);
       // A cursor that has finished, or not begun, prefetches a line that this tile writes.
-      Place<MR> at{{a.data + row * a.row_stride + from * k_stride, a.row_stride}, k_stride, b, b_stride};
-      at.soon = c_rows[0];
+      [[maybe_unused]] const Real* soon = c_rows[0];
+      [[maybe_unused]] Index pace = 0;
       if constexpr (walks) {
         if (!cursor.done()) {
           Index turns = (n + k_unroll - 1) / k_unroll;
-          at.soon = cursor.advance(turns);
-          at.pace = cursor.pace;
+          soon = cursor.advance(turns);
+          pace = cursor.pace;
           n = n < turns * k_unroll ? n : turns * k_unroll;
         }
       }
@@ -192,41 +208,15 @@ struct Tile {
             prefetch(c_at(int(sums_prefetched % NV), int(sums_prefetched / NV)));
         }
       }
-      multiply_piece<walks, strip>(acc, n, b_column, at, prefetches, next);
+      multiply_add<walks, strip>(acc, n, ak, k_stride, b, b_stride, b_column, prefetches, next, next_stride, soon,
+                                 pace);
       b += n * b_stride;
       k += n;
     }
     if (start == Args::add)
-      for_each<MR, NV>([&](auto v, auto r) [[gnu::always_inline]] { acc[v][r] = add(load(c_at(v, r)), acc[v][r]); });
-    unroll<MR>([&](auto r) [[gnu::always_inline]] {
-      unroll<NV>([&](auto v) [[gnu::always_inline]] { store(c_at(v, r), acc[v][r]); });
-    });
-  }
-
-  /// n k of a run, with the prefetches that it makes of the next block of B.
-  template <bool walks, bool strip, int MR, int NV>
-  [[gnu::always_inline]] static void multiply_piece(V (&acc)[NV][MR], Index n, const Columns<Real, NV>& column,
-                                                    Place<MR> at, const TilePrefetch<Real>& prefetches,
-                                                    const Real*& next) {
-    constexpr bool may_prefetch = MR > 1 && !strip;
-    at.next_stride = prefetches.stride;
-    const bool fourth = unrolls_four && may_prefetch && next != nullptr && prefetches.every_fourth;
-    if constexpr (unrolls_four && may_prefetch) {
-      if (fourth) {
-        at.next = next;
-        at.pair_stride = prefetches.pair_stride;
-        multiply_add<4, walks>(acc, n, column, at);
-        next += n / 4 * prefetches.stride;
-      }
-    }
-    if constexpr (may_prefetch) {
-      if (next != nullptr && !fourth) {
-        at.next = next;
-        multiply_add<1, walks>(acc, n, column, at);
-        next += n * prefetches.stride;
-      }
-    }
-    if (!may_prefetch || next == nullptr) multiply_add<0, walks>(acc, n, column, at);
+      for_each<MR, NV>([&](auto v, auto r) EIGENLSTM_INLINED { acc[v][r] = add(load(c_at(v, r)), acc[v][r]); });
+    unroll<MR>([&](auto r)
+                   EIGENLSTM_INLINED { unroll<NV>([&](auto v) EIGENLSTM_INLINED { store(c_at(v, r), acc[v][r]); }); });
   }
 
   using Function = void (*)(const Args&, Index, Index, const Real*, Real*, Index, Index, typename Args::Start,

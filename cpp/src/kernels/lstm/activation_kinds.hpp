@@ -1,5 +1,5 @@
-// The activations that a cell may have, and their slopes, chosen by a branch per vector (which the processor foresees).
-// Names, parameters and defaults: variants.hpp.
+// The activations that a cell may have, and their slopes, chosen by a branch for each vector (which the processor
+// predicts well). Names, parameters and defaults: variants.hpp.
 #pragma once
 
 #include "kernels/math.hpp"
@@ -9,36 +9,11 @@
 namespace eigenlstm {
 namespace EIGENLSTM_ISA {
 
-template <class V>
-inline V abs(V a) {
-  return Eigen::internal::pabs(a);
-}
-
-/// e^(m x) - 1, m = 1 or -1, with full relative accuracy.
-template <int m, class V>
-inline V expm1(V x) {
-  using K = ExpConstants<Scalar<V>>;
-  const V bound_lo = set1<V>(m > 0 ? K::exp_min : -K::exp_max), bound_hi = set1<V>(m > 0 ? K::exp_max : -K::exp_min);
-  const V y = half_exp_plus<m, -1>(clamp(x, bound_lo, bound_hi));
-  return add(y, y);
-}
-
-/// log(1 + u) for 0 <= u <= 1: 2 artanh(s), s = u / (2 + u) <= 1/3, by its series. Max error: 3 ULP.
-template <class V>
-inline V log1p(V u) {
-  using Real = Scalar<V>;
-  constexpr int terms = sizeof(Real) == 4 ? 8 : 17;
-  const V s = div(u, add(u, set1<V>(2))), s2 = mul(s, s);
-  V sum = set1<V>(Real(2) / (2 * terms + 1));
-  for (int n = terms - 1; n >= 1; --n) sum = madd(sum, s2, set1<V>(Real(2) / Real(2 * n + 1)));
-  return madd(mul(sum, s2), s, add(s, s));
-}
-
 /// max(x, 0) + log(1 + e^-|x|), without overflow.
 template <class V>
 inline V softplus(V x) {
   const V zero = set1<V>(0);
-  return add(select(less(x, zero), zero, x), log1p(exp(neg(abs(x)))));
+  return add(select(less(x, zero), zero, x), log1p_by_series(exp(neg(abs(x)))));
 }
 
 template <class V>
@@ -46,7 +21,7 @@ inline V hard_sigmoid(V x, V alpha, V beta) {
   return clamp(madd(alpha, x, beta), set1<V>(0), set1<V>(1));
 }
 
-/// Those but sigmoid and tanh, which are worth inlining.
+/// Out of line; sigmoid and tanh are worth inlining.
 template <class Real>
 [[gnu::noinline]] Vec<Real> activate_rarely(const ActivationArgs<Real>& a, Vec<Real> x) {
   using V = Vec<Real>;

@@ -50,14 +50,14 @@ template <class Real, bool keep, Stored y_stored, int N>
   constexpr Index L = lanes<Real>;
   const V one = set1<V>(Real(1)), half = set1<V>(Real(0.5));
   V y[N], d[N], c[N];
-  const auto load_gate = [&](V(&out)[N], Index gate) [[gnu::always_inline]] {
-    unroll<N>([&](auto n) [[gnu::always_inline]] { out[n] = load(at.z + n * at.z_stride + gate * L); });
+  const auto load_gate = [&](V(&out)[N], Index gate) EIGENLSTM_INLINED {
+    unroll<N>([&](auto n) EIGENLSTM_INLINED { out[n] = load(at.z + n * at.z_stride + gate * L); });
   };
   load_gate(y, 2);
   tanh_numerators(y);
   load_gate(d, 0);
   half_sigmoid_denominators(d);
-  unroll<N>([&](auto n) [[gnu::always_inline]] {
+  unroll<N>([&](auto n) EIGENLSTM_INLINED {
     const V e = add(y[n], one), per_ig = div(half, mul(d[n], e));
     c[n] = mul(y[n], per_ig);
     if (keep)
@@ -66,7 +66,7 @@ template <class Real, bool keep, Stored y_stored, int N>
   });
   load_gate(d, 1);
   half_sigmoid_denominators(d);
-  unroll<N>([&](auto n) [[gnu::always_inline]] {
+  unroll<N>([&](auto n) EIGENLSTM_INLINED {
     const V f = div(half, d[n]);
     if (keep) store(at.gates + n * at.gates_stride + L, f);
     c[n] = madd(f, load(at.c_prev + n * at.c_prev_stride), c[n]);
@@ -75,7 +75,7 @@ template <class Real, bool keep, Stored y_stored, int N>
   load_gate(d, 3);
   half_sigmoid_denominators(d);
   tanh_numerators(c);
-  unroll<N>([&](auto n) [[gnu::always_inline]] {
+  unroll<N>([&](auto n) EIGENLSTM_INLINED {
     const V e = add(c[n], one), per_oc = div(half, mul(d[n], e)), h = mul(c[n], per_oc);
     store(at.h + n * at.h_stride, h);
     if (keep) store(at.gates + n * at.gates_stride + 3 * L, mul(e, per_oc));

@@ -17,8 +17,8 @@ void spread_last_panel(const StepArgs<Real>& s, Real* z) {
   const V zero = set1<V>(Real(0)), used = less(lane_numbers<V>(), set1<V>(Real(s.last_gate_stride)));
   for (Index r = 0; r < s.rows; ++r, z += 4 * L) {
     V gates[4];
-    unroll<4>([&](auto g) [[gnu::always_inline]] { gates[g] = select(used, load(z + g * s.last_gate_stride), zero); });
-    unroll<4>([&](auto g) [[gnu::always_inline]] { store(z + g * L, gates[g]); });
+    unroll<4>([&](auto g) EIGENLSTM_INLINED { gates[g] = select(used, load(z + g * s.last_gate_stride), zero); });
+    unroll<4>([&](auto g) EIGENLSTM_INLINED { store(z + g * L, gates[g]); });
   }
 }
 

@@ -54,19 +54,6 @@ inline V where_weighted(V weight, V v) {
   return Eigen::internal::pandnot(v, Eigen::internal::pcmp_eq(weight, set1<V>(0)));
 }
 
-/// log(1 + x) for x in [0, 1] to about 2 ULP: log(u) x / (u - 1) with u = 1 + x mends the rounding of u (Kahan).
-template <class V>
-inline V log1p(V x) {
-  const V one = set1<V>(1), u = add(one, x), d = sub(u, one);
-  const V lost = Eigen::internal::pcmp_eq(d, set1<V>(0));  // x < half an ULP of 1: log(1 + x) = x
-  const V safe = Eigen::internal::pselect(lost, one, d);
-  return Eigen::internal::pselect(lost, x, mul(Eigen::internal::plog(u), div(x, safe)));
-}
-
-template <class V>
-inline V abs(V x) {
-  return Eigen::internal::pabs(x);
-}
 template <class V>
 inline V positive_part(V x) {
   return Eigen::internal::pmax(x, set1<V>(0));
@@ -79,7 +66,7 @@ inline V sign(V x) {
              Eigen::internal::pand(Eigen::internal::pcmp_lt(x, zero), one));
 }
 
-/// `point(y_pred, y_true, parameter)` over a chunk.
+/// `point(y_pred, y_true, parameter)` over all values.
 template <class Real, class F>
 double element_loss(const ElementLossArgs<Real>& a, F point) {
   using V = Vec<Real>;
@@ -219,19 +206,21 @@ double cross_entropy_row(const CrossEntropyArgs<Real>& a, const Real* x, Index l
   using V = Vec<Real>;
   constexpr Index L = lanes<Real>;
   const Index C = a.classes;
-  const Softmax<Real> softmax = softmax_row(C, x, dx);
   const Real* w = a.class_weight;
   const double hard = (1 - double(a.smoothing)) * (w == nullptr ? 1.0 : double(w[label]));
-  const double spread = double(a.smoothing) / double(C);
-  const double log_sum = std::log(double(softmax.sum));
-  // -log p_c = (max - x_c) + log sum
-  double loss = hard == 0 ? 0 : hard * (double(softmax.max) - double(x[label]) + log_sum), all = hard;
+  const double spread = double(a.smoothing) / double(C), at_label = double(x[label]);
+  double all = hard, weighted = 0;  // sum of t, sum of t x but for the hard part; dx may be x
   if (spread > 0)
     for (Index c = 0; c < C; ++c) {
       const double t = spread * (w == nullptr ? 1.0 : double(w[c]));
       all += t;
-      if (t > 0) loss += t * (double(softmax.max) - double(x[c]) + log_sum);
+      if (t > 0) weighted += t * double(x[c]);
     }
+  const Softmax<Real> softmax = softmax_row(C, x, dx);
+  const double log_sum = std::log(double(softmax.sum)), top = double(softmax.max);
+  // -log p_c = (max - x_c) + log sum
+  double loss = hard == 0 ? 0 : hard * (top - at_label + log_sum);
+  if (spread > 0) loss += (all - hard) * (top + log_sum) - weighted;
   const Real outer = a.scale * weight;
   const V factor = splat(Real(double(outer) * all / double(softmax.sum)));
   for (Index c = 0; c < C; c += L) store_first(dx + c, C - c, mul(factor, load_first(dx + c, C - c, Real(0))));

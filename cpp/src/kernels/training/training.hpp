@@ -3,6 +3,7 @@
 
 #include "kernels/table_training.hpp"
 #include "kernels/training/ctc.hpp"
+#include "kernels/training/exponentials.hpp"
 #include "kernels/training/losses.hpp"
 #include "kernels/training/optimisers.hpp"
 #include "kernels/training/random.hpp"
@@ -22,6 +23,9 @@ constexpr TrainingTable<Real> training_table() {
   table.gaussian_nll = gaussian_nll<Real>;
   table.cross_entropy = cross_entropy<Real>;
   table.ctc = ctc<Real>;
+  table.softmax = softmax<Real>;
+  table.log_sum_exp_columns = log_sum_exp_columns<Real>;
+  table.add_exponentials = add_exponentials<Real>;
   table.random_mask = random_mask<Real>;
   table.drop = drop<Real>;
   table.sum_of_squares = sum_of_squares<Real>;

@@ -48,6 +48,7 @@ class Graph:
         self.constants = ChainMap({}, *([] if outer is None else outer.constants.maps))
         self.types = ChainMap({}, *([] if outer is None else outer.types.maps))
         self._names = count() if outer is None else outer._names
+        self._shapes = {}  # of values whose shapes are known in part: sizes, None where one isn't
         self._prefix = prefix
         for tensor in proto.initializer:
             self.constants[tensor.name] = array(tensor)
@@ -55,9 +56,8 @@ class Graph:
         self.constants.update(given)
         self.inputs = [v for v in proto.input if v.name not in given and v.name not in self.constants.maps[0]]
         self.outputs = list(proto.output)
-        for value in (*proto.input, *proto.value_info, *proto.output):
-            if value.type.WhichOneof("value"):
-                self.types[value.name] = value.type
+        self._note(proto.input if outer is None else (), lambda proto: proto)
+        self._note((*(proto.input if outer else ()), *proto.value_info, *proto.output), without_shape)
         self.types.update(types or {})
         known = {v.name for v in self.inputs} | ({""} if outer is None else {"", *outer.available})
         self.available = known
@@ -65,6 +65,13 @@ class Graph:
         for node in proto.node:
             self._take(node)
         self._drop_unused()
+
+    def _note(self, values, known):
+        """Note the types that a file tells. Shapes are believed of the graph's inputs only, which are checked in every call:
+        exporters leave those of the example that they traced in the file."""
+        for value in values:
+            if value.type.WhichOneof("value"):
+                self.types[value.name] = known(value.type)
 
     # -- folding --------------------------------------------------------------------------------
 
@@ -91,6 +98,8 @@ class Graph:
             return [_constant(node)]
         if node.op_type == "Shape" and node.input[0] not in self.constants:
             return self._static_shape(node)
+        if node.input and node.input[0] in self._shapes:
+            return self._of_shape(node)
         if node.op_type not in _FOLDED or any(name and name not in self.constants for name in node.input):
             return None
         inputs = {name: self.constants[name] for name in node.input if name}
@@ -99,15 +108,31 @@ class Graph:
             if _result_bytes(node, [self.constants[name] if name else None for name in node.input]) > allowed:
                 return None
             return evaluated(node, inputs, self.opsets)
-        except Exception as error:  # the evaluator raises what it will
-            raise FileError(f"{described(node)}: can't be computed: {error}") from None
+        except Exception:  # the evaluator doesn't know the operator for this type, or the node is wrong: it stays
+            return None
 
     def _static_shape(self, node):
         sizes = static_sizes(self.types.get(node.input[0]))
-        if sizes is None or None in sizes:
+        if sizes is None:
             return None
         values = attribute_values(node)
-        return [np.asarray(sizes[values.get("start", 0) : values.get("end")], np.int64)]
+        sizes = sizes[values.get("start", 0) : values.get("end")]
+        if None in sizes:
+            self._shapes[node.output[0]] = sizes
+            return None
+        return [np.asarray(sizes, np.int64)]
+
+    def _of_shape(self, node):
+        """What a node gives of a shape that is known in part: its rank, or sizes that are known."""
+        sizes = self._shapes[node.input[0]]
+        if node.op_type == "Size":
+            return [np.asarray(len(sizes))]
+        if node.op_type != "Gather" or node.input[1] not in self.constants:
+            return None
+        places = self.constants[node.input[1]]
+        if any(not -len(sizes) <= place < len(sizes) or sizes[place] is None for place in places.ravel()):
+            return None
+        return [np.asarray([sizes[place] for place in places.ravel()], np.int64).reshape(places.shape)]
 
     def _inline(self, node, condition):
         """The nodes of the branch that `condition` chooses, in place of an If."""
@@ -119,9 +144,7 @@ class Graph:
         branch = renamed(branch, prefix)
         for tensor in branch.initializer:
             self.constants[tensor.name] = array(tensor)
-        for value in (*branch.value_info, *branch.output):
-            if value.type.WhichOneof("value"):
-                self.types[value.name] = value.type
+        self._note((*branch.value_info, *branch.output), without_shape)
         for inner in branch.node:
             self._take(inner)
         for value, name in zip(branch.output, node.output):
@@ -155,7 +178,10 @@ class Graph:
     def with_inferred_types(self):
         """Fill `types` by onnx's shape inference, as far as it goes."""
         try:
-            inferred = shape_inference.infer_shapes(self.proto(weights=False), data_prop=True).graph
+            proto = self.proto(weights=False)
+            for value in proto.graph.output:
+                value.type.CopyFrom(without_shape(value.type))
+            inferred = shape_inference.infer_shapes(proto, data_prop=True).graph
         except Exception:  # an operator of another library, or a file that contradicts itself: types stay unknown
             return self
         for value in (*inferred.value_info, *inferred.output):
@@ -170,11 +196,11 @@ def simplified(model, constants=None):
         model = inliner.inline_local_functions(model)
     opsets = {entry.domain: entry.version for entry in model.opset_import}
     graph = Graph(model.graph, opsets, constants).with_inferred_types()
-    while True:
-        before = len(graph.nodes)
+    while True:  # what is known now may decide more
+        before = [node.output[0] for node in graph.nodes]
         again = graph.proto(weights=False).graph
         graph = Graph(again, opsets, dict(graph.constants), types=dict(graph.types)).with_inferred_types()
-        if len(graph.nodes) >= before:
+        if [node.output[0] for node in graph.nodes] == before:
             return graph
 
 
@@ -231,6 +257,15 @@ def model_of(graph, opsets):
     """A model of `graph`."""
     imports = [helper.make_opsetid(domain, version) for domain, version in opsets.items()]
     return helper.make_model(graph, ir_version=10, opset_imports=imports, producer_name="eigenlstm")
+
+
+def without_shape(proto):
+    """A type, without the shape of a tensor."""
+    copy = onnx.TypeProto()
+    copy.CopyFrom(proto)
+    if copy.HasField("tensor_type"):
+        copy.tensor_type.ClearField("shape")
+    return copy
 
 
 def static_sizes(proto):

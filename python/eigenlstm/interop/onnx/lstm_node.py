@@ -12,6 +12,7 @@ class LSTMNode:
 
     def __init__(self, node):
         self.node, self.attributes = node, attributes(node, attribute_values(node))
+        self.directions, self.batch_major = self.attributes.directions, self.attributes.layout == 1
         self._kept = None  # (copies of W, R, B and P, their layer)
 
     def layer(self, W, R, B=None, P=None):
@@ -28,20 +29,19 @@ class LSTMNode:
 
     def __call__(self, layer, X, lengths, h0, c0):
         """Y, Y_h and Y_c of the operator, which may be views; either of h0 and c0 may be None."""
-        dtype, D = X.dtype, self.attributes.directions
-        x, h0, c0 = (None if a is None else a.astype(layer.dtype, copy=False) for a in (X, h0, c0))
-        if self.attributes.layout:  # (B, T, I) and (B, D, H): layers here have (T, B, I) and (D, B, H)
-            x, h0, c0 = (None if a is None else a.swapaxes(0, 1) for a in (x, h0, c0))
+        dtype, D, batch_major = X.dtype, self.directions, self.batch_major
+        if dtype != layer.dtype:
+            X, h0, c0 = (None if a is None else a.astype(layer.dtype) for a in (X, h0, c0))
+        if batch_major:  # (B, T, I) and (B, D, H): layers here have (T, B, I) and (D, B, H)
+            X, h0, c0 = (None if a is None else a.swapaxes(0, 1) for a in (X, h0, c0))
         try:
-            y, (h, c) = layer(x, None if h0 is None and c0 is None else (h0, c0), lengths)
+            y, (h, c) = layer(X, None if h0 is None and c0 is None else (h0, c0), lengths)
         except (TypeError, ValueError) as error:
             raise type(error)(f"{described(self.node)}: {error}") from None
         T, rows, features = y.shape
-        y = y.reshape(T, rows, D, features // D)
-        if self.attributes.layout:
-            y, h, c = y.transpose(1, 0, 2, 3), h.swapaxes(0, 1), c.swapaxes(0, 1)
-        else:
-            y = y.transpose(0, 2, 1, 3)
+        y = y[:, None] if D == 1 else y.reshape(T, rows, D, features // D).transpose(0, 2, 1, 3)
+        if batch_major:
+            y, h, c = y.transpose(2, 0, 1, 3), h.swapaxes(0, 1), c.swapaxes(0, 1)
         if dtype == layer.dtype:
             return y, h, c
         with np.errstate(over="ignore"):  # beyond half precision it is infinity, as with any runtime
@@ -64,12 +64,14 @@ class LSTMStep:
         self._layer = self._node.layer(*map(self._constants.get, self._weights)) if fixed else None
 
     def run(self, values):
-        def value(name):
-            return self._constants[name] if name in self._constants else values[name]
-
-        layer = self._layer or self._node.layer_for_now(*map(value, self._weights))
-        results = self._node(layer, *map(value, self._others))
-        values.update((name, results[k]) for k, name in self._outputs)
+        known = self._constants
+        layer = self._layer
+        if layer is None:
+            weights = (known[name] if name in known else values[name] for name in self._weights)
+            layer = self._node.layer_for_now(*weights)
+        results = self._node(layer, *[known[name] if name in known else values[name] for name in self._others])
+        for k, name in self._outputs:
+            values[name] = results[k]
 
 
 class ReferenceLSTM(OpRun):

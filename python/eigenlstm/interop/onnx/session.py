@@ -42,9 +42,9 @@ class Session:
 
     LSTM nodes run here with every attribute of the operator: activations for each direction, ``layout=1``, clip,
     coupled gates, peepholes, lengths, initial states; their weights may be computed from constants or be inputs, in any
-    floating type: half precision is computed in float32. Branches of an If are cut in the same way; Loop and Scan with
-    LSTMs inside run in the reference evaluator, the LSTMs in them here. A row of no steps keeps its initial state,
-    where ONNX Runtime gives zeros. `placements` and `summary` tell what runs where. Sessions may be shared by threads.
+    floating type: half precision is computed in float32. Bodies of If, Loop and Scan with LSTMs inside are cut in the
+    same way. Transpositions and reshapes between LSTMs are NumPy views. A row of no steps keeps its initial state, where
+    ONNX Runtime gives zeros. `placements` and `summary` tell what runs where. Sessions may be shared by threads.
 
     Raises
     ------
@@ -59,11 +59,17 @@ class Session:
         values = constant_inputs(model.graph, dict(constants or {}), "onnx.Session")
         graph = simplified(model, values)
         self._plan = Plan(graph, self._runtime)
-        self._inputs = {value.name: value for value in graph.inputs}
+        self._inputs = {value.name: _Check(value, f"Session.run: {value.name}") for value in graph.inputs}
         self._outputs = [value.name for value in model.graph.output]
 
     def run(self, output_names, input_feed, run_options=None):
-        """The outputs named (None: all), as a list of arrays, for the inputs in the dict `input_feed`."""
+        """The outputs named (None: all), as a list of arrays, for the inputs in the dict `input_feed`.
+
+        TypeError for an input of another dtype, ValueError for one of another shape, for names that the graph doesn't
+        have, and for `run_options`, which are of a single ONNX Runtime session.
+        """
+        if run_options is not None:
+            raise ValueError("Session.run: run_options are of one ONNX Runtime session, and this one has several parts")
         wanted = self._outputs if output_names is None else list(output_names)
         for name in wanted:
             if name not in self._outputs:
@@ -108,9 +114,10 @@ class Session:
             )
         values = {}
         for name, value in feed.items():
-            if name not in self._inputs:
+            check = self._inputs.get(name)
+            if check is None:
                 raise ValueError(f"Session.run: {name!r} is no input; there are {', '.join(self._inputs) or 'none'}")
-            values[name] = _checked(value, self._inputs[name])
+            values[name] = check(value)
         return values
 
 
@@ -125,11 +132,13 @@ class _OnnxRuntime:
         if options is None:
             self._options = onnxruntime.SessionOptions()
             self._options.intra_op_num_threads = get_num_threads()
+            self._options.log_severity_level = 3  # errors: nothing prints
 
     def compiled(self, model):
         """A function from the inputs, by name, to the list of all outputs."""
         session = self._module.InferenceSession(model.SerializeToString(), self._options, self._providers)
-        return lambda values: session.run(None, values)
+        names = [output.name for output in model.graph.output]
+        return lambda values: session.run(names, values)
 
 
 class _Reference:
@@ -164,33 +173,37 @@ def constant_inputs(graph, constants, where):
         if name not in inputs:
             raise ValueError(f"{where}: constants: {name!r} is no input; there are {', '.join(inputs) or 'none'}")
         elem = inputs[name].type.tensor_type.elem_type
-        array = np.asarray(value, helper.tensor_dtype_to_np_dtype(elem))
+        array, given = np.asarray(value, helper.tensor_dtype_to_np_dtype(elem)), np.asarray(value)
+        if array.dtype.kind in "iub" and not np.array_equal(array, given):
+            raise ValueError(f"{where}: constants: {name} must be of {array.dtype}, got {value!r}")
         sizes = static_sizes(inputs[name].type)
         if sizes is not None and array.ndim == 0 and all(size in (1, None) for size in sizes):
             array = array.reshape([1] * len(sizes))
-        _check_sizes(array, inputs[name], f"{where}: constants: {name}")
-        values[name] = array
+        values[name] = _Check(inputs[name], f"{where}: constants: {name}")(array)
     return values
 
 
-def _checked(value, described):
-    kind = described.type.WhichOneof("value")
-    if kind != "tensor_type":
-        return value
-    array = np.asarray(value)
-    dtype = helper.tensor_dtype_to_np_dtype(described.type.tensor_type.elem_type)
-    if array.dtype != dtype and not (dtype.kind == "O" and array.dtype.kind in "USO"):
-        raise TypeError(f"Session.run: {described.name} must have dtype {dtype}, got {array.dtype}")
-    _check_sizes(array, described, f"Session.run: {described.name}")
-    return array
+class _Check:
+    """An input's type and sizes, which each value is held against; they are looked up once."""
 
+    def __init__(self, described, where):
+        self._shape, self._where = _node_arg(described).shape, where
+        self._sizes, self._dtype = static_sizes(described.type), None
+        if described.type.WhichOneof("value") == "tensor_type":
+            self._dtype = helper.tensor_dtype_to_np_dtype(described.type.tensor_type.elem_type)
 
-def _check_sizes(array, described, where):
-    sizes = static_sizes(described.type)
-    if sizes is None:
-        return
-    if len(sizes) != array.ndim or any(size not in (None, got) for size, got in zip(sizes, array.shape)):
-        raise ValueError(f"{where} must have shape {tuple(_node_arg(described).shape)}, got {array.shape}")
+    def __call__(self, value):
+        if self._dtype is None:
+            return value
+        array = np.asarray(value)
+        if array.dtype != self._dtype and not (self._dtype.kind == "O" and array.dtype.kind in "USO"):
+            raise TypeError(f"{self._where} must have dtype {self._dtype}, got {array.dtype}")
+        sizes = self._sizes
+        if sizes is not None and (
+            len(sizes) != array.ndim or any(size not in (None, got) for size, got in zip(sizes, array.shape))
+        ):
+            raise ValueError(f"{self._where} must have shape {tuple(self._shape)}, got {array.shape}")
+        return array
 
 
 def _node_arg(value):
@@ -206,5 +219,7 @@ def _node_arg(value):
 
 
 def _own(value):
-    """An output as an array of its own, in C order."""
-    return np.ascontiguousarray(value).reshape(np.shape(value)) if isinstance(value, np.ndarray) else value
+    """An output as an array in C order."""
+    if not isinstance(value, np.ndarray) or value.flags.c_contiguous:
+        return value
+    return np.ascontiguousarray(value)
