@@ -259,6 +259,7 @@ REFUSED = [
     (f"{TIME}, float[1, N, 4] h", "y = LSTM (x, W, R, , , h)", r"initial_h \('h'\) must be constant for a model"),
     (f"{TIME}, int32[N] n", "m = Identity (n)  y = LSTM (x, W, R, , m)", "sequence_lens .* must be an input"),
     (TIME, "z = LSTM (x, W, R)  s = Squeeze (z, one)  y = Relu (s)", r"has the axes \(time, batch, 3\)"),
+    (TIME, "z = LSTM (x, W, R)  s = Squeeze (z, one)  y = Gather <axis = 1> (s, first)", "index 0 of batch in .time, batch"),
     (f"{X3}, float[N, T, 3] q", "y = MatMul (x, M)", "input 'q': is read by no layer of the model"),
     (X3, "z = MatMul (x, M)  y = Concat <axis = 1> (z, z)", "only features are joined, side by side"),
     (TIME, "Y, y = LSTM <direction = \"bidirectional\"> (x, W2, R2)", "output 'y': must be what layers make"),
@@ -272,7 +273,7 @@ def test_what_it_refuses_by_name(inputs, nodes, message):
     header = '<ir_version: 10, opset_import: ["" : 20, "com.x" : 1]>\n'
     proto = onnx.parser.parse_model(header + f"graph ({inputs}) => (float[] y) {{ {nodes} }}")
     del proto.graph.output[0].type.tensor_type.shape.dim[:]
-    weights = {**lstm, **WEIGHTS, "one": np.array([1])}
+    weights = {**lstm, **WEIGHTS, "one": np.array([1]), "first": np.array(0)}
     proto.graph.initializer.extend(onnx.numpy_helper.from_array(value, name) for name, value in weights.items())
     with pytest.raises(ValueError, match=f"onnx.load: .*{message}"):
         el.onnx.load(proto)
