@@ -1,10 +1,11 @@
 """`el.onnx.Session` against ONNX Runtime on the whole graph: ``python -m bench.onnx_session``.
 
-Graphs of LSTMs among convolutions, as voice detection, keyword spotting and text recognition have them. One thread each;
-in each of many rounds each has one turn, and what is counted is processor time, so that what else the machine does
-disturbs both alike and little; the answers are compared first. "LSTMs" is the share of ONNX Runtime's own time that its LSTM nodes take, from its profile.
+Graphs of LSTMs among convolutions, as voice detection, keyword spotting and text recognition have them. One thread
+each; in each of many rounds each has one turn, and what is counted is processor time, so that what else the machine
+does disturbs both alike and little; the answers are compared first. "LSTMs" is the share of ONNX Runtime's own time
+that its LSTM nodes take, from its profile.
 
-On two shared cores of a Zen 5 (avx512) under load, ONNX Runtime 1.32.0:
+On two shared cores of an AMD EPYC with avx512 under load, ONNX Runtime 1.32.0:
 
     graph                                   LSTMs  ONNX Runtime    Session   ratio   quartiles
     voice detection, a frame of 7 steps      46%         42 us      46 us    0.92   0.91 to 0.95
@@ -14,8 +15,8 @@ On two shared cores of a Zen 5 (avx512) under load, ONNX Runtime 1.32.0:
     mostly convolutions                       8%       6776 us    6912 us    0.97   0.95 to 1.00
     mostly LSTMs                             93%      20136 us   16844 us    1.19   1.17 to 1.21
 
-Each cut costs about 4 us: a call of ONNX Runtime from Python and what it copies. Graphs that take less than 100 us in all
-feel that.
+Each cut costs about 4 us: a call of ONNX Runtime from Python and what it copies. Graphs that take less than 100 us in
+all feel that.
 """
 
 import json
@@ -135,7 +136,8 @@ def race(contestants, rounds, seconds):
 def main(rounds=40, seconds=0.02):
     el.set_num_threads(1)
     print(
-        f"onnxruntime {onnxruntime.__version__}, {el.isa()}, one thread each, {rounds} rounds; a ratio above 1: Session is faster"
+        f"onnxruntime {onnxruntime.__version__}, {el.isa()}, one thread each, {rounds} rounds; "
+        "a ratio above 1: Session is faster"
     )
     print(f"{'graph':38}{'LSTMs':>7}{'ONNX Runtime':>14}{'Session':>11}{'ratio':>8}   quartiles")
     rng = np.random.default_rng(0)
@@ -150,8 +152,8 @@ def main(rounds=40, seconds=0.02):
         theirs, ours = race([partial(whole.run, None, feed), partial(session.run, None, feed)], rounds, seconds)
         ratios = statistics.quantiles([a / b for a, b in zip(theirs, ours)], n=4)
         print(
-            f"{name:38}{share:6.0%}{statistics.median(theirs):11.0f} us{statistics.median(ours):8.0f} us{ratios[1]:8.2f}"
-            f"   {ratios[0]:.2f} to {ratios[2]:.2f}",
+            f"{name:38}{share:6.0%}{statistics.median(theirs):11.0f} us{statistics.median(ours):8.0f} us"
+            f"{ratios[1]:8.2f}   {ratios[0]:.2f} to {ratios[2]:.2f}",
             flush=True,
         )
 

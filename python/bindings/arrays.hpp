@@ -13,6 +13,7 @@
 
 #include "eigenlstm/buffer.hpp"
 #include "eigenlstm/lstm.hpp"
+#include "gil.hpp"
 
 namespace eigenlstm_python {
 
@@ -57,6 +58,16 @@ py::array_t<Real> new_array(const std::vector<py::ssize_t>& shape) {
   return n < large ? py::array_t<Real>(shape) : array_in<Real>(eigenlstm::Block(eigenlstm::bytes_of<Real>(n)), shape);
 }
 
+/// A copy in the order of C. NumPy gives up the GIL while it copies, so that the interpreter may end this thread there:
+/// no object with a destructor may lie between that call and its guard.
+template <class Real>
+py::array_t<Real> contiguous_copy(const py::array& array) {
+  PyObject* const copy =
+      or_sleep_for_ever([&] { return py::detail::npy_api::get().PyArray_NewCopy_(array.ptr(), 0 /* NPY_CORDER */); });
+  if (copy == nullptr) throw py::error_already_set();
+  return py::reinterpret_steal<py::array_t<Real>>(copy);
+}
+
 /// An array of Real as it is; a misaligned one is copied.
 template <class Real>
 py::array_t<Real> aligned(py::handle value) {
@@ -64,9 +75,7 @@ py::array_t<Real> aligned(py::handle value) {
   bool whole_strides = (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
   for (py::ssize_t i = 0; i < array.ndim(); ++i)
     whole_strides = whole_strides && array.strides(i) % py::ssize_t(sizeof(Real)) == 0;
-  if (!whole_strides)
-    return py::array_t<Real>(
-        py::array_t<Real, py::array::c_style | py::array::forcecast>::ensure(array.attr("copy")()));
+  if (!whole_strides) return contiguous_copy<Real>(array);
   return py::reinterpret_borrow<py::array_t<Real>>(value);
 }
 

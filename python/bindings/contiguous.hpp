@@ -40,18 +40,20 @@ inline void check_shape(const py::array& a, std::initializer_list<Index> shape, 
   if (!same) shape_error(where, name, shape_text(shape), a);
 }
 
-/// An argument that is only read: of this dtype and shape; copied where it is not contiguous.
-template <class Real>
-Contiguous<Real> input(py::handle value, std::initializer_list<Index> shape, const char* where, const char* name) {
-  auto array = Contiguous<Real>(real_array<Real>(value, where, name));
-  check_shape(array, shape, where, name);
-  return array;
-}
-
-/// The same, of any shape.
+/// An argument that is only read: of this dtype; copied where it is not contiguous.
 template <class Real>
 Contiguous<Real> input(py::handle value, const char* where, const char* name) {
-  return Contiguous<Real>(real_array<Real>(value, where, name));
+  const auto array = real_array<Real>(value, where, name);
+  const bool contiguous = (array.flags() & py::array::c_style) != 0;
+  return py::reinterpret_borrow<Contiguous<Real>>(contiguous ? array : contiguous_copy<Real>(array));
+}
+
+/// The same, of this shape.
+template <class Real>
+Contiguous<Real> input(py::handle value, std::initializer_list<Index> shape, const char* where, const char* name) {
+  auto array = input<Real>(value, where, name);
+  check_shape(array, shape, where, name);
+  return array;
 }
 
 /// An argument that is written in place: contiguous, aligned and writable, or a ValueError.
@@ -65,15 +67,22 @@ Real* in_place(py::handle value, std::initializer_list<Index> shape, const char*
   return array.mutable_data();
 }
 
+/// Labels, indices and lengths: a copy, since what was checked must be what is used when other threads run, too.
 inline py::array_t<std::int64_t, py::array::c_style> int64_input(py::handle value, std::initializer_list<Index> shape,
                                                                  const char* where, const char* name) {
   if (!py::isinstance<py::array_t<std::int64_t>>(value))
     throw py::type_error(std::string(where) + ": " + name + " must be an array of int64, got " +
                          std::string(py::isinstance<py::array>(value) ? py::str(value.attr("dtype"))
                                                                       : py::str(py::type::handle_of(value))));
-  auto array = py::array_t<std::int64_t, py::array::c_style>(py::reinterpret_borrow<py::object>(value));
+  const auto array = aligned<std::int64_t>(value);
   check_shape(array, shape, where, name);
-  return array;
+  // By hand, as NumPy gives up the GIL when it copies.
+  auto copy = py::array_t<std::int64_t, py::array::c_style>(std::vector<py::ssize_t>(shape.begin(), shape.end()));
+  std::int64_t* out = copy.mutable_data();
+  const Index rows = array.ndim() == 2 ? array.shape(0) : 1, columns = array.shape(array.ndim() - 1);
+  for (Index r = 0; r < rows; ++r)
+    for (Index c = 0; c < columns; ++c) *out++ = array.ndim() == 2 ? *array.data(r, c) : *array.data(c);
+  return copy;
 }
 
 /// A new array, its values undefined.

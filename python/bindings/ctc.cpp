@@ -52,7 +52,7 @@ py::tuple ctc(const py::array& logits, const py::array& targets, const py::array
     double* const loss_data = losses.mutable_data();
     Real* const slope = dlogits.mutable_data();
     {
-      py::gil_scoped_release release;
+      const ReleasedGil released;
       eigenlstm::ctc(B, T, C, S, data, labels, frames, counts, blank, scale_data, loss_data, slope);
     }
     return py::make_tuple(std::move(losses), std::move(dlogits));
@@ -67,7 +67,8 @@ py::list ctc_beam_search(const py::array& logits, std::int64_t blank, Index widt
   if (width < 1) throw py::value_error("ctc_beam_search: width must be at least 1, got " + std::to_string(width));
   return by_dtype(logits, where, "logits", [&](auto zero) {
     using Real = decltype(zero);
-    const auto logits_ = input<Real>(logits, {T, C}, where, "logits");
+    // A copy: the search sorts by what is checked here.
+    const auto logits_ = contiguous_copy<Real>(real_array<Real>(logits, where, "logits"));
     const Real* const data = logits_.data();
     for (Index i = 0; i < T * C; ++i)
       if (!(data[i] < std::numeric_limits<Real>::infinity()))
@@ -78,7 +79,7 @@ py::list ctc_beam_search(const py::array& logits, std::int64_t blank, Index widt
                               std::to_string(t) + " are -inf");
     std::vector<eigenlstm::CtcHypothesis> found;
     {
-      py::gil_scoped_release release;
+      const ReleasedGil released;
       found = eigenlstm::ctc_beam_search(T, C, data, blank, width);
     }
     py::list result;

@@ -30,7 +30,7 @@ py::array embedding_forward(const py::array& indices, const py::array& weight) {
     const Real* const weight_data = weight_.data();
     Real* const y_data = y.mutable_data();
     {
-      py::gil_scoped_release release;
+      const ReleasedGil released;
       eigenlstm::embedding_forward(N, D, index_data, weight_data, y_data);
     }
     return y;
@@ -51,7 +51,7 @@ void embedding_backward(const py::array& indices, const py::array& dy, const py:
     Real* const dweight_data = in_place<Real>(dweight, {V, D}, where, "dweight");
     const std::int64_t* const index_data = indices_.data();
     const Real* const dy_data = dy_.data();
-    py::gil_scoped_release release;
+    const ReleasedGil released;
     eigenlstm::embedding_backward(N, D, index_data, dy_data, padding_idx, dweight_data);
   });
 }

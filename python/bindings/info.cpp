@@ -21,7 +21,7 @@ void register_activations(py::module_& m) {
           const Real* in = x.data();
           Real* out = y.mutable_data();
           const Index n = x.size();
-          py::gil_scoped_release release;
+          const ReleasedGil released;
           function(in, out, n);
           return y;
         },
@@ -54,7 +54,7 @@ void register_info(py::module_& m) {
   m.def("get_num_threads", &eigenlstm::num_threads, "Threads that a call may use.");
   m.def("set_num_threads", set_num_threads, py::arg("n"), "Set the threads that a call may use.");
   m.def("fma_peak", &eigenlstm::fma_peak, py::arg("dtype_size") = 4, py::arg("seconds") = 0.05,
-        py::call_guard<py::gil_scoped_release>(),
+        py::call_guard<ReleasedGil>(),
         "Multiply-adds a second that one core does at best, in GFLOP/s, measured for about `seconds`.");
   register_activations<float>(m);
   register_activations<double>(m);

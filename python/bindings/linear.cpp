@@ -28,7 +28,7 @@ py::array linear_forward(const py::array& x, const py::array& weight, const py::
     const Real *x_data = x_.data(), *weight_data = weight_.data(), *bias_data = bias.is_none() ? nullptr : bias_.data();
     Real* const y_data = y.mutable_data();
     {
-      py::gil_scoped_release release;
+      const ReleasedGil released;
       eigenlstm::linear_forward(N, F, O, x_data, weight_data, bias_data, y_data);
     }
     return y;
@@ -51,7 +51,7 @@ py::array linear_backward(const py::array& x, const py::array& weight, const py:
     const Real *x_data = x_.data(), *weight_data = weight_.data(), *dy_data = dy_.data();
     Real* const dx_data = dx.mutable_data();
     {
-      py::gil_scoped_release release;
+      const ReleasedGil released;
       eigenlstm::linear_backward(N, F, O, x_data, weight_data, dy_data, dweight_data, dbias_data, dx_data);
     }
     return dx;

@@ -37,7 +37,7 @@ py::tuple element_loss(ElementLoss loss, const char* where, const py::array& y_p
     Real* const slope = dy.mutable_data();
     double value;
     {
-      py::gil_scoped_release release;
+      const ReleasedGil released;
       value = eigenlstm::element_loss(loss, n, per_target, pred, target, weight_data, num_weights, parameter_data,
                                       num_parameters, scale, slope);
     }
@@ -69,7 +69,7 @@ py::tuple cross_entropy(const py::array& logits, const py::array& labels, const 
     Real* const slope = dlogits.mutable_data();
     double value;
     {
-      py::gil_scoped_release release;
+      const ReleasedGil released;
       value = eigenlstm::cross_entropy(N, C, logit_data, label_data, weight_data, class_data,
                                        {label_smoothing, ignore_index, mean}, slope);
     }

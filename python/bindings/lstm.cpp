@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "arrays.hpp"
+#include "classes.hpp"
 #include "lstm_options.hpp"
 #include "lstm_state.hpp"
 #include "register.hpp"
@@ -84,7 +85,7 @@ py::tuple forward(const LSTM<Real>& lstm, const PyWeights<Real>& weights, py::ha
     const auto xs = sequence<const Real>(x, time_major);
     const auto ys = sequence<Real>(y, time_major);
     const Index* length_data = lengths ? reinterpret_cast<const Index*>(lengths->data()) : nullptr;
-    py::gil_scoped_release release;
+    const ReleasedGil released;
     lstm.forward(weights.packed, B, T, xs, length_data, initial, ys, final, with_tape ? &tape : nullptr, seed, memory);
   }
   auto results = py::make_tuple(std::move(y), h_sizes.present(h, B), c_sizes.present(c, B));
@@ -126,7 +127,7 @@ py::tuple backward(const LSTM<Real>& lstm, const PyTape<Real>& kept, py::handle 
     const auto dxs = dx ? sequence<Real>(*dx, kept.time_major) : Sequence<Real>{};
     const State<const Real> dfinal{dh_array ? dh_array->data() : nullptr, dc_array ? dc_array->data() : nullptr};
     const State<Real> dinitial{dh0.mutable_data(), dc0.mutable_data()};
-    py::gil_scoped_release release;
+    const ReleasedGil released;
     lstm.backward(*kept.tape, dys, dfinal, dxs, dinitial, dparameters, per_row);
   }
   return py::make_tuple(dx ? py::object(std::move(*dx)) : py::none(), h_sizes.present(dh0, B), c_sizes.present(dc0, B),
@@ -145,7 +146,7 @@ py::array_t<Real> trace(const PyTape<Real>& kept, Index direction, const std::st
   const Index layer = direction / o.directions(), size = name == "h" ? o.output(layer) : o.hidden(layer);
   auto out = new_sequence<Real>(kept.tape->batch_size(), kept.tape->steps(), size, kept.time_major);
   const auto view = sequence<Real>(out, kept.time_major);
-  py::gil_scoped_release release;
+  const ReleasedGil released;
   kept.tape->trace(direction, eigenlstm::Traced(index), view);
   return out;
 }
@@ -164,7 +165,7 @@ struct PyStream {
                 H = lstm.options().features(lstm.options().num_layers - 1);
     auto x =
         py::isinstance<py::array_t<Real>>(x_in) ? aligned<Real>(x_in) : real_array<Real>(as_array(x_in), where, "x");
-    if ((x.flags() & py::array::c_style) == 0) x = py::array_t<Real, py::array::c_style>(x);
+    if ((x.flags() & py::array::c_style) == 0) x = contiguous_copy<Real>(x);
     const bool row = x.ndim() == 2 && x.shape(0) == B && x.shape(1) == I;
     if (!row && !(B == 1 && x.ndim() == 1 && x.shape(0) == I))
       shape_error(where, "x", "(" + std::to_string(B) + ", " + std::to_string(I) + ")", x);
@@ -205,18 +206,25 @@ struct PyStream {
 template <class Real>
 void register_classes(py::module_& m, const std::string& suffix) {
   using Core = LSTM<Real>;
-  py::class_<PyWeights<Real>>(m, ("Weights" + suffix).c_str(), "Packed weights: an immutable copy of the parameters.");
+  py::class_<PyWeights<Real>> weights_class(m, ("Weights" + suffix).c_str(),
+                                            "Packed weights: an immutable copy of the parameters.");
+  no_constructor(weights_class, "LSTM.pack");
 
-  py::class_<PyTape<Real>>(
+  py::class_<PyTape<Real>> tape_class(
       m, ("Tape" + suffix).c_str(),
-      "What LSTM.forward keeps for LSTM.backward. It refers to the x that it was given (el.LSTM gives it a copy).")
+      "What LSTM.forward keeps for LSTM.backward. It refers to the x that it was given (el.LSTM gives it a copy).");
+  no_constructor(tape_class, "LSTM.forward");
+  tape_class
       .def_property_readonly(
           "nbytes", [](const PyTape<Real>& t) { return t.tape->bytes(); },
           "Bytes that the tape holds, with what backward computes again at a time; without x.")
       .def("trace", &trace<Real>, py::arg("direction"), py::arg("name"),
            "i, f, g, o, c or h of every step of one direction: (B, T, H), h (B, T, P).");
 
-  py::class_<PyStream<Real>>(m, ("Stream" + suffix).c_str(), "A streaming session: see eigenlstm.LSTM.stream.")
+  py::class_<PyStream<Real>> stream_class(m, ("Stream" + suffix).c_str(),
+                                          "A streaming session: see eigenlstm.LSTM.stream.");
+  no_constructor(stream_class, "LSTM.stream and fork");
+  stream_class
       .def("step", &PyStream<Real>::step, py::arg("x"), py::arg("out") = py::none(),
            "One time step: x (B, I) -> y (B, P); for B = 1 also (I,) -> (P,). `out`: where to write y.")
       .def_property("state", &PyStream<Real>::get_state, &PyStream<Real>::set_state,
@@ -226,15 +234,14 @@ void register_classes(py::module_& m, const std::string& suffix) {
           "reset", [](PyStream<Real>& s) { s.stream.reset(); },
           "Set the state to what it was at the start: zero, or learned.")
       .def(
-          "fork", [](const PyStream<Real>& s) { return std::make_unique<PyStream<Real>>(s); },
-          "An independent copy of the session, state included.")
+          "fork", [](const PyStream<Real>& s) { return s; }, "An independent copy of the session, state included.")
       .def_property_readonly(
           "batch_size", [](const PyStream<Real>& s) { return s.stream.batch_size(); }, "Rows of a step.");
 
-  py::class_<Core>(m, ("LSTM" + suffix).c_str(), "The core of eigenlstm.LSTM for one dtype.")
-      .def(py::init([](const py::kwargs& options) { return Core(lstm_options(options)); }),
-           "Options as el.LSTM has them.")
-      .def_property_readonly("num_parameters", &Core::num_parameters)
+  py::class_<Core> core_class(m, ("LSTM" + suffix).c_str(),
+                              "The core of eigenlstm.LSTM for one dtype; options as el.LSTM has them.");
+  constructor_from_options(core_class, [](const py::kwargs& options) { return Core(lstm_options(options)); });
+  core_class.def_property_readonly("num_parameters", &Core::num_parameters)
       .def_property_readonly(
           "parameters",
           [](const Core& lstm) {
@@ -249,7 +256,7 @@ void register_classes(py::module_& m, const std::string& suffix) {
           "pack",
           [](const Core& lstm, py::handle params, bool for_backward, std::optional<std::uint64_t> seed) {
             const Real* data = flat_buffer<Real>(params, lstm.num_parameters(), "LSTM.pack", "params");
-            py::gil_scoped_release release;
+            const ReleasedGil released;
             return PyWeights<Real>{lstm.pack(data, for_backward, seed)};
           },
           py::arg("params"), py::arg("for_backward"), py::arg("seed") = py::none(),
@@ -265,8 +272,8 @@ void register_classes(py::module_& m, const std::string& suffix) {
           "stream",
           [](const Core& lstm, const PyWeights<Real>& weights, Index batch_size, py::object as_array,
              py::object as_state) {
-            return std::make_unique<PyStream<Real>>(PyStream<Real>{lstm, Stream<Real>(lstm, weights.packed, batch_size),
-                                                                   std::move(as_array), std::move(as_state)});
+            return PyStream<Real>{lstm, Stream<Real>(lstm, weights.packed, batch_size), std::move(as_array),
+                                  std::move(as_state)};
           },
           py::arg("weights"), py::arg("batch_size"), py::arg("as_array"), py::arg("as_state"),
           "`as_array`, `as_state`: make arrays of what step gets for x, and a pair (h, c) of them of what becomes the "

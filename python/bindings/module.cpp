@@ -2,18 +2,19 @@
 
 #include "eigenlstm/isa.hpp"
 #include "eigenlstm/threads.hpp"
+#include "gil.hpp"
 #include "register.hpp"
 
 namespace py = pybind11;
 
-PYBIND11_MODULE(_core, m) {
+PYBIND11_MODULE(_core_of_the_main_interpreter, m) {
   m.doc() = "The compiled core of eigenlstm.";
   m.attr("__version__") = EIGENLSTM_VERSION;
 
   // Ctrl-C: a long call asks Python every 50 ms. The error that a signal handler raised is set when Interrupted
   // arrives.
   eigenlstm::set_interrupt_check([] {
-    py::gil_scoped_acquire gil;
+    const eigenlstm_python::HeldGil gil;
     return PyErr_CheckSignals() != 0;
   });
   py::register_exception_translator([](std::exception_ptr error) {
@@ -23,6 +24,8 @@ PYBIND11_MODULE(_core, m) {
       if (!PyErr_Occurred()) PyErr_SetNone(PyExc_KeyboardInterrupt);
     }
   });
+
+  Py_AtExit([] { eigenlstm_python::interpreter_is_gone.store(true); });
 
   using namespace eigenlstm_python;
   register_info(m);
@@ -36,4 +39,16 @@ PYBIND11_MODULE(_core, m) {
   register_linear_cross_entropy(m);
   register_ctc(m);
   register_optimisers(m);
+}
+
+/// What Python calls. In a subinterpreter, where pybind11's own state would wait for a GIL that its thread holds, the
+/// import is refused before anything else happens.
+extern "C" PYBIND11_EXPORT PyObject* PyInit__core();
+extern "C" PYBIND11_EXPORT PyObject* PyInit__core() {
+  if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+    PyErr_SetString(PyExc_ImportError,
+                    "eigenlstm can be imported in the main interpreter alone, not in a subinterpreter");
+    return nullptr;
+  }
+  return PyInit__core_of_the_main_interpreter();
 }

@@ -42,7 +42,7 @@ void run(const char* where, const Options& options, const Step& s, std::initiali
     std::transform(state.begin(), state.end(), arrays, [&](const py::object& array) {
       return array.is_none() ? nullptr : in_place<Real>(array, {n}, where, "state");
     });
-    py::gil_scoped_release release;
+    const ReleasedGil released;
     Index begin = 0;
     for (std::size_t g = 0; g < s.ends.size(); begin = s.ends[g++]) {
       const auto at = [begin](Real* a) { return a == nullptr ? a : a + begin; };
@@ -65,7 +65,7 @@ double norm(const py::array& x) {
     const auto x_ = input<Real>(x, "norm", "x");
     const Real* const data = x_.data();
     const Index n = x_.size();
-    py::gil_scoped_release release;
+    const ReleasedGil released;
     return eigenlstm::norm(n, data);
   });
 }
@@ -75,7 +75,7 @@ void set_zero(const py::array& x) {
     using Real = decltype(zero);
     const Index n = x.size();
     Real* const data = in_place<Real>(x, {n}, "set_zero", "x");
-    py::gil_scoped_release release;
+    const ReleasedGil released;
     eigenlstm::set_zero(n, data);
   });
 }
@@ -87,7 +87,7 @@ void ema(const py::array& average, const py::array& params, double decay) {
     const auto params_ = input<Real>(params, {n}, "ema", "params");
     Real* const average_data = in_place<Real>(average, {n}, "ema", "average");
     const Real* const data = params_.data();
-    py::gil_scoped_release release;
+    const ReleasedGil released;
     eigenlstm::ema(n, decay, data, average_data);
   });
 }

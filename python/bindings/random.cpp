@@ -39,7 +39,7 @@ py::array random_uniform(std::uint64_t seed, std::uint64_t stream, const py::obj
     Real* const data = values.mutable_data();
     const Index n = values.size();
     {
-      py::gil_scoped_release release;
+      const ReleasedGil released;
       eigenlstm::random_uniform(seed, stream, 0, n, data);
     }
     return values;
@@ -56,7 +56,7 @@ py::array dropout_mask(std::uint64_t seed, std::uint64_t stream, const py::objec
     Real* const data = mask.mutable_data();
     const Index n = mask.size();
     {
-      py::gil_scoped_release release;
+      const ReleasedGil released;
       eigenlstm::dropout_mask(seed, stream, n, p, data);
     }
     return mask;
@@ -67,7 +67,7 @@ std::uint64_t fingerprint(const py::array& array) {
   if ((array.flags() & py::array::c_style) == 0) throw py::value_error("fingerprint: array must be contiguous");
   const void* const data = array.data();
   const std::size_t n = std::size_t(array.nbytes());
-  py::gil_scoped_release release;
+  const ReleasedGil released;
   return eigenlstm::fingerprint(data, n);
 }
 

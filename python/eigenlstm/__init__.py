@@ -66,6 +66,7 @@ _MODULES = {
     "schedules": "training.schedules",
     "optimisers": "training.optimisers",
     "optimizers": "training.optimisers",
+    "data": "data",
     "forecasting": "forecasting",
     "keras": "interop.keras",
     "text": "text",
@@ -86,13 +87,21 @@ def __getattr__(name):
     elif name in _MODULES:
         value = importlib.import_module(f".{_MODULES[name]}", __name__)
     else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{_suggestion(name)}")
     globals()[name] = value
     return value
 
 
+def _suggestion(name):
+    if name.startswith("_"):  # asked for by tools, which expect no answer
+        return ""
+    from .did_you_mean import unknown_attribute
+
+    return unknown_attribute(name, [*__all__, *_MODULES])
+
+
 def __dir__():
-    return sorted({*globals(), *_LAZY, *_MODULES})
+    return sorted({*__all__, *_MODULES})
 
 
 def info():

@@ -1,6 +1,6 @@
 """What an editor and a type checker see of the names that `__init__.py` imports when they are first asked for."""
 
-from . import decoding as decoding, forecasting as forecasting, losses as losses, plot as plot
+from . import data as data, decoding as decoding, forecasting as forecasting, losses as losses, plot as plot
 from . import sklearn as sklearn, sound as sound, text as text
 from ._core import (
     __version__ as __version__,

@@ -3,6 +3,7 @@
 A wrong kind is a TypeError, a wrong value or shape a ValueError.
 """
 
+import functools
 import math
 
 import numpy as np
@@ -60,7 +61,7 @@ def as_lengths(lengths, batch, time, where):
     if lengths is None:
         return None
     try:
-        array = np.asarray(lengths)
+        array = np.array(lengths)  # a copy: what is checked must be what is used when other threads run, too
     except ValueError:
         raise ValueError(f"{where}: lengths must have shape ({batch},), got parts of different lengths") from None
     if array.dtype.kind not in "iu" and array.size:
@@ -164,6 +165,17 @@ class KnownArguments:
     def __new__(cls, *_, **named):
         refuse_unknown(named, cls.__init__, cls.__name__)
         return super().__new__(cls)
+
+
+def only_known_keywords(function):
+    """Decorator of functions that refuse an unknown keyword in the same way."""
+
+    @functools.wraps(function)
+    def checked(*arguments, **named):
+        refuse_unknown(named, function, function.__name__)
+        return function(*arguments, **named)
+
+    return checked
 
 
 def refuse_unknown(named, function, where):

@@ -83,7 +83,8 @@ def _parser():
     )
     forecast.add_argument("--time-format", metavar="FORMAT", help="of the times, as of strptime; default: ISO 8601")
     forecast.add_argument(
-        "--covariate",
+        "--exog",
+        "--covariate",  # its name until 0.2
         action="append",
         default=[],
         metavar="NAME",
@@ -177,7 +178,7 @@ def _forecast(options):
         options.column,
         time_column=options.time_column,
         time_format=options.time_format,
-        exog=options.covariate,
+        exog=options.exog,
         fill=options.fill,
     )
     given = {
@@ -204,7 +205,7 @@ def _about(series, unit=""):
     """What a model's file says about the data that it was trained on."""
     return {
         "column": series.name,
-        "covariates": series.exog_names,
+        "covariates": series.exog_names,  # their name in files, which is older than the argument's
         "step": str(series.step) if series.step else None,
         "unit": unit,
     }
@@ -217,9 +218,9 @@ def _series_for(forecaster, about, options):
             f"--horizon {options.horizon}: the model in {options.load} forecasts {forecaster.horizon} values; "
             "leave --horizon out or train another model"
         )
-    if options.covariate and options.covariate != about.get("covariates"):
+    if options.exog and options.exog != about.get("covariates"):
         raise CommandError(
-            f"--covariate: the model in {options.load} was trained with {about.get('covariates')}; leave it out"
+            f"--exog: the model in {options.load} was trained with {about.get('covariates')}; leave it out"
         )
     series = read_csv(
         options.file,

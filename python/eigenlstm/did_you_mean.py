@@ -3,8 +3,6 @@
 Imported when something has been refused. A value is what stands behind "did you mean": a name, or a few words.
 """
 
-import difflib
-
 # Arguments that many functions share, by the name that is not taken: what to write. A suggestion that is an argument's
 # name is used only where the function has that argument.
 _KEYWORDS = {
@@ -61,6 +59,10 @@ _KEYWORDS = {
     "sequence_length": "lengths",
     "seq_len": "lengths",
     "mask": "lengths",
+    "covariates": "exog",
+    "past_covariates": "exog",
+    "restore_best_weights": "restore_best",
+    "save_freq": "every",
     "hx": "state",
     "initial_state": "state",
 }
@@ -104,7 +106,6 @@ _NAMES = {
     "Softmax": "el.Activation('softmax')",
     "relu": "el.Activation('relu')",
     "softmax": "el.Activation('softmax')",
-    "Input": "the layers' own sizes: a model needs no input layer",
     "EarlyStopping": "el.early_stopping(patience)",
     "ModelCheckpoint": "el.checkpoint(path)",
     "LearningRateScheduler": "el.schedule(rate)",
@@ -140,7 +141,8 @@ _LOSSES = {
 }
 _METRICS = {
     "acc": '"accuracy"',
-    "mean_squared_error": '"mse"',
+    "mse": '"rmse", or loss="mse", whose value is logged as the loss',
+    "mean_squared_error": '"rmse", or loss="mse", whose value is logged as the loss',
     "mean_absolute_error": '"mae"',
     "root_mean_squared_error": '"rmse"',
     "r2_score": '"r2"',
@@ -168,23 +170,23 @@ def unknown_keyword(where, name, known):
     return f"{where}: there is no argument {name!r}" + suggestion(text or _close(name, known))
 
 
-def unknown_name(kind, name, known):
-    """ "; did you mean ...?" for `name`, which is none of the `known` names of a "loss", a "metric" or an "optimizer"."""
-    if not isinstance(name, str):
-        return ""
+def no_such(kind, name, known):
+    """The sentence for `name`, which is none of the `known` names of a "loss", a "metric" or an "optimizer"."""
     lowered = name.lower()
     close = _close(lowered, [*known, *_KINDS[kind]])
     text = _KINDS[kind].get(lowered) or _KINDS[kind].get(close) or (close and f'"{close}"')
-    return suggestion(text)
+    return f"there is no {kind} {name!r}; there are {', '.join(known)}" + suggestion(text)
 
 
 def unknown_attribute(name, known):
-    """ "; did you mean ...?" for ``eigenlstm.name``; the package has the names of `known`."""
+    """The end of the sentence for ``eigenlstm.name``, where the package has the names `known`."""
     close = _close(name, known)
     return suggestion(_NAMES.get(name) or (close and f"el.{close}"))
 
 
 def _close(name, known):
+    import difflib
+
     folded = {other.lower(): other for other in known}
     found = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.75)
     return folded[found[0]] if found else None

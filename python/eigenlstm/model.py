@@ -112,9 +112,10 @@ class Model(Trained, Group):
             raise ValueError("Model.backward: tape is None; it must come from forward with training=True")
         graph = self.graph
         gradients = _Gradients(len(graph.values))
-        for index, each in zip(graph.outputs, dy if len(graph.outputs) > 1 else (dy,)):
-            gradients.add(index, each)
-        for step, part in zip(reversed(self._steps), reversed(tape)):
+        steps = self._steps[: len(tape)]  # without the head, where the loss was computed with it
+        given = graph.outputs if len(steps) == len(self._steps) else self._steps[-1].node.inputs
+        gradients.add_all(given, dy if len(graph.outputs) > 1 else (dy,))
+        for step, part in zip(reversed(steps), reversed(tape)):
             dy, *dstate = (gradients.take(index) for index in step.node.outputs)
             if dy is None and not any(each is not None for each in dstate):
                 continue
@@ -123,8 +124,13 @@ class Model(Trained, Group):
             return None
         return {name: gradients.take(index) for index, name in enumerate(self.inputs)}
 
-    def _run(self, x, lengths, training, seed, states):
-        """`forward` with the states of the recurrent nodes in (None: zeros) and out.
+    def _head_layer(self):
+        last, graph = self._steps[-1], self.graph
+        alone = graph.outputs == last.node.outputs and len(last.node.inputs) == 1
+        return last.layer if alone else None
+
+    def _run(self, x, lengths, training, seed, states, until_head=False):
+        """`forward` with the states of the recurrent nodes in (None: zeros) and out; `until_head`: without the last node.
 
         A node that the function gives a state starts from that one.
         """
@@ -133,7 +139,7 @@ class Model(Trained, Group):
         known = self._known_lengths(lengths, values)
         tape, states_out = [], []
         seed = None if seed is None else as_seed(seed, "Model.forward")
-        for i, step in enumerate(self._steps):
+        for i, step in enumerate(self._steps[:-1] if until_head else self._steps):
             key = None if seed is None else mix_seed(seed, i)
             state = None if states is None else states[i]
             *given, part, state = step.forward(values, known, training, key, state)
@@ -145,7 +151,7 @@ class Model(Trained, Group):
                 known[step.new_time] = step.layer.output_lengths(known[step.time[0]])
             tape.append(part)
             states_out.append(state)
-        y = tuple(values[index] for index in self.graph.outputs)
+        y = tuple(values[index] for index in (self._steps[-1].node.inputs if until_head else self.graph.outputs))
         return y if len(y) > 1 else y[0], (tape if training else None), states_out
 
     def _named(self, values, named):

@@ -171,6 +171,10 @@ class Trained:
     def _check_carried(self, where):
         """Refuse to cut sequences into pieces, or to go on with their states, where that makes no sense."""
 
+    def _head_layer(self):
+        """The last layer, where what it takes and gives is all that follows from the others; else None."""
+        return None
+
     def _check_outputs(self, where):
         """Refuse what takes one output, where there are several."""
 
@@ -233,7 +237,7 @@ class Sequential(Trained, Group):
         """``dy -> dx``, or None if `need_dx` is false; adds to `grads`."""
         if tape is None:
             raise ValueError("Sequential.backward: tape is None; it must come from forward with training=True")
-        for (layer, nested, recurrent), part in zip(reversed(self._plan), reversed(tape)):
+        for (layer, nested, recurrent), part in zip(reversed(self._plan[: len(tape)]), reversed(tape)):
             if recurrent:
                 dy, _ = layer.backward(part, dy, need_dx=need_dx or part is not tape[0])
             elif nested:
@@ -242,10 +246,13 @@ class Sequential(Trained, Group):
                 dy = layer.backward(part, dy)
         return dy if need_dx else None
 
-    def _run(self, x, lengths, training, seed, states):
-        """`forward` with the states of the recurrent layers in (None: zeros) and out."""
+    def _head_layer(self):
+        return self.layers[-1] if type(self)._run is Sequential._run else None
+
+    def _run(self, x, lengths, training, seed, states, until_head=False):
+        """`forward` with the states of the recurrent layers in (None: zeros) and out; `until_head`: without the last layer."""
         tape, states_out = [], []
-        for i, (layer, nested, recurrent) in enumerate(self._plan):
+        for i, (layer, nested, recurrent) in enumerate(self._plan[:-1] if until_head else self._plan):
             key = None if seed is None else mix_seed(as_seed(seed, "Sequential.forward"), i)
             state = None if states is None else states[i]
             if nested:

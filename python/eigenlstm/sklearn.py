@@ -26,6 +26,7 @@ try:
 except ImportError as error:
     raise ImportError('eigenlstm.sklearn needs scikit-learn 1.6 or later: pip install "eigenlstm[sklearn]"') from error
 
+from .checks import KnownArguments
 from .training.callbacks import early_stopping
 from .layers.dropout import Dropout
 from .forecasting.forecaster import Forecaster
@@ -39,7 +40,7 @@ from .forecasting.windows import Scaler
 __all__ = ["LSTMClassifier", "LSTMForecaster", "LSTMRegressor"]
 
 
-class _SequenceEstimator(BaseEstimator):
+class _SequenceEstimator(KnownArguments, BaseEstimator):
     """What regressor and classifier share: sequences in, a fitted `Sequential` in `model_`."""
 
     def __init__(
@@ -272,7 +273,7 @@ class LSTMClassifier(ClassifierMixin, _SequenceEstimator):
         return powers / powers.sum(axis=1, keepdims=True)
 
 
-class LSTMForecaster(BaseEstimator):
+class LSTMForecaster(KnownArguments, BaseEstimator):
     """Forecasts the next `horizon` values of a series; see `eigenlstm.forecasting.Forecaster`.
 
     Parameters

@@ -60,7 +60,7 @@ def test_a_file_is_forecast_and_its_model_forecasts_again(here, capsys):
                 "5",
                 "--time-column",
                 "day",
-                "--covariate",
+                "--exog",
                 "temperature",
                 "--hidden",
                 "8",

@@ -34,3 +34,11 @@ def test_importing_brings_in_nothing_beyond_numpy_but_the_modules_of_the_lstm():
             )
         ),
     }
+
+
+def test_dir_shows_the_public_names_alone():
+    import eigenlstm as el
+
+    assert set(dir(el)) == {*el.__all__, *el._MODULES}
+    assert {"LSTM", "losses", "optimizers", "info"} <= set(dir(el))
+    assert {name for name in dir(el) if name.startswith("_")} == {"__version__"}

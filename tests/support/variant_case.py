@@ -3,10 +3,10 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+from lstm_case import assert_same_bits
 
 import eigenlstm as el
 from eigenlstm import _core
-from lstm_case import assert_same_bits
 from reference.gradcheck import relative_error
 from reference.lstm import lstm_backward, lstm_forward, options
 from reference.random_params import random_params

@@ -2,7 +2,7 @@
 // stand in memory. Sizes: N rows, F inputs, C classes; all arrays row-major, contiguous.
 //
 // Rows whose label is ignore_index, or whose weight is 0, are left out of every product. The sums over rows go in chunks of
-// 128 of the others, so no result depends on the number of threads.
+// 256 of the others, so no result depends on the number of threads.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,7 @@
 #include "runtime/team.hpp"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -268,6 +269,8 @@ void Team::split_jobs(std::ptrdiff_t n, PartJob job, const void* context) {
       // Where some shares have a call more, the last has: it is the caller's, who asks for interrupts while it is at
       // work.
       for (auto [i, end] = share(n, parts - 1 - p, parts); i < end && !stopped(); ++i) job(context, team, i);
+    } catch (const Forked&) {
+      throw;  // there is nobody whom to wait for
     } catch (...) {
       all[std::size_t(p)].error = std::current_exception();
     }
@@ -288,8 +291,11 @@ void Team::poll() {
   const auto now = std::chrono::steady_clock::now();
   if (now < call_->next_poll_) return;
   call_->next_poll_ = now + poll_interval;
+  const pid_t process = getpid();
   ArenaAside aside;  // the check runs Python's signal handlers, and they whatever they like
   if (check()) call_->stopped_.store(true);
+  if (call_->size_ > 1 && getpid() != process)
+    throw Forked("a signal handler has forked during a call of several threads, which cannot go on in the child");
 }
 
 void Team::throw_if_stopped() const {

@@ -26,14 +26,14 @@ class Doorbell {
   void await(Clock::duration spin, Ready ready) {
     if (spins(spin, ready)) return;
     Sleeper sleeper(*this);
-    wake_.wait(sleeper.lock, ready);
+    wake_.bell.wait(sleeper.lock, ready);
   }
   /// The same, with a call of meanwhile() after each `interval` of sleep.
   template <class Ready, class Meanwhile>
   void await(Clock::duration spin, Ready ready, Clock::duration interval, Meanwhile meanwhile) {
     if (spins(spin, ready)) return;
     Sleeper sleeper(*this);
-    while (!wake_.wait_for(sleeper.lock, interval, ready)) {
+    while (!wake_.bell.wait_for(sleeper.lock, interval, ready)) {
       sleeper.lock.unlock();
       meanwhile();
       sleeper.lock.lock();
@@ -43,7 +43,7 @@ class Doorbell {
   void ring() {
     if (sleepers_.load(std::memory_order_seq_cst) == 0) return;
     { std::lock_guard<std::mutex> lock(mutex_); }
-    wake_.notify_all();
+    wake_.bell.notify_all();
   }
 
  private:
@@ -70,8 +70,15 @@ class Doorbell {
   }
   static void relax();
 
+  /// Never destroyed: glibc's destructor waits for those who sleep, and in a forked child they do not exist. There is
+  /// nothing to free.
+  union Wake {
+    Wake() : bell() {}
+    ~Wake() {}
+    std::condition_variable bell;
+  };
   std::mutex mutex_;
-  std::condition_variable wake_;
+  Wake wake_;
   std::atomic<int> sleepers_{0};
 };
 

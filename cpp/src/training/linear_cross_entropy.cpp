@@ -9,8 +9,8 @@
 namespace eigenlstm {
 namespace {
 
-constexpr Index chunk_rows = 128;     // of logits that stand in memory together
-constexpr Index task_rows = 32;       // of a task of dx
+constexpr Index chunk_rows = 256;     // of logits that stand in memory together
+constexpr Index task_rows = 128;      // of a task of dx
 constexpr Index task_classes = 48;    // of a task of the matrix's gradient
 constexpr double value_work = 60;     // a value of a softmax costs about as much as these multiply-adds
 
@@ -133,12 +133,14 @@ struct Plan {
       args.K = rows;
       args.a = {logits + o, 1, of.C};
       args.b = {x_panels + panel * rows * width, rows * width, width};
-      args.c = {own, width, width};
+      args.start = GemmArgs<Real>::add;
+      Real* const to = dmatrix + o * of.F + first;
+      const bool whole = columns == args.vectors * kernel.lanes;
+      args.c = {whole ? to : own, width, whole ? of.F : width};
+      if (!whole) std::fill_n(own, args.rows * width, Real(0));
       kernel.gemm(args);
-      for (Index i = 0; i < args.rows; ++i) {
-        Real* const to = dmatrix + (o + i) * of.F + first;
-        for (Index c = 0; c < columns; ++c) to[c] += own[i * width + c];
-      }
+      for (Index i = 0; !whole && i < args.rows; ++i)
+        for (Index c = 0; c < columns; ++c) to[i * of.F + c] += own[i * width + c];
     });
   }
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from .. import saving
 from ..training import schedules
-from ..checks import positive_int
+from ..checks import KnownArguments, positive_int
 from ..training.callbacks import early_stopping, schedule
 from ..layers.dropout import Dropout
 from ..safetensors_files import FileError, parse_json, read_tensors
@@ -80,7 +80,7 @@ class Backtest:
         return np.sqrt(np.square(self.errors[name]).mean(axis=0))
 
 
-class Forecaster:
+class Forecaster(KnownArguments):
     """Forecasts the next `horizon` values of an evenly spaced series, with a range.
 
     Parameters

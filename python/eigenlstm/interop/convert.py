@@ -52,16 +52,19 @@ class Reader:
         ``read(path) -> (model, Report)``, which raises ``FileError`` for what it cannot read, and may have
         ``compare(path, model) -> (difference or None, text)``: the largest difference of the outputs on random input
         from those of the source's own runtime, and what was run, or why it was not.
+    architectures : whether there are files of weights alone; both functions take ``architecture=`` then
     """
 
     name: str
     suffixes: tuple
     starts: tuple
     module: str
+    architectures: bool = False
 
 
 READERS = [
-    Reader("Keras", (".keras", ".h5", ".hdf5"), (b"\x89HDF\r\n\x1a\n",), "keras"),
+    Reader("Keras", (".keras", ".h5", ".hdf5"), (b"\x89HDF\r\n\x1a\n",), "keras", architectures=True),
+    Reader("ONNX", (".onnx",), (), "onnx.converting"),
 ]
 
 
@@ -81,16 +84,21 @@ def reader_of(path):
     raise FileError(f"{path}: is in no format that can be read: {known}")
 
 
-def convert(source, target, *, compare=True) -> Report:
+def convert(source, target, *, architecture=None, compare=True) -> Report:
     """Read the model in the file `source`, write it to `target` as `eigenlstm.save` does, and say what became what.
 
-    ``FileError`` where it cannot be read: `target` is then not written. With `compare`, the outputs are compared with
-    those of the source's own runtime where that is installed.
+    ``FileError`` where it cannot be read: `target` is then not written. Where a format has files of weights alone,
+    `architecture` is the path of the file that says whose. With `compare`, the outputs are compared with those of the
+    source's own runtime where that is installed.
     """
-    module = importlib.import_module(f".{reader_of(source).module}", __package__)
-    model, report = module.read(source)
+    reader = reader_of(source)
+    if architecture is not None and not reader.architectures:
+        raise FileError(f"{source}: {reader.name} files have their architecture in them, {architecture} was given")
+    options = {} if architecture is None else {"architecture": architecture}
+    module = importlib.import_module(f".{reader.module}", __package__)
+    model, report = module.read(source, **options)
     save(model, target)
     compared: Callable | None = getattr(module, "compare", None) if compare else None
     if compared is not None:
-        report.difference, report.compared_with = compared(source, model)
+        report.difference, report.compared_with = compared(source, model, **options)
     return report

@@ -6,6 +6,7 @@ held against the bytes that it has before memory is taken for it.
 
 import contextlib
 import io
+import mmap
 import os
 import re
 import zipfile
@@ -53,6 +54,8 @@ def read_keras_file(path):
         if start.startswith(_ZIP):
             return _read_archive(file, path)
         if start == _HDF5:
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                _check_heaps(data, path)
             with _opened(file, path) as root:
                 return _read_hdf5(root, path)
     raise FileError(f"{path}: is neither a .keras archive nor an HDF5 file")
@@ -92,6 +95,7 @@ def _read_archive(file, path):
     metadata, config = parse_json(parts[0], path, "metadata.json"), parse_json(parts[1], path, "config.json")
     if not isinstance(metadata, dict) or not isinstance(config, dict):
         raise FileError(f"{path}: metadata.json and config.json must be objects")
+    _check_heaps(parts[2], path)
     with _opened(io.BytesIO(parts[2]), path) as root:
         weights = NumberedWeights(_stored_tensors(root, path), path)
     return KerasFile(path, _major(metadata.get("keras_version")), config, weights)
@@ -132,6 +136,26 @@ def _opened(file, path):
         raise FileError(f"{path}: its HDF5 part is damaged: {error}") from None
 
 
+def _check_heaps(data, path):
+    """Walk the heaps in which HDF5 `data` keeps its texts: the HDF5 library runs in circles in a damaged one.
+
+    A heap is GCOL, version, 3 zeros, its size (8 bytes), then objects: number and uses (2 bytes each), 4 zeros, size
+    (8), and as many bytes rounded up to 8. Object 0 is the free space, whose size includes these 16 bytes.
+    """
+    start = -1
+    while (start := data.find(b"GCOL\x01\0\0\0", start + 1)) >= 0:
+        end = start + int.from_bytes(data[start + 8 : start + 16], "little")
+        place, damaged = start + 16, end > len(data)
+        while not damaged and place + 16 <= end:
+            size = int.from_bytes(data[place + 8 : place + 16], "little")
+            free = data[place : place + 2] == b"\0\0"
+            damaged = free and size < 16
+            place += size if free else 16 + (size + 7) // 8 * 8
+            damaged |= place > end
+        if damaged:
+            raise FileError(f"{path}: its HDF5 part is damaged: the heap at byte {start} does not add up")
+
+
 def _read_hdf5(root, path):
     holder = root["model_weights"] if "model_weights" in root else root
     if "layer_names" in holder.attrs or "layer_names0" in holder.attrs:
@@ -155,9 +179,17 @@ def _attribute(group, name, path):
     stored = group.attrs.get_id(name)
     if stored.shape is None or 0 in stored.shape:  # h5py cannot tell the size of nothing
         return np.zeros(0)
+    if stored.get_type().get_class() != _text_class():  # HDF5 itself crashes on some damaged attributes of other types
+        raise FileError(f"{path}: the attribute {name} of {group.name} must be text")
     if stored.get_storage_size() > _MAX_TEXT:
         raise FileError(f"{path}: the attribute {name} of {group.name} is too long")
     return group.attrs[name]
+
+
+def _text_class():
+    import h5py
+
+    return h5py.h5t.STRING
 
 
 def _names(group, name, path):

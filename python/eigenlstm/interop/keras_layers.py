@@ -5,6 +5,7 @@ Keras multiplies row vectors, so its matrices are ours transposed.
 
 import numpy as np
 
+from ..layers.activation import Activation
 from ..layers.dropout import Dropout, SpatialDropout1D
 from ..layers.embedding import Embedding
 from ..layers.layer_norm import LayerNorm
@@ -55,6 +56,33 @@ def _spatial_dropout(layer, x, version):
 def _activation(layer, x, version):
     made = activation(layer, version)
     return _plain(layer, x, *([made] if made else []))
+
+
+def _relu(layer, x, version):
+    layer.demand(threshold=0.0)
+    slope, most = layer.number("negative_slope", 0.0), layer.get("max_value", (int, float, type(None)))
+    if most not in (None, 6) or (most and slope):
+        raise Refused(
+            f"{layer}: max_value={most!r} with negative_slope={slope!r} is not supported, only 6 without a slope"
+        )
+    return _plain(
+        layer, x, Activation("relu6") if most else Activation("leaky_relu", slope) if slope else Activation("relu")
+    )
+
+
+def _leaky_relu(layer, x, version):
+    slope = "negative_slope" if version >= 3 else "alpha"
+    return _plain(layer, x, Activation("leaky_relu", layer.number(slope, 0.3)))
+
+
+def _elu(layer, x, version):
+    return _plain(layer, x, Activation("elu", layer.number("alpha", 1.0)))
+
+
+def _softmax(layer, x, version):
+    if layer.get("axis", (int, list), -1) not in (-1, [-1]):
+        raise Refused(f"{layer}: axis={layer.options['axis']!r} is not supported, only the last")
+    return _plain(layer, x, Activation("softmax"))
 
 
 def _average(layer, x, version):
@@ -146,6 +174,10 @@ _PARTS = {
     "Dropout": _dropout,
     "SpatialDropout1D": _spatial_dropout,
     "Activation": _activation,
+    "ReLU": _relu,
+    "LeakyReLU": _leaky_relu,
+    "ELU": _elu,
+    "Softmax": _softmax,
     "LayerNormalization": _layer_norm,
     "GlobalAveragePooling1D": _average,
     "GlobalMaxPooling1D": _maximum,

@@ -60,7 +60,7 @@ def _leaves(model):
 
 
 def _as_keras(layer, depth, number, weights):
-    """``(config, features)`` of the Keras layer, the `number`-th of its model, that layer `depth` of `layer` stands for."""
+    """``(config, features)`` of the Keras layer, `number` of its model, that layer `depth` of `layer` stands for."""
     features = None
     if type(layer) is LSTM:
         kind, config, features = _lstm_as_keras(layer, depth)

@@ -57,6 +57,10 @@ class Linear(Layer):
         self._expect_features(shape, self.in_features)
         return (*shape[:-1], self.out_features)
 
+    def output_weights(self):
+        """``weight, bias, dweight, dbias`` as `losses.LinearCrossEntropy` takes them: views, None where there is no bias."""
+        return self._weight, self._bias, self._dweight, self._dbias
+
     def forward(self, x, *, lengths=None, training=True, seed=None):
         """``x (..., in_features) -> y (..., out_features), tape``."""
         x = self._input(x)

@@ -2,11 +2,13 @@
 
 from .base import Loss, LossSum
 from .ctc import CTC
+from .heads import CRF, HeadLoss, LinearCrossEntropy
 from .losses import BCE, MAE, MSE, NSE, CrossEntropy, Elementwise, GaussianNLL, Huber, PoissonNLL, Quantile, get
 from .class_weights import ClassWeighted, class_weights
 
 __all__ = [
     "BCE",
+    "CRF",
     "CTC",
     "MAE",
     "MSE",
@@ -15,7 +17,9 @@ __all__ = [
     "CrossEntropy",
     "Elementwise",
     "GaussianNLL",
+    "HeadLoss",
     "Huber",
+    "LinearCrossEntropy",
     "Loss",
     "LossSum",
     "PoissonNLL",

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..checks import as_array, as_floats, as_lengths
+from ..checks import KnownArguments, as_array, as_floats, as_lengths
 
 
 class LossSum:
@@ -39,7 +39,7 @@ class LossSum:
         return LossSum(total / divisor if divisor else 0.0, divisor, total)
 
 
-class Loss:
+class Loss(KnownArguments):
     """Base of all losses; `reduction` is "mean" or "sum".
 
     A subclass implements `sums`. One that implements ``__call__`` instead, ``(value, dy)``, works as a

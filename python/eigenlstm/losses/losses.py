@@ -24,7 +24,7 @@ import math
 
 import numpy as np
 
-from .. import _core
+from .. import _core, did_you_mean
 from ..checks import as_array, as_floats, number
 from ..moments import Moments
 from .ctc import CTC
@@ -34,9 +34,9 @@ from .base import Loss, LossSum, as_labels, finite, gives_sums, scale, weights
 def get(loss):
     """The loss that a name, an instance or a function like one stands for."""
     if isinstance(loss, str):
-        if loss not in _by_name:
-            raise ValueError(f"there is no loss {loss!r}; there are {', '.join(_by_name)}")
-        return _by_name[loss]()
+        if loss not in by_name:
+            raise ValueError(did_you_mean.no_such("loss", loss, by_name))
+        return by_name[loss]()
     if isinstance(loss, type) and issubclass(loss, Loss):
         return loss()
     if callable(loss):
@@ -348,7 +348,7 @@ class CrossEntropy(Loss):
         return self._class_weight
 
 
-_by_name = {
+by_name = {
     "mse": MSE,
     "mae": MAE,
     "huber": Huber,

@@ -1,6 +1,6 @@
-"""Callbacks of `fit`: plain callables ``f(run)``, called after each epoch; see `eigenlstm.run.Run`.
+"""Callbacks of `fit`: those that come with the package, and `Callback`, the base of one's own.
 
-Any of them may be written as a function of one's own:
+A plain function of the run will do where one is needed after each epoch only:
 
 >>> from torch.utils.tensorboard import SummaryWriter
 >>> writer = SummaryWriter()
@@ -16,7 +16,7 @@ import os
 
 import numpy as np
 
-from ..checks import number
+from ..checks import flag, number, one_of, only_known_keywords, optional, positive_int
 from ..atomic_files import write_atomically
 
 _BETTER_HIGH = (
@@ -25,6 +25,7 @@ _BETTER_HIGH = (
 )
 
 
+@only_known_keywords
 def early_stopping(patience=5, *, monitor=None, min_delta=0.0, mode=None, restore_best=True):
     """Stop when `monitor` has not improved for `patience` epochs.
 
@@ -44,14 +45,16 @@ def early_stopping(patience=5, *, monitor=None, min_delta=0.0, mode=None, restor
     return EarlyStopping(patience, monitor, min_delta, mode, restore_best)
 
 
+@only_known_keywords
 def checkpoint(path, *, every=1):
-    """Write model, optimiser and run to `path` every so many epochs and at the last.
+    """Write model, optimizer and run to the file `path` after every `every` epochs and after the last one.
 
     ``fit(resume=path)`` goes on from there bit for bit, `load` reads the model.
     """
     return Checkpoint(path, every)
 
 
+@only_known_keywords
 def schedule(rate, *, each="step"):
     """Set the learning rate to ``rate(n)`` before each step, n counting steps or epochs from 0.
 
@@ -64,23 +67,87 @@ def schedule(rate, *, each="step"):
     return Schedule(rate, each)
 
 
+@only_known_keywords
 def plateau(*, factor=0.1, patience=10, monitor=None, mode=None, min_delta=1e-4, min_rate=0.0):
     """Multiply the learning rate by `factor` when `monitor` has not improved for more than `patience`
     epochs, down to `min_rate`. The other arguments are those of `early_stopping`."""
     return Plateau(factor, patience, monitor, mode, min_delta, min_rate)
 
 
+@only_known_keywords
 def log(path):
     """Write the logs of each epoch as a line of JSON to `path`. A new run starts a new file."""
     return Log(path)
+
+
+class Callback:
+    """Base of callbacks of `fit`: override the hooks that you need.
+
+    A plain function ``f(run)`` is a callback, too: it is called after each epoch. `run` is the `Run`, with the model, the
+    optimizer, the epoch, the step and the logs; in every hook it may be asked to ``run.stop(reason)``.
+
+    In this order: `check` and `begin` once; for each step `after_backward`, clipping, `before_step` and the optimizer's
+    step; after each epoch the call itself; `end` once, however the run ends. Where a run has several callbacks, each hook
+    is called of one after the other, in the order in which they were given.
+
+    A callback with something to remember has ``state_dict()``, which returns a dict of numbers, strings, arrays, lists and
+    dicts of these, and ``load_state_dict(state)``: the file that `checkpoint` writes has it, and a resumed run gives it
+    back.
+
+    >>> class Norms(el.callbacks.Callback):
+    ...     # Logs the largest norm of the gradients in each epoch, before they are clipped.
+    ...     def begin(self, run):
+    ...         self.largest = 0.0
+    ...
+    ...     def after_backward(self, run):
+    ...         self.largest = max(self.largest, float(np.linalg.norm(run.model.flat_grads)))
+    ...
+    ...     def __call__(self, run):
+    ...         run.logs["norm"], self.largest = self.largest, 0.0
+    """
+
+    late = False
+    """Whether it is called after those that are not: one that writes down the state of the others must be."""
+
+    adds_logs = True
+    """Whether it may add to ``run.logs``. Where none does, a `monitor` that will not be logged is refused at the start."""
+
+    def check(self, run):
+        """Before anything else: raise ValueError for what this run could not give. ``run.log_names`` has what it will log."""
+
+    def begin(self, run):
+        """Before the first epoch of a run, and of a resumed one, where ``run.epoch`` is not 0."""
+
+    def after_backward(self, run):
+        """After the gradients of a step have been computed and before they are clipped.
+
+        ``run.model.flat_grads`` may be changed in place: the place to sum the gradients of several processes.
+        """
+
+    def before_step(self, run):
+        """After clipping and before the optimizer's step: the place to set ``run.optimizer.lr``."""
+
+    def __call__(self, run):
+        """After each epoch, with its ``run.logs``."""
+
+    def end(self, run):
+        """After the last epoch, also where Ctrl-C or ``run.stop`` ended the run. Not after an exception."""
+
+
+def hooks(callbacks, name):
+    """The methods `name` of those of `callbacks` that do something there: inherited ones that do nothing are left out."""
+    found = [callback for callback in callbacks if hasattr(callback, name)]
+    nothing = getattr(Callback, name)
+    return [getattr(callback, name) for callback in found if getattr(type(callback), name, None) is not nothing]
 
 
 class Monitor:
     """Whether a number in the logs improves."""
 
     def __init__(self, monitor, mode, min_delta, where):
-        if mode not in (None, "min", "max"):
-            raise ValueError(f"{where}: mode must be 'min' or 'max', got {mode!r}")
+        optional(one_of("min", "max"))(mode, f"{where}: mode")
+        if monitor is not None and not isinstance(monitor, str):
+            raise TypeError(f"{where}: monitor must be the name of something in the logs, got {monitor!r}")
         if not number(min_delta, f"{where}: min_delta") >= 0:
             raise ValueError(f"{where}: min_delta must be at least 0, got {min_delta!r}")
         self.name, self._mode, self._min_delta, self._where = monitor, mode, min_delta, where
@@ -118,13 +185,14 @@ class Monitor:
         self.best, self.waited = state["best"], state["waited"]
 
 
-class EarlyStopping:
+class EarlyStopping(Callback):
     """See `early_stopping`. Attributes after a run: `best` and `best_epoch`."""
 
     adds_logs = False
 
     def __init__(self, patience, monitor, min_delta, mode, restore_best):
-        self._patience, self._restore = _natural(patience, "early_stopping: patience"), restore_best
+        self._patience = positive_int(patience, "early_stopping: patience")
+        self._restore = flag(restore_best, "early_stopping: restore_best")
         self._monitor = Monitor(monitor, mode, min_delta, "early_stopping")
         self._params = self.best_epoch = None
 
@@ -159,28 +227,27 @@ class EarlyStopping:
         self._params, self.best_epoch = state["params"], state["epoch"]
 
 
-class Checkpoint:
+class Checkpoint(Callback):
     """See `checkpoint`."""
 
     adds_logs = False
-    late = True  # what the other callbacks have noted goes into the file
+    late = True  # the file has what the other callbacks have noted
 
     def __init__(self, path, every):
-        self._path, self._every = os.fspath(path), _natural(every, "checkpoint: every")
+        self._path, self._every = os.fspath(path), positive_int(every, "checkpoint: every")
 
     def __call__(self, run):
         if run.epoch % self._every == 0 or run.ending:
             run.save(self._path)
 
 
-class Schedule:
+class Schedule(Callback):
     """See `schedule`."""
 
     adds_logs = False
 
     def __init__(self, rate, each):
-        if each not in ("step", "epoch"):
-            raise ValueError(f"schedule: each must be 'step' or 'epoch', got {each!r}")
+        one_of("step", "epoch")(each, "schedule: each")
         if not callable(rate):
             raise TypeError(f"schedule: rate must be a function of the step, got {rate!r}")
         self._rate, self._by_step = rate, each == "step"
@@ -188,11 +255,8 @@ class Schedule:
     def before_step(self, run):
         run.optimizer.lr = self._rate(run.step if self._by_step else run.epoch)
 
-    def __call__(self, run):
-        """Nothing is left to do after an epoch."""
 
-
-class Plateau:
+class Plateau(Callback):
     """See `plateau`."""
 
     adds_logs = False
@@ -201,7 +265,7 @@ class Plateau:
         if not 0 < number(factor, "plateau: factor") < 1:
             raise ValueError(f"plateau: factor must lie between 0 and 1, got {factor!r}")
         self._factor, self._min_rate = factor, min_rate
-        self._patience = _natural(patience, "plateau: patience")
+        self._patience = positive_int(patience, "plateau: patience")
         self._monitor = Monitor(monitor, mode, min_delta, "plateau")
 
     def check(self, run):
@@ -223,7 +287,7 @@ class Plateau:
         self._monitor.load_state_dict(state)
 
 
-class Log:
+class Log(Callback):
     """See `log`."""
 
     adds_logs = False
@@ -249,9 +313,3 @@ def _finite(logs):
     return {
         name: None if isinstance(value, float) and not np.isfinite(value) else value for name, value in logs.items()
     }
-
-
-def _natural(value, what):
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"{what} must be an integer of at least 1, got {value!r}")
-    return int(value)

@@ -7,13 +7,15 @@ import numpy as np
 
 from ..losses import ClassWeighted, losses
 from . import metrics as metric_module
-from ..checks import number, positive_int
+from ..checks import number, only_known_keywords, positive_int
 from .batches import Rows, batches, rows_of
+from .objective import Objective
 from .preparation import Prepared, draw_by
 from ..seeds import as_seed, system_seed
 from .run import Run
 
 
+@only_known_keywords
 def fit(
     model,
     x,
@@ -81,9 +83,8 @@ def fit(
     metrics : names, metrics or functions
         See `eigenlstm.metrics`. Those of the training data are gathered while the model learns.
     callbacks : callables ``f(run)``
-        Called after each epoch with the `Run`. One may also have ``begin(run)`` and ``end(run)``,
-        ``before_step(run)`` with the gradients ready, and ``state_dict``/``load_state_dict`` for
-        checkpoints. See `eigenlstm.callbacks`.
+        Called after each epoch with the `Run`. `eigenlstm.callbacks.Callback` is the base of those that act at
+        other times as well: at the start and the end, before the gradients are clipped, before a step.
     clip_norm, clip_value : float
         Scale the gradients down to this norm; clip each to ± this value.
     tbptt : int
@@ -189,6 +190,7 @@ def fit(
     return run.train(prepared, validate, epochs, verbose)
 
 
+@only_known_keywords
 def evaluate(
     model, x, y=None, *, loss=None, metrics=None, lengths=None, sample_weight=None, batch_size=256, stateful=False
 ):
@@ -220,7 +222,7 @@ def _evaluation(
     """A function that evaluates `model` as it is then; the data are checked now."""
     model._check_outputs(where)
     loss = losses.get(loss)
-    loss_sums, metrics = losses.sums_of(loss, model.keeps_time), metric_module.for_loss(metrics, loss)
+    objective, metrics = Objective(model, loss, where), metric_module.for_loss(metrics, loss)
     source = batches(
         x,
         y,
@@ -243,10 +245,12 @@ def _evaluation(
         total = None
         states = None
         for xb, yb, lb, wb in source.epoch(0, 0):
-            y_pred, _, states = model._run(xb, lb, False, None, states if stateful else None)
+            y_pred, _, states = objective.run(model, xb, lb, False, None, states if stateful else None)
             lb = model.output_lengths(lb)
-            part, _ = loss_sums(y_pred, yb, wb, lb)
+            part, _ = objective.sums(y_pred, yb, wb, lb, need_gradient=False)
             total = part if total is None else total + part
+            if metrics:
+                y_pred = objective.predictions(y_pred, lb)
             for metric in metrics:
                 metric_module.update(metric, y_pred, yb, lb, wb)
         return {"loss": losses.mean_of(total), **{metric.name: metric.result() for metric in metrics}}
@@ -255,6 +259,7 @@ def _evaluation(
     return evaluated
 
 
+@only_known_keywords
 def predict(model, x, *, lengths=None, batch_size=256):
     """Outputs of `model` for the rows of `x`, in their order.
 
@@ -361,7 +366,7 @@ def _check_options(model, loss, *, epochs, tbptt, clip_norm, clip_value, ema, st
         positive_int(tbptt, "fit: tbptt")
         if not model.keeps_time:
             raise ValueError("fit: tbptt needs a model that gives a value for each step")
-        if not _per_step(loss):
+        if not _per_step(loss) or getattr(losses.get(loss), "whole_rows", False):
             raise ValueError(f"fit: tbptt needs a target for each step, which {losses.get(loss)!r} does not take")
     for name, value in (("clip_norm", clip_norm), ("clip_value", clip_value)):
         if value is not None and not number(value, f"fit: {name}") > 0:

@@ -20,6 +20,8 @@ import math
 
 import numpy as np
 
+from .. import did_you_mean
+
 from .metrics_classes import AUC, F1, Accuracy, ClassMetric, Precision, Recall
 from .metrics_errors import (
     R2,
@@ -79,7 +81,7 @@ def get(metric, ignore_index=None):
     targets stands for one with this `ignore_index`."""
     if isinstance(metric, str):
         if metric not in _by_name:
-            raise ValueError(f"there is no metric {metric!r}; there are {', '.join(_by_name)}")
+            raise ValueError(did_you_mean.no_such("metric", metric, _by_name))
         ignores = ignore_index is not None and issubclass(_by_name[metric], ClassMetric)
         return _by_name[metric](ignore_index) if ignores else _by_name[metric]()
     if hasattr(metric, "update") and hasattr(metric, "result"):

@@ -16,12 +16,13 @@ import fnmatch
 
 import numpy as np
 
-from .. import _core
+from .. import _core, did_you_mean
+from ..checks import KnownArguments, flag, number
 from .clipping import clip_norm as clip_norm, clip_value as clip_value
 
 
-class Optimiser:
-    """Base of the optimisers.
+class Optimiser(KnownArguments):
+    """Base of the optimizers.
 
     Attributes
     ----------
@@ -170,7 +171,9 @@ class SGD(Optimiser):
     _options = ("momentum", "dampening", "nesterov")
 
     def __init__(self, lr=1e-2, momentum=0.0, *, dampening=0.0, weight_decay=0.0, nesterov=False):
-        super().__init__(lr, weight_decay, momentum=momentum, dampening=dampening, nesterov=bool(nesterov))
+        super().__init__(
+            lr, weight_decay, momentum=momentum, dampening=dampening, nesterov=flag(nesterov, "SGD: nesterov")
+        )
         if nesterov and (momentum == 0 or dampening != 0):
             raise ValueError("SGD: nesterov needs a momentum and no dampening")
 
@@ -250,7 +253,9 @@ class RMSprop(Optimiser):
     _options = ("alpha", "eps", "momentum", "centered")
 
     def __init__(self, lr=1e-2, alpha=0.99, eps=1e-8, *, weight_decay=0.0, momentum=0.0, centered=False):
-        super().__init__(lr, weight_decay, alpha=alpha, eps=eps, momentum=momentum, centered=bool(centered))
+        super().__init__(
+            lr, weight_decay, alpha=alpha, eps=eps, momentum=momentum, centered=flag(centered, "RMSprop: centered")
+        )
 
     def _slots(self):
         return ("square_avg", *["momentum_buffer"] * bool(self.momentum), *["grad_avg"] * self.centered)
@@ -301,11 +306,12 @@ def get(optimizer):
     """The optimiser that a name or an instance stands for."""
     if isinstance(optimizer, str):
         if optimizer not in _by_name:
-            raise ValueError(f"there is no optimiser {optimizer!r}; there are {', '.join(_by_name)}")
+            raise ValueError(did_you_mean.no_such("optimizer", optimizer, _by_name))
         return _by_name[optimizer]()
     if isinstance(optimizer, Optimiser):
         return optimizer
-    raise TypeError(f"an optimiser must be a name or an instance of Optimiser, got {optimizer!r}")
+    example = f"; write el.{optimizer.__name__}(lr)" if optimizer in _by_name.values() else ""
+    raise TypeError(f"an optimizer must be a name or an instance like el.Adam(1e-3), got {optimizer!r}{example}")
 
 
 def average(averaged, params, decay):
@@ -314,11 +320,10 @@ def average(averaged, params, decay):
 
 
 def _number(value, what, below=float("inf")):
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{what} must be a number, got {value!r}")
+    value = number(value, what)
     if not 0 <= value < below:
         raise ValueError(
             f"{what} must be {'' if below == float('inf') else f'below {below} and '}at least 0 "
             f"and finite, got {value!r}"
         )
-    return float(value)
+    return value

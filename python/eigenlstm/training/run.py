@@ -11,7 +11,9 @@ from ..losses import losses
 from . import optimisers
 from . import metrics as metric_module
 from .batches import epoch_key, step_key
+from .callbacks import hooks
 from ..safetensors_files import FileError
+from .objective import Objective
 from .progress import Progress
 
 
@@ -60,12 +62,11 @@ class Run:
         self.epoch, self.epochs, self.step, self.seed = 0, None, 0, seed
         self.logs, self.history = {}, History()
         self._settings = settings
-        self._loss = losses.get(loss)
-        self._loss_sums = losses.sums_of(self._loss, model.keeps_time)
-        self._metrics = metric_module.for_loss(metrics, self._loss)
+        self._objective = Objective(model, loss, "fit")
+        self._metrics = metric_module.for_loss(metrics, self._objective.loss)
         # what writes the state of the others down comes last
         self._callbacks = sorted(callbacks, key=lambda callback: getattr(callback, "late", False))
-        self._before_step = self._hooks("before_step")
+        self._after_backward, self._before_step = self._hooks("after_backward"), self._hooks("before_step")
         self._clip_norm, self._clip_value = clip_norm, clip_value
         self._tbptt, self._stateful = tbptt, stateful
         self._keeps_time, self._stochastic = model.keeps_time, model.stochastic
@@ -152,14 +153,18 @@ class Run:
         """One step of the optimiser; the loss before it as a sum, and the states after it."""
         model, known = self.model, self.model.output_lengths(lengths)
         key = step_key(self.seed, self.step) if self._stochastic else None
-        predicted, tape, states = model._run(x, lengths, True, key, states)
-        part, dy = self._loss_sums(predicted, y, weight, known)
+        _core.set_zero(model._flat_grads)
+        predicted, tape, states = self._objective.run(model, x, lengths, True, key, states)
+        part, dy = self._objective.sums(predicted, y, weight, known)
         if not math.isfinite(part.value):
             self._fail("the loss", part.value)
-        _core.set_zero(model._flat_grads)
         model.backward(tape, dy, need_dx=False)
+        if self._metrics:
+            predicted = self._objective.predictions(predicted, known)
         for metric in self._metrics:
             metric_module.update(metric, predicted, y, known, weight)
+        for after_backward in self._after_backward:
+            after_backward(self)
         if self._clip_norm is not None:
             optimisers.clip_norm(model, self._clip_norm)
         if self._clip_value is not None:
@@ -197,7 +202,7 @@ class Run:
         return ["epoch", "loss", *(metric.name for metric in self._metrics), *validated, "lr", "seconds"]
 
     def _hooks(self, name):
-        return [getattr(callback, name) for callback in self._callbacks if hasattr(callback, name)]
+        return hooks(self._callbacks, name)
 
     # -- parameters -----------------------------------------------------------------------------
 
@@ -278,14 +283,20 @@ class Run:
             raise ValueError("; ".join(differing))
 
 
+def _named(callback):
+    return ": it is a class, write it with its arguments" if isinstance(callback, type) else ""
+
+
 def _checked_callbacks(callbacks):
     """`callbacks` as a list, found to be functions before the first step rather than after the first epoch."""
     if not isinstance(callbacks, Iterable):
         raise TypeError(f"fit: callbacks must be a list of functions f(run), got {callbacks!r}")
     callbacks = list(callbacks)
     for callback in callbacks:
-        if not callable(callback):
-            raise TypeError(f"fit: callbacks must be a list of functions f(run), got one that is {callback!r}")
+        if not callable(callback) or isinstance(callback, type):
+            raise TypeError(
+                f"fit: callbacks must be a list of functions f(run), got one that is {callback!r}{_named(callback)}"
+            )
     return callbacks
 
 

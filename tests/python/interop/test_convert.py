@@ -8,7 +8,8 @@ import pytest
 import eigenlstm as el
 from eigenlstm.cli import main
 from eigenlstm.interop import convert
-from keras_case import H, L, floats, predicted, sequential
+import keras2_case
+from keras_case import H, I, L, T, floats, predicted, sequential
 
 
 @pytest.fixture
@@ -64,6 +65,33 @@ def test_a_runtime_that_is_not_there_or_cannot(model, monkeypatch):
     monkeypatch.setitem(sys.modules, "keras", None)
     report = convert.convert("m.keras", "m.safetensors")
     assert report.difference is None and "  not compared: Keras is not installed" in report.lines()
+
+
+def test_weights_with_an_architecture_beside_them(model, capsys):
+    model.save_weights("m.weights.h5")
+    with open("m.json", "w") as file:
+        file.write(model.to_json())
+    assert main(["convert", "m.weights.h5", "m.safetensors", "--architecture", "m.json"]) == 0
+    assert re.search(r"largest difference from Keras 3\.[\d.]+ on random input", capsys.readouterr().out)
+    np.testing.assert_allclose(el.load("m.safetensors")(floats(-1.0)), predicted(model, floats(-1.0)), atol=1e-5)
+    with open("m.onnx", "wb") as file:
+        file.write(b"\x08")
+    with pytest.raises(el.FileError, match="ONNX files have their architecture in them, m.json was given"):
+        convert.convert("m.onnx", "m.safetensors", architecture="m.json")
+
+
+def test_the_report_knows_why_keras_3_differs_from_a_file_of_keras_2(tmp_path):
+    weights = keras2_case.lstm_weights()
+    kind = {"class_name": "InputLayer", "config": {"name": "input_1", "batch_input_shape": [None, T, I]}}
+    layers = [kind, keras2_case.lstm_config()]
+    path = keras2_case.write(
+        tmp_path / "m.h5",
+        [("lstm_1", keras2_case.named("lstm_1", weights))],
+        architecture={"class_name": "Sequential", "config": {"name": "sequential_1", "layers": layers}},
+    )
+    report = convert.convert(path, tmp_path / "m.safetensors")
+    assert report.kind == "Keras 2" and report.difference > 1e-4
+    assert report.compared_with.endswith("(whose hard_sigmoid is not that of Keras 2)")
 
 
 def test_mistakes_are_told_in_one_line(model, capsys):

@@ -114,6 +114,20 @@ def test_activations_after_a_layer(name, tmp_path):
     check(sequential(L.Dense(4, activation=name), L.Activation(name)), floats(), tmp_path, FORMATS[:1])
 
 
+def test_activations_as_layers(tmp_path):
+    layers = [
+        L.ReLU(),
+        L.ReLU(max_value=6),
+        L.ReLU(negative_slope=0.1),
+        L.LeakyReLU(),
+        L.LeakyReLU(0.2),
+        L.ELU(0.5),
+        L.Softmax(),
+    ]
+    for layer in layers:
+        check(sequential(L.Dense(4), layer), 5 * floats(), tmp_path)
+
+
 MASKED = {
     "last": lambda: [rnn()],
     "sequences": lambda: [rnn(return_sequences=True)],

@@ -188,6 +188,32 @@ def test_what_tf2onnx_writes_for_a_keras_model():
     np.testing.assert_allclose(model(tokens), run_reference(proto, {"tokens": tokens})["y"], atol=1e-6)
 
 
+@pytest.mark.parametrize("pick", ["Slice", "Split", "Gather"])
+@pytest.mark.parametrize("join", ["Concat", "Add"])
+def test_directions_that_are_taken_apart_and_joined(pick, join):
+    picked = {
+        "Slice": "a = Slice (Y, zero, one, one)  b = Slice (Y, one, two, one)  "
+                 "there = Squeeze (a, one)  back = Squeeze (b, one)",
+        "Split": "a, b = Split <axis = 1, num_outputs = 2> (Y)  there = Squeeze (a, one)  back = Squeeze (b, one)",
+        "Gather": "there = Gather <axis = 1> (Y, first)  back = Gather <axis = 1> (Y, second)",
+    }[pick]  # fmt: skip
+    joined = {"Concat": "y = Concat <axis = 2> (there, back)", "Add": "y = Add (there, back)"}[join]
+    body = f"""
+    graph (float[N, T, 3] x) => (float[N, T, H] out) {{
+      time_first = Transpose <perm = [1, 0, 2]> (x)
+      Y = LSTM <hidden_size = 4, direction = "bidirectional"> (time_first, W, R, B)
+      {picked}  {joined}
+      out = Transpose <perm = [1, 0, 2]> (y)
+    }}
+    """
+    numbers = {"zero": [0], "one": [1], "two": [2], "first": 0, "second": 1}
+    weights = graphs.lstm_weights(np.random.default_rng(0), 3, 4, 2)
+    proto = graphs.parse(body, {**weights, **{name: np.array(value) for name, value in numbers.items()}})
+    model, x = el.onnx.load(proto), floats(2, 5, 3)
+    assert isinstance(model, el.Sequential) == (join == "Concat")
+    np.testing.assert_allclose(model(x), run_reference(proto, {"x": x})["out"], atol=1e-6)
+
+
 def test_a_lone_lstm_with_states_out_lengths_in_and_a_learned_start():
     rng = np.random.default_rng(0)
     body = """
@@ -260,3 +286,20 @@ def test_damaged_files(tmp_path):
     proto.graph.node[1].op_type = "Nonsense"
     with pytest.raises(el.FileError, match="onnx.load: the model is not valid: .*Nonsense"):
         el.onnx.load(proto)
+
+
+def test_the_command_converts_a_file_and_compares(tmp_path):
+    from eigenlstm.interop.convert import convert
+
+    model = el.Sequential(
+        [el.LSTM(3, 4, bidirectional=True, seed=0), el.Last(bidirectional=True), el.Linear(8, 2, seed=1)]
+    )
+    el.onnx.save(model, tmp_path / "model.onnx")
+    report = convert(tmp_path / "model.onnx", tmp_path / "model.safetensors")
+    assert report.difference < 1e-5 and [ours.partition("(")[0] for _, ours in report.became] == kinds(model)
+    assert report.became[0][0] == "LSTM node '0.LSTM_1'"
+    np.testing.assert_array_equal(el.load(tmp_path / "model.safetensors")(floats(2, 5, 3)), model(floats(2, 5, 3)))
+    (tmp_path / "other.onnx").write_bytes(graphs.parse("graph (float[N, 3] x) => (float[N, 3] y) { y = Erf (x) }", {})
+                                          .SerializeToString())  # fmt: skip
+    with pytest.raises(el.FileError, match="there is no layer for the operator Erf"):
+        convert(tmp_path / "other.onnx", tmp_path / "other.safetensors")

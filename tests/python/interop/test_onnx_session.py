@@ -210,6 +210,36 @@ def test_sizes_known_from_the_inputs_are_constants():
     assert len(session.placements) == 1
 
 
+def test_a_condition_on_a_size_that_is_known_is_resolved():
+    """As voice detectors have it: the state's first size is fixed, its second is not."""
+    body = """
+    graph (float[T, N, 3] x, float[2, N, 4] state) => (float[T, N, 4] y) {
+      size = Shape (state)
+      rank = Size (size)
+      halves = Gather (size, zero)
+      has_state = Equal (halves, two)
+      is_batch = Equal (rank, three)
+      all = And (has_state, is_batch)
+      y = If (all) <
+        then_branch = with_state () => (a) {
+          h, c = Split <axis = 0, num_outputs = 2> (state)
+          Y = LSTM <hidden_size = 4> (x, W, R, B, , h, c)
+          a = Squeeze (Y, one)
+        },
+        else_branch = without () => (b) {
+          Z = LSTM <hidden_size = 4> (x, W, R, B)
+          b = Squeeze (Z, one)
+        }
+      >
+    }
+    """
+    rng = np.random.default_rng(0)
+    numbers = {"zero": np.array(0), "two": np.array(2), "three": np.array(3), "one": np.array([1])}
+    model = graphs.parse(body, {**graphs.lstm_weights(rng, 3, 4), **numbers})
+    session, _ = check(model, {"x": floats(rng, 5, 2, 3), "state": floats(rng, 2, 2, 4)})
+    assert len(lstms(session)) == 1 and all(p.operator != "If" for p in session.placements)
+
+
 def test_a_local_function_is_looked_into():
     rng = np.random.default_rng(0)
     body = """

@@ -4,9 +4,9 @@ import json
 import os
 
 import pytest
+from processes import python
 
 import eigenlstm as el
-from processes import python
 
 WORKER = """
     import json

@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from lstm_case import Case, Run, assert_all_same_bits, assert_same_bits
+from processes import HANG, python
 
 import eigenlstm as el
-from processes import HANG, python
-from lstm_case import Case, Run, assert_all_same_bits, assert_same_bits
 
 BUSY = Case(40, 60, 8, 50, num_layers=2, bidirectional=True, ragged=True)  # work for several threads
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from lstm_case import Case, Run, assert_all_same_bits, assert_same_bits
 
 import eigenlstm as el
-from lstm_case import Case, Run, assert_all_same_bits, assert_same_bits
 
 SHAPES = [  # all but the first with work enough for five threads
     Case(1, 30, 5, 40, state=True),

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
-import eigenlstm as el
 from lstm_case import assert_all_same_bits, assert_same_bits
 from variant_case import SEED, VariantCase, VariantRun, named
+
+import eigenlstm as el
 
 UNIT_LOCAL = dict(peephole=True, gate_clip=2.0, cell_clip=1.5, activations=("hard_sigmoid", "softsign", "tanh"))
 RANDOM = dict(zoneout=(0.2, 0.3), recurrent_dropout=0.3, input_dropout=0.2, weight_drop=0.2)

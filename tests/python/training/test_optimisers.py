@@ -244,8 +244,8 @@ def test_average():
         (lambda: el.SGD(nesterov=True), ValueError, "SGD: nesterov needs a momentum"),
         (lambda: el.Adam(betas=(0.9, 1.0)), ValueError, "Adam: betas must be below 1 and at least 0"),
         (lambda: el.Adam(weight_decay=float("nan")), ValueError, "Adam: weight_decay must be at least 0"),
-        (lambda: optimisers.get("adma"), ValueError, "there is no optimiser 'adma'; there are sgd, adam"),
-        (lambda: optimisers.get(el.Adam), TypeError, "an optimiser must be a name or an instance"),
+        (lambda: optimisers.get("adma"), ValueError, "there is no optimizer 'adma'; there are sgd, adam"),
+        (lambda: optimisers.get(el.Adam), TypeError, "an optimizer must be a name or an instance"),
     ],
 )
 def test_wrong_arguments_are_told(call, error, message):

@@ -7,7 +7,7 @@ in onnx's own reference evaluator where that isn't installed.
 try:
     import onnx as _onnx  # noqa: F401
 except ImportError:
-    raise ImportError('eigenlstm.onnx needs the package onnx: pip install "eigenlstm[onnx]"') from None
+    raise ImportError('el.onnx needs onnx: pip install "eigenlstm[onnx]"') from None
 
 from .loading import load
 from .saving import save

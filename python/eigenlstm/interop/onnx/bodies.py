@@ -112,4 +112,6 @@ def with_bodies(node, plan):
     """The step that runs an If, Loop or Scan with LSTMs inside; `Unsupported` for another operator with a body."""
     if node.domain not in ("", "ai.onnx") or node.op_type not in _STEPS:
         raise Unsupported(f"{described(node)}: LSTMs inside run here for {', '.join(_STEPS)} only")
+    if node.op_type == "Scan" and plan.graph.opsets.get("", 1) < 9:
+        raise Unsupported(f"{described(node)}: a Scan of opset 8 runs over batches")
     return _STEPS[node.op_type](node, plan)

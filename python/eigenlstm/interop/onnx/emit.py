@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...layers.base import Layer
-from . import emit_lstm
+from . import emit_lstm, emit_wiring
 from .emit_activation import activation
 from .operator import Unsupported
 from .writer import Value
@@ -23,8 +23,8 @@ class Call:
         What the layer takes.
     where : str
         Its place in the model: the beginning of the names of its nodes and weights.
-    lengths : str or None
-        The value of the graph with the steps of each row, (B,) int32.
+    all_lengths : tuple of str or None
+        For each of `values`: the value of the graph with the steps of each row, (B,) int32.
     state : (str, str) or None
         The values h0 and c0 that a recurrent layer is given.
     """
@@ -33,7 +33,7 @@ class Call:
     layer: Layer
     values: tuple
     where: str
-    lengths: str | None = None
+    all_lengths: tuple
     state: tuple | None = None
 
     @property
@@ -44,9 +44,15 @@ class Call:
     def value(self):
         return self.values[0]
 
-    def gives(self, name, shape=None):
-        """The value `name`, of the shape that the layer gives."""
-        return Value(name, self.layer.output_shape(*(value.shape for value in self.values)) if shape is None else shape)
+    @property
+    def lengths(self):
+        return self.all_lengths[0]
+
+    def gives(self, name):
+        """The value `name`, of the shape and kind that the layer gives."""
+        shape = self.layer.output_shape(*(value.shape for value in self.values))
+        kind = self.layer.output_dtype(*("int64" if value.integers else "float" for value in self.values))
+        return Value(name, shape, kind == "int64")
 
 
 class Emitter:
@@ -65,16 +71,17 @@ class Emitter:
         self.writer, self.takes_state = writer, takes_state
         self.states_in, self.states_out = [], []
 
-    def call(self, layer, values, where="", lengths=None, state=None):
-        """What `layer` gives for `values`: a `Value`, of a recurrent layer with the values h and c in a tuple."""
+    def call(self, layer, values, where="", lengths=(), state=None):
+        """What `layer` gives for `values`: a `Value`, of a recurrent layer with the values h and c in a tuple.
+
+        `lengths`: those of each of the values, none where left out.
+        """
         kind = type(layer).__name__
         at = f"onnx.save: layer {where or 0}"
-        if kind not in EMITTERS:
+        if kind not in EMITTERS or type(layer).__module__.partition(".")[0] != __package__.partition(".")[0]:
             raise Unsupported(f"{at} ({kind}) has no form in ONNX here; known: {', '.join(EMITTERS)}")
-        changes = kind != "Sequential" and type(layer).output_lengths is not Layer.output_lengths
-        if lengths is not None and layer.keeps_time and changes:
-            raise Unsupported(f"{at} ({kind}) changes the number of steps, which can't be exported with lengths")
         before, self.writer.scope = self.writer.scope, f"{where}." if where else ""
+        lengths = tuple(lengths) or (None,) * len(values)
         try:
             return EMITTERS[kind](Call(self, layer, tuple(values), where, lengths, state))
         except Unsupported as error:
@@ -86,7 +93,7 @@ class Emitter:
 def _sequential(call):
     value, lengths = call.value, call.lengths
     for i, layer in enumerate(call.layer.layers):
-        value = call.emitter.call(layer, [value], f"{call.where}.{i}" if call.where else str(i), lengths)
+        value = call.emitter.call(layer, [value], f"{call.where}.{i}" if call.where else str(i), (lengths,))
         value = value[0] if layer.recurrent else value
         lengths = lengths if layer.keeps_time else None
     return value
@@ -156,24 +163,6 @@ def _nothing(call):
 
 def _activation(call):
     return call.gives(activation(call.writer, [call.layer.name, *call.layer.parameters], call.value.name))
-
-
-def _joined(operator, **attributes):
-    """Layers of several values, one by one."""
-
-    def emit(call):
-        first, *others = (value.name for value in call.values)
-        for other in others:
-            first = call.writer.node(operator, first, other, **attributes)
-        return call.gives(first)
-
-    return emit
-
-
-def _slice(call):
-    start, stop, _ = slice(call.layer.start, call.layer.stop).indices(call.value.shape[-1])
-    bounds = (call.writer.integers(place) for place in (start, stop, -1))
-    return call.gives(call.writer.node("Slice", call.value.name, *bounds))
 
 
 def _last(call):
@@ -270,8 +259,14 @@ EMITTERS = {
     "Last": _last,
     "MeanPool": _mean_pool,
     "MaxPool": _max_pool,
-    "Add": _joined("Add"),
-    "Multiply": _joined("Mul"),
-    "Concat": _joined("Concat", axis=-1),
-    "Slice": _slice,
+    "Add": emit_wiring.joined("Add"),
+    "Multiply": emit_wiring.joined("Mul"),
+    "Concat": emit_wiring.joined("Concat", axis=-1),
+    "Slice": emit_wiring.part,
+    "Attention": emit_wiring.attention,
+    "Shift": emit_wiring.shift,
+    "Gather": emit_wiring.gather,
+    "Scatter": emit_wiring.scatter,
+    "JoinDirections": emit_wiring.join_directions,
+    "StackFrames": emit_wiring.stack_frames,
 }

@@ -16,13 +16,14 @@ def lstm(writer, layer, value, lengths, state):
     options, D = layer._variants, layer.num_directions
     x = value.name if layer.time_major else writer.node("Transpose", value.name, perm=[1, 0, 2])
     x = _without_missing(writer, layer, x)
-    alive = None if lengths is None else _alive(writer, x, lengths)
+    by_operator = says_operator(options)
+    alive = None if lengths is None or by_operator else _alive(writer, x, lengths)
     states = _initial(writer, layer, x, state)
     finals = []
     for k in range(layer.num_layers):
         suffixes = [f"_l{k}{way}" for way in ("", "_reverse")[:D]]
         initial = states[k]
-        if says_operator(options):
+        if by_operator:
             y, h, c = _operator(writer, layer, suffixes, x, lengths, initial)
         else:
             y, h, c = scan.layer(writer, layer, suffixes, x, alive, initial)
@@ -36,11 +37,8 @@ def lstm(writer, layer, value, lengths, state):
 
 def says_operator(options):
     """Whether the operator LSTM has a word for all that a cell of these options does."""
-    plain = not (options["proj_size"] or options["layer_norm"] or options["cell_clip"]) and options["zoneout"] == [
-        0.0,
-        0.0,
-    ]
-    return plain and onnx_activations(per_direction(options["activations"], 1)) is not None
+    more = any(options[name] for name in ("proj_size", "layer_norm", "cell_clip")) or any(options["zoneout"])
+    return not more and onnx_activations(per_direction(options["activations"], 1)) is not None
 
 
 def _without_missing(writer, layer, x):

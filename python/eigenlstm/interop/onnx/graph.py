@@ -48,6 +48,7 @@ class Graph:
         self.constants = ChainMap({}, *([] if outer is None else outer.constants.maps))
         self.types = ChainMap({}, *([] if outer is None else outer.types.maps))
         self._names = count() if outer is None else outer._names
+        self._shapes = {}  # of values whose shapes are known in part: sizes, None where one isn't
         self._prefix = prefix
         for tensor in proto.initializer:
             self.constants[tensor.name] = array(tensor)
@@ -91,6 +92,8 @@ class Graph:
             return [_constant(node)]
         if node.op_type == "Shape" and node.input[0] not in self.constants:
             return self._static_shape(node)
+        if node.input and node.input[0] in self._shapes:
+            return self._of_shape(node)
         if node.op_type not in _FOLDED or any(name and name not in self.constants for name in node.input):
             return None
         inputs = {name: self.constants[name] for name in node.input if name}
@@ -99,15 +102,31 @@ class Graph:
             if _result_bytes(node, [self.constants[name] if name else None for name in node.input]) > allowed:
                 return None
             return evaluated(node, inputs, self.opsets)
-        except Exception as error:  # the evaluator raises what it will
-            raise FileError(f"{described(node)}: can't be computed: {error}") from None
+        except Exception:  # the evaluator doesn't know the operator for this type, or the node is wrong: it stays
+            return None
 
     def _static_shape(self, node):
         sizes = static_sizes(self.types.get(node.input[0]))
-        if sizes is None or None in sizes:
+        if sizes is None:
             return None
         values = attribute_values(node)
-        return [np.asarray(sizes[values.get("start", 0) : values.get("end")], np.int64)]
+        sizes = sizes[values.get("start", 0) : values.get("end")]
+        if None in sizes:
+            self._shapes[node.output[0]] = sizes
+            return None
+        return [np.asarray(sizes, np.int64)]
+
+    def _of_shape(self, node):
+        """What a node gives of a shape that is known in part: its rank, or sizes that are known."""
+        sizes = self._shapes[node.input[0]]
+        if node.op_type == "Size":
+            return [np.asarray(len(sizes))]
+        if node.op_type != "Gather" or node.input[1] not in self.constants:
+            return None
+        places = self.constants[node.input[1]]
+        if any(not -len(sizes) <= place < len(sizes) or sizes[place] is None for place in places.ravel()):
+            return None
+        return [np.asarray([sizes[place] for place in places.ravel()], np.int64).reshape(places.shape)]
 
     def _inline(self, node, condition):
         """The nodes of the branch that `condition` chooses, in place of an If."""
@@ -170,11 +189,11 @@ def simplified(model, constants=None):
         model = inliner.inline_local_functions(model)
     opsets = {entry.domain: entry.version for entry in model.opset_import}
     graph = Graph(model.graph, opsets, constants).with_inferred_types()
-    while True:
-        before = len(graph.nodes)
+    while True:  # what is known now may decide more
+        before = [node.output[0] for node in graph.nodes]
         again = graph.proto(weights=False).graph
         graph = Graph(again, opsets, dict(graph.constants), types=dict(graph.types)).with_inferred_types()
-        if len(graph.nodes) >= before:
+        if [node.output[0] for node in graph.nodes] == before:
             return graph
 
 

@@ -56,6 +56,11 @@ def load(path_or_bytes, *, constants=None):
         For a graph that is something else, before anything is built: it names the node, its operator, what was expected
         and what came.
     """
+    return read(path_or_bytes, constants)[0]
+
+
+def read(path_or_bytes, constants=None):
+    """`load`, with a list of (node, layer) that says which node became what."""
     model = read_model(path_or_bytes, "onnx.load")
     try:
         onnx.checker.check_model(model)
@@ -63,7 +68,8 @@ def load(path_or_bytes, *, constants=None):
         raise FileError(f"onnx.load: the model is not valid: {error}") from None
     constants = constant_inputs(model.graph, dict(constants or {}), "onnx.load")
     try:
-        return _Reader(simplified(model, constants)).model()
+        reader = _Reader(simplified(model, constants))
+        return reader.model(), reader.became
     except Unsupported as error:
         raise Unsupported(f"onnx.load: {error}") from None
 
@@ -78,10 +84,12 @@ class _Reader:
     inputs : dict name -> Values
     lengths : str or None
         The input that is the LSTMs' sequence_lens.
+    became : list of (node, layer)
+        Filled by `model`.
     """
 
     def __init__(self, graph):
-        self.graph, self.lengths = graph, None
+        self.graph, self.lengths, self.makers, self.became = graph, None, {}, []
         named = {}
         self.inputs = {value.name: _input(value, named) for value in graph.inputs}
         self.floats = {value.name for value in graph.inputs if _is_float(value)}
@@ -90,7 +98,11 @@ class _Reader:
             read = READERS.get(node.op_type) if node.domain in ("", "ai.onnx") else None
             if read is None:
                 raise Unsupported(f"{described(node)}: there is no layer for the operator {node.op_type}")
-            self.known.update((name, value) for name, value in zip(node.output, read(self, node)) if name)
+            results = read(self, node)
+            self.known.update((name, value) for name, value in zip(node.output, results) if name)
+            for value in results:
+                if isinstance(value, Values) and not isinstance(value.made, str):
+                    self.makers.setdefault(value.made, described(node))
 
     def model(self):
         """The model that computes the outputs."""
@@ -112,6 +124,7 @@ class _Reader:
         dtype = "float64" if any(value.dtype == np.float64 for value in weights) else "float32"
         with blank_parameters(limit=sum(value.size for value in weights)):  # nothing is drawn
             layers = [one.spec.build(dtype, **({"time_major": True} if time_major else {})) for one in made]
+        self.became = [(self.makers[one], layer) for one, layer in zip(made, layers)]
         if time_major:
             return layers[0]
         chain = [read, *([one] for one in made[:-1])]

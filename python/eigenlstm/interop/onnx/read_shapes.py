@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ...layers.lstm import LSTM
 from ...layers.pooling import Last
 from ...layers.reverse import Reverse
 from ...layers.wiring import Concat, Slice
@@ -192,6 +193,8 @@ def gather(reader, node):
         return [picked(replace(value, axes=tuple(rest), finals=(value.finals[index],)))]
     if axis == Directions(1) and index in (0, -1):
         return [value.rearranged(rest)]
+    if isinstance(axis, Directions):
+        return [one_direction(node, value, axis, index, rest)]
     return [step(node, value, axis, index, rest)]
 
 
@@ -228,6 +231,9 @@ def slice_(reader, node):
         finals = value.finals[start:end]
         rest[k] = Directions(len(finals))
         return [replace(value, axes=tuple(rest), finals=finals)]
+    if isinstance(axis, Directions) and len(range(axis.size)[start:end]) == 1:
+        rest[k] = Directions(1)
+        return [one_direction(node, value, axis, range(axis.size)[start:end][0], rest)]
     if isinstance(axis, int) and k == rank - 1:
         return [part(node, layer_output(reader, node), start, end)]
     rest[k] = Directions(1)
@@ -257,11 +263,23 @@ def split(reader, node):
     if isinstance(axis, Directions) and value.finals is not None and axis.size == 2:
         axes = [*value.axes[:k], Directions(1), *value.axes[k + 1 :]]
         return [replace(value, axes=tuple(axes), finals=(final,)) for final in value.finals]
+    if axis == Directions(2):
+        axes = [*value.axes[:k], Directions(1), *value.axes[k + 1 :]]
+        return [one_direction(node, value, axis, d, axes) for d in (0, 1)]
     if k != len(value.axes) - 1 or not isinstance(axis, int):
         raise Unsupported(f"{described(node)}: cuts {axis} of {value.shape}, which no layer does")
     value = layer_output(reader, node)
     cut = axis // 2 if sizes is None else int(sizes.ravel()[0])
     return [part(node, value, 0, cut), part(node, value, cut, axis)]
+
+
+def one_direction(node, value, axis, index, axes):
+    """One of the directions of an LSTM's output, which the layer gives side by side."""
+    size = value.axes[-1]
+    if not isinstance(size, int):
+        raise Unsupported(f"{described(node)}: picks a direction of {value.shape}, whose features must be last")
+    start = range(axis.size)[index] * size
+    return value.through(Spec(Slice, {"start": start, "stop": start + size}), axes)
 
 
 def part(node, value, start, end):
@@ -273,6 +291,23 @@ def part(node, value, start, end):
     if start >= end:
         raise Unsupported(f"{described(node)}: takes nothing of {value.shape}")
     return value.through(Spec(Slice, {"start": start, "stop": end}), [*value.axes[:-1], end - start])
+
+
+def _whole(values):
+    """What the `values` are all the parts of, in order; else None."""
+    start, parents = 0, set()
+    for value in values:
+        cut = value.made
+        if not isinstance(cut, Made) or cut.spec.cls is not Slice or cut.spec.arguments["start"] != start:
+            return None
+        start, parents = cut.spec.arguments["stop"], parents | {cut.takes[0]}
+    whole = parents.pop() if len(parents) == 1 else None
+    if not isinstance(whole, Made) or whole.spec.cls is not LSTM:
+        return None
+    options = whole.spec.arguments
+    return (
+        whole if start == options["hidden_size"] * (1 + options["bidirectional"]) and "merge" not in options else None
+    )
 
 
 def _both_ends(values):
@@ -315,7 +350,9 @@ def concat(reader, node):
     if not same or not all(isinstance(axis, int) for axis in axes):
         shapes = " and ".join(value.shape for value in values)
         raise Unsupported(f"{described(node)}: only features are joined, side by side; got {shapes} along axis {k}")
-    joined, ends = [*first.axes[:-1], sum(axes)], _both_ends(values)
+    joined, ends, whole = [*first.axes[:-1], sum(axes)], _both_ends(values), _whole(values)
+    if whole is not None:
+        return [Values(whole, tuple(joined))]
     if ends is not None:
         return [Values(Made(Spec(Last, {"bidirectional": True}), (ends,)), tuple(joined))]
     return [first.through(Spec(Concat), joined, values[1:])]

@@ -81,7 +81,8 @@ def _chain(emitter, model, lengths):
     shape, dtype = _input(model, emitter.writer.dtype)
     if lengths and "T" not in shape:
         raise ValueError(f"onnx.save: lengths=True needs a model with a time axis; x has shape {shape}")
-    y = emitter.call(model, [Value("x", shape)], "", "lengths" if lengths else None)
+    x = Value("x", shape, dtype == np.int64)
+    y = emitter.call(model, [x], "", ("lengths" if lengths else None,))
     y = y[0] if model.recurrent else y
     inputs = [("x", dtype, shape)] + [("lengths", np.int32, ("B",))] * bool(lengths)
     return inputs, [("y", y.name, y.shape)]
@@ -106,7 +107,7 @@ def _graph(emitter, model, lengths):
     graph, layers = model.graph, list(model.graph.layers.items())
     values, known, inputs = [], {}, []
     for (name, each), value in zip(graph.inputs.items(), graph.values):
-        values.append(Value(name, value.shape))
+        values.append(Value(name, value.shape, each.dtype != "float"))
         inputs.append((name, emitter.writer.dtype if each.dtype == "float" else np.int64, value.shape))
         time = _time(value.shape)
         if lengths and time is not None and time not in known:
@@ -120,13 +121,13 @@ def _graph(emitter, model, lengths):
         calls[name] = calls.get(name, 0) + 1
         where = name if calls[name] == 1 else f"{name}_call{calls[name]}"
         taken = [values[index] for index in node.inputs]
-        time = next(filter(None, (_time(value.shape) for value in taken)), None)
+        steps = [known.get(_time(value.shape)) for value in taken]
         if layer.recurrent:
             given = tuple(value.name for value in taken[1:]) or None
-            y, h, c = emitter.call(layer, taken[:1], where, known.get(time), given)
+            y, h, c = emitter.call(layer, taken[:1], where, steps[:1], given)
             values += [y, *(Value(each, graph.values[k].shape) for each, k in zip((h, c), node.outputs[1:]))]
         else:
-            values.append(emitter.call(layer, taken, where, known.get(time)))
+            values.append(emitter.call(layer, taken, where, steps))
     names = ["y"] if len(graph.outputs) == 1 else [f"y{k}" for k in range(len(graph.outputs))]
     return inputs, [(name, values[k].name, graph.values[k].shape) for name, k in zip(names, graph.outputs)]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .graph import free_names, static_sizes
+from .graph import free_names
 from .reading import attribute_values
 
 
@@ -41,7 +41,6 @@ def add_views(graph, special):
 def _arrangement(node, graph):
     """The function that gives a NumPy view for one of the operators that only rearrange, or None."""
     values = attribute_values(node)
-    rank = static_sizes(graph.types.get(node.input[0])) if node.input else None
     if node.domain not in ("", "ai.onnx"):
         return None
     if node.op_type == "Identity":
@@ -57,8 +56,9 @@ def _arrangement(node, graph):
             axes = [int(axis) for axis in graph.constants[node.input[1]].ravel()]
         if node.op_type == "Squeeze":
             return lambda a: np.squeeze(a, None if axes is None else tuple(axes))
-        return (lambda a: np.expand_dims(a, tuple(axes))) if axes is not None and rank is not None else None
-    if node.op_type == "Reshape" and node.input[1] in graph.constants and not values.get("allowzero", 0):
+        return None if axes is None else lambda a: np.expand_dims(a, tuple(axes))
+    constant = node.op_type == "Reshape" and len(node.input) == 2 and node.input[1] in graph.constants
+    if constant and not values.get("allowzero", 0):
         shape = [int(size) for size in graph.constants[node.input[1]].ravel()]
         return lambda a: a.reshape([a.shape[k] if size == 0 else size for k, size in enumerate(shape)])
     return None

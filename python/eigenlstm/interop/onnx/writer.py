@@ -12,10 +12,11 @@ IR_VERSION = 10
 
 @dataclass(frozen=True)
 class Value:
-    """A tensor of the graph: its name, and its shape with symbols for the sizes that are free."""
+    """A tensor of the graph: its name, its shape with symbols for sizes that are free, whether it is of integers."""
 
     name: str
     shape: tuple
+    integers: bool = False
 
     @property
     def rank(self):
