@@ -44,7 +44,52 @@ def as_floats(x, where, name="x"):
     return array
 
 
+def converted(values, dtype, where, name="x", whole=True, nan=False):
+    """`values`, real numbers of any dtype, as an array of `dtype`: what models do with what `fit` and `predict` get.
+
+    Integers and booleans stay what they are where they may be `whole` (classes, indices). ``ValueError`` where a number
+    is too large for `dtype`. Masked entries are NaN where that is handled (`nan`), else refused.
+    """
+    if nan and isinstance(values, np.ma.MaskedArray):
+        values = values.astype(dtype).filled(np.nan)
+    values = unmasked(values, where, name)
+    try:
+        array = np.asarray(values)
+    except ValueError:  # rows of unlike length
+        array = np.asarray(None)
+    if array.dtype.kind not in "iubf":
+        raise TypeError(f"{where}: {name} must be an array of real numbers, got {_kind_of(values, array)}")
+    if array.dtype == dtype or whole and array.dtype.kind in "iub":
+        return array
+    with np.errstate(over="ignore"):
+        result = array.astype(dtype)
+    if array.dtype.kind == "f" and np.isinf(result).sum() != np.isinf(array).sum():
+        raise ValueError(f"{where}: {name} has values that are too large for {dtype}, up to {np.nanmax(np.abs(array))}")
+    return result
+
+
+def _kind_of(values, array):
+    if isinstance(values, np.ndarray) or array.ndim:
+        return f"dtype {array.dtype}"
+    return type(values).__name__
+
+
+def unmasked(values, where, name="x"):
+    """`values`, unless it is a masked array (``numpy.ma``) with masked entries: those are no numbers."""
+    if isinstance(values, np.ma.MaskedArray):
+        if np.ma.is_masked(values):
+            raise ValueError(
+                f"{where}: {name} has {np.ma.count_masked(values)} masked entries; fill them in, or give NaN, "
+                f"{name}.filled(np.nan), where NaN is handled (an LSTM with missing=..., targets of weight 0)"
+            )
+        return values.data
+    if isinstance(values, (list, tuple)) and values and isinstance(values[0], np.ma.MaskedArray):
+        return [unmasked(value, where, f"{name}[{i}]") for i, value in enumerate(values)]
+    return values
+
+
 def _read(x, dtype, where, name):
+    x = unmasked(x, where, name)
     leaf = x
     while isinstance(leaf, (list, tuple)) and leaf:
         leaf = leaf[0]
@@ -61,7 +106,8 @@ def as_lengths(lengths, batch, time, where):
     if lengths is None:
         return None
     try:
-        array = np.array(lengths)  # a copy: what is checked must be what is used when other threads run, too
+        # a copy: what is checked must be what is used when other threads run, too
+        array = np.array(unmasked(lengths, where, "lengths"))
     except ValueError:
         raise ValueError(f"{where}: lengths must have shape ({batch},), got parts of different lengths") from None
     if array.dtype.kind not in "iu" and array.size:

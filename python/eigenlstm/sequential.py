@@ -6,8 +6,8 @@ import numpy as np
 
 from .graph import Graph
 from .layers.base import Layer
-from .layers.registry import class_name, layer_from
 from .layers.parameters import ParameterStore
+from .layers.registry import described, layer_from
 from .saving import save
 from .seeds import as_seed, mix_seed
 from .tables import Table
@@ -59,6 +59,8 @@ class Group(Layer):
                 f"{where} ({type(layer).__name__}) is part of a {layer._parent} "
                 "already; a layer has one home (copy.deepcopy makes another)"
             )
+        if layer.tied is not None and not any(layer.tied is other for other in self.layers):
+            raise ValueError(f"{where} ({type(layer).__name__}) is tied to a layer that is not part of this model")
 
     def _bind(self, store, offset):
         """Takes the values along: the layers move into `store` one after the other."""
@@ -72,6 +74,19 @@ class Group(Layer):
     def _move(self, store, offset):
         self._bind(store, offset)
 
+    def _leaves(self):
+        return [leaf for layer in self.layers for leaf in layer._leaves()]
+
+    @property
+    def trainable(self):
+        """Whether any layer is trained; setting it holds for all of them."""
+        return any(self._trainable())
+
+    @trainable.setter
+    def trainable(self, value):
+        for leaf in self._leaves():
+            leaf.trainable = bool(value)
+
     def __len__(self):
         return len(self.layers)
 
@@ -82,11 +97,15 @@ class Group(Layer):
         return self.layers[index]
 
     def config(self):
-        return {"layers": [{"class": class_name(layer), "config": layer.config()} for layer in self.layers]}
+        names = {id(layer): name for layer, name in zip(self.layers, self._names)}
+        return {"layers": [described(layer, names) for layer in self.layers]}
 
     @classmethod
     def from_config(cls, config):
-        return cls([layer_from(item) for item in config["layers"]])
+        layers = {}
+        for i, item in enumerate(config["layers"]):
+            layers[str(i)] = layer_from(item, layers)
+        return cls(layers.values())
 
     def state_dict(self):
         return {
@@ -113,6 +132,14 @@ class Group(Layer):
         parts, _ = self._split(state)
         for prefix, layer in zip(self._names, self.layers):
             layer._write_state(parts[prefix])
+
+    def _kept(self):
+        return {**super()._kept(), "layers": [layer._kept() for layer in self.layers]}
+
+    def _take_along(self, kept):
+        super()._take_along(kept)
+        for layer, part in zip(self.layers, kept["layers"]):
+            layer._take_along(part)
 
     def _split(self, state):
         """dict from the prefix of a layer to its state without it, and what belongs to none."""
@@ -187,6 +214,27 @@ class Trained:
         return any(layer.stochastic for layer in self.layers)
 
     fit, evaluate, predict = fit, evaluate, predict
+
+    def _kept(self):
+        return {**super()._kept(), "evaluation": _of_names(self._evaluation)}
+
+    def _take_along(self, kept):
+        super()._take_along(kept)
+        self._evaluation = kept["evaluation"]
+
+
+def _of_names(evaluation):
+    """`evaluation` if a pickle can hold it: names, losses and metrics of this package, functions of a module; else None."""
+    loss, metrics = evaluation or (None, ())
+    return evaluation if all(map(_has_a_name, (loss, *metrics))) else None
+
+
+def _has_a_name(value):
+    if value is None or isinstance(value, str):
+        return True
+    if hasattr(value, "__qualname__"):
+        return "<" not in value.__qualname__
+    return type(value).__module__.startswith("eigenlstm.") and not any(map(callable, vars(value).values()))
 
 
 class Sequential(Trained, Group):
@@ -294,13 +342,12 @@ class Sequential(Trained, Group):
 
     def input_shape(self):
         """Shape of x with symbols for the sizes that are free, None where no layer knows."""
-        for i, layer in enumerate(self.layers):
-            shape = layer.input_shape()
-            if shape is not None:
-                break
+        shapes = [layer.input_shape() for layer in self.layers]
+        first = next((i for i, shape in enumerate(shapes) if shape is not None), 0)
+        shape = shapes[first]
         if shape is not None and shape[1:2] != ("T",) and self._sees_time():
             shape = (shape[0], "T", *shape[1:])
-        for layer in reversed(self.layers[:i]):
+        for layer in reversed(self.layers[:first]):
             shape = None if shape is None else layer.input_for(shape)
         return shape
 

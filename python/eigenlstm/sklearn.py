@@ -140,12 +140,12 @@ class _SequenceEstimator(KnownArguments, BaseEstimator):
         rows = _ragged_rows(X)
         if rows is not None:
             X = [
-                check_array(row.reshape(-1, 1) if row.ndim == 1 else row, dtype=np.float32, input_name=f"X[{i}]")
+                check_array(row.reshape(-1, 1) if row.ndim == 1 else row, dtype=np.float64, input_name=f"X[{i}]")
                 for i, row in enumerate(rows)
             ]
             self._check_features({row.shape[1] for row in X}, fitting)
         elif getattr(X, "ndim", 2) == 3:
-            X = check_array(X, dtype=np.float32, allow_nd=True, input_name="X")
+            X = check_array(X, dtype=np.float64, allow_nd=True, input_name="X")
             if not X.shape[1]:
                 raise ValueError(f"X must have at least one step, got shape {X.shape}")
             self._check_features({X.shape[2]}, fitting)
@@ -156,9 +156,9 @@ class _SequenceEstimator(KnownArguments, BaseEstimator):
                     f"X is univariate, but {type(self).__name__} was fitted with {self.n_features_in_} features"
                 )
             if self._univariate:
-                X = validate_data(self, X, reset=fitting, dtype=np.float32)[:, :, None]
+                X = validate_data(self, X, reset=fitting, dtype=np.float64)[:, :, None]
             else:
-                X = check_array(X, dtype=np.float32, input_name="X")[:, :, None]
+                X = check_array(X, dtype=np.float64, input_name="X")[:, :, None]
         return X
 
     def _check_features(self, found, fitting):

@@ -27,6 +27,7 @@ from ..layers.lstm import LSTM
 from ..training.optimisers import Adam
 from ..layers.pooling import Last
 from ..sequential import Sequential
+from ..moments import varies
 from .windows import CYCLES, Scaler, calendar_cycles, calendar_features, find_season, naive, targets, windows
 
 LEVELS = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)  # of the quantiles of the errors that are kept
@@ -174,10 +175,9 @@ class Forecaster(KnownArguments):
                 f"window {self.window} and season {self.season}, which need {needed}: "
                 "give more values, or a shorter horizon, window or season"
             )
-        if np.ptp(values[:split]) == 0:
+        if not varies(values[:split].min(), values[:split].max()):
             raise ValueError(
-                f"Forecaster.fit: the series is constant (always {values[0]:g}) in the part to train "
-                "on: there is nothing to learn"
+                f"Forecaster.fit: the series is constant ({values[0]:g}) in the part to train on: there is nothing to learn"
             )
         train = _spread(first, split - self.horizon, self.max_windows)
         valid = _spread(split, n - self.horizon, self.max_windows // 4 + 1)

@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from ..layers.lstm_options import DEFAULTS
-from . import torch_autograd, torch_ops
+from . import torch_autograd, torch_ops, torch_transforms
 from .torch_engine import Engine, WeightViews
 
 _VARIANTS = tuple(name for name in DEFAULTS if name != "proj_size")
@@ -88,7 +88,10 @@ class _OnEngine:
         exported = _is_exporting() or torch.jit.is_tracing()
         tape = torch.is_grad_enabled() and (self.training or not exported)
         tape = tape and any(value is not None and value.requires_grad for value in (x, h0, c0, *weights))
-        return torch_ops.lstm(x, h0, c0, weights, lengths, seed, self._options, dropout, time_major, tape)[:3]
+        arguments = x, h0, c0, weights, lengths, seed, self._options, dropout, time_major
+        if tape and not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active():
+            return torch_transforms.lstm(*arguments)
+        return torch_ops.lstm(*arguments, tape)[:3]
 
 
 class LSTM(_OnEngine, nn.RNNBase):

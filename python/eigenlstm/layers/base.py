@@ -63,6 +63,10 @@ class Layer(KnownArguments):
     keeps_time = True  # gives (B, T, …) for (B, T, …): lengths go on to the next layer
     stochastic = False  # forward draws random numbers from `seed` in training
 
+    _drawn = 0  # keys that the layer has drawn
+    trainable = True  # False: optimisers leave its parameters alone, and clipping its gradients; files don't hold it
+    tied = None  # a layer of the same model whose parameters it uses
+
     _parent = None  # name of the model that it is part of
 
     def __init_subclass__(cls, **kwargs):
@@ -104,7 +108,7 @@ class Layer(KnownArguments):
         where = type(self).__name__
         self._dtype = None if dtype is _EITHER else float_dtype(dtype, where)
         self._seed = None if seed is None else as_seed(seed, where)
-        self._draws = itertools.count()
+        self._draws, self._drawn = itertools.count(), 0  # threads may share a layer: a count is drawn from in one go
         store = ParameterStore(admitted(specs), self._dtype or np.float32)
         self._specs = store.specs
         self._bind(store, 0)
@@ -144,6 +148,20 @@ class Layer(KnownArguments):
         store.touch()
 
     # -- parameters -----------------------------------------------------------------------------
+
+    def _leaves(self):
+        """The layers that have the parameters, in their order."""
+        return [self]
+
+    def _trainable(self):
+        """For each layer of `_leaves`, whether it is trained."""
+        return tuple(leaf.trainable for leaf in self._leaves())
+
+    def _drop_frozen(self):
+        """Set the gradients of what is not trained to zero."""
+        for leaf in self._leaves():
+            if not leaf.trainable:
+                leaf.zero_grad()
 
     @property
     def dtype(self):
@@ -271,7 +289,18 @@ class Layer(KnownArguments):
         return cls(**config)
 
     def __reduce__(self):
-        return _rebuild, (type(self), self.config(), self._flat_params.copy(), self._flat_grads.copy())
+        arrays = self._flat_params.copy(), self._flat_grads.copy()
+        return _rebuild, (type(self), self.config(), *arrays, self._trainable(), self._kept())
+
+    def _kept(self):
+        """What a copy or a pickle takes along beside config and parameters, as a dict: so that it draws next what this
+        layer would draw next."""
+        return {"drawn": self._drawn, "seed_drawn": getattr(self, "_seed_drawn", None)}
+
+    def _take_along(self, kept):
+        """Take over what `_kept` gave."""
+        self._draws, self._drawn = itertools.count(kept["drawn"]), kept["drawn"]
+        self._seed_drawn = kept["seed_drawn"]
 
     # -- computation ----------------------------------------------------------------------------
 
@@ -345,16 +374,22 @@ class Layer(KnownArguments):
         """A fresh 64-bit key: the n-th of the layer's seed, or of one drawn from the system."""
         if self._seed is None:
             self._seed_drawn = getattr(self, "_seed_drawn", None) or system_seed()
-        return mix_seed(self._seed_drawn if self._seed is None else self._seed, next(self._draws))
+        n = next(self._draws)
+        self._drawn = max(self._drawn, n + 1)
+        return mix_seed(self._seed_drawn if self._seed is None else self._seed, n)
 
     def __repr__(self):
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.config().items())
         return f"{type(self).__name__}({arguments})"
 
 
-def _rebuild(cls, config, params, grads):
+def _rebuild(cls, config, params, grads, trainable=(), kept=None):
     with blank_parameters(limit=params.size):
         layer = cls.from_config(config)
     layer.flat_params = params
     layer.flat_grads = grads
+    for leaf, trained in zip(layer._leaves(), trainable):
+        leaf.trainable = trained
+    if kept is not None:
+        layer._take_along(kept)
     return layer

@@ -340,6 +340,8 @@ class LSTM(ForeignWeights, Layer):
         )
 
     def _run(self, x, state, lengths, with_tape, seed=None, memory="full", for_backward=True):
+        if isinstance(x, np.ma.MaskedArray) and self.missing in ("forward_fill", "mask"):
+            x = x.filled(np.nan)
         x = as_array(x, self._dtype, "LSTM.forward")
         if with_tape and for_backward:
             x = np.array(x)  # the tape's own: next to the gates that it keeps, this costs little

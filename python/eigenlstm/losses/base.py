@@ -39,6 +39,23 @@ class LossSum:
         return LossSum(total / divisor if divisor else 0.0, divisor, total)
 
 
+class FlowSum(LossSum):
+    """What `NSE` without `std` gives: the squared errors of all batches over the spread of all their flow."""
+
+    def __init__(self, errors, flow, eps):
+        self._errors, self._flow, self._eps, self.divisor = errors, flow, eps, errors.divisor
+
+    @property
+    def value(self):
+        spread = float(self._flow.std) + self._eps
+        if spread == 0 and self._flow.count:
+            raise ValueError("NSE: std + eps must be positive, but y_true does not vary and eps is 0")
+        return self._errors.value / spread**2 if spread else 0.0
+
+    def __add__(self, other):
+        return FlowSum(self._errors + other._errors, self._flow + other._flow, self._eps)
+
+
 class Loss(KnownArguments):
     """Base of all losses; `reduction` is "mean" or "sum".
 
