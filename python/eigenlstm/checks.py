@@ -105,9 +105,9 @@ def as_lengths(lengths, batch, time, where):
     """Valid steps of each row as int64 ``(batch,)`` in ``[0, time]``; ``None`` stays ``None``."""
     if lengths is None:
         return None
+    lengths = unmasked(lengths, where, "lengths")
     try:
-        # a copy: what is checked must be what is used when other threads run, too
-        array = np.array(unmasked(lengths, where, "lengths"))
+        array = np.array(lengths)  # a copy: what is checked must be what is used when other threads run, too
     except ValueError:
         raise ValueError(f"{where}: lengths must have shape ({batch},), got parts of different lengths") from None
     if array.dtype.kind not in "iu" and array.size:

@@ -17,7 +17,7 @@ import numpy as np
 
 from .. import saving
 from ..training import schedules
-from ..checks import KnownArguments, positive_int
+from ..checks import KnownArguments, positive_int, unmasked
 from ..training.callbacks import early_stopping, schedule
 from ..layers.dropout import Dropout
 from ..safetensors_files import FileError, parse_json, read_tensors
@@ -298,10 +298,10 @@ class Forecaster(KnownArguments):
         where = f"Forecaster.{method}"
         if fitted and not hasattr(self, "model"):
             raise ValueError(f"{where}: call fit first")
-        values = np.asarray(values, np.float64)
+        values = np.asarray(unmasked(values, where, "values"), np.float64)
         if values.ndim != 1:
             raise ValueError(f"{where}: values must have shape (n,), got {values.shape}")
-        exog = np.empty((len(values), 0)) if exog is None else np.asarray(exog, np.float64)
+        exog = np.empty((len(values), 0)) if exog is None else np.asarray(unmasked(exog, where, "exog"), np.float64)
         columns = len(self._exog.mean) if fitted else exog.shape[-1]
         if exog.shape != (len(values), columns):
             raise ValueError(f"{where}: exog must have shape ({len(values)}, {columns}), got {exog.shape}")

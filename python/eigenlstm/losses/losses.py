@@ -25,7 +25,7 @@ import math
 import numpy as np
 
 from .. import _core, did_you_mean
-from ..checks import as_array, as_floats, number
+from ..checks import as_array, as_floats, number, unmasked
 from ..moments import Moments
 from .ctc import CTC
 from .base import FlowSum, Loss, LossSum, as_labels, finite, gives_sums, scale, weights
@@ -353,7 +353,7 @@ by_name = {
 def _whole_or(y_true, dtype, where):
     """`y_true` of `dtype`; integers and booleans are taken too."""
     if isinstance(y_true, np.ndarray) and y_true.dtype.kind in "biu":
-        return y_true.astype(dtype)
+        return unmasked(y_true, where, "y_true").astype(dtype)
     return as_array(y_true, dtype, where, "y_true")
 
 

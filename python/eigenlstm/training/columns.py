@@ -33,9 +33,10 @@ class Kinds:
         return _column(values, self.dtype, where, name, whole, self._nan)
 
     def y(self, values, where):
-        column = _column(values, self.dtype, where, "y", not self._real)
-        if self._classes:
-            column.replace(_as_classes)
+        if not self._classes:
+            return _column(values, self.dtype, where, "y", not self._real)
+        column = _column(values, np.dtype(np.float64), where, "y")  # in which large classes are exact
+        column.replace(_as_classes)
         return column
 
     def weight(self, values, where):
