@@ -35,7 +35,12 @@ def program(page, full=False):
         for i, line in enumerate(match[2].splitlines()):
             lines[first + i] = line[len(match[1]) :]
     code = "\n".join(lines) + "\n"
-    return code if full else _REDUCED.sub(r"\1\3", code)
+    return code if full else reduced(code)
+
+
+def reduced(code):
+    """`code` with the sizes of CI."""
+    return _REDUCED.sub(r"\1\3", code)
 
 
 def run(page, full=False, timeout=None):

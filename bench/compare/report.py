@@ -42,8 +42,8 @@ ELSEWHERE = """\
 [bench/RESULTS.md](bench/RESULTS.md) has every row of that run, other dtypes, ragged batches and variants among them, and says how to
 repeat it; [bench/RESULTS-zen5.md](bench/RESULTS-zen5.md) has those of an older version on an AMD processor with AVX-512,
 [bench/RESULTS-avx2.md](bench/RESULTS-avx2.md) those of one without AVX-512, whose cores others share;
-[bench/compare](bench/compare/README.md) says how it is measured, [bench/TUNING.md](bench/TUNING.md) how it was got there and
-where the limits are."""
+[bench/compare](bench/compare/README.md) says how it is measured, [bench/TUNING.md](bench/TUNING.md) what was tried,
+what it gave, and where the limits are."""
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 

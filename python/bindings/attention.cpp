@@ -9,20 +9,23 @@ namespace {
 using eigenlstm::AttentionScore;
 using eigenlstm::AttentionShape;
 
-/// Lengths (B) that lie in 0..most, or null.
-const std::int64_t* take_lengths(const py::object& lengths, Index B, Index most, const char* where, const char* name) {
+using Lengths = py::array_t<std::int64_t, py::array::c_style>;
+
+/// Lengths (B) that lie in 0..most, or null. `own` holds them.
+const std::int64_t* take_lengths(const py::object& lengths, Index B, Index most, Lengths& own, const char* where,
+                                 const char* name) {
   if (lengths.is_none()) return nullptr;
-  const auto array = int64_input(lengths, {B}, where, name);
-  if (array.ptr() != lengths.ptr()) throw py::value_error(std::string(where) + ": " + name + " must be contiguous");
+  own = int64_input(lengths, {B}, where, name);
   for (Index b = 0; b < B; ++b)
-    if (array.at(b) < 0 || array.at(b) > most)
+    if (own.at(b) < 0 || own.at(b) > most)
       throw py::value_error(std::string(where) + ": " + name + " must lie in 0.." + std::to_string(most) + ", got " +
-                            std::to_string(array.at(b)));
-  return array.data();
+                            std::to_string(own.at(b)));
+  return own.data();
 }
 
+/// `own` holds the lengths that the shape points to.
 AttentionShape take_shape(const py::array& query, const py::array& memory, const py::object& query_lengths,
-                          const py::object& memory_lengths, const char* where) {
+                          const py::object& memory_lengths, Lengths (&own)[2], const char* where) {
   if (query.ndim() != 3) shape_error(where, "query", "(B, T, Q)", query);
   if (memory.ndim() != 3) shape_error(where, "memory", "(B, S, M)", memory);
   const Index B = query.shape(0), T = query.shape(1), S = memory.shape(1);
@@ -31,15 +34,16 @@ AttentionShape take_shape(const py::array& query, const py::array& memory, const
           S,
           query.shape(2),
           memory.shape(2),
-          take_lengths(query_lengths, B, T, where, "query_lengths"),
-          take_lengths(memory_lengths, B, S, where, "memory_lengths")};
+          take_lengths(query_lengths, B, T, own[0], where, "query_lengths"),
+          take_lengths(memory_lengths, B, S, own[1], where, "memory_lengths")};
 }
 
 py::tuple attention_forward(const py::array& query, const py::array& key, const py::array& memory,
                             const py::object& query_lengths, const py::object& memory_lengths, double scale,
                             const py::object& v) {
   const char* where = "attention_forward";
-  const AttentionShape s = take_shape(query, memory, query_lengths, memory_lengths, where);
+  Lengths own[2];
+  const AttentionShape s = take_shape(query, memory, query_lengths, memory_lengths, own, where);
   return by_dtype(query, where, "query", [&](auto zero) -> py::tuple {
     using Real = decltype(zero);
     const auto query_ = input<Real>(query, {s.B, s.T, s.Q}, where, "query");
@@ -63,7 +67,8 @@ py::tuple attention_backward(const py::array& query, const py::array& key, const
                              const py::object& v, const py::array& weights, const py::array& dcontext,
                              const py::object& dv) {
   const char* where = "attention_backward";
-  const AttentionShape s = take_shape(query, memory, query_lengths, memory_lengths, where);
+  Lengths own[2];
+  const AttentionShape s = take_shape(query, memory, query_lengths, memory_lengths, own, where);
   return by_dtype(query, where, "query", [&](auto zero) -> py::tuple {
     using Real = decltype(zero);
     const auto query_ = input<Real>(query, {s.B, s.T, s.Q}, where, "query");
@@ -89,11 +94,12 @@ py::tuple attention_backward(const py::array& query, const py::array& key, const
 }  // namespace
 
 void register_attention(py::module_& m) {
-  m.def("attention_forward", attention_forward, py::arg("query"), py::arg("key"), py::arg("memory"),
-        py::arg("query_lengths").none(true), py::arg("memory_lengths").none(true), py::arg("scale"),
-        py::arg("v").none(true),
-        "(context (B, T, M), weights (B, T, S)) of query (B, T, Q), key (B, S, Q), memory (B, S, M): dot products times "
-        "scale, or with v (Q) additive scores.");
+  m.def(
+      "attention_forward", attention_forward, py::arg("query"), py::arg("key"), py::arg("memory"),
+      py::arg("query_lengths").none(true), py::arg("memory_lengths").none(true), py::arg("scale"),
+      py::arg("v").none(true),
+      "(context (B, T, M), weights (B, T, S)) of query (B, T, Q), key (B, S, Q), memory (B, S, M): dot products times "
+      "scale, or with v (Q) additive scores.");
   m.def("attention_backward", attention_backward, py::arg("query"), py::arg("key"), py::arg("memory"),
         py::arg("query_lengths").none(true), py::arg("memory_lengths").none(true), py::arg("scale"),
         py::arg("v").none(true), py::arg("weights"), py::arg("dcontext"), py::arg("dv").none(true),

@@ -37,7 +37,9 @@ from .saving import load as load, save as save
 from .graph import Input as Input
 from .model import Model as Model
 from .layers.attention import Attention as Attention
+from .layers.convolution import Conv1D as Conv1D
 from .layers.crf import CRF as CRF
+from .layers.tied import TiedLinear as TiedLinear
 from .layers.steps import (
     Gather as Gather,
     JoinDirections as JoinDirections,

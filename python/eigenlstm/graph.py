@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from .checks import positive_int
 from .layers.base import Layer
-from .layers.registry import class_name, layer_from
+from .layers.registry import described, layer_from
 from .layers.symbolic import Value, shape_text
 
 RESERVED = ("lengths", "training", "seed", "need_dx")  # arguments of Model.forward that no input may be called
@@ -74,14 +74,12 @@ class Graph:
 
     def config(self):
         """The graph as JSON values; `from_config` reads them."""
+        names = {id(layer): name for name, layer in self.layers.items()}
         return {
             "inputs": [
                 {"name": name, "shape": list(each.shape), "dtype": each.dtype} for name, each in self.inputs.items()
             ],
-            "layers": [
-                {"name": name, "class": class_name(layer), "config": layer.config()}
-                for name, layer in self.layers.items()
-            ],
+            "layers": [{"name": name, **described(layer, names)} for name, layer in self.layers.items()],
             "nodes": [{"layer": node.layer, "inputs": list(node.inputs)} for node in self.nodes],
             "outputs": list(self.outputs),
         }
@@ -95,9 +93,9 @@ class Graph:
             _exactly(item, ("name", "shape", "dtype"), "an input")
             inputs[_new_name(item["name"], inputs, "input")] = Input(tuple(item["shape"]), item["dtype"])
         for item in config["layers"]:
-            _exactly(item, ("name", "class", "config"), "a layer")
+            _exactly(item, ("name", "class", "config", *("tied",) * ("tied" in item)), "a layer")
             name = _new_name(item["name"], layers, "layer")
-            layers[name] = layer_from(item)
+            layers[name] = layer_from(item, layers)
         trace = Trace(inputs, {id(layer): name for name, layer in layers.items()})
         for item in config["nodes"]:
             _exactly(item, ("layer", "inputs"), "a node")
@@ -155,6 +153,8 @@ class Trace:
                 raise TypeError(f"{where}: takes values of the trace it is called in, got {type(value).__name__}")
             if value.shape is None:
                 raise ValueError(f"{where}: a state whose layers have different widths can't be handed on")
+        if layer.tied is not None and not any(layer.tied is other for other in self.layers.values()):
+            raise ValueError(f"{where} is tied to a layer that was not called before")
         shapes = [value.shape for value in values]
         try:
             dtype = layer.output_dtype(*(value.dtype for value in values))

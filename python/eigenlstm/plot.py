@@ -1,5 +1,7 @@
 """Pictures of a training run and of what an LSTM did; need matplotlib (``eigenlstm[demo]``)."""
 
+import io
+
 import numpy as np
 
 
@@ -90,7 +92,16 @@ def _figure(panels, height):
         from matplotlib.figure import Figure
     except ImportError:
         raise ImportError('eigenlstm.plot needs matplotlib: pip install "eigenlstm[demo]"') from None
-    figure = Figure(figsize=(7, height * panels + 0.4), layout="constrained")
+
+    class Shown(Figure):
+        """A figure that a notebook shows as the last value of a cell: without pyplot, nothing has told IPython how."""
+
+        def _repr_png_(self):
+            buffer = io.BytesIO()
+            self.savefig(buffer, format="png", dpi=120)
+            return buffer.getvalue()
+
+    figure = Shown(figsize=(7, height * panels + 0.4), layout="constrained")
     FigureCanvasAgg(figure)  # no window, no global state
     figure.subplots(panels, 1, sharex=True)
     return figure

@@ -6,7 +6,7 @@ import numpy as np
 
 from .graph import Graph
 from .layers.base import Layer
-from .layers.registry import class_name, layer_from
+from .layers.registry import described, layer_from
 from .layers.parameters import ParameterStore
 from .saving import save
 from .seeds import as_seed, mix_seed
@@ -59,6 +59,8 @@ class Group(Layer):
                 f"{where} ({type(layer).__name__}) is part of a {layer._parent} "
                 "already; a layer has one home (copy.deepcopy makes another)"
             )
+        if layer.tied is not None and not any(layer.tied is other for other in self.layers):
+            raise ValueError(f"{where} ({type(layer).__name__}) is tied to a layer that is not part of this model")
 
     def _bind(self, store, offset):
         """Takes the values along: the layers move into `store` one after the other."""
@@ -72,6 +74,19 @@ class Group(Layer):
     def _move(self, store, offset):
         self._bind(store, offset)
 
+    def _leaves(self):
+        return [leaf for layer in self.layers for leaf in layer._leaves()]
+
+    @property
+    def trainable(self):
+        """Whether any layer is trained; setting it holds for all of them."""
+        return any(self._trainable())
+
+    @trainable.setter
+    def trainable(self, value):
+        for leaf in self._leaves():
+            leaf.trainable = bool(value)
+
     def __len__(self):
         return len(self.layers)
 
@@ -82,11 +97,15 @@ class Group(Layer):
         return self.layers[index]
 
     def config(self):
-        return {"layers": [{"class": class_name(layer), "config": layer.config()} for layer in self.layers]}
+        names = {id(layer): name for layer, name in zip(self.layers, self._names)}
+        return {"layers": [described(layer, names) for layer in self.layers]}
 
     @classmethod
     def from_config(cls, config):
-        return cls([layer_from(item) for item in config["layers"]])
+        layers = {}
+        for i, item in enumerate(config["layers"]):
+            layers[str(i)] = layer_from(item, layers)
+        return cls(layers.values())
 
     def state_dict(self):
         return {

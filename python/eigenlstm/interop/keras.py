@@ -75,6 +75,11 @@ def read(path, *, architecture=None, dtype=None):
         raise FileError(f"{path}: its layers don't fit together: {error}") from None
     for layer, state in (pair for pairs in made for pair in pairs):
         layer.load_state_dict({name: np.asarray(array, dtype) for name, array in state.items()})
+    for one, pairs in zip(parts, made):
+        if one.source.options.get("trainable") is False and one.tensors:
+            one.notes.append(f"{one.source} is frozen: trainable=False, which a file of eigenlstm does not hold")
+            for layer, _ in pairs:
+                layer.trainable = False
     return model, _report(path, file, parts, made)
 
 

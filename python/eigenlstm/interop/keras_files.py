@@ -58,6 +58,8 @@ def read_keras_file(path):
                 _check_heaps(data, path)
             with _opened(file, path) as root:
                 return _read_hdf5(root, path)
+    if start == b"version ":
+        raise FileError(f"{path}: is a pointer of Git LFS, not the model; fetch the file itself with git lfs pull")
     raise FileError(f"{path}: is neither a .keras archive nor an HDF5 file")
 
 
@@ -165,7 +167,7 @@ def _read_hdf5(root, path):
             raise FileError(f"{path}: model_config must be an object")
         version = _attribute(root, "keras_version", path) or _attribute(holder, "keras_version", path)
         return KerasFile(path, _major(version) or 2, architecture, _named_weights(holder, path))
-    if any(store in root for store in _STORES):
+    if any(_posix(name).partition("/")[0] in _STORES for name in root):
         return KerasFile(path, 3, None, NumberedWeights(_stored_tensors(root, path), path))
     raise FileError(
         f"{path}: is an HDF5 file without the weights of a Keras model (neither layer_names nor a group 'layers')"
@@ -350,12 +352,17 @@ def _stored_tensors(root, path):
     """name -> array of the layers' variables, the names without the leading "layers/"."""
     tensors = {}
     for name, dataset in _walk(root, path):
-        top, _, rest = name.lstrip("/").partition("/")
+        top, _, rest = _posix(name).lstrip("/").partition("/")
         if top in _STORES:
             tensors[rest] = _tensor(dataset, path)
         elif top not in ("optimizer", "metrics", "loss_tracker"):
             raise FileError(f"{path}: tensor {name.lstrip('/')} belongs to no layer")
     return tensors
+
+
+def _posix(name):
+    """Keras 2 on Windows wrote backslashes into the names of groups."""
+    return name.replace("\\", "/")
 
 
 def snake_case(name):

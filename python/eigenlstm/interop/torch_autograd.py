@@ -15,7 +15,7 @@ def lstm(engine, views, x, h0, c0, weights, lengths, time_major, seed):
     `views` are NumPy views of the tensors `weights`; `h0`, `c0` and `lengths` (an array) may be None.
     """
     call = engine, views, lengths, time_major, seed
-    if torch.is_grad_enabled() and any(value is not None and value.requires_grad for value in (x, h0, c0, *weights)):
+    if torch.is_grad_enabled() and any(value is not None and value.requires_grad for value in (*weights, x, h0, c0)):
         return _LSTM.apply(call, x, h0, c0, *weights)
     return tuple(
         map(torch.from_numpy, engine.forward(views, *map(_array, (x, h0, c0)), lengths, time_major, False, seed))
@@ -27,10 +27,9 @@ class _LSTM(torch.autograd.Function):
     def forward(ctx, call, x, h0, c0, *weights):
         engine, views, lengths, time_major, seed = call
         *values, tape = engine.forward(views, *map(_array, (x, h0, c0)), lengths, time_major, True, seed)
-        # The tape refers to x: being saved, x makes backward refuse to run after it was changed in place. The others
-        # are saved to link the gradients to them, for `_Once`.
-        ctx.save_for_backward(tape_handle(tape), x, h0, c0, *weights)
-        ctx.engine = engine
+        # The tape refers to x: being saved, x makes backward refuse to run after it was changed in place.
+        ctx.save_for_backward(tape_handle(tape), x, h0, c0)
+        ctx.engine, ctx.weights = engine, weights
         ctx.set_materialize_grads(False)
         return tuple(map(torch.from_numpy, values))
 
@@ -43,7 +42,8 @@ class _LSTM(torch.autograd.Function):
                  torch.from_numpy(dc0) if need_dc0 else None]  # fmt: skip
         grads += [grad if need else None for grad, need in zip(dweights, need_weights)]
         if torch.is_grad_enabled():  # with create_graph=True
-            grads = _Once.apply(len(grads), *grads, *(value for value in (dy, dh, dc, *inputs) if value is not None))
+            sources = (value for value in (dy, dh, dc, *inputs, *ctx.weights) if value is not None)
+            grads = _Once.apply(len(grads), *grads, *sources)
         return None, *grads
 
 

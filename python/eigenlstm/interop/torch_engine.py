@@ -82,7 +82,7 @@ class Engine:
         return dx, dh0, dc0, dweights
 
     def _follow(self, weights):
-        fingerprints = [_core.fingerprint(np.ascontiguousarray(weight)) for weight in weights]
+        fingerprints = [_core.fingerprint(weight if weight.flags.c_contiguous else weight.copy()) for weight in weights]
         if fingerprints == self._fingerprints:
             return
         for name, shape, weight in zip(self.names, self.shapes, weights):

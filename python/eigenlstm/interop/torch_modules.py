@@ -6,10 +6,9 @@ import math
 import torch
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
-from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from ..layers.lstm_options import DEFAULTS
-from . import torch_autograd, torch_ops
+from . import torch_autograd, torch_ops, torch_transforms
 from .torch_engine import Engine, WeightViews
 
 _VARIANTS = tuple(name for name in DEFAULTS if name != "proj_size")
@@ -66,16 +65,15 @@ class _OnEngine:
     def _weights(self):
         """The weight tensors, in the engine's order."""
         own = self._parameters
-        weights = [own.get(name) for name in self._weight_names]
-        if any(weight is None for weight in weights):  # parametrized, pruned or normalised: then they are attributes
-            weights = [getattr(self, name) for name in self._weight_names]
-        return weights
+        try:
+            return [own[name] for name in self._weight_names]
+        except KeyError:  # parametrized, pruned or normalised: then they are attributes
+            return [getattr(self, name) for name in self._weight_names]
 
-    def _run(self, x, h0, c0, lengths=None, time_major=True, dropout=0.0):
+    def _run(self, weights, x, h0, c0, lengths=None, time_major=True, dropout=0.0):
         """``y, h, c`` of x (T, B, I), or (B, T, I) where not `time_major`; lengths (B,) as a tensor."""
-        weights = self._weights()
         dtype = weights[0].dtype
-        if torch.is_autocast_enabled("cpu"):  # the computation is in the dtype of the weights
+        if x.dtype is not dtype or (h0 is not None and not (h0.dtype is c0.dtype is dtype)):  # under autocast
             x, h0, c0 = (None if value is None else value.to(dtype) for value in (x, h0, c0))
         draws = self.training and (dropout > 0 or not _DRAWING.isdisjoint(self._variants))
         seed = torch.randint(2**63 - 1, ()) if draws else None
@@ -90,7 +88,10 @@ class _OnEngine:
         exported = _is_exporting() or torch.jit.is_tracing()
         tape = torch.is_grad_enabled() and (self.training or not exported)
         tape = tape and any(value is not None and value.requires_grad for value in (x, h0, c0, *weights))
-        return torch_ops.lstm(x, h0, c0, weights, lengths, seed, self._options, dropout, time_major, tape)[:3]
+        arguments = x, h0, c0, weights, lengths, seed, self._options, dropout, time_major
+        if tape and not torch.compiler.is_compiling() and torch._C._are_functorch_transforms_active():
+            return torch_transforms.lstm(*arguments)
+        return torch_ops.lstm(*arguments, tape)[:3]
 
 
 class LSTM(_OnEngine, nn.RNNBase):
@@ -148,31 +149,34 @@ class LSTM(_OnEngine, nn.RNNBase):
         batch_axis = 0 if self.batch_first else 1
         batched = input.dim() == 3
         x = input if batched else input.unsqueeze(batch_axis)
-        h0, c0 = self._checked_state(x, hx, None if batched else 1)
+        weights = self._weights()
+        h0, c0 = self._checked(weights[0], x, hx, None if batched else 1)
         if x.shape[1 - batch_axis] == 0:
             raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
-        y, h, c = self._run(x, h0, c0, time_major=not self.batch_first, dropout=self._dropout_between_layers())
+        y, h, c = self._run(weights, x, h0, c0, None, not self.batch_first, self._dropout_between_layers())
         return (y, (h, c)) if batched else (y.squeeze(batch_axis), (h.squeeze(1), c.squeeze(1)))
 
     def _forward_packed(self, packed, hx):
         """In the order of the packed rows, longest first."""
         data, batch_sizes, order, places = packed
         h0, c0 = (None, None) if hx is None else self.permute_hidden(hx, order)
-        _check_dtypes(self._weights()[0], data, h0, c0)
+        weights = self._weights()
+        _check_dtypes(weights[0], data, h0, c0)
         if hx is None:
             self.check_input(data, batch_sizes)
         else:
             self.check_forward_args(data, (h0, c0), batch_sizes)
         x, lengths = pad_packed_sequence(PackedSequence(data, batch_sizes))
-        y, h, c = self._run(x, h0, c0, lengths, dropout=self._dropout_between_layers())
+        y, h, c = self._run(weights, x, h0, c0, lengths, dropout=self._dropout_between_layers())
         output = PackedSequence(pack_padded_sequence(y, lengths).data, batch_sizes, order, places)
         return output, self.permute_hidden((h, c), places)
 
-    def _checked_state(self, x, hx, added_axis):
+    def _checked(self, weight, x, hx, added_axis):
         """(h0, c0) for a padded x, or torch's errors; unbatched states get `added_axis`."""
-        _check_device(x, self._weights()[0])
+        _check_device(x, weight)
         if hx is None:
-            self.check_input(x, None)
+            if x.shape[-1] != self.input_size or x.dtype != weight.dtype:
+                self.check_input(x, None)
             return None, None
         h0, c0 = hx[0], hx[1]
         expected = 3 if added_axis is None else 2
@@ -230,15 +234,15 @@ class LSTMCell(_OnEngine, nn.LSTMCell):
                 if value.dim() not in (1, 2):
                     raise ValueError(f"LSTMCell: Expected hx[{index}] to be 1D or 2D, got {value.dim()}D instead")
             h0, c0 = hx if batched else (hx[0].unsqueeze(0), hx[1].unsqueeze(0))
-        self._check(x, h0, c0)
+        weights = self._weights()
+        self._check(weights[0], x, h0, c0)
         if h0 is not None:
             h0, c0 = h0.unsqueeze(0), c0.unsqueeze(0)
-        _, h, c = self._run(x.unsqueeze(0), h0, c0)
+        _, h, c = self._run(weights, x.unsqueeze(0), h0, c0)
         return (h.squeeze(0), c.squeeze(0)) if batched else (h.squeeze(0).squeeze(0), c.squeeze(0).squeeze(0))
 
-    def _check(self, x, h0, c0):
+    def _check(self, weight, x, h0, c0):
         """Torch's errors, in its words."""
-        weight = self._weights()[0]
         _check_device(x, weight)
         if x.shape[1] != self.input_size:
             raise RuntimeError(f"input has inconsistent input_size: got {x.shape[1]} expected {self.input_size}")
@@ -276,8 +280,8 @@ def _runs_line_by_line(x):
         and type(x) is not nn.Parameter
         or not x.is_cpu
         or torch._C._are_functorch_transforms_active()
-        or torch.jit.is_tracing()
-        or is_in_torch_dispatch_mode()
+        or torch._C._get_tracing_state() is not None
+        or torch._C._len_torch_dispatch_stack() > 0
     )
 
 

@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from .. import _core
-from ..checks import as_array, as_lengths, positive_int
+from ..checks import as_array, as_lengths, dtype_option, flag, one_of, optional, positive_int
+from ..seeds import as_seed
 from .symbolic import shape_text
 from .wiring import Joint
 
@@ -39,6 +40,16 @@ class Attention(Joint):
     (hidden, memory_size), ``bias`` (hidden) and ``v`` (hidden).
     """
 
+    _options = {
+        "query_size": positive_int,
+        "memory_size": positive_int,
+        "score": one_of("dot", "general", "additive"),
+        "hidden_size": optional(positive_int),
+        "scale": flag,
+        "dtype": dtype_option,
+        "seed": optional(as_seed),
+    }
+
     def __init__(
         self,
         query_size,
@@ -50,10 +61,15 @@ class Attention(Joint):
         dtype="float32",
         seed=None,
     ):
-        self.query_size = positive_int(query_size, "Attention: query_size")
-        self.memory_size = positive_int(query_size if memory_size is None else memory_size, "Attention: memory_size")
-        if score not in ("dot", "general", "additive"):
-            raise ValueError(f'Attention: score must be "dot", "general" or "additive", got {score!r}')
+        self._take(
+            query_size=query_size,
+            memory_size=query_size if memory_size is None else memory_size,
+            score=score,
+            hidden_size=hidden_size,
+            scale=scale,
+            dtype=dtype,
+            seed=seed,
+        )
         if score == "dot" and self.query_size != self.memory_size:
             raise ValueError(
                 f"Attention: with dot scores, query and memory must have one size, got {query_size} and {memory_size}"
@@ -62,9 +78,8 @@ class Attention(Joint):
             raise ValueError(f"Attention: hidden_size is of additive scores, not of {score}")
         if scale and score == "additive":
             raise ValueError("Attention: scale is of dot and general scores, not of additive")
-        self.score, self.scale = score, bool(scale)
-        size = self.query_size if hidden_size is None else positive_int(hidden_size, "Attention: hidden_size")
-        self.hidden_size = size if score == "additive" else None
+        size = self.hidden_size or self.query_size
+        self._become({"hidden_size": size if score == "additive" else None})
         self._factor = 1 / math.sqrt(self.query_size) if self.scale else 1.0
         specs = {
             "dot": [],
@@ -83,17 +98,6 @@ class Attention(Joint):
             if name != "bias":
                 bound = math.sqrt(6 / (sum(view.shape) if view.ndim > 1 else 1 + view.size))
                 view[...] = rng.uniform(-bound, bound, view.shape)
-
-    def config(self):
-        return {
-            "query_size": self.query_size,
-            "memory_size": self.memory_size,
-            "score": self.score,
-            "hidden_size": self.hidden_size,
-            "scale": self.scale,
-            "dtype": self._dtype.name,
-            "seed": self._seed,
-        }
 
     def output_shape(self, *shapes):
         sizes = [shape[-1] for shape in shapes]

@@ -63,6 +63,9 @@ class Layer(KnownArguments):
     keeps_time = True  # gives (B, T, …) for (B, T, …): lengths go on to the next layer
     stochastic = False  # forward draws random numbers from `seed` in training
 
+    trainable = True  # False: optimisers leave its parameters alone, and clipping its gradients; files don't hold it
+    tied = None  # a layer of the same model whose parameters it uses
+
     _parent = None  # name of the model that it is part of
 
     def __init_subclass__(cls, **kwargs):
@@ -144,6 +147,20 @@ class Layer(KnownArguments):
         store.touch()
 
     # -- parameters -----------------------------------------------------------------------------
+
+    def _leaves(self):
+        """The layers that have the parameters, in their order."""
+        return [self]
+
+    def _trainable(self):
+        """For each layer of `_leaves`, whether it is trained."""
+        return tuple(leaf.trainable for leaf in self._leaves())
+
+    def _drop_frozen(self):
+        """Set the gradients of what is not trained to zero."""
+        for leaf in self._leaves():
+            if not leaf.trainable:
+                leaf.zero_grad()
 
     @property
     def dtype(self):
@@ -271,7 +288,8 @@ class Layer(KnownArguments):
         return cls(**config)
 
     def __reduce__(self):
-        return _rebuild, (type(self), self.config(), self._flat_params.copy(), self._flat_grads.copy())
+        values = self._flat_params.copy(), self._flat_grads.copy()
+        return _rebuild, (type(self), self.config(), *values, self._trainable())
 
     # -- computation ----------------------------------------------------------------------------
 
@@ -352,9 +370,11 @@ class Layer(KnownArguments):
         return f"{type(self).__name__}({arguments})"
 
 
-def _rebuild(cls, config, params, grads):
+def _rebuild(cls, config, params, grads, trainable=()):
     with blank_parameters(limit=params.size):
         layer = cls.from_config(config)
     layer.flat_params = params
     layer.flat_grads = grads
+    for leaf, trained in zip(layer._leaves(), trainable):
+        leaf.trainable = trained
     return layer

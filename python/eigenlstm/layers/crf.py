@@ -3,7 +3,8 @@
 import numpy as np
 
 from .. import _core
-from ..checks import as_lengths, positive_int
+from ..checks import as_lengths, dtype_option, optional, positive_int
+from ..seeds import as_seed
 from .base import Layer
 
 
@@ -31,17 +32,17 @@ class CRF(Layer):
     follow another may have a transition of -1e4: its gradient is then zero.
     """
 
+    _options = {"num_tags": positive_int, "dtype": dtype_option, "seed": optional(as_seed)}
+
     def __init__(self, num_tags, *, dtype="float32", seed=None):
-        K = self.num_tags = positive_int(num_tags, "CRF: num_tags")
+        self._take(num_tags=num_tags, dtype=dtype, seed=seed)
+        K = self.num_tags
         specs = [("transitions", (K, K)), ("start_transitions", (K,)), ("end_transitions", (K,))]
         self._build(specs, dtype, seed)
 
     def _initialise(self, rng):
         for view in self._param_views.values():
             view[...] = rng.uniform(-0.1, 0.1, view.shape)
-
-    def config(self):
-        return {"num_tags": self.num_tags, "dtype": self._dtype.name, "seed": self._seed}
 
     def input_shape(self):
         return ("B", "T", self.num_tags)

@@ -1,9 +1,11 @@
 """Embedding: a trained vector for each integer."""
 
+import math
+
 import numpy as np
 
 from .. import _core
-from ..checks import dtype_option, integer, optional, positive_int
+from ..checks import dtype_option, integer, number, optional, positive_int
 from ..seeds import as_seed
 from .base import Layer
 
@@ -15,11 +17,13 @@ class Embedding(Layer):
     ----------
     num_embeddings, embedding_dim : int
         How many vectors, of what size.
+    init_scale : float
+        Standard deviation of the initial weights; 0.1 or less where the matrix also ends the model (`TiedLinear`).
     padding_idx : int or None
         A row that starts at zero and gets no gradient; negative counts from the end.
     dtype : "float32" or "float64"
     seed : int or None
-        Of the initial weights, N(0, 1).
+        Of the initial weights, N(0, init_scale²).
 
     Parameters learned: ``weight`` (num_embeddings, embedding_dim). The backward pass costs as much
     as the rows that x names, not as the table.
@@ -29,14 +33,22 @@ class Embedding(Layer):
         "num_embeddings": positive_int,
         "embedding_dim": positive_int,
         "padding_idx": optional(integer),
+        "init_scale": number,
         "dtype": dtype_option,
         "seed": optional(as_seed),
     }
 
-    def __init__(self, num_embeddings, embedding_dim, *, padding_idx=None, dtype="float32", seed=None):
+    def __init__(self, num_embeddings, embedding_dim, *, padding_idx=None, init_scale=1.0, dtype="float32", seed=None):
         self._take(
-            num_embeddings=num_embeddings, embedding_dim=embedding_dim, padding_idx=padding_idx, dtype=dtype, seed=seed
+            num_embeddings=num_embeddings,
+            embedding_dim=embedding_dim,
+            padding_idx=padding_idx,
+            init_scale=init_scale,
+            dtype=dtype,
+            seed=seed,
         )
+        if not (math.isfinite(self.init_scale) and self.init_scale >= 0):
+            raise ValueError(f"Embedding: init_scale must be finite and at least 0, got {init_scale!r}")
         n = self.num_embeddings
         if padding_idx is not None and not -n <= padding_idx < n:
             raise ValueError(f"Embedding: padding_idx must lie in -{n}..{n - 1}, got {padding_idx}")
@@ -45,9 +57,15 @@ class Embedding(Layer):
 
     def _initialise(self, rng):
         weight = self._param_views["weight"]
-        weight[...] = rng.standard_normal(weight.shape)
+        weight[...] = rng.standard_normal(weight.shape) * self.init_scale
         if self.padding_idx is not None:
             weight[self.padding_idx] = 0
+
+    def config(self):
+        config = super().config()
+        if config["init_scale"] == 1:  # readers of files from before it know nothing of it
+            del config["init_scale"]
+        return config
 
     def input_shape(self):
         return ("B",)

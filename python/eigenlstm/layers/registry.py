@@ -26,6 +26,15 @@ _BUILT_IN = {
         "eigenlstm.Concat": "layers.wiring",
         "eigenlstm.Multiply": "layers.wiring",
         "eigenlstm.Slice": "layers.wiring",
+        "eigenlstm.Attention": "layers.attention",
+        "eigenlstm.CRF": "layers.crf",
+        "eigenlstm.Conv1D": "layers.convolution",
+        "eigenlstm.Gather": "layers.steps",
+        "eigenlstm.JoinDirections": "layers.steps",
+        "eigenlstm.Scatter": "layers.steps",
+        "eigenlstm.Shift": "layers.steps",
+        "eigenlstm.StackFrames": "layers.steps",
+        "eigenlstm.TiedLinear": "layers.tied",
         "eigenlstm.SpatialDropout1D": "layers.dropout",
         "eigenlstm.Reverse": "layers.reverse",
         "eigenlstm.Model": "model",
@@ -45,8 +54,19 @@ def layer_class(name):
     return cls
 
 
-def layer_from(description):
-    """The layer that a file describes: ``{"class": its name, "config": what `from_config` takes}``; ``ValueError`` if it is no such thing."""
+def described(layer, names):
+    """`layer` as JSON values, for `layer_from`; `names`: from the ids of the layers of its model to what the file calls them."""
+    description = {"class": class_name(layer), "config": layer.config()}
+    if layer.tied is not None:
+        description["tied"] = names[id(layer.tied)]
+    return description
+
+
+def layer_from(description, layers=None):
+    """The layer that a file describes: ``{"class": its name, "config": what `from_config` takes}``; ``ValueError`` if it is no such thing.
+
+    A layer that is tied to another says to which, by its name in `layers`, those of the same model before it.
+    """
     if not (isinstance(description, dict) and isinstance(description.get("config"), dict)):
         raise ValueError("an architecture must have a class and a config")
     try:
@@ -56,7 +76,12 @@ def layer_from(description):
             f"there is no layer {description.get('class')!r}; a class of your own must be imported before loading, "
             "and be among custom_layers where these are given"
         ) from None
-    return cls.from_config(description["config"])
+    if "tied" not in description:
+        return cls.from_config(description["config"])
+    tied = description["tied"]
+    if not isinstance(tied, str) or tied not in (layers or {}):
+        raise ValueError(f"a layer is tied to {tied!r}, which is no layer before it")
+    return cls.from_config(description["config"], tied=layers[tied])
 
 
 @contextlib.contextmanager

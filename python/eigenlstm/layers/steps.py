@@ -3,10 +3,15 @@
 import numpy as np
 
 from .. import _core
-from ..checks import positive_int
+from ..checks import finite, integer, positive_int
 from .base import Layer
 from .symbolic import shape_text
 from .wiring import Joint
+
+
+def _start(value, what):
+    """A finite number; an integer stays one."""
+    return integer(value, what) if isinstance(value, (int, np.integer)) else finite(value, what)
 
 
 class Shift(Layer):
@@ -16,14 +21,11 @@ class Shift(Layer):
     (B, T), then `start` is the index of the mark at the start of a sentence, or floats (B, T, ...).
     """
 
-    def __init__(self, start=0):
-        if isinstance(start, bool) or not isinstance(start, (int, float, np.integer, np.floating)):
-            raise TypeError(f"Shift: start must be a number, got {start!r}")
-        self.start = start.item() if isinstance(start, np.generic) else start
-        self._build([])
+    _options = {"start": _start}
 
-    def config(self):
-        return {"start": self.start}
+    def __init__(self, start=0):
+        self._take(start=start)
+        self._build([])
 
     def output_shape(self, shape):
         if len(shape) < 2:
@@ -222,12 +224,11 @@ class StackFrames(Layer):
     A row of n steps has ceil(n / count) then: an LSTM behind it runs over so many fewer.
     """
 
-    def __init__(self, count):
-        self.count = positive_int(count, "StackFrames: count")
-        self._build([])
+    _options = {"count": positive_int}
 
-    def config(self):
-        return {"count": self.count}
+    def __init__(self, count):
+        self._take(count=count)
+        self._build([])
 
     def output_shape(self, shape):
         if len(shape) != 3 or not isinstance(shape[2], int):

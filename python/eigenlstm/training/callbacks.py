@@ -16,8 +16,9 @@ import os
 
 import numpy as np
 
-from ..checks import flag, number, one_of, only_known_keywords, optional, positive_int
 from ..atomic_files import write_atomically
+from ..checks import flag, number, one_of, only_known_keywords, optional, positive_int
+from .resuming import is_number
 
 _BETTER_HIGH = (
     *("accuracy", "f1", "precision", "recall", "auc", "r2", "nse", "kge", "correlation"),
@@ -182,7 +183,12 @@ class Monitor:
         return {"best": self.best, "waited": self.waited}
 
     def load_state_dict(self, state):
-        self.best, self.waited = state["best"], state["waited"]
+        best, waited = state["best"], state["waited"]
+        if not (best is None or is_number(best)):
+            raise ValueError(f"{self._where}: best must be a number or None, got {best!r}")
+        if not (isinstance(waited, int) and waited >= 0):
+            raise ValueError(f"{self._where}: waited must be a number of epochs, got {waited!r}")
+        self.best, self.waited = best, waited
 
 
 class EarlyStopping(Callback):
@@ -223,8 +229,13 @@ class EarlyStopping(Callback):
         return {"monitor": self._monitor.state_dict(), "epoch": self.best_epoch, "params": self._params}
 
     def load_state_dict(self, state):
+        params, epoch = state["params"], state["epoch"]
+        if not (params is None or (isinstance(params, np.ndarray) and params.ndim == 1)):
+            raise ValueError(f"early_stopping: params must be a flat array, got {type(params).__name__}")
+        if not (epoch is None or (isinstance(epoch, int) and epoch >= 0)):
+            raise ValueError(f"early_stopping: epoch must be a number of epochs, got {epoch!r}")
         self._monitor.load_state_dict(state["monitor"])
-        self._params, self.best_epoch = state["params"], state["epoch"]
+        self._params, self.best_epoch = params, epoch
 
 
 class Checkpoint(Callback):

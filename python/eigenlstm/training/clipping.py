@@ -41,6 +41,7 @@ def clip_norm(layer, max_norm):
     """
     if not number(max_norm, "clip_norm: max_norm") > 0:
         raise ValueError(f"clip_norm: max_norm must be positive, got {max_norm!r}")
+    layer._drop_frozen()
     grads = layer._flat_grads
     norm = _core.norm(grads)
     if norm > max_norm:
@@ -56,4 +57,5 @@ def clip_value(layer, limit):
     """
     if not number(limit, "clip_value: limit") > 0:
         raise ValueError(f"clip_value: limit must be positive, got {limit!r}")
+    layer._drop_frozen()
     np.clip(layer._flat_grads, -limit, limit, out=layer._flat_grads)

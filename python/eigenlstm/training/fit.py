@@ -5,13 +5,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..losses import ClassWeighted, losses
-from . import metrics as metric_module
 from ..checks import number, only_known_keywords, positive_int
+from ..losses import ClassWeighted, losses
+from ..seeds import as_seed, system_seed
+from . import metrics as metric_module
 from .batches import Rows, batches, rows_of
 from .objective import Objective
 from .preparation import Prepared, draw_by
-from ..seeds import as_seed, system_seed
 from .run import Run
 
 
@@ -378,12 +378,11 @@ def _check_options(model, loss, *, epochs, tbptt, clip_norm, clip_value, ema, st
     if stateful or tbptt:
         model._check_carried("fit")
     if (stateful or tbptt) and _reads_backwards(model):
-        raise ValueError("fit: stateful and tbptt carry the state on, which a bidirectional layer cannot do")
+        raise ValueError(
+            "fit: stateful and tbptt carry the state on, which a bidirectional layer cannot do, nor one with reverse=True"
+        )
 
 
 def _reads_backwards(layer):
-    return (
-        getattr(layer, "bidirectional", False)
-        and layer.recurrent
-        or any(_reads_backwards(part) for part in getattr(layer, "layers", ()))
-    )
+    backwards = getattr(layer, "bidirectional", False) or getattr(layer, "reverse", False)
+    return backwards and layer.recurrent or any(_reads_backwards(part) for part in getattr(layer, "layers", ()))

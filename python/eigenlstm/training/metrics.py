@@ -21,7 +21,6 @@ import math
 import numpy as np
 
 from .. import did_you_mean
-
 from .metrics_classes import AUC, F1, Accuracy, ClassMetric, Precision, Recall
 from .metrics_errors import (
     R2,

@@ -10,6 +10,10 @@ The formulas, the defaults and the order of operations are those of ``torch.opti
 ``weight_decay`` is a number, or a dict from patterns of parameter names to numbers, of which the first that
 fits counts: ``{"*bias*": 0, "0.weight_hh*": 1e-4, "*": 1e-5}``. A number holds for all parameters; in
 `AdamW`, for those of two or more axes, which leaves biases and LayerNorm alone.
+
+``lr_factors`` is a dict from patterns of parameter names to factors of the learning rate, of which the first that fits
+counts, else 1: ``{"embed.*": 0.1, "encoder.*": 0}``. What has a factor of 0, and the layers whose `trainable` is False,
+are left as they are, weight decay included, and their state too.
 """
 
 import fnmatch
@@ -18,7 +22,8 @@ import numpy as np
 
 from .. import _core, did_you_mean
 from ..checks import KnownArguments, flag, number
-from .clipping import clip_norm as clip_norm, clip_value as clip_value
+from .clipping import clip_norm as clip_norm
+from .clipping import clip_value as clip_value
 
 
 class Optimiser(KnownArguments):
@@ -34,9 +39,15 @@ class Optimiser(KnownArguments):
 
     _options = ()  # names of the numbers that the formula takes
     _decays_vectors = True
+    lr_factors = _grouped = None  # of the class, too: pickles from before there were any
 
-    def __init__(self, lr, weight_decay, **options):
+    def __init__(self, lr, weight_decay, lr_factors=None, **options):
         where = type(self).__name__
+        if lr_factors is not None and not isinstance(lr_factors, dict):
+            raise TypeError(f"{where}: lr_factors must be a dict from patterns of names to numbers, got {lr_factors!r}")
+        self.lr_factors = (
+            None if lr_factors is None else {str(k): _number(v, f"{where}: lr_factors") for k, v in lr_factors.items()}
+        )
         self.lr = _number(lr, f"{where}: lr")
         self.weight_decay = (
             {str(k): _number(v, f"{where}: weight_decay") for k, v in weight_decay.items()}
@@ -74,7 +85,8 @@ class Optimiser(KnownArguments):
             self._attach(layer)
         self.steps += 1
         try:
-            self._update(layer._flat_params, layer._flat_grads, self._ends, self._decay)
+            for part, ends, decay, factor in self._parts(layer):
+                self._update_part(layer, part, ends, decay, factor)
         finally:  # Ctrl-C may come between the two
             layer.touch()
 
@@ -92,21 +104,52 @@ class Optimiser(KnownArguments):
                     f"{where}: the loaded state has {array.size} values of {array.dtype} in "
                     f"{name}, {type(layer).__name__} has {params.size} of {params.dtype}"
                 )
-        self._ends, self._decay = self._groups(layer)
+        self._grouped = None
         self._state = self._state or fresh
         self._layer = layer
 
+    def _update_part(self, layer, part, ends, decay, factor):
+        """`_update` of a slice of the parameters, at a factor of the learning rate."""
+        if part == slice(0, layer._size) and factor == 1:
+            self._update(layer._flat_params, layer._flat_grads, ends, decay)
+            return
+        state, lr = self._state, self.lr
+        self._state, self.lr = {name: array[part] for name, array in state.items()}, lr * factor
+        try:
+            self._update(layer._flat_params[part], layer._flat_grads[part], ends, decay)
+        finally:
+            self._state, self.lr = state, lr
+
+    def _parts(self, layer):
+        """What to update, as slices of one factor of the learning rate each: see `_groups`."""
+        trained = layer._trainable()
+        if self._grouped is None or self._grouped[0] != trained:
+            self._grouped = trained, self._groups(layer)
+        return self._grouped[1]
+
     def _groups(self, layer):
-        """Where runs of parameters of equal weight decay end, and that decay."""
-        ends, decays = [0], []
-        for (name, shape), part in zip(layer._specs, layer.param_slices().values()):
-            decay = self._decay_of(name, shape)
-            if decays and decays[-1] == decay:
-                ends[-1] = part.stop
+        """[(slice, ends, decays, factor)]: in each, where runs of parameters of equal weight decay end, and that decay."""
+        trained = [leaf.trainable for leaf in layer._leaves() for _ in leaf._specs]
+        parts = []
+        for (name, shape), part, train in zip(layer._specs, layer.param_slices().values(), trained):
+            factor, decay = self._factor_of(name) if train else 0.0, self._decay_of(name, shape)
+            if factor == 0:
+                continue
+            if not parts or parts[-1][3] != factor or parts[-1][0].stop != part.start:
+                parts.append((part, [part.stop - part.start], [decay], factor))
+                continue
+            start, ends, decays = parts[-1][0].start, *parts[-1][1:3]
+            if decays[-1] == decay:
+                ends[-1] = part.stop - start
             else:
-                ends.append(part.stop)
+                ends.append(part.stop - start)
                 decays.append(decay)
-        return (ends[1:], decays) if decays else ([0], [0.0])
+            parts[-1] = slice(start, part.stop), ends, decays, factor
+        return parts
+
+    def _factor_of(self, name):
+        factors = self.lr_factors or {}
+        return next((value for pattern, value in factors.items() if fnmatch.fnmatchcase(name, pattern)), 1.0)
 
     def _decay_of(self, name, shape):
         if isinstance(self.weight_decay, dict):
@@ -120,12 +163,14 @@ class Optimiser(KnownArguments):
     def state_dict(self):
         """All that the next step depends on beside the parameters: numbers, and copies of the arrays."""
         numbers = {name: getattr(self, name) for name in ("lr", "weight_decay", "steps", *self._options)}
+        if self.lr_factors is not None:
+            numbers["lr_factors"] = dict(self.lr_factors)
         return {**numbers, **{name: array.copy() for name, array in self._state.items()}}
 
     def load_state_dict(self, state):
         """Take over what `state_dict` gave. ``ValueError`` or ``TypeError`` before anything changes."""
         where = f"{type(self).__name__}.load_state_dict"
-        numbers = ("lr", "weight_decay", "steps", *self._options)
+        numbers = ("lr", "weight_decay", "steps", *self._options, *("lr_factors",) * ("lr_factors" in state))
         arrays = {name: value for name, value in state.items() if name not in numbers}
         missing = [name for name in numbers if name not in state]
         if missing or set(arrays) not in (set(), set(self._slots_of(state))):
@@ -143,11 +188,11 @@ class Optimiser(KnownArguments):
                     f"got {array.size} of {array.dtype}"
                 )
         fresh = type(self)(**{name: state[name] for name in numbers if name != "steps"})
-        for name in numbers:
+        for name in (*numbers, "lr_factors"):
             setattr(self, name, getattr(fresh, name))
         self.steps = int(steps)
         if self._layer is not None:
-            self._ends, self._decay = self._groups(self._layer)
+            self._grouped = None
         if arrays or self._layer is None:
             self._state = {name: np.array(array) for name, array in arrays.items()}
         else:
@@ -170,9 +215,14 @@ class SGD(Optimiser):
 
     _options = ("momentum", "dampening", "nesterov")
 
-    def __init__(self, lr=1e-2, momentum=0.0, *, dampening=0.0, weight_decay=0.0, nesterov=False):
+    def __init__(self, lr=1e-2, momentum=0.0, *, dampening=0.0, weight_decay=0.0, nesterov=False, lr_factors=None):
         super().__init__(
-            lr, weight_decay, momentum=momentum, dampening=dampening, nesterov=flag(nesterov, "SGD: nesterov")
+            lr,
+            weight_decay,
+            lr_factors,
+            momentum=momentum,
+            dampening=dampening,
+            nesterov=flag(nesterov, "SGD: nesterov"),
         )
         if nesterov and (momentum == 0 or dampening != 0):
             raise ValueError("SGD: nesterov needs a momentum and no dampening")
@@ -204,8 +254,8 @@ class Adam(Optimiser):
     _options = ("betas", "eps")
     _decoupled = False
 
-    def __init__(self, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, *, weight_decay=0.0):
-        super().__init__(lr, weight_decay, eps=eps)
+    def __init__(self, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, *, weight_decay=0.0, lr_factors=None):
+        super().__init__(lr, weight_decay, lr_factors, eps=eps)
         where = type(self).__name__
         self.betas = tuple(_number(beta, f"{where}: betas", below=1) for beta in betas)
         if len(self.betas) != 2:
@@ -239,8 +289,8 @@ class AdamW(Adam):
     _decoupled = True
     _decays_vectors = False
 
-    def __init__(self, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, *, weight_decay=1e-2):
-        super().__init__(lr, betas, eps, weight_decay=weight_decay)
+    def __init__(self, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, *, weight_decay=1e-2, lr_factors=None):
+        super().__init__(lr, betas, eps, weight_decay=weight_decay, lr_factors=lr_factors)
 
 
 class RMSprop(Optimiser):
@@ -252,9 +302,17 @@ class RMSprop(Optimiser):
 
     _options = ("alpha", "eps", "momentum", "centered")
 
-    def __init__(self, lr=1e-2, alpha=0.99, eps=1e-8, *, weight_decay=0.0, momentum=0.0, centered=False):
+    def __init__(
+        self, lr=1e-2, alpha=0.99, eps=1e-8, *, weight_decay=0.0, momentum=0.0, centered=False, lr_factors=None
+    ):
         super().__init__(
-            lr, weight_decay, alpha=alpha, eps=eps, momentum=momentum, centered=flag(centered, "RMSprop: centered")
+            lr,
+            weight_decay,
+            lr_factors,
+            alpha=alpha,
+            eps=eps,
+            momentum=momentum,
+            centered=flag(centered, "RMSprop: centered"),
         )
 
     def _slots(self):
@@ -284,9 +342,16 @@ class Adagrad(Optimiser):
 
     _options = ("lr_decay", "initial_accumulator_value", "eps")
 
-    def __init__(self, lr=1e-2, *, lr_decay=0.0, weight_decay=0.0, initial_accumulator_value=0.0, eps=1e-10):
+    def __init__(
+        self, lr=1e-2, *, lr_decay=0.0, weight_decay=0.0, initial_accumulator_value=0.0, eps=1e-10, lr_factors=None
+    ):
         super().__init__(
-            lr, weight_decay, lr_decay=lr_decay, initial_accumulator_value=initial_accumulator_value, eps=eps
+            lr,
+            weight_decay,
+            lr_factors,
+            lr_decay=lr_decay,
+            initial_accumulator_value=initial_accumulator_value,
+            eps=eps,
         )
 
     def _slots(self):

@@ -8,13 +8,14 @@ import numpy as np
 
 from .. import _core, saving
 from ..losses import losses
-from . import optimisers
+from ..safetensors_files import FileError
 from . import metrics as metric_module
+from . import optimisers
 from .batches import epoch_key, step_key
 from .callbacks import hooks
-from ..safetensors_files import FileError
 from .objective import Objective
 from .progress import Progress
+from .resuming import check_run
 
 
 class NonFiniteLoss(ArithmeticError):
@@ -159,6 +160,7 @@ class Run:
         if not math.isfinite(part.value):
             self._fail("the loss", part.value)
         model.backward(tape, dy, need_dx=False)
+        model._drop_frozen()
         if self._metrics:
             predicted = self._objective.predictions(predicted, known)
         for metric in self._metrics:
@@ -175,8 +177,17 @@ class Run:
         self.optimizer.step(model)
         if self._average is not None:
             optimisers.average(self._average, self._params, self._decay)
+            self._keep_frozen()
         self.step += 1
         return part, states
+
+    def _keep_frozen(self):
+        """What is not trained is its own average, to the bit."""
+        start = 0
+        for leaf in self.model._leaves():
+            if not leaf.trainable:
+                self._average[start : start + leaf._size] = leaf._flat_params
+            start += leaf._size
 
     def _chunks(self, x, y, lengths, weight):
         """A batch cut along time where backpropagation is truncated."""
@@ -232,11 +243,7 @@ class Run:
             "history": list(self.history),
             "optimizer": {"class": type(self.optimizer).__name__, "state": self.optimizer.state_dict()},
             "callbacks": [
-                {
-                    "class": type(callback).__name__,
-                    "state": callback.state_dict() if hasattr(callback, "state_dict") else None,
-                }
-                for callback in self._callbacks
+                {"class": type(callback).__name__, "state": _state_of(callback)} for callback in self._callbacks
             ],
             "raw": self._raw,
             "average": self._average,
@@ -245,7 +252,9 @@ class Run:
     def resume(self, path, seed):
         """Take up the run in `path`. Nothing is changed unless all of it fits."""
         state_dict, saved = saving.load_run(path, self.model)
+        optimizer, callbacks = vars(self.optimizer).copy(), [_state_of(callback) for callback in self._callbacks]
         try:
+            check_run(saved, self._params)
             self._require_same(saved, seed)
             self.model._checked_state(state_dict)
             if self.optimizer._layer is None:
@@ -254,14 +263,18 @@ class Run:
             for callback, part in zip(self._callbacks, saved["callbacks"]):
                 if part["state"] is not None:
                     callback.load_state_dict(part["state"])
-            self.epoch, self.step, self.seed = (int(saved[k]) for k in ("epoch", "step", "seed"))
-            self.history[:], self.history.stopped = saved["history"], saved["stopped"]
-            self.model.load_state_dict(state_dict)
-            self._set_params(saved["raw"])
-            if self._average is not None:
-                self._average[:] = saved["average"]
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            vars(self.optimizer).update(optimizer)
+            for callback, state in zip(self._callbacks, callbacks):
+                if state is not None:
+                    callback.load_state_dict(state)
             raise FileError(f"{path}: is not a run to go on with: {error}") from None
+        self.epoch, self.step, self.seed = saved["epoch"], saved["step"], saved["seed"]
+        self.history[:], self.history.stopped = saved["history"], saved["stopped"]
+        self.model.load_state_dict(state_dict)
+        self._set_params(saved["raw"])
+        if self._average is not None:
+            self._average[:] = saved["average"]
         np.copyto(self._good, self._params)
 
     def _require_same(self, saved, seed):
@@ -281,6 +294,10 @@ class Run:
         differing = [f"{name} was {was!r}, is {now!r}" for name, was, now in pairs if was != now]
         if differing:
             raise ValueError("; ".join(differing))
+
+
+def _state_of(callback):
+    return callback.state_dict() if hasattr(callback, "state_dict") else None
 
 
 def _named(callback):

@@ -247,6 +247,23 @@ def test_weights_into_a_model_of_ours(chain, name, tmp_path):
     np.testing.assert_allclose(ours(floats()), predicted(model, floats()), atol=1e-5)
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_frozen_layers_stay_as_they_are(name, tmp_path):
+    frozen = [
+        L.Embedding(9, I, mask_zero=True, trainable=False),
+        both(sequences=False, name="two"),
+        L.Dense(1, trainable=False),
+    ]
+    model = randomised(keras.Sequential([L.Input((T,)), *frozen]))
+    ours = load(model, tmp_path, name)
+    before = ours.state_dict()
+    ours.fit(tokens(), np.ones((5, 1), "f"), loss="mse", optimizer=el.Adam(1e-2), epochs=2, verbose=0)
+    changed = {
+        key.partition(".")[0] for key, value in ours.state_dict().items() if not np.array_equal(value, before[key])
+    }
+    assert changed == {"1"}
+
+
 def test_a_loaded_model_trains_and_is_saved(tmp_path):
     model = load(sequential(L.Masking(-1.0), both(sequences=False), L.Dense(1)), tmp_path, "m.keras")
     x = floats(-1.0)

@@ -110,6 +110,8 @@ def test_what_is_no_file_of_keras(tmp_path):
         file["x"] = np.zeros(3)
     refused(tmp_path / "other.h5", "is an HDF5 file without the weights of a Keras model")
     refused(tmp_path, "is a folder")
+    (tmp_path / "m.keras").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    refused(tmp_path / "m.keras", "is a pointer of Git LFS, not the model")
     with pytest.raises(FileNotFoundError):
         el.keras.load(tmp_path / "none.h5")
 
@@ -210,12 +212,12 @@ CONFIG3 = {
 }  # fmt: skip
 
 
-def archive(path, *, config=None, method=zipfile.ZIP_STORED, leave=(), further=(), extra=()):
+def archive(path, *, config=None, method=zipfile.ZIP_STORED, leave=(), further=(), extra=(), separator="/"):
     """A .keras file as Keras 3 writes it; `extra` are tensors that it has beside its own."""
     memory = io.BytesIO()
     with h5py.File(memory, "w") as file:
         for i, array in enumerate(WEIGHTS.values()):
-            file[f"layers/lstm/cell/vars/{i}"] = array
+            file[f"layers{separator}lstm{separator}cell/vars/{i}"] = array
         for name in extra:
             file[name] = draw(2)
     members = {
@@ -238,6 +240,8 @@ def test_the_archive_that_the_others_are_made_of(tmp_path):
     )
     for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         np.testing.assert_array_equal(el.keras.load(archive(tmp_path / "m.keras", method=method))(x), lstm(x)[0])
+    windows = archive(tmp_path / "m.keras", extra=["metrics\\mean/vars/0"], separator="\\")  # as Keras 2 wrote it there
+    np.testing.assert_array_equal(el.keras.load(windows)(x), lstm(x)[0])
     optimizer = ("optimizer/vars/0", "layers/lstm/cell/seed_generator/vars/0")
     np.testing.assert_array_equal(el.keras.load(archive(tmp_path / "m.keras", extra=optimizer))(x), lstm(x)[0])
 

@@ -149,7 +149,8 @@ def test_what_pytorch_exports(name, dynamo, tmp_path):
     torch.manual_seed(0)
     net, path = getattr(Nets, name)(torch).eval(), tmp_path / "net.onnx"
     axes = dict(dynamic_shapes=[{0: "N"}]) if dynamo else dict(dynamic_axes={"x": {0: "N", 1: "T"}})
-    with warnings.catch_warnings(action="ignore"):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         torch.onnx.export(net, (torch.zeros(2, 9, 3),), path, input_names=["x"], dynamo=dynamo, **axes)
     model = el.onnx.load(path)
     x = floats(3, 9 if dynamo else 7, 3)  # the newer exporter fixes the time of an LSTM

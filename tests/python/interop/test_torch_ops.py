@@ -71,8 +71,9 @@ def test_compiled_by_inductor():
     module = el.torch.LSTM(3, 3)
 
     def model(x):
-        y, (h, c) = module(x.exp() * x)
-        return y * x, h
+        read = x.exp() * x
+        y, _ = module(read)
+        return y * x, read.sin()  # for which a compiler may use the memory of `read`
 
     x = torch.randn(5, 2, 3)
     compiled = torch.compile(model, backend="inductor", fullgraph=True)
@@ -181,6 +182,28 @@ def test_the_operators_gradient_by_differences():
 
 
 # -- others that look at operators ----------------------------------------------------------------
+
+
+def test_gradients_of_functions():
+    model = Model()
+    x = torch.randn(5, 2, 3)
+    weights = {name: weight.detach() for name, weight in model.named_parameters()}
+
+    def loss(weights):
+        return torch.func.functional_call(model, weights, (x,))[0].square().sum()
+
+    model(x)[0].square().sum().backward()
+    found = torch.func.grad(loss)(weights)
+    _, pull_back = torch.func.vjp(loss, weights)
+    for name, weight in model.named_parameters():
+        for grads in (found, pull_back(torch.tensor(1.0))[0]):
+            torch.testing.assert_close(grads[name], weight.grad, msg=lambda text, name=name: f"{name}: {text}")
+
+    def first(bias):
+        return torch.func.grad(lambda bias: loss({**weights, "lstm.bias_ih_l0": bias}))(bias).sum()
+
+    with pytest.raises(RuntimeError, match="no second derivative"):
+        torch.func.grad(first)(weights["lstm.bias_ih_l0"])
 
 
 def test_fake_and_meta_tensors_have_shapes_only():

@@ -121,7 +121,7 @@ def test_copies(kind):
 @pytest.mark.parametrize(
     "wrong, error, message",
     [
-        (lambda: el.Attention(3, score="cosine"), ValueError, 'score must be "dot", "general" or "additive"'),
+        (lambda: el.Attention(3, score="cosine"), ValueError, "score must be one of 'dot', 'general', 'additive'"),
         (lambda: el.Attention(3, 4), ValueError, "must have one size, got 3 and 4"),
         (lambda: el.Attention(3, hidden_size=4), ValueError, "hidden_size is of additive scores"),
         (lambda: el.Attention(3, score="additive", scale=True), ValueError, "scale is of dot and general"),

@@ -6,6 +6,8 @@ import pickle
 import numpy as np
 import pytest
 
+import eigenlstm as el
+from eigenlstm.layers import registry
 from eigenlstm.checks import as_array
 from eigenlstm.layers.base import Layer, mix_seed
 from eigenlstm.layers.registry import layer_class
@@ -138,3 +140,15 @@ def test_arrays_are_read_without_a_silent_cast():
     for wrong in ([np.float64(1)], np.zeros(2), [np.zeros(2)], np.zeros(2, int), ["a"], [True]):
         with pytest.raises(TypeError, match="f: x must have dtype float32|f: x cannot be read"):
             as_array(wrong, f32, "f")
+
+
+def test_files_find_every_public_layer_without_an_import():
+    """A layer that the registry does not name would load only where somebody has imported it before."""
+    layers = [
+        value
+        for name in [*el._LAZY, "LSTM"]
+        if isinstance(value := getattr(el, name), type) and issubclass(value, Layer)
+    ]
+    assert len(layers) > 20
+    for cls in layers:
+        assert registry._BUILT_IN[cls._file_name] == cls.__module__

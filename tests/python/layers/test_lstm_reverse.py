@@ -95,6 +95,15 @@ def test_tapes_and_weights_go_with_their_direction():
         backwards.backward(forward.forward(x)[2], data(2, 4, H))
 
 
+def test_fit_does_not_carry_its_state_on():
+    model = el.Sequential([el.LSTM(I, H, reverse=True, seed=0), el.Linear(H, 1, seed=1)])
+    for how in (dict(tbptt=2), dict(stateful=True, shuffle=False)):
+        with pytest.raises(
+            ValueError, match="fit: stateful and tbptt carry the state on, .* nor one with reverse=True"
+        ):
+            model.fit(data(4, 6, I), data(4, 6, 1), loss="mse", optimizer=el.SGD(0.1), epochs=1, verbose=0, **how)
+
+
 def test_what_it_refuses():
     with pytest.raises(TypeError, match=r"LSTM: reverse must be True or False, got 'yes'"):
         el.LSTM(I, H, reverse="yes")

@@ -11,13 +11,14 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 import eigenlstm as el
 import resume_case
 from eigenlstm import safetensors_files as files
 from layer_checks import same_bits
-from resume_case import X, Y, train
+from resume_case import LENGTHS, X, Y, train
 
 
 def timeless(history):
@@ -135,7 +136,7 @@ def test_a_broken_run_is_refused(tmp_path):
 SCRIPT = """
 import sys
 sys.path.insert(0, {tests!r})
-from resume_case import train
+from resume_case import LENGTHS, X, Y, train
 print("ready", flush=True)
 model, _ = train({path!r}, {epochs})
 model.save({out!r})
@@ -185,3 +186,42 @@ def test_a_run_that_is_killed_at_random_moments_gives_the_bits_of_one_that_is_no
     assert not process.killed_after(600)
     assert same_bits(el.load(process.out).flat_params, whole.flat_params)
     assert len(seen) > 1, "no kill came in the middle of a run"
+
+
+WRONG = {
+    "a best that is no number": lambda run: early(run)["monitor"]["dict"].update(best={"dict": {}}),
+    "waited that is no number": lambda run: early(run)["monitor"]["dict"].update(waited="x"),
+    "an epoch that is no number": lambda run: early(run).update(epoch=[1]),
+    "parameters that are none": lambda run: early(run).update(params="x"),
+    "a history of another length": lambda run: run.update(history=run["history"] + run["history"]),
+    "a history of texts": lambda run: run.update(history=["x", "y"]),
+    "a step that is a bool": lambda run: run.update(step=True),
+    "a negative epoch": lambda run: run.update(epoch=-1),
+    "an optimizer without its rate": lambda run: run["optimizer"]["dict"]["state"]["dict"].pop("lr"),
+    "steps that are none": lambda run: run["optimizer"]["dict"]["state"]["dict"].update(steps="x"),
+}
+
+
+def early(run):
+    """The state of early stopping in a checkpoint of `train`."""
+    return next(part["dict"] for part in run["callbacks"] if part["dict"]["class"] == "EarlyStopping")["state"]["dict"]
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_wrong_value_in_a_checkpoint_is_found_before_anything_is_changed(tmp_path, wrong):
+    path = tmp_path / "run"
+    train(path, 2)
+    tensors, metadata = files.read_tensors(path)
+    about = json.loads(metadata["eigenlstm"])
+    WRONG[wrong](about["run"]["dict"])
+    files.write_tensors(path, tensors, {"eigenlstm": json.dumps(about)})
+    optimizer, stopping = el.Adam(1e-2), el.early_stopping(50)
+    fresh, state = optimizer.state_dict(), stopping.state_dict()
+    model = el.Sequential([el.LSTM(2, 6, seed=1), el.Dropout(0.3), el.Last(), el.Linear(6, 1, seed=2)])
+    before = model.flat_params.copy()
+    with pytest.raises(el.FileError, match="run"):
+        model.fit(X, Y, loss="mse", optimizer=optimizer, epochs=3, batch_size=16, seed=7, lengths=LENGTHS,
+                  validation_data={"x": X, "y": Y, "lengths": LENGTHS}, metrics=["mae"], clip_norm=1.0, resume=path,
+                  verbose=0, callbacks=[el.checkpoint(path), stopping, el.plateau(patience=1)])  # fmt: skip
+    assert np.array_equal(model.flat_params, before)
+    assert optimizer.state_dict() == fresh and stopping.state_dict() == state

@@ -1,6 +1,7 @@
 """If, Loop and Scan with LSTMs in their bodies: the bodies are plans of their own, cut as the graph around them is."""
 
 import numpy as np
+import onnx
 from onnx import helper
 
 from .graph import Graph, static_sizes
@@ -15,15 +16,15 @@ class Body:
         self.plan = type(plan)(Graph(proto, plan.graph.opsets, outer=plan.graph), plan.runtime)
         self._inputs = [value.name for value in proto.input]
         self._outputs = [value.name for value in proto.output]
+        self._types = [value.type for value in proto.output]
         self.placements = self.plan.placements
 
     def collected(self, rows, k):
         """Output `k` of all steps, one above the other; `rows` has a list of outputs for each."""
         if rows:
             return np.stack([row[k] for row in rows])
-        proto = self.plan.graph.types.get(self._outputs[k])  # no step was taken: what is known of the shape
-        sizes = static_sizes(proto) or ()
-        dtype = np.float32 if proto is None else helper.tensor_dtype_to_np_dtype(proto.tensor_type.elem_type)
+        sizes = static_sizes(self._types[k]) or ()  # no step was taken: what is told of the shape
+        dtype = helper.tensor_dtype_to_np_dtype(self._types[k].tensor_type.elem_type or onnx.TensorProto.FLOAT)
         return np.zeros((0, *(size or 0 for size in sizes)), dtype)
 
     def __call__(self, values, *given):

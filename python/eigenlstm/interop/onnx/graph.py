@@ -56,9 +56,8 @@ class Graph:
         self.constants.update(given)
         self.inputs = [v for v in proto.input if v.name not in given and v.name not in self.constants.maps[0]]
         self.outputs = list(proto.output)
-        for value in (*proto.input, *proto.value_info, *proto.output):
-            if value.type.WhichOneof("value"):
-                self.types[value.name] = value.type
+        self._note(proto.input if outer is None else (), lambda proto: proto)
+        self._note((*(proto.input if outer else ()), *proto.value_info, *proto.output), without_shape)
         self.types.update(types or {})
         known = {v.name for v in self.inputs} | ({""} if outer is None else {"", *outer.available})
         self.available = known
@@ -66,6 +65,13 @@ class Graph:
         for node in proto.node:
             self._take(node)
         self._drop_unused()
+
+    def _note(self, values, known):
+        """Note the types that a file tells. Shapes are believed of the graph's inputs only, which are checked in every call:
+        exporters leave those of the example that they traced in the file."""
+        for value in values:
+            if value.type.WhichOneof("value"):
+                self.types[value.name] = known(value.type)
 
     # -- folding --------------------------------------------------------------------------------
 
@@ -138,9 +144,7 @@ class Graph:
         branch = renamed(branch, prefix)
         for tensor in branch.initializer:
             self.constants[tensor.name] = array(tensor)
-        for value in (*branch.value_info, *branch.output):
-            if value.type.WhichOneof("value"):
-                self.types[value.name] = value.type
+        self._note((*branch.value_info, *branch.output), without_shape)
         for inner in branch.node:
             self._take(inner)
         for value, name in zip(branch.output, node.output):
@@ -174,7 +178,10 @@ class Graph:
     def with_inferred_types(self):
         """Fill `types` by onnx's shape inference, as far as it goes."""
         try:
-            inferred = shape_inference.infer_shapes(self.proto(weights=False), data_prop=True).graph
+            proto = self.proto(weights=False)
+            for value in proto.graph.output:
+                value.type.CopyFrom(without_shape(value.type))
+            inferred = shape_inference.infer_shapes(proto, data_prop=True).graph
         except Exception:  # an operator of another library, or a file that contradicts itself: types stay unknown
             return self
         for value in (*inferred.value_info, *inferred.output):
@@ -250,6 +257,15 @@ def model_of(graph, opsets):
     """A model of `graph`."""
     imports = [helper.make_opsetid(domain, version) for domain, version in opsets.items()]
     return helper.make_model(graph, ir_version=10, opset_imports=imports, producer_name="eigenlstm")
+
+
+def without_shape(proto):
+    """A type, without the shape of a tensor."""
+    copy = onnx.TypeProto()
+    copy.CopyFrom(proto)
+    if copy.HasField("tensor_type"):
+        copy.tensor_type.ClearField("shape")
+    return copy
 
 
 def static_sizes(proto):

@@ -1,0 +1,47 @@
+"""What a checkpoint must hold before a run goes on with it: a value of the wrong kind would else be found after hours."""
+
+import numpy as np
+
+
+def check_run(saved, params):
+    """``ValueError`` unless `saved` has the kinds of values that `Run` writes, for a model with the flat parameters `params`."""
+    for name in ("epoch", "step", "seed"):
+        _require(_is_count(saved[name]), f"{name} must be an integer of at least 0, got {saved[name]!r}")
+    _require(saved["stopped"] is None or isinstance(saved["stopped"], str), "stopped must be a text")
+    history = saved["history"]
+    _require(isinstance(history, list) and len(history) == saved["epoch"], f"history must have {saved['epoch']} epochs")
+    for logs in history:
+        _require(isinstance(logs, dict), "history must be a list of dicts")
+        for name, value in logs.items():
+            _require(isinstance(value, str) or is_number(value) or value is None, f"history: {name} must be a number")
+    for name in ("raw", "average"):
+        _require(
+            saved[name] is None or is_like(saved[name], params),
+            f"{name} must have the model's {params.size} parameters",
+        )
+    _require(isinstance(saved["settings"], dict), "settings must be a dict")
+    _require(isinstance(saved["optimizer"], dict), "optimizer must be a dict")
+    _require(isinstance(saved["optimizer"].get("state"), dict), "the optimizer's state must be a dict")
+    callbacks = saved["callbacks"]
+    _require(
+        isinstance(callbacks, list) and all(isinstance(part, dict) for part in callbacks), "callbacks must be dicts"
+    )
+
+
+def is_number(value):
+    """A Python number, infinities and NaN included, but no bool."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def is_like(value, params):
+    """Whether `value` is an array like the flat parameters `params`."""
+    return isinstance(value, np.ndarray) and value.shape == params.shape and value.dtype == params.dtype
+
+
+def _is_count(value):
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _require(condition, message):
+    if not condition:
+        raise ValueError(message)
