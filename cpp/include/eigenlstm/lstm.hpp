@@ -26,8 +26,8 @@ struct LSTMOptions {
   bool bias = true;
   bool bidirectional = false;
   bool reverse = false;  // a single direction that starts at each row's own end; y keeps the order of time
-  std::vector<double>
-      dropout;  // in training, on the outputs of layer k: num_layers probabilities, the last one 0; empty: none
+  /// In training, on the outputs of layer k: num_layers probabilities, the last one 0; empty: none.
+  std::vector<double> dropout;
 
   // Variants (variants.hpp), of all layers and directions.
   CellOptions cell;
@@ -36,10 +36,10 @@ struct LSTMOptions {
   Merge merge = Merge::concat;      // of two directions
   bool residual = false;            // from the second layer on, y = lstm(x) + x
   bool learned_state = false;       // the initial state is a parameter, used where none is given
-  double input_dropout =
-      0;  // variational dropout (Gal & Ghahramani 2016): one mask for all steps of a row, on what each
-  double recurrent_dropout = 0;  // layer reads, and on the h_prev that R multiplies
-  double weight_drop = 0;        // DropConnect on R (Merity et al. 2018), one mask for a call
+  /// Variational dropout (Gal & Ghahramani 2016): one mask for all steps of a row, on what each layer reads, and on the
+  /// h_prev that R multiplies.
+  double input_dropout = 0, recurrent_dropout = 0;
+  double weight_drop = 0;  // DropConnect on R (Merity et al. 2018), one mask for a call
   Missing missing = Missing::propagate;
   std::optional<CellActivations> reverse_activations;  // of the second direction, where they aren't those of `cell`
 

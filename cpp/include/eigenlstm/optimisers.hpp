@@ -12,11 +12,22 @@ namespace eigenlstm {
 /// The arrays of one step: n parameters with their gradients and state.
 template <class Real>
 struct Update {
-  std::ptrdiff_t n;
-  double lr, weight_decay;
-  Real* params;
-  const Real* grads;
-  Real *state0, *state1, *state2;  // see each optimizer; null where it has none
+  std::ptrdiff_t n = 0;
+  double lr = 0, weight_decay = 0;
+  Real* params = nullptr;
+  const Real* grads = nullptr;
+  Real *state0 = nullptr, *state1 = nullptr, *state2 = nullptr;  // see each optimizer; null where it has none
+
+  /// `size` of the parameters, from `begin` on.
+  Update part(std::ptrdiff_t begin, std::ptrdiff_t size) const {
+    Update some = *this;
+    some.n = size;
+    some.params += begin;
+    some.grads += begin;
+    for (Real** state : {&some.state0, &some.state1, &some.state2})
+      if (*state != nullptr) *state += begin;
+    return some;
+  }
 };
 
 /// g += weight_decay p;  m = momentum m + (1 - dampening) g (the first step: m = g);

@@ -15,8 +15,8 @@ struct Pass {
   const MicroBatch<Real>& micro;  // of the rows of this pass: masks, histories of the whole sequence
   Layers layers;
   Steps steps;
-  bool turned =
-      false;  // which parity of step walks the panels last to first (odd, or turned: even): no bit depends on it
+  /// Which parity of step walks the panels last to first: odd, or if turned even. Results don't change.
+  bool turned = false;
   const LSTMOptions& options() const { return batch.options; }
   const Rows& rows() const { return micro.rows; }
   Index directions() const { return options().directions(); }

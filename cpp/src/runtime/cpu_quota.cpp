@@ -44,7 +44,8 @@ int cpu_quota(const std::string& groups, const std::string& mount) {
     const std::string controllers = line.substr(first + 1, second - first - 1);
     const bool version2 = controllers.empty();
     if (!version2 && !has_cpu(controllers)) continue;
-    const std::string root = version2 ? mount : mount + "/" + controllers;
+    std::string root = mount;
+    if (!version2) root.append("/").append(controllers);
     // In a container the path may be the host's, of which only the root is mounted here.
     for (std::string path = line.substr(second + 1);; path.resize(path.rfind('/'))) {
       if (path == "/") path.clear();
