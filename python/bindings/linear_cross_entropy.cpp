@@ -61,9 +61,10 @@ py::tuple linear_cross_entropy(const py::array& x, const py::array& matrix, cons
 void register_linear_cross_entropy(py::module_& m) {
   m.def("linear_cross_entropy", linear_cross_entropy, py::arg("x"), py::arg("matrix"), py::arg("bias").none(true),
         py::arg("labels"), py::arg("row_weight").none(true), py::arg("class_weight").none(true),
-        py::arg("label_smoothing"), py::arg("ignore_index"), py::arg("mean"), py::arg("dmatrix").none(true) = py::none(),
-        py::arg("dbias").none(true) = py::none(),
-        "(value, dx (N, F)) of the cross-entropy of x (N, F) matrix^T (C, F) + bias (C) and labels (N); adds to dmatrix (C, F) "
+        py::arg("label_smoothing"), py::arg("ignore_index"), py::arg("mean"),
+        py::arg("dmatrix").none(true) = py::none(), py::arg("dbias").none(true) = py::none(),
+        "(value, dx (N, F)) of the cross-entropy of x (N, F) matrix^T (C, F) + bias (C) and labels (N); adds to "
+        "dmatrix (C, F) "
         "and dbias (C) in place. Without dmatrix, None for dx.");
 }
 

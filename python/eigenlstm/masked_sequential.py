@@ -54,37 +54,38 @@ class MaskedSequential(Sequential):
     def _run(self, x, lengths, training, seed, states):
         x, valid = self._without_masked(x, lengths)
         moves = None if valid.all() else _Moves(valid)
-        tape, states_out = [], []
+        tape, states_out, in_front = [], [], False
+        fills = [_fill(layer) for layer in self.layers]
         for i, (layer, _, recurrent) in enumerate(self._plan):
             key = None if seed is None else mix_seed(as_seed(seed, "MaskedSequential.forward"), i)
-            fill, state = _fill(layer) if moves else None, None
-            known = moves if fill else None  # what this layer is told of the mask
-            if known:
-                x = known.to_front(x)
+            known = moves if fills[i] else None  # what this layer is told of the mask
+            moved = known if not in_front else None
+            x, state = moved.to_front(x) if moved else x, None
             options = {"lengths": known.lengths if known else None, "training": training, "seed": key}
             if recurrent:
                 x, state, part = layer.forward(x, state=None if states is None else states[i], **options)
-                if known:
-                    x = known.back(x, fill)
             else:
                 x, part = layer.forward(x, **options)
-            if not layer.keeps_time:
-                moves = None
-            tape.append((part, known, fill))
+            moves = moves if layer.keeps_time else None
+            in_front = bool(known and moves and any(fills[i + 1 : i + 2]))  # the next layer would move them there again
+            moved_back = moves if known and not in_front else None
+            x = moved_back.back(x, fills[i]) if moved_back else x
+            tape.append((part, moved, moved_back, fills[i]))
             states_out.append(state)
         return x, ((valid, tape) if training else None), states_out
 
     def backward(self, tape, dy, *, need_dx=True):
         """``dy -> dx``, zero at masked steps, or None if `need_dx` is false; adds to `grads`."""
         valid, parts = self._opened(tape)
-        for i, ((layer, _, recurrent), (part, known, fill)) in reversed([*enumerate(zip(self._plan, parts))]):
+        for i, ((layer, _, recurrent), (part, moved, moved_back, fill)) in reversed(
+            [*enumerate(zip(self._plan, parts))]
+        ):
+            dy = moved_back.back_backward(dy, fill) if moved_back else dy
             if recurrent:
-                dy = known.back_backward(dy, fill) if known else dy
                 dy, _ = layer.backward(part, dy, need_dx=need_dx or i > 0)
             else:
                 dy = layer.backward(part, dy)
-            if known and dy is not None:
-                dy = known.to_front_backward(dy)
+            dy = moved.to_front_backward(dy) if moved and dy is not None else dy
         if not need_dx or dy is None:
             return None
         return dy if valid.all() else dy * valid[:, :, None]
@@ -104,7 +105,7 @@ class MaskedSequential(Sequential):
 
 
 def _fill(layer):
-    """What an LSTM's output has at masked steps, "nothing" for layers that end the time axis, None where all steps are seen."""
+    """What an LSTM gives at masked steps; "nothing" for layers that end the time axis; None for those that see all steps."""
     if layer.recurrent:
         if getattr(layer, "num_directions", 1) == 2:
             return "zeros"
@@ -136,7 +137,7 @@ class _Moves:
         return moved
 
     def back(self, y, fill):
-        """y (B, T, P), valid steps first, with each at its place. `fill`: what masked steps have, "previous", "next" or "zeros"."""
+        """y (B, T, P), valid steps first, with each at its place; masked ones get the "previous", the "next" or "zeros"."""
         source, there = self._source(fill)
         return np.where(there, np.take_along_axis(y, source[:, :, None], axis=1), y.dtype.type(0))
 
@@ -154,7 +155,7 @@ class _Moves:
         return moved
 
     def _source(self, fill):
-        """(B, T): the place in y, valid steps first, that a step's value comes from; (B, T, 1): whether there is one."""
+        """Of each step its place in y, where valid steps are first, (B, T), and whether it has one, (B, T, 1)."""
         source = np.cumsum(self.valid, axis=1) - 1  # its own, or that of the valid step before
         if fill == "next":
             source += ~self.valid

@@ -6,8 +6,8 @@ import numpy as np
 
 from .graph import Graph
 from .layers.base import Layer
-from .layers.registry import described, layer_from
 from .layers.parameters import ParameterStore
+from .layers.registry import described, layer_from
 from .saving import save
 from .seeds import as_seed, mix_seed
 from .tables import Table
@@ -313,13 +313,12 @@ class Sequential(Trained, Group):
 
     def input_shape(self):
         """Shape of x with symbols for the sizes that are free, None where no layer knows."""
-        for i, layer in enumerate(self.layers):
-            shape = layer.input_shape()
-            if shape is not None:
-                break
+        shapes = [layer.input_shape() for layer in self.layers]
+        first = next((i for i, shape in enumerate(shapes) if shape is not None), 0)
+        shape = shapes[first]
         if shape is not None and shape[1:2] != ("T",) and self._sees_time():
             shape = (shape[0], "T", *shape[1:])
-        for layer in reversed(self.layers[:i]):
+        for layer in reversed(self.layers[:first]):
             shape = None if shape is None else layer.input_for(shape)
         return shape
 

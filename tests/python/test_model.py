@@ -6,12 +6,12 @@ import pickle
 
 import numpy as np
 import pytest
+from layer_checks import assert_close, differences, same_bits
+from model_case import V, sentences, tagger, translator
 
 import eigenlstm as el
 from eigenlstm.graph import Graph
 from eigenlstm.layers.base import Layer
-from layer_checks import assert_close, differences, same_bits
-from model_case import V, sentences, tagger, translator
 
 S, T = np.array([[1, 2, 3, 0], [4, 5, 0, 0], [6, 1, 1, 2]]), np.array([[2, 3, 1], [1, 0, 0], [5, 6, 4]])
 LENGTHS = {"source": [3, 2, 4], "target": [3, 1, 2]}

@@ -1,7 +1,6 @@
 """Checks of layers that take several arrays."""
 
 import numpy as np
-
 from layer_checks import assert_close, differences
 
 

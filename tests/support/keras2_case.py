@@ -72,3 +72,15 @@ def functional(*layers):
         items.append({**layer, "name": layer["config"]["name"], "inbound_nodes": call})
     ends = {"input_layers": [["input_1", 0, 0]], "output_layers": [[items[-1]["name"], 0, 0]]}
     return {"class_name": "Model", "config": {"name": "model_1", "layers": items, **ends}}
+
+
+def forbid_building(monkeypatch):
+    """Make every layer with parameters fail when it is built by the readers of Keras's files."""
+    from eigenlstm.interop import keras_layers, keras_lstm
+
+    def built(*_, **__):
+        raise AssertionError("a layer was built")
+
+    for module in (keras_layers, keras_lstm):
+        for name in {"LSTM", "Linear", "Embedding", "LayerNorm"} & vars(module).keys():
+            monkeypatch.setattr(module, name, built)

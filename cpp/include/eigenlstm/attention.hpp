@@ -1,6 +1,6 @@
-// Attention: a query of each step takes a weighted mean of the steps of a memory. Sizes: B rows, T steps of the queries,
-// S steps of the memory, Q values of a query and of a key, A units of the additive score, M values of a memory step; all
-// arrays row-major, contiguous.
+// Attention: a query of each step takes a weighted mean of the steps of a memory. Sizes: B rows, T steps of the
+// queries, S steps of the memory, Q values of a query and of a key, A units of the additive score, M values of a memory
+// step; all arrays row-major, contiguous.
 //
 //   score(t, s)   dot: scale * query_t . key_s           (Luong, Pham, Manning 2015)
 //                 additive: v . tanh(query_t + key_s)    (Bahdanau, Cho, Bengio 2015)
@@ -8,8 +8,8 @@
 //   context(t)    sum over s of weight(t, s) memory_s
 //
 // Steps of a query past query_lengths[b], and rows without a memory, have weights and a context of zero and no
-// gradient. Every sum goes over its steps or features in order, so no row depends on the rows beside it, on padding or on
-// the number of threads.
+// gradient. Every sum goes over its steps or features in order, so no row depends on the rows beside it, on padding or
+// on the number of threads.
 #pragma once
 
 #include <cstddef>
@@ -18,9 +18,9 @@
 namespace eigenlstm {
 
 struct AttentionShape {
-  std::ptrdiff_t B, T, S, Q, M;         // Q: with additive scores, A
-  const std::int64_t* query_lengths;    // (B), or null: T
-  const std::int64_t* memory_lengths;   // (B), or null: S
+  std::ptrdiff_t B, T, S, Q, M;        // Q: with additive scores, A
+  const std::int64_t* query_lengths;   // (B), or null: T
+  const std::int64_t* memory_lengths;  // (B), or null: S
 };
 
 /// How scores are made: `v` (A) or null for dot products, which are scaled.

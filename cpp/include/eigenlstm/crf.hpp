@@ -15,8 +15,8 @@ namespace eigenlstm {
 template <class Real>
 struct CrfArrays {
   std::ptrdiff_t B, T, K;
-  const Real* emissions;         // (B, T, K)
-  const std::int64_t* lengths;   // (B), each in 0..T
+  const Real* emissions;                  // (B, T, K)
+  const std::int64_t* lengths;            // (B), each in 0..T
   const Real *transitions, *start, *end;  // (K, K): from, to; (K); (K)
 };
 

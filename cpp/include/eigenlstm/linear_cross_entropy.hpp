@@ -1,8 +1,8 @@
-// An affine map to C classes and the cross-entropy of its results as one, in chunks of rows: the logits of all rows never
-// stand in memory. Sizes: N rows, F inputs, C classes; all arrays row-major, contiguous.
+// An affine map to C classes and the cross-entropy of its results as one, in chunks of rows: the logits of all rows
+// never stand in memory. Sizes: N rows, F inputs, C classes; all arrays row-major, contiguous.
 //
-// Rows whose label is ignore_index, or whose weight is 0, are left out of every product. The sums over rows go in chunks of
-// 256 of the others, so no result depends on the number of threads.
+// Rows whose label is ignore_index, or whose weight is 0, are left out of every product. The sums over rows go in
+// chunks of 256 of the others, so no result depends on the number of threads.
 #pragma once
 
 #include <cstddef>

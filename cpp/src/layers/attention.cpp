@@ -44,8 +44,7 @@ struct Row {
   /// out (m, n) = A (m, K) b^T, b (n, K).
   void product_with_transposed(Index m, Index K, Index n, typename GemmArgs<Real>::Left a, const Real* b,
                                Real* out) const {
-    for (Index j = 0; j < n; j += width)
-      kernel.pack_transposed(std::min(width, n - j), K, b + j * K, panels + j * K);
+    for (Index j = 0; j < n; j += width) kernel.pack_transposed(std::min(width, n - j), K, b + j * K, panels + j * K);
     product(m, K, n, a, out);
   }
 
@@ -169,15 +168,15 @@ void attention_backward(const AttentionShape& shape, const AttentionScore<Real>&
     if (T == 0 || S == 0) return;
     const Real *const q = query + b * T_all * Q, *const k = key + b * S_all * Q, *const m = memory + b * S_all * M,
                       *const w = weights + b * T_all * S_all, *const dy = dcontext + b * T_all * M;
-    row.product_with(S, T, M, {w, 1, S_all}, dy, dm);          // context = w m
-    row.product_with_transposed(T, M, S, {dy, M}, m, d);       // dw
+    row.product_with(S, T, M, {w, 1, S_all}, dy, dm);     // context = w m
+    row.product_with_transposed(T, M, S, {dy, M}, m, d);  // dw
     softmax_backward(T, S, w, S_all, d);
     if (additive) {
       additive_backward(row, score.v, q, k, d, dq, dk, dv_rows.data() + b * Q, d + T_all * S_all);
       return;
     }
     for (Index i = 0; i < T * S; ++i) d[i] *= score.scale;
-    row.product_with(T, S, Q, {d, S}, k, dq);     // score = scale q k^T
+    row.product_with(T, S, Q, {d, S}, k, dq);  // score = scale q k^T
     row.product_with(S, T, Q, {d, 1, S}, q, dk);
   });
   for (Index b = 0; b < (additive ? shape.B : 0); ++b)

@@ -11,8 +11,8 @@
 namespace eigenlstm {
 namespace {
 
-constexpr Index most_chunks = 16;    // of rows, whose gradients of the parameters are summed apart
-constexpr double pair_work = 20;     // an exponential costs about as much as this many multiply-adds
+constexpr Index most_chunks = 16;  // of rows, whose gradients of the parameters are summed apart
+constexpr double pair_work = 20;   // an exponential costs about as much as this many multiply-adds
 constexpr double lowest = -std::numeric_limits<double>::infinity();
 
 /// The parameters in float64: matrices whose rows are padded to whole vectors with -inf, also transposed.
@@ -94,7 +94,8 @@ double score_of(const Parameters& p, Index T, const Chains& c, const std::int64_
   return score;
 }
 
-/// Adds scale times the gradients of one row: expected minus observed counts. `sums`: transitions [K][stride], start, end.
+/// Adds scale times the gradients of one row: expected minus observed counts. `sums`: transitions [K][stride], start,
+/// end.
 template <class Real>
 void add_row(const Parameters& p, Index T, const Chains& c, const std::int64_t* tags, double log_z, double scale,
              Real* demissions, double* sums) {

@@ -9,10 +9,10 @@
 namespace eigenlstm {
 namespace {
 
-constexpr Index chunk_rows = 256;     // of logits that stand in memory together
-constexpr Index task_rows = 128;      // of a task of dx
-constexpr Index task_classes = 48;    // of a task of the matrix's gradient
-constexpr double value_work = 60;     // a value of a softmax costs about as much as these multiply-adds
+constexpr Index chunk_rows = 256;   // of logits that stand in memory together
+constexpr Index task_rows = 128;    // of a task of dx
+constexpr Index task_classes = 48;  // of a task of the matrix's gradient
+constexpr double value_work = 60;   // a value of a softmax costs about as much as these multiply-adds
 
 /// What all chunks share: packed matrices, and the arrays of one chunk.
 template <class Real>
@@ -115,8 +115,7 @@ struct Plan {
       args.b = {backward + panel * of.C * width, of.C * width, width};
       args.c = {own, width, width};
       kernel.gemm(args);
-      for (Index i = 0; i < args.rows; ++i)
-        std::copy_n(own + i * width, columns, dx + indices[r + i] * of.F + first);
+      for (Index i = 0; i < args.rows; ++i) std::copy_n(own + i * width, columns, dx + indices[r + i] * of.F + first);
     });
   }
 

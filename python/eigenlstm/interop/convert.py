@@ -65,6 +65,7 @@ class Reader:
 READERS = [
     Reader("Keras", (".keras", ".h5", ".hdf5"), (b"\x89HDF\r\n\x1a\n",), "keras", architectures=True),
     Reader("ONNX", (".onnx",), (), "onnx.converting"),
+    Reader("PyTorch's weights of an LSTM", (".pt", ".pth", ".safetensors"), (), "weight_files"),
 ]
 
 

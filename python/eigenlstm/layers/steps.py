@@ -86,7 +86,7 @@ class _Indexed(Joint):
             raise ValueError(
                 f"{self._forward_name}: x must have shape (B, T, F) and steps (B, S), got {x.shape} and {steps.shape}"
             )
-        if steps.size and not (-1 <= steps.min() and steps.max() < bound):
+        if steps.size and not (steps.min() >= -1 and steps.max() < bound):
             raise ValueError(
                 f"{self._forward_name}: steps must lie in -1..{bound - 1}, got {steps.min()}..{steps.max()}"
             )

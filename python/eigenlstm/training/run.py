@@ -200,10 +200,10 @@ class Run:
         per_step = weight is not None and weight.ndim > 1
         for start in range(0, time, each):
             part = slice(start, start + each)
-            left = None if lengths is None else each_of(lengths, lambda n: np.clip(n - start, 0, each))
+            left = None if lengths is None else each_of(lengths, lambda n, start=start: np.clip(n - start, 0, each))
             if left is not None and not np.any(self.model.output_lengths(left)):
                 return
-            yield each_of(x, lambda a: a[:, part]), y[:, part], left, weight[:, part] if per_step else weight
+            yield each_of(x, lambda a, part=part: a[:, part]), y[:, part], left, weight[:, part] if per_step else weight
 
     def _log_names(self, validate):
         """What each epoch will log; None where callbacks may add to it."""

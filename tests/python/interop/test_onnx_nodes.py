@@ -106,6 +106,31 @@ def test_layouts_of_the_inputs_in_memory_make_no_difference(order):
         np.testing.assert_array_equal(one, other)
 
 
+def test_what_exporters_write_where_nothing_is_meant():
+    """Peepholes of zero and a clip at the largest float leave the plain cell, which has the faster kernels."""
+    arrays = {
+        name: value.astype(np.float32) for name, value in random_arrays(np.random.default_rng(0), 4, 2, 3, 5, 1).items()
+    }
+    arrays["P"][:] = 0
+    weights = {name: arrays[name] for name in ("W", "R", "B", "P")}
+    model = node(arrays, {"clip": float(np.finfo(np.float32).max)})
+    got = Session(model).run(None, arrays)
+    for one, other in zip(got, onnx_lstm(**arrays)):
+        np.testing.assert_allclose(one, other, atol=2e-5)
+    from eigenlstm.interop.onnx.lstm_node import LSTMNode
+
+    layer = LSTMNode(model.graph.node[0]).layer(*weights.values())
+    assert set(layer.params) == {"weight_ih_l0", "weight_hh_l0", "bias_l0"} and layer.config().get("gate_clip") is None
+
+
+def test_run_options_are_refused_as_there_are_several_sessions():
+    arrays = {
+        name: value.astype(np.float32) for name, value in random_arrays(np.random.default_rng(0), 4, 2, 3, 5, 1).items()
+    }
+    with pytest.raises(ValueError, match="Session.run: run_options are of one ONNX Runtime session"):
+        Session(node(arrays, {})).run(None, arrays, object())
+
+
 def test_an_error_in_a_node_names_it():
     rng = np.random.default_rng(0)
     arrays = {name: value.astype(np.float32) for name, value in random_arrays(rng, 4, 2, 3, 5, 1).items()}

@@ -274,6 +274,7 @@ def test_a_call_that_does_not_fit(names, feed, error, message):
     "how, error, message",
     [
         (dict(constants={"rate": 3}), ValueError, "constants: 'rate' is no input; there are x, state, sr"),
+        (dict(constants={"sr": 16000.5}), ValueError, "constants: sr must be of int64, got 16000.5"),
         (dict(constants={"sr": [1, 2]}), ValueError, r"constants: sr must have shape \(\), got \(2,\)"),
         (dict(runtime="torch"), ValueError, "runtime must be 'onnxruntime', 'reference' or None, got 'torch'"),
         (dict(runtime="reference", providers=["x"]), ValueError, "providers are ONNX Runtime's, which isn't used"),

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-
-import eigenlstm as el
 from joint_checks import check_joint_gradients
 from layer_checks import check_copies, randomised, same_bits
+
+import eigenlstm as el
 
 KINDS = [
     dict(query_size=3, score="dot"),

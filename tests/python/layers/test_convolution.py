@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from layer_checks import check_copies, check_gradients, check_rows_do_not_depend_on_the_batch, randomised, same_bits
 
 import eigenlstm as el
-from layer_checks import check_copies, check_gradients, check_rows_do_not_depend_on_the_batch, randomised, same_bits
 
 
 def draw(*shape, dtype="float64", seed=0):

@@ -4,9 +4,9 @@ import itertools
 
 import numpy as np
 import pytest
+from layer_checks import assert_close, check_copies, differences, randomised, same_bits
 
 import eigenlstm as el
-from layer_checks import assert_close, check_copies, differences, randomised, same_bits
 
 LENGTHS = np.array([4, 1, 0, 3])
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-
-import eigenlstm as el
 from joint_checks import check_joint_gradients
 from layer_checks import check_copies, check_gradients, check_rows_do_not_depend_on_the_batch, same_bits
+
+import eigenlstm as el
 
 
 def draw(*shape, dtype="float64", seed=0):

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-
-import eigenlstm as el
 from layer_checks import assert_close, differences, randomised, same_bits
 from model_case import sentences
+
+import eigenlstm as el
 
 RNG = np.random.default_rng(0)
 

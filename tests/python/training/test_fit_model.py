@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-
-import eigenlstm as el
 from layer_checks import same_bits
 from model_case import pairs, tagged, tagger, translator
+
+import eigenlstm as el
 
 
 def fit(model, x, y, **options):

@@ -5,9 +5,9 @@ import pickle
 
 import numpy as np
 import pytest
+from layer_checks import assert_close, differences, same_bits
 
 import eigenlstm as el
-from layer_checks import assert_close, differences, same_bits
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((24, 6, 3)).astype("f"), RNG.standard_normal((24, 2)).astype("f")

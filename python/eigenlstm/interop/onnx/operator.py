@@ -47,6 +47,7 @@ DEFAULTS = {
 }
 _SPELLINGS = {name.lower(): name for name in _ACTIVATIONS}
 _DIRECTIONS = ("forward", "reverse", "bidirectional")
+_NO_CLIP = 1e38  # some exporters write the largest float where nothing is clipped
 _USUAL = ("sigmoid", "tanh", "tanh")
 
 
@@ -91,6 +92,7 @@ def attributes(node, values):
     clip, layout, forget = values.get("clip"), values.get("layout", 0), values.get("input_forget", 0)
     if clip is not None and not clip > 0:
         refuse(f"clip must be greater than 0, got {clip}")
+    clip = None if clip is not None and clip >= _NO_CLIP else clip
     for name, value in (("layout", layout), ("input_forget", forget)):
         if value not in (0, 1):
             refuse(f"{name} must be 0 or 1, got {value}")
@@ -175,6 +177,8 @@ def layer_of(node, attributes, W, R, B=None, P=None):
     built.
     """
     options = layer_options(node, attributes, W, R, B, P)
+    if P is not None and not P.any():  # as exporters write where there are none
+        options["peephole"], P = False, None
     dtype = "float64" if W.dtype == np.float64 else "float32"
     params = layer_params(W, R, B, P)
     with blank_parameters(limit=sum(value.size for value in params.values())):  # nothing is drawn

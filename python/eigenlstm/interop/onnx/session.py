@@ -63,7 +63,13 @@ class Session:
         self._outputs = [value.name for value in model.graph.output]
 
     def run(self, output_names, input_feed, run_options=None):
-        """The outputs named (None: all), as a list of arrays, for the inputs in the dict `input_feed`."""
+        """The outputs named (None: all), as a list of arrays, for the inputs in the dict `input_feed`.
+
+        TypeError for an input of another dtype, ValueError for one of another shape, for names that the graph doesn't
+        have, and for `run_options`, which are of a single ONNX Runtime session.
+        """
+        if run_options is not None:
+            raise ValueError("Session.run: run_options are of one ONNX Runtime session, and this one has several parts")
         wanted = self._outputs if output_names is None else list(output_names)
         for name in wanted:
             if name not in self._outputs:
@@ -167,7 +173,9 @@ def constant_inputs(graph, constants, where):
         if name not in inputs:
             raise ValueError(f"{where}: constants: {name!r} is no input; there are {', '.join(inputs) or 'none'}")
         elem = inputs[name].type.tensor_type.elem_type
-        array = np.asarray(value, helper.tensor_dtype_to_np_dtype(elem))
+        array, given = np.asarray(value, helper.tensor_dtype_to_np_dtype(elem)), np.asarray(value)
+        if array.dtype.kind in "iub" and not np.array_equal(array, given):
+            raise ValueError(f"{where}: constants: {name} must be of {array.dtype}, got {value!r}")
         sizes = static_sizes(inputs[name].type)
         if sizes is not None and array.ndim == 0 and all(size in (1, None) for size in sizes):
             array = array.reshape([1] * len(sizes))
