@@ -41,7 +41,7 @@ py::array_t<Real> array_in(eigenlstm::Block block, const std::vector<py::ssize_t
   auto owned = std::make_unique<eigenlstm::Block>(std::move(block));
   const Real* const values = static_cast<const Real*>(owned->data());
   const py::capsule owner(owned.get(), [](void* data) { delete static_cast<eigenlstm::Block*>(data); });
-  owned.release();
+  static_cast<void>(owned.release());
   return py::array_t<Real>(shape, values, owner);
 }
 
