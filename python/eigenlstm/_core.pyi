@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 __version__: str
 
@@ -66,8 +66,8 @@ class _Stream(Generic[_Real]):
     def state(self) -> tuple[_State[_Real], _State[_Real]]:
         """(h, c), (num_layers, B, P) and (num_layers, B, H), or lists of arrays where the layers' widths differ: copied out, copied in."""
     @state.setter
-    def state(self, value: Any) -> None: ...
-    def step(self, x: Any, out: _Optional[_Real] = None) -> NDArray[_Real]:
+    def state(self, value: tuple[object, object] | list[object]) -> None: ...
+    def step(self, x: ArrayLike, out: NDArray[np.float32] | NDArray[np.float64] | None = None) -> NDArray[_Real]:
         """One time step: x (B, I) -> y (B, P); for B = 1 also (I,) -> (P,). `out`: where to write y."""
     def reset(self) -> None:
         """Set the state to what it was at the start: zero, or learned."""

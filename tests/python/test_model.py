@@ -12,6 +12,8 @@ from model_case import V, sentences, tagger, translator
 import eigenlstm as el
 from eigenlstm.graph import Graph
 from eigenlstm.layers.base import Layer
+from eigenlstm.safetensors_files import write_tensors
+from eigenlstm.saving import architecture
 
 S, T = np.array([[1, 2, 3, 0], [4, 5, 0, 0], [6, 1, 1, 2]]), np.array([[2, 3, 1], [1, 0, 0], [5, 6, 4]])
 LENGTHS = {"source": [3, 2, 4], "target": [3, 1, 2]}
@@ -204,6 +206,23 @@ def broken(change):
 def test_a_graph_that_is_none_is_refused(change, message, tmp_path):
     with pytest.raises((ValueError, TypeError), match=message):
         Graph.from_config(broken(change))
+
+
+def test_a_file_whose_graph_is_none_is_refused(tmp_path):
+    model = translator()
+    write_tensors(tmp_path / "good", model.state_dict(), {"eigenlstm": json.dumps(architecture(model))})
+    assert repr(el.load(tmp_path / "good")) == repr(model)
+    for change in (
+        lambda c: c["nodes"][1].update(layer=99),
+        lambda c: c["layers"][3]["config"].update(hidden_size=10**9),
+        lambda c: c["layers"][0].update(tied="output"),
+        lambda c: c.pop("outputs"),
+    ):
+        about = architecture(model)
+        about["architecture"]["config"] = broken(change)
+        write_tensors(tmp_path / "bad", model.state_dict(), {"eigenlstm": json.dumps(about)})
+        with pytest.raises(el.FileError, match="do not fit"):
+            el.load(tmp_path / "bad")
 
 
 Time, Flat = el.Input((None, 3)), el.Input((3,))

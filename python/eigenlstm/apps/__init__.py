@@ -1,6 +1,13 @@
-"""Applications on real data that ships with the package; each prints what it did beside a baseline and draws a picture.
+"""Applications on real data; each prints its scores beside those of baselines, draws a picture and saves its model.
+
+On data that ship with the package:
 
 - ``python -m eigenlstm.apps.forecast``: a day of electricity demand, with quantiles
 - ``python -m eigenlstm.apps.classify``: who speaks? sequences of unequal length
 - ``python -m eigenlstm.apps.language_model``: characters of a book; samples text
+
+On data that pip fetches once (``pip install "eigenlstm[apps]"``):
+
+- ``python -m eigenlstm.apps.speech``: strings of spoken digits, or words of your own, written down
+- ``python -m eigenlstm.apps.sentiment``: how good did they find the film?
 """

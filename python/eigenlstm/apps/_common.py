@@ -1,7 +1,8 @@
-"""What the examples share: their options and their pictures."""
+"""What the applications share: their options, their tables of scores and their pictures."""
 
 import argparse
 import io
+import json
 import sys
 from pathlib import Path
 
@@ -10,19 +11,60 @@ from ..atomic_files import write_atomically
 
 def options(module, description, epochs, arguments=None, **flags):
     """The parsed command line of an example; `flags` are names of further switches with their help."""
-    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
+    parser = _parser(module, description)
     parser.add_argument("--epochs", type=int, default=epochs, help="default: %(default)s")
-    parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
-    parser.add_argument("--out", type=Path, default=Path("."), metavar="FOLDER", help="where to write; default: here")
     for name, text in flags.items():
         parser.add_argument(f"--{name.replace('_', '-')}", action="store_true", help=text)
-    parsed = parser.parse_args(arguments)
+    return _prepared(parser.parse_args(arguments))
+
+
+def application(module, description, epochs, quick_epochs, arguments=None, *, data, own):
+    """The parsed command line of an application that fetches its data.
+
+    `data` is the help of ``--data``; `own` maps the application's own options to their help. `given.epochs` is `epochs`,
+    or `quick_epochs` with ``--quick``, unless ``--epochs`` says otherwise.
+    """
+    parser = _parser(module, description)
+    parser.add_argument("--epochs", type=int, help=f"default: {epochs}, with --quick {quick_epochs}")
+    parser.add_argument("--quick", action="store_true", help="a small part of the data, to see that it runs")
+    parser.add_argument("--data", type=Path, metavar="PATH", help=data)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the scores there")
+    parser.add_argument("--load", type=Path, metavar="MODEL", help="use a saved model on input of your own")
+    for name, text in own.items():
+        parser.add_argument(name, help=text)
+    given = parser.parse_args(arguments)
+    if given.epochs is None:
+        given.epochs = quick_epochs if given.quick else epochs
+    return _prepared(given)
+
+
+def _parser(module, description):
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
+    parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    parser.add_argument("--out", type=Path, default=Path("."), metavar="FOLDER", help="where to write; default: here")
+    return parser
+
+
+def _prepared(given):
     try:
         import matplotlib  # noqa: F401
     except ImportError:
-        sys.exit('the picture needs matplotlib: pip install "eigenlstm[demo]"')
-    parsed.out.mkdir(parents=True, exist_ok=True)
-    return parsed
+        sys.exit('the picture needs matplotlib: pip install "eigenlstm[apps]"')
+    given.out.mkdir(parents=True, exist_ok=True)
+    return given
+
+
+def report(given, scores, baselines, seconds):
+    """Print a table of `scores` beside those of the `baselines` (name -> the same scores), and write them to ``--json``.
+
+    `seconds` is the processor time of the training, all threads together."""
+    print("\n" + " " * 34 + "".join(f"{name:>14}" for name in scores))
+    for name, row in {**baselines, "LSTM": scores}.items():
+        print(f"  {name:32}" + "".join(f"{row[key]:14.4f}" if key in row else " " * 14 for key in scores))
+    print(f"\ntrained in {seconds:.0f} processor seconds")
+    if given.json:
+        text = json.dumps({**scores, "baselines": baselines, "seconds": seconds}, indent=2) + "\n"
+        write_atomically(given.json, text.encode())
 
 
 def new_figure(width, height):

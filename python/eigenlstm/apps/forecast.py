@@ -37,6 +37,7 @@ def main(arguments=None):
     # It predicts how each hour ahead departs from the day before (the seasonal naive forecast).
     change = demand - np.concatenate([demand[:DAY], demand[:-DAY]])
     spread, unit = demand[:first].std(), change[:first].std()
+    assert series.times is not None  # the data set has them
     calendar = calendar_features(series.times, ["day", "week"])
 
     def inputs(origins):

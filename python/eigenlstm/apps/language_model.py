@@ -123,7 +123,7 @@ def sample(model, alphabet, start, length, rng, temperature=0.7):
 def ngram_bits(train, test, longest, characters):
     """Bits per character of n-gram models, n = 1..longest, with Witten-Bell smoothing (Witten, Bell 1991): each falls
     back on the next shorter one, as much as its context was seen to go on in different ways."""
-    counts = defaultdict(Counter)
+    counts: defaultdict[tuple, Counter] = defaultdict(Counter)
     train, test = train.tolist(), test.tolist()
     for i, character in enumerate(train):
         for n in range(min(longest, i + 1)):
@@ -162,9 +162,8 @@ def train_in_torch(initial, lanes, held_out, rate, epochs, characters, patience)
     dropout, linear = nn.Dropout(DROPOUT), nn.Linear(HIDDEN, characters)
     layers = nn.ModuleList([embedding, lstm, dropout, linear])
     layers.load_state_dict({name: torch.from_numpy(value) for name, value in initial.items()})
-    lstm.bias_hh_l0.requires_grad_(
-        False
-    )  # stays zero: eigenlstm has one bias a gate, and two would learn twice as fast
+    # One of PyTorch's two biases stays zero: eigenlstm has one bias for each gate, and two would learn twice as fast.
+    lstm.bias_hh_l0.requires_grad_(False)
     optimizer, loss = torch.optim.Adam(layers.parameters()), nn.CrossEntropyLoss()
 
     def run(x, y, state):
@@ -172,7 +171,8 @@ def train_in_torch(initial, lanes, held_out, rate, epochs, characters, patience)
         return loss(linear(dropout(h)).flatten(0, 1), y.flatten()), state
 
     x, y = (torch.from_numpy(part.copy()) for part in lanes)
-    step, curve, started = 0, [], time.perf_counter()
+    curve: list[float] = []
+    step, started = 0, time.perf_counter()
     while len(curve) < epochs and time.perf_counter() - started < patience:
         layers.train()
         state = None
@@ -187,7 +187,8 @@ def train_in_torch(initial, lanes, held_out, rate, epochs, characters, patience)
             step += 1
         layers.eval()
         with torch.no_grad():
-            curve.append(bits(run(*(torch.from_numpy(part.copy()) for part in held_out), None)[0].item()))
+            x_held, y_held = (torch.from_numpy(part.copy()) for part in held_out)
+            curve.append(bits(run(x_held, y_held, None)[0].item()))
     return curve
 
 

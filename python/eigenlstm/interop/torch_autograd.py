@@ -60,4 +60,6 @@ class _Once(torch.autograd.Function):
 
 
 def _array(tensor):
-    return None if tensor is None else tensor.detach().numpy()
+    if tensor is None:
+        return None
+    return tensor.detach().numpy() if tensor.requires_grad else tensor.numpy()

@@ -48,13 +48,13 @@ def fit(
 
     Parameters
     ----------
-    model : Sequential
-    x : array (N, T, F), list of N arrays (T_i, F), or batches
+    model : Sequential or Model
+    x : array (N, T, F), list of N arrays (T_i, F), a dict of those, or batches
         Ragged rows come as a list, or as one array with `lengths`; rows of like length are batched
         together. Batches, for data larger than memory, are ``(x, y)``, ``(x, y, sample_weight)`` or
         dicts with x, y, lengths, sample_weight, from an iterable, or from a function
         ``f(epoch) -> iterable`` (epochs from 0). Layers of your own get batches of an array as
-        read-only views where it needs no copy.
+        read-only views where it needs no copy. A `Model` takes a dict from the names of its inputs.
     y : array with N rows, or list of N arrays
         Targets, as `loss` takes them: one a row, or one a step where the model keeps time.
     loss : str or callable
@@ -63,7 +63,7 @@ def fit(
         See `eigenlstm.optimisers`.
     epochs, batch_size : int
         `epochs` counts from the start of the run, also of a resumed one.
-    lengths : integers (N,)
+    lengths : integers (N,), for a `Model` a dict of those
         Valid steps of each row of an array x.
     sample_weight : array (N,) or (N, T)
     class_weight : dict class -> weight, or array (C,)
@@ -265,8 +265,8 @@ def predict(model, x, *, lengths=None, batch_size=256):
 
     Parameters
     ----------
-    x : array (N, T, F) or list of N arrays (T_i, F)
-    lengths : integers (N,)
+    x : array (N, T, F) or list of N arrays (T_i, F), for a `Model` a dict of those
+    lengths : integers (N,), for a `Model` a dict of those
         Valid steps of each row of an array x.
     batch_size : int
         Rows at a time. It does not change a bit of the result.

@@ -81,6 +81,14 @@ def test_a_model_of_branches_and_several_inputs():
     np.testing.assert_allclose(again(x, knobs), model(x, knobs), atol=1e-6)
 
 
+@pytest.mark.parametrize("options", [dict(), dict(padding="causal", dilation=2), dict(bias=False)], ids=str)
+def test_convolutions_come_back(options):
+    model = el.Sequential([el.LSTM(3, 4, seed=0), el.Conv1D(4, 5, 3, seed=1, **options), el.Activation("relu")])
+    again = el.onnx.load(model_proto(model))
+    assert kinds(again) == ["LSTM", "Conv1D", "Activation"]
+    np.testing.assert_allclose(again(floats(2, 6, 3)), model(floats(2, 6, 3)), atol=1e-6)
+
+
 # -- what others write ---------------------------------------------------------------------------
 
 
@@ -242,7 +250,13 @@ def test_a_lone_lstm_with_states_out_lengths_in_and_a_learned_start():
 # -- refusals ------------------------------------------------------------------------------------
 
 X3, TIME, FREE = "float[N, T, 3] x", "float[T, N, 3] x", "float[N, T, F] x"
-WEIGHTS = {"M": np.ones((3, 2), np.float32), "axis": np.array([0]), "V": np.ones(3, np.float32)}
+WEIGHTS = {
+    "K4": np.ones((2, 3, 3, 3), np.float32),
+    "K": np.ones((2, 3, 3), np.float32),
+    "M": np.ones((3, 2), np.float32),
+    "axis": np.array([0]),
+    "V": np.ones(3, np.float32),
+}
 REFUSED = [
     (X3, "y = Erf (x)", "Erf node 'y': there is no layer for the operator Erf"),
     (X3, "y = com.x.Thing (x)", "Thing node 'y': there is no layer for the operator Thing"),
@@ -259,6 +273,9 @@ REFUSED = [
     (f"{TIME}, float[1, N, 4] h", "y = LSTM (x, W, R, , , h)", r"initial_h \('h'\) must be constant for a model"),
     (f"{TIME}, int32[N] n", "m = Identity (n)  y = LSTM (x, W, R, , m)", "sequence_lens .* must be an input"),
     (TIME, "z = LSTM (x, W, R)  s = Squeeze (z, one)  y = Relu (s)", r"has the axes \(time, batch, 3\)"),
+    ("float[N, 3, T] x", "y = Conv (x, K)", "must be over the time of .batch, features, time., with as many steps out"),
+    ("float[N, 3, T, 5] x", "y = Conv (x, K4)", "must be over the time of .batch, features, time."),
+    (TIME, "z = LSTM (x, W, R)  s = Squeeze (z, one)  y = Gather <axis = 1> (s, first)", "index 0 of batch in .time, batch"),
     (f"{X3}, float[N, T, 3] q", "y = MatMul (x, M)", "input 'q': is read by no layer of the model"),
     (X3, "z = MatMul (x, M)  y = Concat <axis = 1> (z, z)", "only features are joined, side by side"),
     (TIME, "Y, y = LSTM <direction = \"bidirectional\"> (x, W2, R2)", "output 'y': must be what layers make"),
@@ -272,7 +289,7 @@ def test_what_it_refuses_by_name(inputs, nodes, message):
     header = '<ir_version: 10, opset_import: ["" : 20, "com.x" : 1]>\n'
     proto = onnx.parser.parse_model(header + f"graph ({inputs}) => (float[] y) {{ {nodes} }}")
     del proto.graph.output[0].type.tensor_type.shape.dim[:]
-    weights = {**lstm, **WEIGHTS, "one": np.array([1])}
+    weights = {**lstm, **WEIGHTS, "one": np.array([1]), "first": np.array(0)}
     proto.graph.initializer.extend(onnx.numpy_helper.from_array(value, name) for name, value in weights.items())
     with pytest.raises(ValueError, match=f"onnx.load: .*{message}"):
         el.onnx.load(proto)

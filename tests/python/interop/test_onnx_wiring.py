@@ -93,6 +93,27 @@ def test_steps_are_shifted_stacked_gathered_and_scattered():
         check(stacked, x=floats(0, 2, steps, 3))
 
 
+@pytest.mark.parametrize("padding", ["same", "causal"])
+@pytest.mark.parametrize("kernel, dilation, bias", [(3, 1, True), (4, 2, False), (1, 1, True)])
+def test_convolutions_and_a_tied_output(padding, kernel, dilation, bias):
+    embed = el.Embedding(9, 4, seed=0)
+    conv = el.Conv1D(4, 4, kernel, padding=padding, dilation=dilation, bias=bias, seed=1)
+    lstm, output = el.LSTM(4, 4, seed=2), el.TiedLinear(embed, bias=bias)
+
+    def wired(x):
+        y, _ = lstm(conv(embed(x)))
+        return output(y)
+
+    model = el.Model(wired, x=el.Input((None,), "int64"))
+    if bias:
+        model.flat_params += floats(3, model.num_params) * 0.1
+    x = np.random.default_rng(0).integers(0, 9, (4, 6))
+    check(model, x=x)
+    check(model, {"x": LENGTHS["memory"]}, [run_onnxruntime], x=x)
+    tables = [t for t in model_proto(model).graph.initializer if list(t.dims) == [9, 4]]
+    assert len(tables) == 1  # embedding and output share it
+
+
 def test_what_has_no_form_is_refused():
     stack = el.StackFrames(2)
     model = el.Model(lambda x: stack(x), x=el.Input((None, 3)))

@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-
-import eigenlstm as el
 from lstm_case import set_params
 from onnx_case import CASES, node, random_arrays, run_onnxruntime, stored_case
-from reference.lstm import reverse_rows
+
+import eigenlstm as el
 from reference.onnx_lstm import snake_case, to_params
 
 
@@ -26,37 +25,28 @@ def layer_lstm(
     input_forget=0,
     dtype="float32",
 ):
-    """-> Y, Y_h, Y_c of el.LSTM, time-major as the operator; both directions have the same `activations`.
-
-    A single direction that runs backwards is a forward one on reversed rows.
-    """
+    """-> Y, Y_h, Y_c of el.LSTM, time-major as the operator; `activations`: three for each direction."""
     D, H = R.shape[0], R.shape[2]
     names = [
         snake_case(a) if isinstance(a, str) else (snake_case(a[0]), *a[1:])
         for a in activations or ["sigmoid", "tanh", "tanh"] * D
     ]
-    assert names == names[:3] * D, "a layer has one set of activations for both directions"
     lstm = el.LSTM(
         X.shape[2],
         H,
         bias=B is not None,
         bidirectional=direction == "bidirectional",
+        reverse=direction == "reverse",
         time_major=True,
         dtype=dtype,
         peephole=P is not None,
         gate_clip=clip,
         coupled_input_forget=bool(input_forget),
-        activations=names[:3],
+        activations=(names[:3], names[3:]) if D == 2 else names,
     )
     set_params(lstm, to_params(W, R, B, P))
-    lengths = np.full(X.shape[1], len(X)) if sequence_lens is None else sequence_lens
-
-    def turned(a):
-        return reverse_rows(a.transpose(1, 0, 2), lengths).transpose(1, 0, 2) if direction == "reverse" else a
-
     state = tuple(None if part is None else part.astype(dtype) for part in (initial_h, initial_c))
-    y, (h, c) = lstm(turned(X).astype(dtype), state=state, lengths=sequence_lens)
-    y = turned(y)
+    y, (h, c) = lstm(X.astype(dtype), state=state, lengths=sequence_lens)
     return y.reshape(*y.shape[:2], D, H).transpose(0, 2, 1, 3), h, c
 
 
@@ -133,6 +123,18 @@ def test_onnx_runtime_gives_the_same(attributes, direction):
                 np.testing.assert_allclose(
                     ours, theirs, rtol=2e-5, atol=2e-5, err_msg=f"{name}, without {left_out}, {dtype}"
                 )
+
+
+def test_onnx_runtime_gives_the_same_with_activations_of_each_direction():
+    pytest.importorskip("onnx", reason="ONNX Runtime is the peer of this test and onnx makes its models")
+    pytest.importorskip("onnxruntime", reason="ONNX Runtime is the peer of this test")
+    arrays = random_arrays(np.random.default_rng(0), T=6, B=5, I=3, H=7, D=2)
+    chosen = ["Sigmoid", "Tanh", ("Elu", 0.7), ("HardSigmoid", 0.3, 0.4), ("ScaledTanh", 0.8, 1.3), "Softsign"]
+    lists = as_onnx({"activations": chosen}, 1)
+    expected = run_onnxruntime(arrays, {"direction": "bidirectional", **lists})
+    got = layer_lstm(**arrays, direction="bidirectional", activations=chosen)
+    for name, ours, theirs in zip(("Y", "Y_h", "Y_c"), got, expected):
+        np.testing.assert_allclose(ours, theirs, rtol=2e-5, atol=2e-5, err_msg=name)
 
 
 @pytest.mark.parametrize("direction", ["forward", "reverse", "bidirectional"])

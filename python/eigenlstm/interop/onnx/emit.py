@@ -65,11 +65,13 @@ class Emitter:
         Whether the states of recurrent layers are inputs and outputs of the graph.
     states_in, states_out : list
         (name, shape) of the inputs; (name, value of the graph, shape) of the outputs.
+    tables : dict
+        From the id of an Embedding to the name of its matrix.
     """
 
     def __init__(self, writer, takes_state=False):
         self.writer, self.takes_state = writer, takes_state
-        self.states_in, self.states_out = [], []
+        self.states_in, self.states_out, self.tables = [], [], {}
 
     def call(self, layer, values, where="", lengths=(), state=None):
         """What `layer` gives for `values`: a `Value`, of a recurrent layer with the values h and c in a tuple.
@@ -147,6 +149,7 @@ def _linear(call):
 
 def _embedding(call):
     table = call.writer.constant(call.layer._param_views["weight"], "weight")
+    call.emitter.tables[id(call.layer)] = table
     return call.gives(call.writer.node("Gather", table, call.value.name, axis=0))
 
 
@@ -264,6 +267,8 @@ EMITTERS = {
     "Concat": emit_wiring.joined("Concat", axis=-1),
     "Slice": emit_wiring.part,
     "Attention": emit_wiring.attention,
+    "Conv1D": emit_wiring.convolution,
+    "TiedLinear": emit_wiring.tied_linear,
     "Shift": emit_wiring.shift,
     "Gather": emit_wiring.gather,
     "Scatter": emit_wiring.scatter,

@@ -58,6 +58,26 @@ def attention(call):
     return call.gives(y)
 
 
+def convolution(call):
+    writer, layer, params, x = call.writer, call.layer, call.layer._param_views, call.value.name
+    valid = None
+    if call.lengths is not None:
+        valid = writer.node("Unsqueeze", _valid(writer, x, call.lengths), writer.integers(2))
+        x = writer.node("Where", valid, x, writer.number(0))
+    weights = [writer.constant(params[name], name) for name in ("weight", "bias") if name in params]
+    x = writer.node("Transpose", x, perm=[0, 2, 1])
+    y = writer.node("Conv", x, *weights, pads=[layer._left, layer._right], dilations=[layer.dilation])
+    y = writer.node("Transpose", y, perm=[0, 2, 1])
+    return call.gives(y if valid is None else writer.node("Where", valid, y, writer.number(0)))
+
+
+def tied_linear(call):
+    writer, layer = call.writer, call.layer
+    table = call.emitter.tables.get(id(layer.tied)) or writer.constant(layer.tied._param_views["weight"], "weight")
+    y = writer.node("MatMul", call.value.name, writer.node("Transpose", table, perm=[1, 0]))
+    return call.gives(writer.node("Add", y, writer.constant(layer._param_views["bias"], "bias")) if layer.bias else y)
+
+
 def shift(call):
     writer, x, rank = call.writer, call.value.name, call.value.rank
     integers = call.value.integers

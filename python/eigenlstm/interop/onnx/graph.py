@@ -144,7 +144,6 @@ class Graph:
         branch = renamed(branch, prefix)
         for tensor in branch.initializer:
             self.constants[tensor.name] = array(tensor)
-        self._note((*branch.value_info, *branch.output), without_shape)
         for inner in branch.node:
             self._take(inner)
         for value, name in zip(branch.output, node.output):

@@ -31,8 +31,8 @@ _FLOATS = {
 def load(path_or_bytes, *, constants=None):
     """The model in an ONNX file, to train on: a `Sequential` where its layers are a chain, else a `Model`.
 
-    The graph is read as PyTorch, Keras and `save` write it, batch-major: LSTM, Linear, Embedding, LayerNorm, pooling,
-    the first or last step, Dropout, activations, sums, products, and features side by side. What lies between
+    The graph is read as PyTorch, Keras and `save` write it, batch-major: LSTM, Linear, Embedding, LayerNorm, Conv1D,
+    pooling, the first or last step, Dropout, activations, sums, products, and features side by side. What lies between
     (transpositions, reshapes, constants) is understood and left out. A graph of a single LSTM whose input is time-major
     becomes an `LSTM` with ``time_major=True``; its y has the directions side by side, where the operator's Y has an
     axis for them. `Session` runs what can't be loaded.

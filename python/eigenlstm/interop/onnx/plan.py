@@ -75,21 +75,18 @@ class Plan:
         """Sub-graphs as large as the special steps between them allow.
 
         A stage is one sub-graph, then the special steps that wait for it; views come in front of the sub-graph where
-        they need nothing of it. A value of time 2 k is there before stage k, one of time 2 k + 1 after its sub-graph.
+        they need nothing of it; the others are read by special steps only. A value of time 2 k is there before stage k,
+        one of time 2 k + 1 after its sub-graph.
         """
-        times, viewed, stages = {}, set(), {}
+        times, stages = {}, {}
         for index, node in enumerate(self.graph.nodes):
-            read = free_names(node)
-            time = max((times.get(name, 0) for name in read), default=0)
+            time = max((times.get(name, 0) for name in free_names(node)), default=0)
             step = special.get(index)
             if isinstance(step, View):
-                viewed.update(node.output)
                 place, done = (0, time) if time % 2 == 0 else (2, time)
             elif step is not None:
                 place, done = 2, time // 2 * 2 + 2
             else:
-                if time % 2 and any(name in viewed and times.get(name) == time for name in read):
-                    time += 1  # a view behind the sub-graph of that stage
                 place, done = 1, time // 2 * 2 + 1
             stages.setdefault(time // 2, ([], [], []))[place].append(step or node)
             times.update((name, done) for name in node.output)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...layers.activation import Activation
+from ...layers.convolution import Conv1D
 from ...layers.dropout import Dropout
 from ...layers.embedding import Embedding
 from ...layers.layer_norm import LayerNorm
@@ -199,6 +200,28 @@ def layer_norm(reader, node):
     return [value.through(Spec(LayerNorm, arguments, {"weight": scale, "bias": bias}))]
 
 
+def convolution(reader, node):
+    """Over the time of (batch, features, time), as steps go in and come out of `Conv1D`."""
+    value, weight, bias = layer_output(reader, node), constant(reader, node, 1), constant(reader, node, 2)
+    options, k = attribute_values(node), weight.shape[-1]
+    dilation, stride = options.get("dilations", [1])[0], options.get("strides", [1])[0]
+    span = (k - 1) * dilation
+    padding = {(span, 0): "causal", (span // 2, span - span // 2): "same"}.get(tuple(options.get("pads", (0, 0))))
+    axes = value.axes
+    fits = len(axes) == 3 and isinstance(axes[2], Axis) and axes[2].role != "batch" and weight.shape[1:2] == axes[1:2]
+    plain = stride == 1 and options.get("group", 1) == 1 and options.get("auto_pad", "NOTSET") == "NOTSET"
+    if weight.ndim != 3 or not fits or not plain or padding is None:
+        raise Unsupported(
+            f"{described(node)}: must be over the time of (batch, features, time), with as many steps out as in; "
+            f"got {value.shape}, weights {weight.shape}, {options}"
+        )
+    axes[2].role = "time"
+    arguments = {"in_channels": weight.shape[1], "out_channels": weight.shape[0], "kernel_size": k, "padding": padding}
+    weights = {"weight": weight} if bias is None else {"weight": weight, "bias": bias}
+    spec = Spec(Conv1D, {**arguments, "dilation": dilation, "bias": bias is not None}, weights)
+    return [value.through(spec, (axes[0], weight.shape[0], axes[2]))]
+
+
 def pooling(cls):
     def reader_of(reader, node):
         value, axes = layer_output(reader, node, directions=True), constant(reader, node, 1, "axes")
@@ -281,6 +304,7 @@ READERS = {
     "Add": add,
     "Gather": rows_or_steps,
     "LayerNormalization": layer_norm,
+    "Conv": convolution,
     "ReduceMean": pooling(MeanPool),
     "ReduceMax": pooling(MaxPool),
     "ReduceSum": merging,

@@ -1,0 +1,1 @@
+"""The applications' models in PyTorch: the same data, sizes, loss, schedule and epochs, packed sequences, for score and time."""

@@ -1,0 +1,68 @@
+"""What the PyTorch twins of the applications share."""
+
+import argparse
+import time
+
+import numpy as np
+import torch
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
+
+import eigenlstm as el
+
+
+def options(description, epochs):
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--epochs", type=int, default=epochs)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--data", default=None)
+    given = parser.parse_args()
+    torch.set_num_threads(el.get_num_threads())
+    torch.manual_seed(given.seed)
+    return given
+
+
+def ragged(rows):
+    """``(x, lengths)``: rows of unequal length as one padded tensor."""
+    lengths = torch.tensor([len(row) for row in rows])
+    return pad_sequence([torch.from_numpy(np.ascontiguousarray(row)) for row in rows], batch_first=True), lengths
+
+
+def packed(lstm, x, lengths):
+    """The outputs of `lstm` on a padded batch; no time is spent on its padding."""
+    steps = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    return pad_packed_sequence(lstm(steps)[0], batch_first=True)[0]
+
+
+def batches(lengths, size, rng):
+    """Indices of an epoch's batches: rows of like length together, as `fit` does, both in random order."""
+    order = rng.permutation(len(lengths))
+    pools = np.split(order, range(16 * size, len(order), 16 * size))
+    order = np.concatenate([pool[np.argsort(np.asarray(lengths)[pool], kind="stable")] for pool in pools])
+    made = np.split(order, range(size, len(order), size))
+    return [made[i] for i in rng.permutation(len(made))]
+
+
+def train(model, loss, rows, *, epochs, size, rate, seed, augment, optimizer=torch.optim.Adam):
+    """Train by ``loss(model, batch) -> tensor`` with the schedule `rate(step)`; the processor seconds that it took.
+
+    A batch is the dict that `augment` of `fit` gets; `rows` makes it of indices."""
+    rng = np.random.default_rng(seed)
+    updates, step = optimizer(model.parameters(), lr=rate(0)), 0
+    lengths = [len(row) for row in rows["x"]]
+    started = time.process_time()
+    for epoch in range(epochs):
+        model.train()
+        total = 0.0
+        for chosen in batches(lengths, size, rng):
+            x, valid = ragged([rows["x"][i] for i in chosen])
+            batch = augment({"x": x.numpy(), "lengths": valid.numpy(), "y": None, "sample_weight": None}, rng)
+            updates.param_groups[0]["lr"] = rate(step)
+            updates.zero_grad()
+            value = loss(model, torch.from_numpy(batch["x"]), valid, [rows["y"][i] for i in chosen])
+            value.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            updates.step()
+            total, step = total + value.item(), step + 1
+        print(f"epoch {epoch + 1:3}/{epochs}  loss {total / -(-len(lengths) // size):.4f}", flush=True)
+    return time.process_time() - started

