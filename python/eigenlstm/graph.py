@@ -1,7 +1,7 @@
 """A graph of layers as data: what `eigenlstm.Model` traces a function to, runs, and writes to files.
 
 Values are numbered: the inputs first, in their order, then what each node gives. A node is a call of a layer; the nodes
-are in the order in which they run. `Graph` is all that exporters and streams need::
+are in the order in which they run. `Graph` is all that exporters and streams need:
 
     graph.inputs   {"source": Input(("S",), "int64"), "target": Input(("T",), "int64")}
     graph.layers   {"embed": Embedding(...), "encoder": LSTM(...), "output": Linear(...)}

@@ -30,12 +30,11 @@ def main():
         readme = Path(folder, "readme.py")
         readme.write_text("\n".join(blocks), encoding="utf-8")
         settings = {
-            "include": [str(readme), str(PACKAGE / "apps")],
+            "include": ["readme.py"],  # relative to the file of the settings, as pyright wants it
             "extraPaths": [str(PACKAGE.parent)],
             "typeCheckingMode": "standard",
             "reportMissingImports": False,
             "reportMissingModuleSource": False,
-            "reportAttributeAccessIssue": "warning",  # of matplotlib, whose pyplot is untyped where it is not installed
         }
         config = Path(folder, "pyrightconfig.json")
         config.write_text(json.dumps(settings))

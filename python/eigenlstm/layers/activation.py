@@ -18,13 +18,13 @@ class Activation(Layer):
     Parameters
     ----------
     name : str
-        Of each value, with the same names, formulas and default parameters as `LSTM`'s `activations`::
+        Of each value, with the same names, formulas and default parameters as `LSTM`'s `activations`:
 
             linear  sigmoid  tanh  relu  softsign  softplus  hard_swish
             leaky_relu (0.01)  elu (1)  thresholded_relu (1)  affine (1, 0)  scaled_tanh (1, 1)
             hard_sigmoid (0.2, 0.5)  hard_sigmoid_keras3 (1/6, 0.5)
 
-        and further::
+        and further:
 
             silu           x sigmoid(x), also called swish (Elfwing et al. 2018)
             gelu_tanh      x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) (Hendrycks, Gimpel 2016)

@@ -8,7 +8,7 @@ from .. import _core
 from ..checks import as_array, as_lengths, flag, positive_int
 from ..seeds import as_seed
 from .base import Layer
-from .lstm_options import CONSTRUCTOR, LSTMOptions
+from .lstm_options import CONSTRUCTOR, LSTMOptions, memory_option
 from .lstm_state import as_state
 from .lstm_weights import ForeignWeights
 from .parameters import admit
@@ -22,7 +22,7 @@ _TAPES = {np.dtype(np.float32): _core.TapeFloat32, np.dtype(np.float64): _core.T
 class LSTM(ForeignWeights, Layer):
     """Long short-term memory: stacked, uni- or bidirectional (Hochreiter, Schmidhuber 1997; forget gate: Gers et al. 2000).
 
-    For each step t, with ``[i, f, g, o]`` stacked in this order in the 4H rows of every weight::
+    For each step t, with ``[i, f, g, o]`` stacked in this order in the 4H rows of every weight:
 
         i, f, o = sigmoid(W x_t + R h_{t-1} + b)        g = tanh(W x_t + R h_{t-1} + b)
         c_t = f * c_{t-1} + i * g                       h_t = o * tanh(c_t)
@@ -72,7 +72,7 @@ class LSTM(ForeignWeights, Layer):
         step 0 (ONNX's "reverse"). It can't stream.
     activations : (gates, candidate, output), or such a triple for each of two directions
         In place of ``("sigmoid", "tanh", "tanh")``: of i, f and o; of g; of c_t on its way to h. Each is a name, or (name, alpha) or
-        (name, alpha, beta) of those with parameters (with their default values; as ONNX defines them)::
+        (name, alpha, beta) of those with parameters (with their default values; as ONNX defines them):
 
             sigmoid  tanh  linear  relu  softsign  softplus  hard_swish
             leaky_relu (0.01)         x, or alpha x where x < 0
@@ -106,7 +106,7 @@ class LSTM(ForeignWeights, Layer):
         What NaN in x is: NaN of its row from that step on; a ValueError; the last value of that row and feature in this call (0 before
         the first); or 0, with I more inputs that are 1 where x was NaN: W has 2I columns, x keeps I.
 
-    Parameters learned (see `params`), of each layer k, and the same with ``_reverse``::
+    Parameters learned (see `params`), of each layer k, and the same with ``_reverse``:
 
         weight_ih_l{k}         (4H, inputs)  inputs: I (2I with missing="mask"), then what the layer before gives, D*P or merged P
         weight_hh_l{k}         (4H, P)
@@ -116,6 +116,27 @@ class LSTM(ForeignWeights, Layer):
         norm_weight_l{k}       (4H,)         layer_norm: gains of i f g o
         norm_cell_weight_l{k}, norm_cell_bias_l{k}  (H,)
         h0_l{k}, c0_l{k}       (P,), (H,)    learned_state
+
+    Examples
+    --------
+    A batch of four sequences of 50 steps and 8 features, the second one 20 steps long; then the same step by step:
+
+    >>> lstm = el.LSTM(8, 32, num_layers=2, dropout=0.1, seed=0)
+    >>> x = np.random.default_rng(0).standard_normal((4, 50, 8)).astype(np.float32)
+    >>> y, (h, c) = lstm(x, lengths=[50, 20, 50, 50])
+    >>> y.shape, h.shape, c.shape
+    ((4, 50, 32), (2, 4, 32), (2, 4, 32))
+    >>> stream = lstm.stream()
+    >>> steps = [stream.step(x_t) for x_t in x[0]]
+    >>> np.array_equal(steps[-1], y[0, -1])
+    True
+
+    Gradients by hand, of half the sum of y squared:
+
+    >>> y, state, tape = lstm.forward(x)
+    >>> dx, dstate = lstm.backward(tape, y)
+    >>> lstm.grads["weight_hh_l0"].shape
+    (128, 32)
 
     Raises
     ------
@@ -233,21 +254,11 @@ class LSTM(ForeignWeights, Layer):
             return x._trace.call(self, (x,), state=state, lengths=lengths)
         if trace:
             y, h, c, tape = self._run(x, state, lengths, True, for_backward=False)
-            return y, (h, c), self._trace(tape, lengths)
+            from .trace import of_tape
+
+            return y, (h, c), of_tape(self, tape, lengths)
         y, h, c = self._run(x, state, lengths, False)
         return y, (h, c)
-
-    def _trace(self, tape, lengths):
-        from .trace import VALUES, Trace
-
-        suffixes = [
-            f"_l{layer}{way}" for layer in range(self.num_layers) for way in ("", "_reverse")[: self.num_directions]
-        ]
-        return Trace(
-            {name + suffix: tape.trace(index, name) for index, suffix in enumerate(suffixes) for name in VALUES},
-            time_major=self.time_major,
-            lengths=None if lengths is None else np.array(lengths),
-        )
 
     def forward(self, x, state=None, lengths=None, training=True, seed=None, *, memory="full"):
         """As a call, and the tape for `backward`: ``y, (h, c), tape``.
@@ -268,12 +279,7 @@ class LSTM(ForeignWeights, Layer):
             (nor what `missing` makes of it), not the masks of `input_dropout` and `recurrent_dropout` and not the gradients that `backward`
             sums in parts, of up to 16 micro-batches: a quarter of a full tape at most.
         """
-        if not (
-            memory in ("full", "light")
-            if isinstance(memory, str)
-            else isinstance(memory, (int, np.integer)) and 0 <= memory < 2**63 and not isinstance(memory, bool)
-        ):
-            raise ValueError(f"LSTM.forward: memory must be 'full', 'light' or a number of bytes, got {memory!r}")
+        memory_option(memory, "LSTM.forward: memory")
         if not training:
             return *self(x, state, lengths), None
         if seed is not None:

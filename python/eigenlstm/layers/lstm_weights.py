@@ -62,7 +62,11 @@ class ForeignWeights:
         TypeError, ValueError
             For arrays that don't fit together, naming the one, with what was expected and what came.
 
-        >>> lstm = el.LSTM.from_gates({"f": Wf, "i": Wi, "g": Wc, "o": Wo}, {"f": bf, "i": bi, "g": bc, "o": bo})
+        >>> weights = {gate: np.zeros((4, 4 + 3), np.float32) for gate in "ifgo"}  # on [h, x]: H = 4, I = 3
+        >>> biases = {gate: np.zeros(4, np.float32) for gate in "ifgo"}
+        >>> lstm = el.LSTM.from_gates(weights, biases)
+        >>> lstm.hidden_size, lstm.input_size
+        (4, 3)
         """
         from ..interop import gates
 

@@ -45,3 +45,14 @@ class Trace(Mapping):
             raise ValueError(f"Trace.row: row must be one of {rows}, got {row}")
         length = None if self.lengths is None else self.lengths[row]
         return {name: values[row, :length] for name, values in whole.items()}
+
+
+def of_tape(lstm, tape, lengths):
+    """The trace of what a `tape` of `lstm` has kept."""
+    ways = ("", "_reverse")[: lstm.num_directions]
+    suffixes = [f"_l{layer}{way}" for layer in range(lstm.num_layers) for way in ways]
+    return Trace(
+        {name + suffix: tape.trace(index, name) for index, suffix in enumerate(suffixes) for name in VALUES},
+        time_major=lstm.time_major,
+        lengths=None if lengths is None else np.array(lengths),
+    )

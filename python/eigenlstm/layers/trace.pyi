@@ -1,6 +1,7 @@
 from collections.abc import Iterator, Mapping
 
-from .._types import Array, Ints
+from .._types import Array, ArrayLike, Ints
+from .base import Layer
 
 VALUES: str
 
@@ -14,3 +15,5 @@ class Trace(Mapping[str, Array]):
     def __iter__(self) -> Iterator[str]: ...
     def __len__(self) -> int: ...
     def row(self, row: int = 0, *, layer: int = 0, reverse: bool = False) -> dict[str, Array]: ...
+
+def of_tape(lstm: Layer, tape: object, lengths: ArrayLike | None) -> Trace: ...

@@ -12,7 +12,7 @@ from .losses import get, sums_of
 def class_weights(y, num_classes=None):
     """A weight for each class, so that all classes that occur weigh the same together: float64 (C,).
 
-    >>> class_weights([0, 0, 0, 1])
+    >>> el.losses.class_weights([0, 0, 0, 1])
     array([0.66666667, 2.        ])
 
     Where n of the targets count, n_c of them of class c, and k classes occur, it is ``n / (k · n_c)``. For ``fit(class_weight=...)`` or the `weight` of `CrossEntropy`; and

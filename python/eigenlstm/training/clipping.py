@@ -13,12 +13,13 @@ def clip_norm(layer, max_norm):
     steep batch from throwing the parameters far away, which recurrent networks are prone to (Pascanu, Mikolov, Bengio
     2013):
 
-    >>> for x, y in batches:
+    >>> loss, optimizer = el.losses.MSE(), el.Adam(1e-3)
+    >>> for step in range(3):
     ...     y_pred, tape = model.forward(x)
     ...     value, dy = loss(y_pred, y)
     ...     model.zero_grad()
-    ...     model.backward(tape, dy)
-    ...     norm = el.optimisers.clip_norm(model, 1.0)
+    ...     dx = model.backward(tape, dy)
+    ...     norm = el.optimizers.clip_norm(model, 1.0)
     ...     optimizer.step(model)
 
     Parameters

@@ -1,8 +1,10 @@
-"""Optimisers over the flat buffer of a layer or model: one pass over memory for each step.
+"""Optimizers over the flat buffer of a layer or model: one pass over memory for each step.
 
->>> optimizer = el.Adam(1e-3)
->>> value, dy = loss(model.forward(x)...)
->>> model.zero_grad(); model.backward(tape, dy)
+>>> optimizer, loss = el.Adam(1e-3), el.losses.MSE()
+>>> y_pred, tape = model.forward(x)
+>>> value, dy = loss(y_pred, y)
+>>> model.zero_grad()
+>>> dx = model.backward(tape, dy)
 >>> optimizer.step(model)
 
 The formulas, the defaults and the order of operations are those of ``torch.optim``.

@@ -1,7 +1,7 @@
 """Learning rates as functions of the step: ``rate(step) -> float``, for `eigenlstm.schedule`.
 
->>> warm = warm_up(cosine(1e-3, steps=1000), steps=100)
->>> model.fit(X, Y, ..., callbacks=[el.schedule(warm)])
+>>> warm = el.schedules.warm_up(el.schedules.cosine(1e-3, steps=1000), steps=100)
+>>> history = model.fit(x, y, loss="mse", optimizer=el.Adam(), callbacks=[el.schedule(warm)], verbose=0)
 
 Steps count from 0. The formulas are those of PyTorch's ``lr_scheduler``, in closed form.
 """

@@ -1,0 +1,51 @@
+"""eigenlstm.apps.images in PyTorch: ``python -m bench.apps.images_torch``."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+import eigenlstm as el
+from bench.apps import twin
+from eigenlstm.apps import images
+
+
+class Images(nn.Module):
+    def __init__(self, size, classes):
+        super().__init__()
+        self.lstm = nn.LSTM(2 * size, images.HIDDEN, bidirectional=True, batch_first=True)
+        self.dropout, self.output = nn.Dropout(0.2), nn.Linear(2 * images.HIDDEN, classes)
+
+    def forward(self, x, lengths):
+        return self.output(self.dropout(self.lstm(x)[0].amax(dim=1)))
+
+
+def loss(model, x, lengths, y):
+    return nn.functional.cross_entropy(model(x, lengths), torch.tensor(np.stack(y)), label_smoothing=0.05)
+
+
+def main():
+    given = twin.options(__doc__, 6)
+    given.data = given.data and Path(given.data)
+    (x, y), (x_test, y_test), names = images.pictures(given)
+    valid = len(x) // 12
+    model = Images(x.shape[1], len(names))
+    seconds = twin.train(
+        model,
+        loss,
+        {"x": images.lines(x[valid:]), "y": y[valid:]},
+        epochs=given.epochs,
+        size=images.BATCH,
+        rate=el.schedules.one_cycle(images.PEAK, steps=given.epochs * -(-(len(x) - valid) // images.BATCH)),
+        seed=given.seed,
+        augment=images.moved,
+    )
+    model.eval()
+    with torch.no_grad():
+        logits = model(torch.from_numpy(images.lines(x_test)), None)
+    print({"accuracy": float((logits.argmax(dim=1).numpy() == y_test).mean())}, f"{seconds:.0f} processor seconds")
+
+
+if __name__ == "__main__":
+    main()
