@@ -35,17 +35,17 @@ inline std::string shape_text(const py::array& a) {
 template <class Real>
 constexpr const char* dtype_name = sizeof(Real) == 4 ? "float32" : "float64";
 
-/// An array of what stands in a block of the core.
+/// An array of what is stored in a block of the core.
 template <class Real>
 py::array_t<Real> array_in(eigenlstm::Block block, const std::vector<py::ssize_t>& shape) {
   auto owned = std::make_unique<eigenlstm::Block>(std::move(block));
   const Real* const values = static_cast<const Real*>(owned->data());
   const py::capsule owner(owned.get(), [](void* data) { delete static_cast<eigenlstm::Block*>(data); });
-  owned.release();
+  static_cast<void>(owned.release());
   return py::array_t<Real>(shape, values, owner);
 }
 
-/// A new array, its values undefined. Large ones stand in a Block.
+/// A new array with undefined values. Large ones are stored in a Block.
 template <class Real>
 py::array_t<Real> new_array(const std::vector<py::ssize_t>& shape) {
   constexpr py::ssize_t large = 65536 / sizeof(Real),

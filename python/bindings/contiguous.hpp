@@ -85,7 +85,7 @@ inline py::array_t<std::int64_t, py::array::c_style> int64_input(py::handle valu
   return copy;
 }
 
-/// A new array, its values undefined.
+/// A new array with undefined values.
 template <class Real>
 Contiguous<Real> output(std::initializer_list<Index> shape) {
   return new_array<Real>(shape);

@@ -43,12 +43,15 @@ void run(const char* where, const Options& options, const Step& s, std::initiali
       return array.is_none() ? nullptr : in_place<Real>(array, {n}, where, "state");
     });
     const ReleasedGil released;
+    Update<Real> all;
+    all.lr = s.lr;
+    all.params = params;
+    all.grads = grad_data;
+    all.state0 = arrays[0], all.state1 = arrays[1], all.state2 = arrays[2];
     Index begin = 0;
     for (std::size_t g = 0; g < s.ends.size(); begin = s.ends[g++]) {
-      const auto at = [begin](Real* a) { return a == nullptr ? a : a + begin; };
-      eigenlstm::update(options, s.step,
-                        Update<Real>{s.ends[g] - begin, s.lr, s.weight_decay[g], params + begin, grad_data + begin,
-                                     at(arrays[0]), at(arrays[1]), at(arrays[2])});
+      all.weight_decay = s.weight_decay[g];
+      eigenlstm::update(options, s.step, all.part(begin, s.ends[g] - begin));
     }
   });
 }

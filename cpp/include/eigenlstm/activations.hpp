@@ -1,4 +1,4 @@
-// The activations of the cell, and what the core can do at best: for tests and benchmarks.
+// The activations of the cell and the peak speed of a core: for tests and benchmarks.
 #pragma once
 
 #include <cstddef>

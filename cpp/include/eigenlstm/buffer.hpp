@@ -1,6 +1,6 @@
-// Aligned memory that is kept between calls: the page faults of fresh megabytes cost more than small layers do. What
-// the library keeps stands in it; results may, too: rows that begin on cache lines, in large pages, make a layer some
-// percent faster.
+// Aligned memory that is kept between calls, since the page faults of fresh memory can cost more than a small layer.
+// The library stores in it whatever it keeps. Results may be stored in it, too: a layer is a few percent faster if its
+// rows begin on cache lines and lie in large pages.
 #pragma once
 
 #include <cstddef>
@@ -8,15 +8,15 @@
 
 namespace eigenlstm {
 
-/// A block of memory, aligned to 64 bytes. From 1.5 MB on it is aligned to 2 MB and in huge pages where the system has
-/// them (but for its end, if the last one would be mostly empty). Freed blocks go to a cache of the process (512 MB at
-/// most) and come from there, so that bytes() may be up to twice what was asked for. Contents start undefined. Throws
-/// std::bad_alloc.
+/// A block of memory, aligned to 64 bytes. A block of 1.5 MB or more is aligned to 2 MB and uses huge pages where the
+/// system has them (except for its end, if the last page would be mostly empty). Freed blocks go to a cache of the
+/// process, of at most 512 MB, and new ones come from there, so bytes() may be up to twice the requested size. The
+/// contents are undefined at first. Throws std::bad_alloc.
 class Block {
  public:
   Block() = default;
   explicit Block(std::size_t bytes);
-  /// All bits zero. The pages of a large one that was not kept take no memory until they are written.
+  /// A block of zeros. The pages of a large one, if it is not from the cache, use no memory until they are written.
   static Block zeros(std::size_t bytes);
   ~Block() { release(); }
   Block(Block&& other) noexcept : data_(other.data_), bytes_(other.bytes_) {
@@ -35,14 +35,14 @@ class Block {
   std::size_t bytes_ = 0;
 };
 
-/// Bytes of n values; std::bad_alloc where there is no such number.
+/// The bytes of n values. Throws std::bad_alloc if the number is too large.
 template <class Real>
 std::size_t bytes_of(std::ptrdiff_t n) {
   if (n < 0 || std::size_t(n) > (std::size_t(1) << 62) / sizeof(Real)) throw std::bad_alloc();
   return std::size_t(n) * sizeof(Real);
 }
 
-/// An array of Real in a Block.
+/// An array of n values in a Block.
 template <class Real>
 class Buffer {
  public:

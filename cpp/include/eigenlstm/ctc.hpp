@@ -2,7 +2,7 @@
 // whose alignment to the frames is unknown, its gradient, and the search for the likeliest labels.
 //
 // Sizes: B rows, T frames, C classes (one of them the blank), S labels. A path gives each frame a class; it spells the
-// labels that are left when runs of one class become one and blanks go away.
+// labels that remain after runs of one class are merged and blanks removed.
 #pragma once
 
 #include <cstddef>
@@ -17,10 +17,10 @@ namespace eigenlstm {
 ///
 /// Rows that no path spells (fewer frames than labels plus a blank between equal neighbours, or probabilities of
 /// zero) have the loss infinity and the gradient 0. An empty target is spelt by blanks only. Rows with scale 0 are
-/// left out: loss and gradient 0.
+/// ignored: loss and gradient are 0.
 ///
-/// Computed in float64: probabilities that are rescaled at every frame, and in logarithms for those rows where float64
-/// would lose a path that counts. The same bits for any number of threads and any batch.
+/// Computed in float64, with probabilities that are rescaled at every frame; rows where that would lose a path that
+/// matters are computed again with logarithms. The same bits for any number of threads and any batch.
 template <class Real>
 void ctc(std::ptrdiff_t B, std::ptrdiff_t T, std::ptrdiff_t C, std::ptrdiff_t S, const Real* logits,
          const std::int64_t* targets, const std::int64_t* input_lengths, const std::int64_t* target_lengths,

@@ -11,7 +11,7 @@ template <class Real>
 void embedding_forward(std::ptrdiff_t N, std::ptrdiff_t D, const std::int64_t* indices, const Real* weight, Real* y);
 
 /// dweight[indices[r]] += dy[r] for r = 0 ... N - 1, in this order; rows whose index is `padding_idx` are left out
-/// (-1: none). Costs as much as the rows named, not as the table.
+/// (-1: none). The cost depends on N, not on the size of the table.
 template <class Real>
 void embedding_backward(std::ptrdiff_t N, std::ptrdiff_t D, const std::int64_t* indices, const Real* dy,
                         std::int64_t padding_idx, Real* dweight);

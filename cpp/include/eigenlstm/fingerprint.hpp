@@ -6,8 +6,8 @@
 
 namespace eigenlstm {
 
-/// Hash of `n` bytes: different bytes give different hashes but for a chance of about 2^-64. Not for adversaries, and
-/// not the same on machines of another byte order.
+/// The hash of `n` bytes. Different bytes give different hashes, with a chance of about 2^-64 that they don't. Not
+/// secure against an adversary, and different on machines of another byte order.
 std::uint64_t fingerprint(const void* data, std::size_t n);
 
 }  // namespace eigenlstm

@@ -6,9 +6,9 @@
 
 namespace eigenlstm {
 
-/// Name of the ISA in use: "sse4.2", "avx2", "avx512" or "neon". The best one that this CPU has, or the
-/// one that the environment variable EIGENLSTM_ISA names. Throws std::runtime_error where that variable names
-/// an ISA that is unknown, not built in, or not supported by this CPU.
+/// The instruction set in use: "sse4.2", "avx2", "avx512" or "neon". It is the best one that this CPU has, or the one
+/// that the environment variable EIGENLSTM_ISA names. Throws std::runtime_error if that one is unknown, not built in,
+/// or not supported by this CPU.
 const char* isa();
 
 /// The ISAs that are built in and that this CPU can run, worst first.

@@ -1,7 +1,7 @@
 // The affine map y = x W^T + b and its twin. Sizes: N rows, F inputs, O outputs; all arrays row-major, contiguous.
 //
-// An output is one chain of multiply-adds: bias, then x_0 ... x_{F-1}. Sums over rows (dweight, dbias) go in chunks of
-// 128 rows. So no row depends on the rows beside it, and nothing on the number of threads.
+// An output is one chain of multiply-adds: the bias, then x_0 ... x_{F-1}. Sums over rows (dweight, dbias) are computed
+// 128 rows at a time. So no row depends on the other rows, and no result on the number of threads.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@ template <class Real>
 void linear_forward(std::ptrdiff_t N, std::ptrdiff_t F, std::ptrdiff_t O, const Real* x, const Real* weight,
                     const Real* bias, Real* y);
 
-/// dy (N, O) -> dx (N, F) or null: not wanted. Adds to dweight (O, F) and dbias (O) or null.
+/// dy (N, O) -> dx (N, F) or null, if it is not wanted. Adds to dweight (O, F) and dbias (O) or null.
 template <class Real>
 void linear_backward(std::ptrdiff_t N, std::ptrdiff_t F, std::ptrdiff_t O, const Real* x, const Real* weight,
                      const Real* dy, Real* dweight, Real* dbias, Real* dx);

@@ -1,8 +1,8 @@
 // Losses: value and gradient in one call.
 //
 // Let p be a prediction, y its target, w its weight (1 where none is given). Every function returns scale * sum of w *
-// loss and writes dy = scale * w * d loss / d p. Where w is 0, p and y are not looked at (they may be NaN) and dy is 0.
-// Sums go in chunks whose size depends on shapes only, in float64: the same bits for any number of threads.
+// loss and writes dy = scale * w * d loss / d p. Where w is 0, p and y are ignored (they may be NaN) and dy is 0. Sums
+// are computed in float64, in pieces whose size depends on shapes only: the same bits for any number of threads.
 #pragma once
 
 #include <cstddef>
@@ -36,7 +36,7 @@ struct CrossEntropyOptions {
 
 /// -sum over c of t_c log softmax(logits)_c, t = (1 - s) onehot(label) + s / C, each t_c times class_weight[c].
 /// logits, dlogits (N, C); labels (N) in [0, C) or ignore_index; weight (N) and class_weight (C) or null.
-/// 0 where no row has weight.
+/// The result is 0 if no row has a weight.
 template <class Real>
 double cross_entropy(std::ptrdiff_t N, std::ptrdiff_t C, const Real* logits, const std::int64_t* labels,
                      const Real* weight, const Real* class_weight, const CrossEntropyOptions& options, Real* dlogits);

@@ -1,7 +1,7 @@
 // The LSTM: stacked, uni- or bidirectional, any initial state, ragged batches; forward, backward, streaming.
 //
 // Sizes: B rows (batch), T time steps, I inputs, H hidden units, D directions. Gates are ordered i f g o.
-// Results never depend on the number of threads, the batch a row is in, or the chunking of time: the same bits.
+// Results have the same bits for any number of threads, in any batch, and however time is cut into calls.
 #pragma once
 
 #include <cstddef>
@@ -26,8 +26,8 @@ struct LSTMOptions {
   bool bias = true;
   bool bidirectional = false;
   bool reverse = false;  // a single direction that starts at each row's own end; y keeps the order of time
-  std::vector<double>
-      dropout;  // in training, on the outputs of layer k: num_layers probabilities, the last one 0; empty: none
+  /// In training, on the outputs of layer k: num_layers probabilities, the last one 0; empty: none.
+  std::vector<double> dropout;
 
   // Variants (variants.hpp), of all layers and directions.
   CellOptions cell;
@@ -36,10 +36,10 @@ struct LSTMOptions {
   Merge merge = Merge::concat;      // of two directions
   bool residual = false;            // from the second layer on, y = lstm(x) + x
   bool learned_state = false;       // the initial state is a parameter, used where none is given
-  double input_dropout =
-      0;  // variational dropout (Gal & Ghahramani 2016): one mask for all steps of a row, on what each
-  double recurrent_dropout = 0;  // layer reads, and on the h_prev that R multiplies
-  double weight_drop = 0;        // DropConnect on R (Merity et al. 2018), one mask for a call
+  /// Variational dropout (Gal & Ghahramani 2016): one mask for all steps of a row, on what each layer reads, and on the
+  /// h_prev that R multiplies.
+  double input_dropout = 0, recurrent_dropout = 0;
+  double weight_drop = 0;  // DropConnect on R (Merity et al. 2018), one mask for a call
   Missing missing = Missing::propagate;
   std::optional<CellActivations> reverse_activations;  // of the second direction, where they aren't those of `cell`
 
@@ -55,7 +55,7 @@ struct LSTMOptions {
   CellOptions cell_of(Index d) const;
   /// What the input of layer 0 has for each step: I, or 2 I with indicators of missing values.
   Index read_size() const { return missing == Missing::mask ? 2 * input_size : input_size; }
-  /// What layer `layer` gives for each step.
+  /// The number of values that layer `layer` returns for each step.
   Index features(Index layer) const { return output(layer) * (merge == Merge::concat ? directions() : 1); }
 };
 
@@ -72,18 +72,18 @@ struct Parameter {
 template <class Real>
 class Weights;
 
-/// What a step computes: the gates after activation, the cell, the output.
+/// The quantities of a step: the gates after activation, the cell state, the output.
 enum class Traced { i, f, g, o, c, h };
 
-/// What forward() keeps for backward(): a value that does not change. It refers to x, which must outlive it unchanged.
+/// What forward() keeps for backward(). It never changes. It refers to x, which must outlive it unchanged.
 template <class Real>
 class Tape;
 
 template <class Real>
 class LSTM {
  public:
-  /// Throws std::invalid_argument for options that make no sense, with the reason, and std::length_error for sizes
-  /// beyond any memory.
+  /// Throws std::invalid_argument for options that make no sense, with the reason, and std::length_error for sizes that
+  /// no memory can hold.
   explicit LSTM(const LSTMOptions& options);
 
   const LSTMOptions& options() const { return options_; }
@@ -92,7 +92,7 @@ class LSTM {
   /// Length of the flat arrays of parameters and of gradients.
   Index num_parameters() const { return num_parameters_; }
 
-  /// Values of h and of c of one row, over all layers and directions.
+  /// The number of values in h, and in c, of one row, over all layers and directions.
   Index state_h_size() const;
   Index state_c_size() const;
 
@@ -102,11 +102,11 @@ class LSTM {
                                             std::optional<std::uint64_t> seed = {}) const;
 
   /// x (B, T, I) -> y (B, T, features of the last layer) and the final state. `lengths`: T_b of each row, 0 <= T_b <=
-  /// T, or null: all T. What is written must not overlap what is read. Rows past their length give zeros in y and keep
-  /// their state; a reverse direction starts at each row's own end. `tape`: null, or where to leave what backward()
-  /// needs (the weights must then be packed for backward). `seed`: of the random masks of training; none: no masks.
-  /// Throws std::invalid_argument for a bad length, too few bytes of memory and, with Missing::error, NaN in x;
-  /// Interrupted (threads.hpp), std::bad_alloc.
+  /// T, or null: all T. What is written must not overlap what is read. Past its length, a row has zeros in y and keeps
+  /// its state; a reverse direction starts at each row's own end. `tape`: null, or where to store what backward() needs
+  /// (the weights must then be packed for backward). `seed`: of the random masks of training; none: no masks. Throws
+  /// std::invalid_argument for a bad length, too few bytes of memory and, with Missing::error, NaN in x; Interrupted
+  /// (threads.hpp), std::bad_alloc.
   void forward(std::shared_ptr<const Weights<Real>> weights, Index B, Index T, Sequence<const Real> x,
                const Index* lengths, State<const Real> initial, Sequence<Real> y, State<Real> final,
                std::unique_ptr<Tape<Real>>* tape = nullptr, std::optional<std::uint64_t> seed = {},
@@ -124,8 +124,9 @@ class LSTM {
   Index num_parameters_ = 0;
 };
 
-/// Step-by-step inference with a state of its own, on the weights as they were packed. After construction nothing
-/// allocates, locks or calls the system: fit for a real-time audio thread. Unidirectional models only.
+/// Step-by-step inference with a state of its own, with the weights as they were packed. After construction nothing
+/// allocates, locks or calls the system, so it can run in a real-time audio thread. Only for models whose directions
+/// all run forward in time; the constructor throws std::invalid_argument for others, and for B < 1.
 template <class Real>
 class Stream {
  public:
@@ -138,8 +139,8 @@ class Stream {
   /// x (B, I) -> y (B, features of the last layer), both contiguous. The bits of forward() over the whole sequence.
   /// With Missing::error, throws std::invalid_argument for NaN in x and changes nothing.
   void step(const Real* x, Real* y);
-  /// The state (see State), copied out or in; reset() makes it as it was at the start, and forgets the values that fill
-  /// gaps.
+  /// The state (see State), copied out or in. reset() makes it what it was at the start, and forgets the values that
+  /// fill gaps in x.
   void get_state(State<Real> state) const;
   void set_state(State<const Real> state);
   void reset();
@@ -153,12 +154,12 @@ template <class Real>
 class Tape {
  public:
   ~Tape();
-  /// What it holds, with what backward() computes again at a time; without x.
+  /// Bytes held, plus the largest segment that backward() recomputes; without x.
   std::size_t bytes() const;
   Index batch_size() const;
   Index steps() const;
-  /// Copies one value of every step of direction `index` (layer * D + direction) to out (B, T, H), at the times of x;
-  /// zeros past a row's length.
+  /// Copies one quantity of every step of direction `index` (layer * D + direction) to out (B, T, H), h to (B, T, P),
+  /// at the times of x; zeros past a row's length. Throws std::invalid_argument unless forward() kept a full tape.
   void trace(Index index, Traced what, Sequence<Real> out) const;
 
   struct Impl;

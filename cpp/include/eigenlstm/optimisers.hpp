@@ -1,7 +1,7 @@
-// Optimisers over flat arrays: one pass over parameters, gradients and state for each step.
+// Optimizers on flat arrays: each step is one pass over parameters, gradients and state.
 //
 // The formulas are PyTorch's (torch.optim), so that the same run gives the same numbers.
-// State arrays have the size of the parameters and start at zero (Adagrad's sum: at its initial value).
+// State arrays are as long as the parameters and start at zero (Adagrad's sum: at its initial value).
 #pragma once
 
 #include <cstddef>
@@ -9,14 +9,25 @@
 
 namespace eigenlstm {
 
-/// Where one step works: parameters [0, n) with their gradients and state.
+/// The arrays of one step: n parameters with their gradients and state.
 template <class Real>
 struct Update {
-  std::ptrdiff_t n;
-  double lr, weight_decay;
-  Real* params;
-  const Real* grads;
-  Real *state0, *state1, *state2;  // as each optimiser says; null where it says none
+  std::ptrdiff_t n = 0;
+  double lr = 0, weight_decay = 0;
+  Real* params = nullptr;
+  const Real* grads = nullptr;
+  Real *state0 = nullptr, *state1 = nullptr, *state2 = nullptr;  // see each optimizer; null where it has none
+
+  /// `size` of the parameters, from `begin` on.
+  Update part(std::ptrdiff_t begin, std::ptrdiff_t size) const {
+    Update some = *this;
+    some.n = size;
+    some.params += begin;
+    some.grads += begin;
+    for (Real** state : {&some.state0, &some.state1, &some.state2})
+      if (*state != nullptr) *state += begin;
+    return some;
+  }
 };
 
 /// g += weight_decay p;  m = momentum m + (1 - dampening) g (the first step: m = g);
@@ -62,11 +73,11 @@ void update(const Adagrad&, std::int64_t step, const Update<Real>&);
 template <class Real>
 void ema(std::ptrdiff_t n, double decay, const Real* params, Real* average);
 
-/// x = 0. As gradients before a backward pass.
+/// x = 0, for instance the gradients before a backward pass.
 template <class Real>
 void set_zero(std::ptrdiff_t n, Real* x);
 
-/// The Euclidean norm of n values: squares are summed in float64 in chunks of a fixed size.
+/// The Euclidean norm of n values: squares are summed in float64, in pieces of a fixed size.
 template <class Real>
 double norm(std::ptrdiff_t n, const Real* x);
 

@@ -1,5 +1,5 @@
-// Random numbers without a state: a value is a function of (seed, stream, index), so that any number of threads,
-// in any order, draws the same ones.
+// Random numbers without a state: a value is a function of (seed, stream, index), so that any number of threads draws
+// the same values in any order.
 //
 // The generator is Philox4x32-10 of Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3",
 // SC 2011. The seed is its key; index and stream are the low and the high half of its counter.
@@ -12,7 +12,7 @@ namespace eigenlstm {
 
 // Internal linkage throughout: the kernels compile this header once per ISA, and the linker may not merge the copies.
 
-/// Its multipliers, and what a round adds to the two words of the key.
+/// The multipliers, and what a round adds to the two words of the key.
 static constexpr std::uint32_t random_multipliers[2] = {0xD2511F53u, 0xCD9E8D57u},
                                random_weyl[2] = {0x9E3779B9u, 0xBB67AE85u};
 
@@ -46,8 +46,8 @@ static inline double uniform53(std::uint32_t high, std::uint32_t low) {
 void random_uniform(std::uint64_t seed, std::uint64_t stream, std::uint64_t start, std::ptrdiff_t n, float* out);
 void random_uniform(std::uint64_t seed, std::uint64_t stream, std::uint64_t start, std::ptrdiff_t n, double* out);
 
-/// mask[i] = 0 with probability p, else 1 / (1 - p), for 0 <= p < 1: 0 where the 24-bit value i of the stream is
-/// below p. Both types get the same zeros.
+/// mask[i] = 0 with probability p, otherwise 1 / (1 - p), for 0 <= p < 1: it is 0 where the 24-bit value i of the
+/// stream is below p. Both types get the same zeros.
 template <class Real>
 void dropout_mask(std::uint64_t seed, std::uint64_t stream, std::ptrdiff_t n, double p, Real* mask);
 

@@ -1,5 +1,5 @@
-// What an LSTM can do otherwise than the plain one of Hochreiter & Schmidhuber and Gers et al. Everything here has
-// gradients.
+// The options in which an LSTM can differ from the plain one of Hochreiter & Schmidhuber and Gers et al. All of them
+// have gradients.
 //
 // The cell, all at once (sources below):
 //   z = norm(W x + R (r * h_prev)) + b          i = act(clip(z_i + p_i c_prev))    f = act(clip(z_f + p_f c_prev)) or 1
@@ -34,16 +34,16 @@ struct Activation {
   double alpha = 0, beta = 0;
 };
 
-/// The activation of a name with its default parameters, but for the `count` given: alpha, or alpha and beta.
-/// "hard_sigmoid" is ONNX's, "hard_sigmoid_keras3" has Keras 3's slope. Throws std::invalid_argument for another name,
-/// listing them, and for parameters that the activation does not have or that are not finite.
+/// The activation of a name, with its default parameters except for the `count` that are given: alpha, or alpha and
+/// beta. "hard_sigmoid" is ONNX's, "hard_sigmoid_keras3" has Keras 3's slope. Throws std::invalid_argument for another
+/// name, listing them, and for parameters that the activation does not have or that are not finite.
 Activation activation(const char* name, const double* parameters = nullptr, int count = 0);
 
 /// How the outputs of two directions become one: side by side, or unit by unit.
 enum class Merge { concat, sum, mean, mul };
 
-/// NaN in x: goes its way as NaN; is an error; becomes the last value seen of its row and feature (0 before the first);
-/// or becomes 0, and I further inputs say where.
+/// What happens to NaN in x: it stays NaN; it is an error; it is replaced by the last value of its row and feature (0
+/// before the first); or it becomes 0, and I more inputs say where.
 enum class Missing { propagate, error, forward_fill, mask };
 
 /// Of the gates i, f and o; of g; of c on its way to h.
@@ -59,7 +59,7 @@ struct CellOptions : CellActivations {
   /// Layer normalisation (Ba, Kiros, Hinton 2016) of each gate's W x + R h over its H units, and of c on its way to the
   /// output, with epsilon 1e-5; the bias b comes after it.
   bool layer_norm = false;
-  /// Bound on |what enters the gates' activations| (ONNX clip).
+  /// Bound on the absolute value of what enters the activations of the gates (ONNX clip).
   double gate_clip = std::numeric_limits<double>::infinity();
   /// Bound on |c_new| (TensorFlow, cuDNN).
   double cell_clip = std::numeric_limits<double>::infinity();

@@ -2,8 +2,8 @@
 // floats and over dense samples of the doubles, with fused multiply-adds (AVX2, AVX-512) and without (SSE4.2). NaN
 // gives NaN. With flush-to-zero on, as in our threads, denormal inputs count as 0 and denormal results become 0.
 //
-// All but log1p rest on one reduction: m x = n ln(2) + m r, with n an integer and |m r| <= ln(2)/2, so that
-// e^(m x) = 2^n (1 + r h(r)), h a minimax polynomial (tools/derive_activations.py). m goes into the constants.
+// All except log1p use one reduction: m x = n ln(2) + m r, with n an integer and |m r| <= ln(2)/2, so that
+// e^(m x) = 2^n (1 + r h(r)), h a minimax polynomial (tools/derive_activations.py). m is part of the constants.
 #pragma once
 
 #include "kernels/simd.hpp"
@@ -18,12 +18,12 @@ template <>
 struct ExpConstants<float> {
   static constexpr float log2_e = 1.44269502f;
   static constexpr float ln2_hi = 0.693145752f, ln2_lo = 1.42860677e-6f;  // n ln2_hi is exact: 8 + 16 bits
-  // Added to a number, rounds it to an integer n whose low bits are n + 126: shifted left they are 2^(n-1).
+  // Added to a number, it rounds that to an integer n, whose low bits become n + 126: shifted left they are 2^(n-1).
   static constexpr float round = 0x1.8p23f + 126;
   static constexpr int mantissa_bits = 23;
   // h(r) = 1 + c[0] r + c[1] r^2 + ...: r h(r) is e^r - 1 with a relative error of at most 0.23 * 2^-24.
   static constexpr float c[] = {0.49999997f, 0.166665465f, 0.0416674353f, 0.00836627092f, 0.00138707052f};
-  // Where the results have become constant, and 2^(n-1) is still a float (or 0, the bit pattern below the least).
+  // Beyond these bounds the results are constant; within them 2^(n-1) is a float (or 0).
   static constexpr float exp_min = -87.5f, exp_max = 89.f;          // 0, infinity
   static constexpr float sigmoid_min = -88.f, sigmoid_max = 87.5f;  // below the least normal number, 1
   static constexpr float tanh_max = 10.f;                           // 1
@@ -44,9 +44,9 @@ struct ExpConstants<double> {
   static constexpr double tanh_max = 20.;
 };
 
-/// (e^(m x) + k) / 2 in the place of each of N values, with full relative accuracy for k = -1 also. (Half, as 2^n
-/// overflows before e^x does.) One value is a chain of some 50 cycles; N of them go side by side. (Of the longer
-/// polynomial in double, one after the other: it has no registers to spare.)
+/// Replaces each of N values x by (e^(m x) + k) / 2, with full relative accuracy also for k = -1. (Half of it, since
+/// 2^n overflows before e^x does.) One value is a chain of some 50 cycles; N of them are computed side by side. (The
+/// longer polynomial of double runs for one value after the other: it has no registers to spare.)
 template <int m, int k, int N, class V>
 [[gnu::always_inline]] inline void half_exps_plus(V (&x)[N]) {
   static_assert(m == 1 || m == -1 || m == 2, "m must scale the constants without rounding");
@@ -122,8 +122,8 @@ inline V log1p(V x) {
   return select(lost, x, mul(Eigen::internal::plog(u), div(x, safe)));
 }
 
-/// The same as 2 artanh(s), s = x / (2 + x) <= 1/3, by its series. Max error: 3 ULP. For softplus as an activation,
-/// whose bits it has always been.
+/// The same as 2 artanh(s), s = x / (2 + x) <= 1/3, by its series. Max error: 3 ULP. Used by softplus
+/// as an activation, whose bits would change with the other one.
 template <class V>
 inline V log1p_by_series(V x) {
   using Real = Scalar<V>;
@@ -134,7 +134,7 @@ inline V log1p_by_series(V x) {
   return madd(mul(sum, s2), s, add(s, s));
 }
 
-/// (1 + e^-x) / 2 in the place of each x, for those who divide by it together with something else.
+/// Replaces each x by (1 + e^-x) / 2, for callers who divide by it together with something else.
 template <int N, class V>
 [[gnu::always_inline]] inline void half_sigmoid_denominators(V (&x)[N]) {
   using K = ExpConstants<Scalar<V>>;
@@ -148,7 +148,7 @@ inline V half_sigmoid_denominator(V x) {
   return one[0];
 }
 
-/// y = (e^2x - 1) / 2 in the place of each x, so that tanh(x) = y / (y + 1).
+/// Replaces each x by y = (e^2x - 1) / 2, so that tanh(x) = y / (y + 1).
 template <int N, class V>
 [[gnu::always_inline]] inline void tanh_numerators(V (&x)[N]) {
   using K = ExpConstants<Scalar<V>>;
@@ -163,7 +163,8 @@ inline V tanh_numerator(V x) {
 }
 
 /// 1 / (1 + e^-x). Max error: 2.5 ULP (float), 2.4 ULP (double). Valid for all x,
-/// the left tail included, as long as the result is a normal number; beyond, it is less than the least one or 0.
+/// the left tail included, as long as the result is a normal number; further left it is smaller than the least one, or
+/// 0.
 template <class V>
 inline V sigmoid(V x) {
   return div(set1<V>(Scalar<V>(0.5)), half_sigmoid_denominator(x));

@@ -39,9 +39,9 @@ template <class Real>
 inline void store(Real* p, Vec<Real> v) {
   Eigen::internal::pstoreu(p, v);
 }
-/// For what is not read again soon: the line is not read first, and takes no other's place. All of a line has to be
-/// stored one after the other, and p is aligned. fence_stores orders such stores before all that come later, as other
-/// threads see them.
+/// For values that are not read again soon: the cache line is not read first, and evicts no other. The whole line has
+/// to be stored at once, one vector after the other, and p must be aligned. fence_stores orders such stores before all
+/// later ones, as other threads see them.
 #if defined(__AVX512F__)
 inline void store_past_caches(float* p, Vec<float> v) { _mm512_stream_ps(p, v); }
 inline void store_past_caches(double* p, Vec<double> v) { _mm512_stream_pd(p, v); }
@@ -71,7 +71,7 @@ inline V set1(Scalar<V> x) {
   return Eigen::internal::pset1<V>(x);
 }
 
-/// a * b + c: one rounding where the ISA has FMA, two where it has not (SSE4.2).
+/// a * b + c, with one rounding if the instruction set has FMA, otherwise with two (SSE4.2).
 template <class V>
 inline V madd(V a, V b, V c) {
   return Eigen::internal::pmadd(a, b, c);
@@ -100,7 +100,7 @@ template <class V>
 inline V abs(V a) {
   return Eigen::internal::pabs(a);
 }
-/// A mask for select: where it is set, a, else b.
+/// less: a mask for select, which gives a where the mask is set, and b elsewhere.
 template <class V>
 inline V less(V a, V b) {
   return Eigen::internal::pcmp_lt(a, b);
@@ -115,7 +115,7 @@ inline V lane_numbers() {
   return Eigen::internal::plset<V>(Scalar<V>(0));
 }
 
-/// f(0), ..., f(N - 1) with constants for arguments: arrays indexed by them live in registers.
+/// f(0), ..., f(N - 1) with constants as arguments, so that arrays indexed by them live in registers.
 template <int... i, class F>
 [[gnu::always_inline]] inline void unroll_sequence(std::integer_sequence<int, i...>, F&& f) {
   (f(std::integral_constant<int, i>{}), ...);
@@ -125,10 +125,10 @@ template <int N, class F>
   unroll_sequence(std::make_integer_sequence<int, N>{}, f);
 }
 
-/// Asks for the cache line at p. (always_inline: gcc leaves out calls of a function that does nothing else.)
+/// Prefetches the cache line at p. (always_inline: gcc drops calls of a function that does nothing else.)
 [[gnu::always_inline]] inline void prefetch(const void* p) { __builtin_prefetch(p); }
 
-/// The same, to write there: a line that another core has is then this one's at once.
+/// The same, for writing: a line that another core holds is then moved here at once.
 [[gnu::always_inline]] inline void prefetch_to_write(const void* p) { __builtin_prefetch(p, 1); }
 
 /// Keeps v in a register: the compiler may not fold its load into each use.
@@ -136,13 +136,14 @@ template <class V>
 inline void pin(V& v) {
   EIGEN_OPTIMIZATION_BARRIER(v)
 }
-/// The same of an address, which it may not make from another one.
+/// The same for an address, which the compiler may not derive from another one.
 template <class Real>
 inline void pin(const Real*& p) {
   asm("" : "+r"(p));
 }
 
-/// c = a * b + c, in the register of c: gcc 12 puts some sums of a loop into that of a factor, and moves them back.
+/// c = a * b + c, in the register of c: gcc 12 would put some sums of a loop into the register of a factor and move
+/// them back.
 #if defined(__AVX512F__)
 inline void madd_to(Vec<float>& c, Vec<float> a, Vec<float> b) {
   Vec<float> sum = c;
@@ -161,7 +162,7 @@ inline void madd_to(V& c, V a, V b) {
 }
 #endif
 
-/// Words of 32 bits, each the low half of 64: what is above them counts in nothing but a shift.
+/// Words of 32 bits, each in the low half of 64; the high half matters in shifts only.
 using WideWords [[gnu::vector_size(sizeof(Vec<double>))]] = std::uint64_t;
 inline void store_words(std::uint32_t* out, WideWords wide) {
   using Words [[gnu::vector_size(sizeof(WideWords) / 2)]] = std::uint32_t;
@@ -187,7 +188,7 @@ inline Vec<double> shift_left(Vec<double> v) {
   return vreinterpretq_f64_u64(vshlq_n_u64(vreinterpretq_u64_f64(v), N));
 }
 #elif defined(__AVX512F__)
-// The same instructions as without maskz, which gcc 12 warns about (it thinks their operand uninitialised).
+// The same instructions as without maskz; those make gcc 12 warn of an uninitialised operand.
 constexpr __mmask16 all16 = 0xffff;
 constexpr __mmask8 all8 = 0xff;
 inline WideWords multiply_words(WideWords a, std::uint32_t b) {

@@ -17,7 +17,7 @@ template void gemm(const GemmArgs<double>&);
 
 namespace {
 
-/// y = function(x) over any n: the tail goes through a padded vector, so that every value takes the same path.
+/// y = function(x) for any n: the tail passes through a padded vector, so that every value is computed in the same way.
 template <class Real, class Function>
 void map(const Real* x, Real* y, Index n, Function function) {
   constexpr Index L = lanes<Real>;

@@ -1,4 +1,4 @@
-// The kernels of the training layer: the part of the seam (table.hpp) that losses, optimisers and Linear use.
+// The kernels for training: the part of the seam (table.hpp) that losses, optimizers and random masks use.
 #pragma once
 
 #include <cstddef>
@@ -13,19 +13,19 @@ template <class Real>
 struct ElementLossArgs {
   std::ptrdiff_t n;
   const Real *y_pred, *y_true;
-  const Real* weight;     // null: all 1. Where it is 0, y_pred and y_true are not looked at
+  const Real* weight;     // null: all 1. Where it is 0, y_pred and y_true are ignored
   const Real* parameter;  // Quantile: q. BCE: weight of the positive class. Huber: delta. Others: null
   Real scale;             // dy = scale * weight * derivative
   Real* dy;
 };
 
-/// Rows of C logits against a class each.
+/// Rows of C logits, each with the label of its class.
 template <class Real>
 struct CrossEntropyArgs {
   std::ptrdiff_t rows, classes;
   const Real* logits;
   const std::int64_t* labels;
-  std::int64_t ignore_index;  // rows with this label count for nothing
+  std::int64_t ignore_index;  // rows with this label are ignored
   const Real* weight;         // of rows, or null
   const Real* class_weight;   // of classes, or null
   Real smoothing, scale;
@@ -70,7 +70,7 @@ struct TrainingTable {
   void (*add_exponentials)(std::ptrdiff_t n, const Real* a, const Real* m, const Real* b, std::ptrdiff_t m_stride,
                            std::ptrdiff_t vectors, Real weight, Real* out);
 
-  // `drawn` with probability p, else `other`; and times 0 with probability p, else 1 / (1 - p).
+  // random_mask: `drawn` with probability p, otherwise `other`. drop: times 0 with probability p, else 1 / (1 - p).
   void (*random_mask)(std::uint64_t seed, std::uint64_t stream, std::uint64_t first_block, std::ptrdiff_t n, double p,
                       Real drawn, Real other, Real* mask);
   void (*drop)(std::uint64_t seed, std::uint64_t stream, std::uint64_t first_block, std::ptrdiff_t n, double p,

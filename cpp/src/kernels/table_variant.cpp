@@ -1,4 +1,4 @@
-// The variants of the cell: compiled apart from table.cpp, which has the plain one.
+// The variants of the cell, compiled apart from the plain cell (table.cpp).
 #include "kernels/variants.hpp"
 
 #include "kernels/lstm/step_variant.hpp"

@@ -1,5 +1,4 @@
-// The kernels of the cell's variants: the part of the seam (table.hpp) that only they use. A plain LSTM never comes
-// here.
+// The arguments of the kernels for variants of the cell: a part of the seam (table.hpp) that a plain LSTM never uses.
 #pragma once
 
 #include <cstddef>
@@ -12,12 +11,12 @@ template <class Real>
 struct ActivationArgs {
   ActivationKind kind;
   Real alpha, beta;
-  bool
-      slope_from_input;  // the slope follows from x only, which must then be kept for the backward pass; else from f(x)
+  bool slope_from_input;  // the slope can only be computed from x, which is then kept for the backward pass; else from
+                          // f(x)
 };
 
-/// What the cell of one direction does otherwise (variants.hpp). Arrays are zero past H. Nothing but data: the kernels
-/// compile this header once per ISA, and the linker may not merge their functions.
+/// How the cell of one direction differs from the plain one (variants.hpp). Arrays are zero past H. Only data: the
+/// kernels compile this header once per instruction set, and the linker may not merge their functions.
 template <class Real>
 struct CellVariant {
   ActivationArgs<Real> gate, candidate, output;
@@ -28,12 +27,13 @@ struct CellVariant {
   const Real* peephole;    // [panel][3][L]: i f o; or null
   const Real* norm_gates;  // [panel][8][L]: weights of i f g o, biases; or null
   const Real* norm_cell;   // [panel][2][L]: weight, bias; null where norm_gates is
-  // Values for each unit and row whose sums over rows are gradients: peepholes i f o (where there are any); then, from
-  // norm_terms on, with normalisation, weight and bias of norm_cell, weights and biases of norm_gates.
+  // How many values each unit and row has whose sums over the rows are gradients: those of the peepholes i f o, if any;
+  // then, from norm_terms on, with normalisation, of weight and bias of norm_cell, and of weights and biases of
+  // norm_gates.
   std::ptrdiff_t norm_terms, terms;
 };
 
-/// What StepArgs has beyond the plain cell.
+/// What a variant needs besides StepArgs.
 template <class Real>
 struct StepVariant {
   const CellVariant<Real>* cell;
@@ -45,7 +45,7 @@ struct StepVariant {
   Real* deviation;  // [row][4]
 };
 
-/// What StepBackwardArgs has beyond the plain cell.
+/// What a variant needs besides StepBackwardArgs.
 template <class Real>
 struct StepBackwardVariant {
   const CellVariant<Real>* cell;

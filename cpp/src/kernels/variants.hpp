@@ -1,4 +1,4 @@
-// The kernels of variants.cpp.
+// The kernels that table_variant.cpp compiles.
 #pragma once
 
 #include "kernels/table.hpp"

@@ -246,8 +246,8 @@ void add(const Real* values, Index n, Real* sum) {
   for (Index j = 0; j < n; ++j) sum[j] += values[j];
 }
 
-/// What the gradients of the parameters get once those of the initial state and of the masked R are complete. `dmasked`
-/// null: no mask.
+/// What is added to the gradients of the parameters at the end: that of a learned initial state, and dR through its
+/// mask. `dmasked` null: no mask.
 template <class Real>
 void finish_parameters(const LSTMOptions& o, const typename Tape<Real>::Impl& tape, State<Real> dinitial, Real* dmasked,
                        Index rows, Index row_size, Real* dparameters) {

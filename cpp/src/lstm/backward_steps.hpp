@@ -43,7 +43,7 @@ struct StepGradients {
   }
 };
 
-/// The columns of h that member `a` works on, padded: its units, or with a projection all.
+/// The columns of h that member `a` works on, padding included: its units, or with a projection all of them.
 template <class Real>
 Range h_columns(const Padded<Real>& p, const Assignment& a) {
   return p.whole_rows ? Range{0, p.outputs} : Range{a.panel_begin * p.L, a.panel_end * p.L};
@@ -96,14 +96,14 @@ void stage_dy(const DirectionBackward<Real>& d, const Assignment& a, Index s, In
   }
 }
 
-/// Whether dy is as the cell's kernel reads it.
+/// Whether the cell's kernel can read dy where it is.
 template <class Real>
 bool dy_in_place(const DirectionBackward<Real>& d, const StepGradients<Real>& w) {
   return d.plain_kernel() && w.carry == nullptr && d.dy && d.dy.feature_stride() == 1 && d.merge == Merge::concat &&
          d.p.H == d.p.units && !d.rows.ragged();
 }
 
-/// dy of the rows and units of `a` at step s: where it is, if that is as the cell's kernel reads it, or staged.
+/// dy of the rows and units of `a` at step s: in place if the cell's kernel can read it there, otherwise staged.
 template <class Real>
 StridedRows<Real> dy_of_step(const DirectionBackward<Real>& d, const Assignment& a, Index s, Index row_end,
                              const StepGradients<Real>& w) {
@@ -116,8 +116,8 @@ StridedRows<Real> dy_of_step(const DirectionBackward<Real>& d, const Assignment&
   return {w.dy + a.row_begin * p.h_stride + unit, p.h_stride};
 }
 
-/// The zoneout masks of step s, these of n values for each row of `a`: drawn as in forward(), or where there is no
-/// seed, the expectation.
+/// Some columns of the zoneout masks of step s, n values for each row of `a`: drawn as in forward(), or without a seed
+/// their expectation.
 template <class Real>
 void stage_zoneout(const DirectionBackward<Real>& d, const Assignment& a, Index s, Index row_end, Mask mask,
                    Range columns, Index n, double p, Real* out, Index stride) {
@@ -132,8 +132,8 @@ void stage_zoneout(const DirectionBackward<Real>& d, const Assignment& a, Index 
   }
 }
 
-/// h = zone h_prev + (1 - zone) h_new: splits dy + dh, to dy for h_new and to what h_prev gets past the cell. dh is
-/// then spent.
+/// Backwards through h = zone h_prev + (1 - zone) h_new: splits dy + dh into dy, for h_new, and into what flows to
+/// h_prev past the cell. dh is not needed after that.
 template <class Real>
 void split_zoneout(const DirectionBackward<Real>& d, const Assignment& a, Index s, Index row_end,
                    const StepGradients<Real>& w) {
@@ -229,8 +229,8 @@ void step_back(const DirectionBackward<Real>& d, const Assignment& a, Index s, I
   table.step_backward_variant(step);
 }
 
-/// What the cell of step s reads of n rows that is not warm: not the step's own c, dh and dc. Returns how many pieces
-/// of memory.
+/// The regions that the cell of step s reads for n rows and that are not in the cache yet (c, dh and dc of the step
+/// are). Returns how many.
 template <class Real>
 Index read_by_step(const DirectionBackward<Real>& d, const Assignment& a, Index s, Index n,
                    const StepGradients<Real>& w, const GateValues<Real>& values,
@@ -239,7 +239,7 @@ Index read_by_step(const DirectionBackward<Real>& d, const Assignment& a, Index 
   const Index panels = a.panel_end - a.panel_begin, lines = panels * p.L / cache_line<Real>;
   soon[0] = {values.gates + values.at(a.panel_begin, d.rows.first_frame(s) + a.row_begin, p.L), panels,
              n * 4 * p.L / cache_line<Real>, values.panel_stride(p.L)};
-  if (lines < 4) return 1;  // to find rows so short takes longer than they do: 9% of 64 rows of 16 units
+  if (lines < 4) return 1;  // finding rows that short takes longer than waiting for them: 9% with 64 rows of 16 units
   soon[1] = {d.c_before(s) + a.row_begin * p.c_stride + a.panel_begin * p.L, n, lines, p.c_stride};
   if (!dy_in_place(d, w)) return 2;
   const StridedRows<Real> dy = dy_of_step(d, a, s, a.row_begin + n, w);
@@ -266,7 +266,8 @@ void recurrence(const DirectionBackward<Real>& d, const Assignment& a, const Ste
     // dh needs dz of all units
     if (panels < p.panels ? barrier.wait(team.stopped()) : team.stopped()) return;
     if (n > 0) {
-      // dh = dz R, for this member's units. Its wide panels are whole: by_units splits at multiples of 4 panels.
+      // dh = dz R, for this member's units, which fill whole panels of columns: units are split at multiples of 4
+      // panels.
       const Index start = a.row_begin * p.h_stride + u0;
       GemmArgs<Real> product;
       product.rows = n;

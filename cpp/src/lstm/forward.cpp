@@ -38,7 +38,7 @@ void copy_or_zero(const Real* from, const Buffer<Real>& to) {
     std::fill_n(to.data(), to.size(), Real(0));
 }
 
-/// Learned h0 or c0 (the member of DirectionWeights) of all directions for B rows, as a State has them.
+/// The learned h0 or c0 (a member of DirectionWeights) of all directions for B rows, in the order of a State.
 template <class Real>
 Buffer<Real> for_all_rows(const Weights<Real>& weights, Buffer<Real> DirectionWeights<Real>::*learned, Index B,
                           Index size) {
@@ -178,7 +178,7 @@ void forward_micro_batch(const ForwardCall<Real>& call, MicroBatch<Real>& micro,
   const std::vector<Steps> whole{{0, rows.steps()}},
       &segments = batch.plan.segments.empty() ? whole : batch.plan.segments;
   const bool y_afterwards =
-      o.looks_ahead() && segments.size() > 1 && combines(o, top);  // of all directions, once they are through
+      o.looks_ahead() && segments.size() > 1 && combines(o, top);  // of all directions, once they have finished
   for (Layers stack : batch.plan.stacks) {
     const bool segmented = !batch.plan.segments.empty(), keeps = batch.plan.keeps_history(stack);
     const bool histories = segmented && (keeps || y_afterwards);

@@ -274,6 +274,7 @@ void forward_layer(std::vector<DirectionForward<Real>>& directions, Arena& memor
   std::deque<Barrier> barriers;
   std::vector<Scratch<Real>> scratch;
   for (int g = 0; g < schedule.groups; ++g) barriers.emplace_back(schedule.members);
+  scratch.reserve(std::size_t(schedule.team()));
   for (int m = 0; m < schedule.team(); ++m)
     scratch.push_back(allocate_scratch(first, assign(schedule, m, rows, p.panels), memory));
   team.run([&](int m) {

@@ -1,4 +1,4 @@
-// Where a layer's input comes from.
+// What a layer reads.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +21,7 @@ inline Dropout dropout_after(const LSTMOptions& options, Index layer, std::optio
   return {options.dropout.empty() || !seed ? 0 : options.dropout[layer], seed.value_or(0), layer};
 }
 
-/// The input of a layer: the caller's x; or what the layer below makes of the hidden states of its directions.
+/// The input of a layer: the caller's x; or for a layer above another one, the h of the directions below, merged.
 template <class Real>
 struct LayerInput {
   const Rows* rows;
@@ -29,20 +29,20 @@ struct LayerInput {
   // Layer 0.
   Sequence<const Real> x{};
   bool indicates = false;        // Missing::mask: NaN in x becomes 0, and the second half of the inputs says where
-  const Real* filled = nullptr;  // Missing::forward_fill: [total rows][I], row offset(t) + position, in place of x
-  // The others.
-  const Real* below[2] = {};  // h of every step of each direction below, from packed row `below_first_frame` on
+  const Real* filled = nullptr;  // Missing::forward_fill: [frames][I], frame first_frame(t) + position, instead of x
+  // The layers above.
+  const Real* below[2] = {};  // h of every step of each direction below, from frame `below_first_frame` on
   Index below_directions = 0, below_stride = 0, below_first_frame = 0;
   bool below_reverse = false;  // LSTMOptions::reverse
   Merge merge = Merge::concat;
-  const LayerInput* residual = nullptr;  // what the layer below adds to that: its own input
+  const LayerInput* residual = nullptr;  // the input of the layer below, which it adds to its h
   Dropout dropout{};
   const Real* mask = nullptr;  // [B][I] in the order of positions: variational dropout
 
-  /// The inputs of step s of a direction from position `begin` on where they stand ready to be multiplied; data null:
-  /// they have to be gathered.
+  /// The inputs of step s of a direction from position `begin` on, if they are ready to be multiplied where they are;
+  /// otherwise null, and they have to be gathered.
   StridedRows<Real> in_place(Index s, Index begin, bool reverse) const {
-    if (drops() || (reverse && rows->ragged())) return {};  // backwards, ragged rows are at different times
+    if (drops() || (reverse && rows->ragged())) return {};  // rows of different lengths are at different times then
     const Index t = rows->time(s, begin, reverse);
     if (below_directions == 1 && residual == nullptr) return {state(0, begin, t), below_stride};
     if (below_directions > 0) return {};
@@ -60,7 +60,7 @@ struct LayerInput {
     }
   }
 
-  /// The input of one row and time, before dropout.
+  /// The input of one row at one time, before dropout.
   void copy(Index position, Index t, Real* out) const {
     if (below_directions > 0) {
       if (residual != nullptr) residual->copy(position, t, out);
@@ -84,7 +84,7 @@ struct LayerInput {
   /// Whether drop or drop_missing changes rows.
   bool drops() const { return dropout.p > 0 || mask != nullptr || indicates; }
 
-  /// The masks of dropout on `row`: the input of one row and time, or the gradient with respect to it.
+  /// Multiplies `row`, the input of one row at one time or the gradient with respect to it, by the masks of dropout.
   void drop(Index position, Index t, Real* row) const {
     if (dropout.p > 0)
       eigenlstm::drop(dropout.seed, mask_stream(Mask::dropout, dropout.layer, rows->batch_row(position)), t, size,
@@ -93,7 +93,7 @@ struct LayerInput {
       for (Index i = 0; i < size; ++i) row[i] *= mask[position * size + i];
   }
 
-  /// Where `row` is a gradient with respect to (x, indicators): 0 where x is missing.
+  /// `row` is a gradient with respect to (x, indicators): makes it 0 where x is missing.
   void drop_missing(Index position, Index t, Real* row) const {
     const Real* in = at(position, t);
     for (Index i = 0; i < size / 2; ++i)
@@ -104,13 +104,13 @@ struct LayerInput {
   const Real* at(Index position, Index t) const {
     return x.data + rows->batch_row(position) * x.batch_stride + t * x.time_stride;
   }
-  /// h of direction d below at time t: a direction that runs backwards was there in its step length - 1 - t.
+  /// h of direction d below at time t, which for a direction that runs backwards is its step length - 1 - t.
   const Real* state(Index d, Index position, Index t) const {
     return below[d] +
            (rows->first_frame(rows->time(t, position, d == 1 || below_reverse)) + position - below_first_frame) *
                below_stride;
   }
-  /// out = add(what the states below make at time t, out).
+  /// out = add(the merged h of the directions below at time t, out).
   template <class Add>
   void add_states(Index position, Index t, Real* out, Add add) const {
     const Real* a = state(0, position, t);

@@ -34,7 +34,7 @@ void check_dropout(const LSTMOptions& o) {
   probability("zoneout of c", o.cell.zoneout_c);
 }
 
-/// Sizes that no array holds, before anything is computed from them that could overflow.
+/// Refuses sizes that no array can hold, before anything is computed from them that could overflow.
 void check_sizes(const LSTMOptions& o) {
   double values = 0;  // of W and R
   Index widest = 0;
@@ -49,7 +49,7 @@ void check_sizes(const LSTMOptions& o) {
                             std::to_string(widest) + " make more parameters than fit in any memory");
 }
 
-/// Layers whose sizes do not fit each other.
+/// Refuses layers whose sizes do not fit together.
 void check_stack(const LSTMOptions& o) {
   if (!o.hidden_sizes.empty() && Index(o.hidden_sizes.size()) != o.num_layers)
     refuse("hidden_size must have one entry for each of the " + std::to_string(o.num_layers) + " layers, got " +

@@ -1,7 +1,7 @@
-// Which random numbers each mask is made of.
+// Which random numbers each mask consists of.
 //
-// A mask is a function of the seed of the call, what it is for, the row's place in the batch and the time: neither
-// threads nor the rows around nor the sequence's length change a bit of it, and backward draws it again.
+// A mask is a function of the seed of the call, its purpose, the place of the row in the batch and the time. Neither
+// threads nor other rows nor the length of the sequence change a bit of it, and the backward pass draws it again.
 #pragma once
 
 #include "eigenlstm/random.hpp"
@@ -17,7 +17,7 @@ inline std::uint64_t mask_stream(Mask mask, Index index, Index row) {
   return std::uint64_t(mask) << 56 | std::uint64_t(index) << 40 | std::uint64_t(row);
 }
 
-/// Times n values by the mask of time t: 0 with probability p, else 1 / (1 - p).
+/// Multiplies n values by the mask of time t: 0 with probability p, else 1 / (1 - p).
 template <class Real>
 void drop(std::uint64_t seed, std::uint64_t stream, Index t, Index n, double p, Real* x) {
   kernels<Real>().training.drop(seed, stream, std::uint64_t(t) * std::uint64_t((n + 3) / 4), n, p, x);

@@ -1,4 +1,4 @@
-// Missing values: NaN in x, refused or filled. (Missing::mask is in input.hpp: it needs no pass over x.)
+// Missing values: NaN in x, refused or filled. (Missing::mask is in layer_input.hpp: it needs no pass over x.)
 #pragma once
 
 #include <cmath>
@@ -9,7 +9,7 @@
 
 namespace eigenlstm {
 
-/// Throws for the first NaN in x, rows first, within the rows' lengths.
+/// Throws std::invalid_argument for the first NaN in x, row by row, within the rows' lengths.
 template <class Real>
 void refuse_missing(const Rows& rows, Sequence<const Real> x, Index features) {
   Index row = -1, step = 0, feature = 0;
@@ -28,7 +28,7 @@ void refuse_missing(const Rows& rows, Sequence<const Real> x, Index features) {
                                 std::to_string(feature));
 }
 
-/// x with the last value seen in place of NaN (0 before the first), [total rows][features].
+/// x with the last value instead of NaN (0 before the first), [frames][features].
 template <class Real>
 Buffer<Real> fill_missing(const Rows& rows, Sequence<const Real> x, Index features) {
   Buffer<Real> all(rows.num_frames() * features);
@@ -46,7 +46,7 @@ Buffer<Real> fill_missing(const Rows& rows, Sequence<const Real> x, Index featur
   return all;
 }
 
-/// Its twin: the gradient of a filled value, `dfilled`, is that of the value that filled it.
+/// Its twin: the gradient of a filled-in value belongs to the value that it was filled with.
 template <class Real>
 void fill_missing_backward(const Rows& rows, Sequence<const Real> x, Index features, const Real* dfilled,
                            Sequence<Real> dx) {

@@ -27,7 +27,7 @@ ActivationArgs<Real> arguments(const Activation& a) {
 
 bool is(const Activation& a, ActivationKind kind) { return a.kind == kind; }
 
-/// Whether the plain kernels do: no option changes what happens between z and (m, c).
+/// Whether the plain kernels suffice: no option changes what happens between z and (m, c).
 bool is_plain(const CellOptions& o) {
   return is(o.gate, ActivationKind::sigmoid) && is(o.candidate, ActivationKind::tanh) &&
          is(o.output, ActivationKind::tanh) && !o.peephole && !o.coupled_input_forget && !o.layer_norm &&

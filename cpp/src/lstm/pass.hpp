@@ -15,27 +15,27 @@ struct Pass {
   const MicroBatch<Real>& micro;  // of the rows of this pass: masks, histories of the whole sequence
   Layers layers;
   Steps steps;
-  bool turned =
-      false;  // which parity of step walks the panels last to first (odd, or turned: even): no bit depends on it
+  /// Which parity of step walks the panels last to first: odd, or if turned even. Results don't change.
+  bool turned = false;
   const LSTMOptions& options() const { return batch.options; }
   const Rows& rows() const { return micro.rows; }
   Index directions() const { return options().directions(); }
 };
 
-/// Whether the output of a layer is more than the h of its directions side by side.
+/// Whether the output of a layer is anything else than the h of its directions side by side.
 inline bool combines(const LSTMOptions& options, Index layer) {
   return options.merge != Merge::concat || (options.residual && layer > 0);
 }
 
-/// The inputs of the layers from 0 on; later ones refer to earlier ones. After the last layer's: what would go on from
-/// it.
+/// The inputs of the layers, from layer 0 on; later ones refer to earlier ones. After the last layer's there is one
+/// more: its output.
 template <class Real>
 class Inputs {
  public:
-  /// Up to that of layer `last`, from the histories of the layers below in `tapes` (layer * D + direction), of the
-  /// whole sequence.
+  /// Up to the input of layer `last`. `tapes` (layer * D + direction) have h of the whole sequence for the layers
+  /// below.
   Inputs(const Pass<Real>& pass, Index last, const std::vector<DirectionTape<Real>>& tapes) {
-    all_.reserve(std::size_t(pass.options().num_layers + 1));  // so that they stay where they are
+    all_.reserve(std::size_t(pass.options().num_layers + 1));  // pointers into it stay valid
     LayerInput<Real> first{&pass.rows(), pass.options().read_size(), pass.batch.x};
     first.indicates = pass.options().missing == Missing::mask;
     first.filled = pass.micro.filled.data();
@@ -50,7 +50,7 @@ class Inputs {
 
   const LayerInput<Real>& of(Index layer) const { return all_[std::size_t(layer)]; }
 
-  /// That of the next layer, from the h of the first and the last direction below, which begin at step `begin`.
+  /// Adds the input of the next layer, from h of the first and the last direction below, which begin at step `begin`.
   void push(const Pass<Real>& pass, const Real* first_h, const Real* last_h, Index begin) {
     const LSTMOptions& o = pass.options();
     const Index layer = Index(all_.size());
@@ -74,7 +74,7 @@ class Inputs {
   std::vector<LayerInput<Real>> all_;
 };
 
-/// `inputs`: up to that of the first layer; those of the others come to it. `y`: of the whole sequence, null: unwanted.
+/// `inputs`: up to the input of the first layer; those of the others are added. `y`: of the whole sequence, or null.
 /// Where a tape already has room for h, that is of the whole sequence and is filled in; `kept` says what else the tapes
 /// get.
 template <class Real>

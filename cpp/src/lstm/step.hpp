@@ -1,5 +1,5 @@
-// One forward step of a direction with all its variants: the cell, plain or not, between what comes before it (the mask
-// on h_prev) and after it (the projection, the zoneout of h).
+// One forward step of a direction with all its variants: the mask on h_prev, the cell (plain or not), the projection,
+// the zoneout of h.
 #pragma once
 
 #include "lstm/weights.hpp"
@@ -22,7 +22,7 @@ void zone_out(Index rows, Index n, const Real* zone, Index zone_stride, const Re
     for (Index j = 0; j < n; ++j) h[j] = zone[j] * h_prev[j] + (Real(1) - zone[j]) * h[j];
 }
 
-/// The cell itself, by the kernel that does it.
+/// The products and the cell, by the right kernel.
 template <class Real>
 void step_cell(const DirectionWeights<Real>& weights, StepArgs<Real>& step, const StepVariant<Real>& variant) {
   step.variant = &variant;

@@ -1,4 +1,4 @@
-// Streaming: one step at a time, all memory taken at construction.
+// Streaming: one step at a time, with all memory allocated at construction.
 #include <algorithm>
 #include <cmath>
 #include <stdexcept>
@@ -17,7 +17,7 @@ struct Stream<Real>::Impl {
     Buffer<Real> c, z;
     Buffer<Real> m;             // with a projection
     Buffer<Real> y;             // h + x of a residual layer
-    StepArgs<Real> steps[2]{};  // a step from each of the two, ready but for the values of x
+    StepArgs<Real> steps[2]{};  // a step from each of the two, complete except for the values of x
     StepVariant<Real> variant{};
     AroundCell<Real> around{};
     Index h_begin() const { return ceil_div(p.I, p.L) * p.L; }
@@ -68,7 +68,7 @@ struct Stream<Real>::Impl {
     for (Layer& layer : layers) prepare(layer);
   }
 
-  /// x to the rows of the first layer, missing values as the options say.
+  /// Copies x to the rows of the first layer, with missing values replaced as the options say.
   void read(const Real* x) {
     const Index I = options.input_size, row = layers.front().xh_stride();
     Real* out = layers.front().x(now);
@@ -86,7 +86,7 @@ struct Stream<Real>::Impl {
     }
   }
 
-  /// Fills in what every step of a layer takes.
+  /// Fills in the arguments of the steps of a layer.
   void prepare(Layer& layer) {
     const Padded<Real>& p = layer.p;
     const DirectionWeights<Real>& w = *layer.weights;
@@ -113,7 +113,7 @@ struct Stream<Real>::Impl {
   std::shared_ptr<const Weights<Real>> weights;
   LSTMOptions options;
   Index B;
-  int now = 0;  // which h holds the state
+  int now = 0;  // which xh holds the state
   std::vector<Layer> layers;
   Buffer<Real> filled;  // [B][I]: Missing::forward_fill's last values
 };

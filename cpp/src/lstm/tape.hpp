@@ -1,4 +1,4 @@
-// What forward() keeps of each direction.
+// What forward() keeps for backward().
 #pragma once
 
 #include <vector>
@@ -85,7 +85,7 @@ struct Tape<Real>::Impl {
   Sequence<const Real> x{};
   std::optional<std::uint64_t> seed;  // of the random masks; none: no masks
   std::vector<MicroBatch<Real>> micro_batches;
-  // Where the tape is limited: the states before each segment of steps (checkpoints.hpp).
+  // Of a limited tape: the states before each segment of steps (checkpoints.hpp).
   Checkpoints plan;
   std::vector<States<Real>> states;
   bool learned_h = false, learned_c = false;  // the initial state was the learned one

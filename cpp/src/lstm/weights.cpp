@@ -11,7 +11,7 @@ namespace {
 /// Packing one value takes as long as so many multiply-adds.
 constexpr double packing_work = 25;
 
-/// w (4H, n) row-major -> panels of 4 L columns, [wide panel][k][4 L] with k = (panel, gate, unit): the order of dz.
+/// w (4H, n) row-major -> panels of 4 L columns, [panel][k][4 L] with k = (panel, gate, unit): the order of dz.
 /// Here: the rows of one panel.
 template <class Real>
 void pack_backward(const Padded<Real>& p, Index panel, Index n, const Real* w, Real* out, bool past_caches) {
@@ -38,7 +38,7 @@ void pack_forward(const Padded<Real>& p, Index panel, const Real* bias, const Re
   pack(p.P, weight_hh, out + (1 + p.I) * width);
 }
 
-/// R, multiplied by the mask of weight drop where there is a seed: then a copy in `dropped`.
+/// R; or if there is a seed, its product with the mask of weight drop, stored in `dropped`.
 template <class Real>
 const Real* recurrent_weights(const DirectionShape& shape, const Real* weight_hh, Index index, double p,
                               std::optional<std::uint64_t> drop_seed, Buffer<Real>& dropped) {
@@ -61,8 +61,9 @@ DirectionWeights<Real> pack_direction(const LSTMOptions& options, Index layer, I
       recurrent_weights(shape, parameters + shape.weight_hh, layer * options.directions() + direction,
                         options.weight_drop, drop_seed, dropped);
   const Real* const weight_ih = parameters + shape.weight_ih;
-  const Real* const bias =
-      shape.bias >= 0 && !shape.normalised() ? parameters + shape.bias : nullptr;  // normalised: it comes after
+  const Real* const bias = shape.bias >= 0 && !shape.normalised()
+                               ? parameters + shape.bias
+                               : nullptr;  // with normalisation it is added after that
   DirectionWeights<Real> packed;
   packed.forward = Buffer<Real>(p.panels * p.weights_panel_stride());
   if (for_backward) {
@@ -70,7 +71,7 @@ DirectionWeights<Real> pack_direction(const LSTMOptions& options, Index layer, I
     packed.backward_x = Buffer<Real>(p.column_panels(p.I) * p.column_panel_stride());
   }
   const Index values = packed.forward.size() + packed.backward_h.size() + packed.backward_x.size();
-  // All three as the largest: they are used one after the other.
+  // All three follow the largest: they are used one after the other.
   const bool past_caches = bytes_of<Real>(packed.forward.size()) >= past_caches_bytes;
   for_tasks<true>(p.panels, task_threads(p.panels, packing_work * double(values)), [&](Index panel, int) {
     pack_forward(p, panel, bias, weight_ih, weight_hh, packed.forward.data(), past_caches);

@@ -1,4 +1,4 @@
-// The packed weights of a model, and the shapes that the engine works with.
+// The packed weights of a model, and the sizes of its layers.
 #pragma once
 
 #include <vector>
@@ -12,7 +12,7 @@
 
 namespace eigenlstm {
 
-/// One direction of one layer: its sizes, and where its parameters stand in the flat array (-1: it has none).
+/// One direction of one layer: its sizes, and the offsets of its parameters in the flat array (-1: not there).
 struct DirectionShape {
   Index input_size, hidden_size, output_size;  // I, H, P (without a projection, P = H)
   Index weight_ih, weight_hh, bias, weight_hr, peephole, norm_weight, norm_cell_weight, norm_cell_bias, h0, c0;
@@ -52,10 +52,10 @@ struct Padded : GateLayout {
   static Index padded_stride(Index n) { return n * Index(sizeof(Real)) % 1024 == 0 ? n + cache_line<Real> : n; }
 };
 
-/// Multiply-adds of the forward pass of the layer that has most of them, all directions.
+/// The multiply-adds of the forward pass of the layer with most of them, all directions.
 double largest_layer_work(const LSTMOptions& options, const Rows& rows);
 
-/// What the planning of tapes and micro-batches has to know of a model.
+/// What the planning of tapes and micro-batches needs to know about a model.
 template <class Real>
 ModelSizes model_sizes(const LSTMOptions& options);
 
@@ -78,7 +78,7 @@ struct DirectionWeights {
   bool keeps_z() const { return cell.gate.slope_from_input || cell.candidate.slope_from_input; }
 };
 
-/// The part of a step's arguments that are the same for all steps: sizes and weights of panels [begin, end).
+/// Those arguments of a step that are the same for all steps: sizes and weights of panels [begin, end).
 template <class Real>
 StepArgs<Real> step_args(const Padded<Real>& p, const Real* forward_weights, Index panel_begin, Index panel_end) {
   StepArgs<Real> step{};
@@ -98,7 +98,7 @@ class Weights {
   std::optional<std::uint64_t> drop_seed;          // of the mask that multiplied R; none: no mask
 };
 
-/// What DirectionWeights::keeps_z will say.
+/// What DirectionWeights::keeps_z() returns once weights are packed.
 bool keeps_z(const CellOptions& cell);
 
 /// Packs what the variants of a direction need (pack_cell.cpp).

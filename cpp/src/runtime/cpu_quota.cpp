@@ -7,14 +7,14 @@
 namespace eigenlstm {
 namespace {
 
-/// CPUs of a quota of time in a period, rounded up; 0 where there is none.
+/// The CPUs that a quota of time per period amounts to, rounded up; 0 if there is no quota.
 int whole_cpus(double quota, double period) {
   if (!(quota > 0) || !(period > 0)) return 0;
   const double cpus = quota / period;
   return cpus > 1024 ? 0 : int(cpus) + (cpus > int(cpus) ? 1 : 0);
 }
 
-/// The number that a file begins with, 0 where it has none ("max", too).
+/// The number that a file begins with, or 0 if it begins with none (for instance "max").
 double number(std::istream&& file) {
   double value = 0;
   file >> value;
@@ -44,7 +44,8 @@ int cpu_quota(const std::string& groups, const std::string& mount) {
     const std::string controllers = line.substr(first + 1, second - first - 1);
     const bool version2 = controllers.empty();
     if (!version2 && !has_cpu(controllers)) continue;
-    const std::string root = version2 ? mount : mount + "/" + controllers;
+    std::string root = mount;
+    if (!version2) root.append("/").append(controllers);
     // In a container the path may be the host's, of which only the root is mounted here.
     for (std::string path = line.substr(second + 1);; path.resize(path.rfind('/'))) {
       if (path == "/") path.clear();

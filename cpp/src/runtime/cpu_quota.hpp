@@ -1,4 +1,4 @@
-// CPU quotas of control groups, as containers have them: `docker --cpus=1.5`. They bound the time, not the CPUs of the
+// The CPU quotas of control groups, which containers use (`docker --cpus=1.5`). They limit the CPU time, not the
 // affinity mask.
 #pragma once
 
@@ -6,10 +6,10 @@
 
 namespace eigenlstm {
 
-/// CPUs worth of time that the control groups of this process allow, rounded up; 0: as many as there are.
+/// How many CPUs the control groups of this process allow it, rounded up; 0: no limit.
 ///
 /// Reads cpu.max of version 2 and cpu.cfs_quota_us of version 1 (Linux, Documentation/admin-guide/cgroup-v2.rst and
-/// scheduler/sched-bwc.rst), of the process's group and of those above it: the least counts.
+/// scheduler/sched-bwc.rst), of the group of the process and of those above it; the smallest counts.
 /// `groups`: text of /proc/self/cgroup; `mount`: where the hierarchies are mounted.
 int cpu_quota(const std::string& groups, const std::string& mount);
 int cpu_quota();

@@ -1,4 +1,4 @@
-// Processors, and which of them a thread may run on. Where the system does not tell, there are none.
+// Processors, and which of them a thread may run on. If the system does not say, the set is empty.
 #pragma once
 
 #include <thread>
@@ -22,7 +22,7 @@ class CpuSet {
   static CpuSet of_this_thread();
   static CpuSet of_process();
   static CpuSet of(std::thread& thread);
-  /// Makes these all that `thread` may run on. Where the system refuses, nothing changes.
+  /// Restricts `thread` to these processors. If the system refuses, nothing changes.
   void apply_to(std::thread& thread) const;
 
   int count() const;

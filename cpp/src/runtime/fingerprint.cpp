@@ -14,7 +14,7 @@ inline std::uint64_t mix(std::uint64_t a, std::uint64_t b) {
   return std::uint64_t(product) ^ std::uint64_t(product >> 64);
 }
 
-// Odd, with ones in the exponent: xor with finite floats never gives a factor of zero.
+// Odd, with ones in the exponent, so that xor with finite floats never yields a factor of zero.
 constexpr std::uint64_t secret[lanes] = {0xFFB1A32D7FD2ED03u, 0xFFB779B17FB94A7Fu, 0xFFD9E8FE7FE659FDu,
                                          0xFFF58476D1CE4E5Bu};
 

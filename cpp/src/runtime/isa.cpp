@@ -28,7 +28,7 @@ struct Isa {
   const Kernels& (*table)();
 };
 
-// Worst first. __builtin_cpu_supports also asks the operating system for the wider registers.
+// From the slowest to the fastest. __builtin_cpu_supports also asks the operating system for the wider registers.
 const Isa isas[] = {
 #ifdef EIGENLSTM_HAS_sse42
     {"sse4.2", [] { return bool(__builtin_cpu_supports("sse4.2")); }, sse42::table},

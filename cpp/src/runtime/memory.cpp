@@ -18,8 +18,8 @@
 namespace eigenlstm {
 namespace {
 
-/// Under AddressSanitizer every piece of an arena is an allocation of its own, and nothing is kept: it sees what runs
-/// over.
+/// Under AddressSanitizer every piece of an arena is an allocation of its own and nothing is kept, so that it sees
+/// overruns.
 #ifdef __SANITIZE_ADDRESS__
 constexpr bool watched = true;
 #else
@@ -32,7 +32,7 @@ constexpr std::size_t alignment = 64, huge_page = std::size_t(2) << 20,
 std::size_t round_up(std::size_t bytes, std::size_t to) { return (bytes + to - 1) / to * to; }
 
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
-/// Large blocks are mappings of their own: of memory that malloc has had in use, the pages would stay small.
+/// Large blocks are mappings of their own: memory that malloc has used before would keep its small pages.
 bool maps(std::size_t bytes) { return !watched && bytes >= huge_page; }
 
 /// Null where there is no room.
@@ -71,8 +71,8 @@ void deallocate(void* data, std::size_t bytes) {
     std::free(data);
 }
 
-/// Freed blocks, bounded in number and bytes: those that were freed longest ago leave first. A block serves a request
-/// that fills at least half of it.
+/// Freed blocks, limited in number and bytes; the block that was freed longest ago is dropped first. A block is used
+/// for a request that fills at least half of it.
 class Cache {
  public:
   void* take(std::size_t& bytes) {
@@ -122,7 +122,7 @@ class Cache {
   struct Entry {
     void* data;
     std::size_t bytes;
-    std::uint64_t freed;  // how many blocks were freed before it, and itself
+    std::uint64_t freed;  // how many blocks had been freed by then, this one included
   };
   static constexpr std::size_t max_held = std::size_t(512) << 20;
 
@@ -140,7 +140,7 @@ class Cache {
 // Never destroyed: blocks may be freed by destructors that run at exit.
 Cache& cache() {
   static Cache* const c = [] {
-    // A child forked while another thread is in here would find the lock taken for ever.
+    // In a child that is forked while another thread holds the lock, it would stay locked for ever.
     pthread_atfork([] { cache().lock(); }, [] { cache().unlock(); }, [] { cache().unlock(); });
     return new Cache;
   }();
@@ -163,7 +163,7 @@ Block::Block(std::size_t bytes, bool zero) {
   const bool is_zero = data_ == nullptr && maps(bytes_);  // fresh pages
   if (data_ == nullptr) data_ = allocate(bytes_);
   if (data_ == nullptr) {
-    cache().clear();  // what is kept may be what is missing
+    cache().clear();  // the kept blocks may be the memory that is missing
     data_ = allocate(bytes_);
   }
   if (data_ == nullptr) throw std::bad_alloc();

@@ -25,7 +25,7 @@ class Arena {
 
  private:
   void* allocate_bytes(std::size_t bytes);
-  std::vector<Block> blocks_;  // the last one is being handed out
+  std::vector<Block> blocks_;  // pieces are allocated from the last one
   std::size_t used_ = 0;       // of the last one
 };
 
@@ -37,10 +37,10 @@ Buffer<Real> copied(const Real* values, std::ptrdiff_t n) {
   return copy;
 }
 
-/// The calling thread's arena, reset. Calls do not nest, but for those within an ArenaAside.
+/// The calling thread's arena, after a reset. Calls do not nest, except within an ArenaAside.
 Arena& arena();
 
-/// For its lifetime the calling thread has another arena: a call may begin here while one is under way.
+/// For its lifetime the calling thread has another arena, so that a call can begin during another one.
 class ArenaAside {
  public:
   ArenaAside();

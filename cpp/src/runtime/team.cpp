@@ -26,7 +26,7 @@
 namespace eigenlstm {
 namespace {
 
-/// How long a thread looks before it sleeps: in the wait for others within a call, and a worker for the next call.
+/// How long a thread spins before it sleeps: while it waits for others within a call, and a worker for the next call.
 constexpr auto spin_in_call = std::chrono::microseconds(100), spin_between_calls = std::chrono::microseconds(150);
 
 class Pool {
@@ -43,14 +43,14 @@ class Pool {
   bool try_take() { return !taken_.exchange(true, std::memory_order_acquire); }
   void give_back() { taken_.store(false, std::memory_order_release); }
 
-  /// Members there can be, the caller included, starting threads as needed. The caller has taken the pool.
+  /// How many members there can be, including the caller; starts threads as needed. The caller holds the pool.
   int grow(int members) {
     try {
       while (int(workers_.size()) < members - 1) {
         workers_.reserve(workers_.size() + 1);  // what follows the start of a thread must not throw
         workers_.push_back({std::thread(&Pool::work, this, int(workers_.size()) + 1), {}});
       }
-    } catch (const std::exception&) {  // no more threads, or no memory for them: go on with those there are
+    } catch (const std::exception&) {  // no more threads, or no memory for them: continue with the ones we have
     }
     return int(workers_.size()) + 1 < members ? int(workers_.size()) + 1 : members;
   }
@@ -90,10 +90,10 @@ class Pool {
     CpuSet given;  // by place_workers()
   };
 
-  /// Systems wake workers on their caller's processor though others are idle: after they have been busy, and virtual
-  /// machines, whose idle processors look taken, most of the time. The two then take turns, and a call takes as long as
-  /// with one thread. So once a worker has met its caller, callers keep workers off the processor that they are on
-  /// themselves, if the process has others for all of them. If not, nobody is kept off any.
+  /// Systems sometimes wake workers on the processor of their caller although others are idle: after they have been
+  /// busy, and in virtual machines, whose idle processors look busy, most of the time. The two threads then take turns,
+  /// and a call takes as long as with one thread. So once a worker has started on its caller's processor, callers keep
+  /// workers off their own processor, if the process has enough others. If it has not, workers may run anywhere.
   void place_workers(int members) {
     const CpuSet all = CpuSet::of_process();
     const bool enough = all.count() >= members, crowded = crowded_.exchange(false, std::memory_order_relaxed);
@@ -113,14 +113,14 @@ class Pool {
   Job job_ = nullptr;
   void* context_ = nullptr;
   int caller_cpu_ = -1;
-  std::atomic<bool> crowded_{false};                  // a worker has begun a job on its caller's processor
+  std::atomic<bool> crowded_{false};                  // a worker has started a job on its caller's processor
   bool places_ = false;                               // it has happened
   alignas(64) std::atomic<std::uint64_t> ticket_{0};  // job number * ticket_members + the job's members
   alignas(64) std::atomic<int> pending_{0};
 };
 
-// Never destroyed: a thread of the user's may still be in a call when the process exits. After a fork the
-// child has none of the threads, so it forgets the old pool and builds its own.
+// Never destroyed: one of the user's threads may still be in a call when the process exits. After a fork the child has
+// none of the threads, so it abandons the old pool and builds its own.
 std::atomic<Pool*> pool_{nullptr};
 
 Pool& pool() {
@@ -266,11 +266,11 @@ void Team::split_jobs(std::ptrdiff_t n, PartJob job, const void* context) {
     if (m % members > 0) return all[std::size_t(p)].serve(m % members);
     Team team(*this, all[std::size_t(p)], members, m == 0);
     try {
-      // Where some shares have a call more, the last has: it is the caller's, who asks for interrupts while it is at
-      // work.
+      // If some shares have one call more, the last has: it belongs to the caller, who checks for interrupts while it
+      // works.
       for (auto [i, end] = share(n, parts - 1 - p, parts); i < end && !stopped(); ++i) job(context, team, i);
     } catch (const Forked&) {
-      throw;  // there is nobody whom to wait for
+      throw;  // there is nobody to wait for
     } catch (...) {
       all[std::size_t(p)].error = std::current_exception();
     }
@@ -292,7 +292,7 @@ void Team::poll() {
   if (now < call_->next_poll_) return;
   call_->next_poll_ = now + poll_interval;
   const pid_t process = getpid();
-  ArenaAside aside;  // the check runs Python's signal handlers, and they whatever they like
+  ArenaAside aside;  // the check runs Python's signal handlers, which may do anything
   if (check()) call_->stopped_.store(true);
   if (call_->size_ > 1 && getpid() != process)
     throw Forked("a signal handler has forked during a call of several threads, which cannot go on in the child");

@@ -1,7 +1,7 @@
 // The threads of one call.
 //
-// A persistent pool: workers spin briefly for the next job, then sleep. One call at a time has the pool; a call
-// that finds it taken runs on its own thread alone (the results are the same bits). No OpenMP: libgomp hangs after
+// A persistent pool: workers spin briefly for the next job, then sleep. One call at a time has the pool; a call that
+// finds it in use runs on its own thread alone, with the same bits as result. No OpenMP, since libgomp hangs after a
 // fork.
 #pragma once
 
@@ -15,20 +15,20 @@
 
 namespace eigenlstm {
 
-/// Where threads wait for something that others do: they look for it for some time, and when the wait is longer, sleep.
+/// Where threads wait for something that others do. They spin for a while, then sleep.
 class Doorbell {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// Until ready(), for `spin` without sleeping. ready() must load, and whoever rings must have stored, with
-  /// memory_order_seq_cst: then either the sleeper sees the change, or ring() sees the sleeper.
+  /// Waits until ready(), spinning for `spin` before sleeping. ready() must load, and whoever rings must have stored,
+  /// with memory_order_seq_cst: then either the sleeper sees the change, or ring() sees the sleeper.
   template <class Ready>
   void await(Clock::duration spin, Ready ready) {
     if (spins(spin, ready)) return;
     Sleeper sleeper(*this);
     wake_.bell.wait(sleeper.lock, ready);
   }
-  /// The same, with a call of meanwhile() after each `interval` of sleep.
+  /// The same, but calls meanwhile() after each `interval` of sleep.
   template <class Ready, class Meanwhile>
   void await(Clock::duration spin, Ready ready, Clock::duration interval, Meanwhile meanwhile) {
     if (spins(spin, ready)) return;
@@ -39,7 +39,7 @@ class Doorbell {
       sleeper.lock.lock();
     }
   }
-  /// After a change: those who sleep look again.
+  /// To be called after a change: sleeping threads check again.
   void ring() {
     if (sleepers_.load(std::memory_order_seq_cst) == 0) return;
     { std::lock_guard<std::mutex> lock(mutex_); }
@@ -55,7 +55,7 @@ class Doorbell {
   };
   template <class Ready>
   static bool spins(Clock::duration spin, Ready ready) {
-    constexpr int looks = 64;  // between two at the clock; each takes some 10 to 40 ns
+    constexpr int looks = 64;  // between two readings of the clock; each takes about 10 to 40 ns
     Clock::time_point end{};
     for (int i = 1;; ++i) {
       if (ready()) return true;
@@ -82,8 +82,8 @@ class Doorbell {
   std::atomic<int> sleepers_{0};
 };
 
-/// Barrier for the members of a Team. Members also vote on whether to leave: each gets the same answer, true if any of
-/// them asked for it in this round.
+/// A barrier for the members of a Team, who also vote on whether to leave: all get the same answer, true if any of them
+/// asked for it in this round.
 class Barrier {
  public:
   explicit Barrier(int members) : members_(members) {}
@@ -116,19 +116,20 @@ class Team {
     run_job([](void* context, int member) { (*static_cast<F*>(context))(member); }, &f);
   }
 
-  /// Calls f(part, i) for i = 0 .. n - 1, n >= 1, on parts of this team that work at the same time: one for each call
-  /// or member where that leaves no part more than a quarter above its share, else as many as divide both numbers. Each
-  /// part takes its calls in turn. Where f throws, its part makes no more of them; once the others are through, what
-  /// the first part threw is thrown here. Throws Interrupted if the call was.
+  /// Calls f(subteam, i) for i = 0 .. n - 1, n >= 1, on parts of this team that work at the same time: one for each
+  /// call or member if that leaves no subteam with more than a quarter above the average, otherwise as many as divide
+  /// both numbers. Each subteam makes its calls one after the other. If f throws, its subteam makes no more of them,
+  /// and once the others have finished, the exception of the first such subteam is thrown here. Throws Interrupted if
+  /// the call was interrupted.
   template <class F>
   void split(std::ptrdiff_t n, const F& f) {
     split_jobs(
         n, [](const void* context, Team& part, std::ptrdiff_t i) { (*static_cast<const F*>(context))(part, i); }, &f);
   }
 
-  /// For member 0, often: asks the caller's interrupt check every 50 ms (threads.hpp).
+  /// To be called often by member 0: calls the interrupt check every 50 ms (threads.hpp).
   void poll();
-  /// For every member: has the call been interrupted?
+  /// Whether the call has been interrupted; for every member.
   bool stopped() const { return call_->stopped_.load(std::memory_order_relaxed); }
   /// After run(): throws Interrupted if it was.
   void throw_if_stopped() const;

@@ -136,9 +136,18 @@ void ctc(Index B, Index T, Index C, Index S, const Real* logits, const std::int6
     losses[b] = possible || !counts ? 0 : infinity;
     const Index used = possible && counts ? frames : 0;
     std::fill(dx + used * C, dx + T * C, Real(0));
-    if (used > 0)
-      losses[b] = kernels<Real>().training.ctc(
-          {frames, C, count, Index(blank), logits + b * T * C, labels, scale[b], dx, scratch + scratch_size * thread});
+    if (used == 0) return;
+    CtcArgs<Real> args{};
+    args.T = frames;
+    args.C = C;
+    args.S = count;
+    args.blank = Index(blank);
+    args.logits = logits + b * T * C;
+    args.labels = labels;
+    args.scale = scale[b];
+    args.dlogits = dx;
+    args.scratch = scratch + scratch_size * thread;
+    losses[b] = kernels<Real>().training.ctc(args);
   });
 }
 
@@ -158,6 +167,7 @@ std::vector<CtcHypothesis> ctc_beam_search(Index T, Index C, const Real* logits,
     beams = std::move(grown);
   }
   std::vector<CtcHypothesis> result;
+  result.reserve(beams.size());
   for (const Beam& beam : beams) result.push_back({prefixes.labels(beam.node), beam.total()});
   return result;
 }

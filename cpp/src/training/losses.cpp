@@ -74,9 +74,15 @@ double element_loss(ElementLoss loss, Index n, Index per_target, const Real* y_p
   for_tasks(tasks, threads, [&](Index task, int thread) {
     const Index begin = task * task_values, count = std::min(task_values, size - begin);
     Real* const own = scratch + 3 * task_values * thread;
-    sums[task] = function({count, y_pred + begin * pair, all_targets.values(begin, count, own),
-                           all_weights.values(begin, count, own + task_values),
-                           all_parameters.values(begin, count, own + 2 * task_values), Real(scale), dy + begin * pair});
+    ElementLossArgs<Real> args{};
+    args.n = count;
+    args.y_pred = y_pred + begin * pair;
+    args.y_true = all_targets.values(begin, count, own);
+    args.weight = all_weights.values(begin, count, own + task_values);
+    args.parameter = all_parameters.values(begin, count, own + 2 * task_values);
+    args.scale = Real(scale);
+    args.dy = dy + begin * pair;
+    sums[task] = function(args);
   });
   return scale * sum_in_order(sums, tasks);
 }
@@ -96,9 +102,18 @@ double cross_entropy(Index N, Index C, const Real* logits, const std::int64_t* l
   double* const sums = arena().allocate<double>(tasks);
   for_tasks(tasks, task_threads(tasks, value_work * double(N) * double(C)), [&](Index task, int) {
     const Index r = task * rows;
-    sums[task] = kernels<Real>().training.cross_entropy(
-        {std::min(rows, N - r), C, logits + r * C, labels + r, options.ignore_index, weight ? weight + r : nullptr,
-         class_weight, Real(options.label_smoothing), Real(scale), dlogits + r * C});
+    CrossEntropyArgs<Real> args{};
+    args.rows = std::min(rows, N - r);
+    args.classes = C;
+    args.logits = logits + r * C;
+    args.labels = labels + r;
+    args.ignore_index = options.ignore_index;
+    args.weight = weight ? weight + r : nullptr;
+    args.class_weight = class_weight;
+    args.smoothing = Real(options.label_smoothing);
+    args.scale = Real(scale);
+    args.dlogits = dlogits + r * C;
+    sums[task] = kernels<Real>().training.cross_entropy(args);
   });
   return scale * sum_in_order(sums, tasks);
 }

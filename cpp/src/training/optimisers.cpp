@@ -26,11 +26,7 @@ void by_chunks(Index n, F f) {
 
 template <class Real, class F>
 void update_by_chunks(const Update<Real>& u, F step) {
-  const auto at = [](auto* p, Index begin) { return p == nullptr ? p : p + begin; };
-  by_chunks(u.n, [&](Index begin, Index n) {
-    step(Update<Real>{n, u.lr, u.weight_decay, u.params + begin, u.grads + begin, at(u.state0, begin),
-                      at(u.state1, begin), at(u.state2, begin)});
-  });
+  by_chunks(u.n, [&](Index begin, Index n) { step(u.part(begin, n)); });
 }
 
 }  // namespace

@@ -28,7 +28,8 @@ from ..training.optimisers import Adam
 from ..layers.pooling import Last
 from ..sequential import Sequential
 from ..moments import varies
-from .windows import CYCLES, Scaler, calendar_cycles, calendar_features, find_season, naive, targets, windows
+from .windows import CYCLES, Scaler, calendar_cycles, calendar_features, checked_times, find_season, naive, targets
+from .windows import windows
 
 LEVELS = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)  # of the quantiles of the errors that are kept
 _MIN_WINDOWS = 32  # to train on
@@ -312,11 +313,7 @@ class Forecaster(KnownArguments):
                     f"{where}: {name} must be finite and below {_TOO_LARGE:g} in size, got {array[row]} in row {row}"
                 )
         if times is not None:
-            times = np.asarray(times)
-            if times.shape != values.shape or times.dtype.kind != "M":
-                raise ValueError(
-                    f"{where}: times must be datetime64 of shape {values.shape}, got {times.dtype} {times.shape}"
-                )
+            times = checked_times(times, values.shape, where)
         if fitted and self.cycles and times is None:
             raise ValueError(f"{where}: times are needed, the forecaster was trained with them")
         if fitted and len(values) < self.window + self.season:

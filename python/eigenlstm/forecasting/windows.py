@@ -102,3 +102,17 @@ class Scaler:
 
     def inverse(self, values):
         return values * self.scale + self.mean
+
+
+def checked_times(times, shape, where):
+    """`times` as an array of datetime64 of `shape`."""
+    times = np.asarray(times)
+    first = times.flat[0] if times.dtype == object and times.size else None
+    if getattr(first, "tzinfo", None) is not None:
+        raise ValueError(
+            f"{where}: times must have no time zone, got {first.tzinfo}; give those of the clock on the wall, "
+            "times.tz_localize(None), or of one zone all year, times.tz_convert('UTC').tz_localize(None)"
+        )
+    if times.shape != shape or times.dtype.kind != "M":
+        raise ValueError(f"{where}: times must be datetime64 of shape {shape}, got {times.dtype} {times.shape}")
+    return times

@@ -50,3 +50,10 @@ def test_a_constant_covariate_does_not_drown_the_forecast():
     assert np.abs(with_constant.values).max() < 2
     with pytest.raises(ValueError, match="the series is constant"):
         el.forecasting.Forecaster(3, window=24, season=1).fit(np.full(n, 0.1) * (1 + 2.3e-16 * (np.arange(n) % 2)))
+
+
+def test_times_with_a_time_zone_are_named():
+    pd = pytest.importorskip("pandas", reason="its indices")
+    index = pd.date_range("2020-01-01", periods=500, freq="h", tz="Europe/Berlin")
+    with pytest.raises(ValueError, match="times must have no time zone, got Europe/Berlin; give those of the clock"):
+        el.forecasting.Forecaster(3).fit(np.sin(np.arange(500.0)), index)

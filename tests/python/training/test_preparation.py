@@ -97,7 +97,12 @@ def test_class_weights_are_scikit_learn_s():
     assert np.allclose(class_weights(y)[np.unique(y)], expected)
     assert np.allclose(class_weights(y.reshape(20, 10)), class_weights([y[:50], y[50:]]))
     assert class_weights([0, 0, 2, -1], num_classes=4).tolist() == [0.75, 0, 1.5, 0]
-    assert doctest.testmod(__import__("importlib").import_module("eigenlstm.losses.class_weights")).failed == 0
+    assert (
+        doctest.testmod(
+            __import__("importlib").import_module("eigenlstm.losses.class_weights"), extraglobs={"el": el}
+        ).failed
+        == 0
+    )
 
 
 @pytest.mark.parametrize("given", [{0: 0.5, 1: 3.0}, np.array([0.5, 3.0]), [0.5, 3.0]])

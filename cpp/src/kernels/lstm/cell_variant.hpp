@@ -1,7 +1,6 @@
-// The cell with variants (the equations: variants.hpp) on a tile of pre-activations [row][4 gates][L units], and its
-// twin.
-//
-// The plain cell is cell.hpp. Here each option is a line or two, behind a branch that is the same for all rows.
+// The cell with all its variants, on a tile of pre-activations [row][4 gates][L units], and its twin. The equations are
+// in variants.hpp; the plain cell is in cell.hpp. Each option is a line or two, behind a branch that is the same for
+// all rows.
 #pragma once
 
 #include "kernels/lstm/activation_kinds.hpp"
@@ -24,7 +23,7 @@ struct Peepholes {
   V i = set1<V>(0), f = set1<V>(0), o = set1<V>(0);
 };
 
-/// From the tile's z_i z_f z_g z_o to c_new and o, which take the places of z_g and z_o.
+/// From the z_i z_f z_g z_o of the tile to c_new and o, which replace z_g and z_o.
 template <class Real>
 void cell_variant_forward(const StepArgs<Real>& s, Index panel, Real* z) {
   using V = Vec<Real>;
@@ -70,8 +69,8 @@ void cell_variant_forward(const StepArgs<Real>& s, Index panel, Real* z) {
   }
 }
 
-/// h (or m, where a projection follows) and c, from the tile's c_new and o; its first place holds the normalised c_new
-/// where that is used.
+/// From the c_new and o of the tile to c and h (m, if a projection follows). With normalisation the first place of the
+/// tile holds the normalised c_new.
 template <class Real>
 void cell_variant_output(const StepArgs<Real>& s, Index panel, const Real* z) {
   using V = Vec<Real>;
@@ -92,7 +91,7 @@ void cell_variant_output(const StepArgs<Real>& s, Index panel, const Real* z) {
   }
 }
 
-/// From the state to c_new in the tile's first place (zoneout may have kept an old c: then again from the gates).
+/// c_new to the first place of the tile: from the state, or with zoneout, which may have kept an old c, from the gates.
 template <class Real>
 void cell_variant_recall(const StepBackwardArgs<Real>& s, Index panel, Real* tile) {
   using V = Vec<Real>;
@@ -111,8 +110,8 @@ void cell_variant_recall(const StepBackwardArgs<Real>& s, Index panel, Real* til
   }
 }
 
-/// m = o act(c_out): from the tile's c_new (and, normalised, its second place) to dc_out and do in the third and
-/// fourth. With normalisation, dc_out is already that of the normalised cell.
+/// Backwards through m = o act(c_out): from c_new in the first place of the tile (normalised: in the second) to dc_out
+/// in the third and do in the fourth. With normalisation, dc_out is already the gradient of the normalised cell.
 template <class Real>
 void cell_variant_output_backward(const StepBackwardArgs<Real>& s, Index panel, Real* tile) {
   using V = Vec<Real>;

@@ -1,6 +1,7 @@
 // Layer normalisation (Ba, Kiros, Hinton 2016) of a row over its units, which lie in panels of L, and its twin.
 //
-// Sums run lane by lane over the panels and then over the lanes: an order that only the ISA and H decide.
+// Sums run over the panels in each lane and then over the lanes: an order that depends only on the instruction set and
+// H.
 #pragma once
 
 #include <cmath>
@@ -20,7 +21,7 @@ inline Vec<Real> mean(const Units& u, Vec<Real> sum) {
   return set1<Vec<Real>>(Eigen::internal::predux(sum) / Real(u.H));
 }
 
-/// out = (x - mean(x)) / sqrt(var(x) + 1e-5); returns the root. x must be 0 past H, `used` is 1 and there 0.
+/// out = (x - mean(x)) / sqrt(var(x) + 1e-5); returns the root. x must be 0 past H; `used` is 1, and 0 past H.
 template <class Real>
 inline Real normalise(const Units& u, const Real* used, const Real* x, Index stride, Real* out, Index out_stride) {
   using V = Vec<Real>;

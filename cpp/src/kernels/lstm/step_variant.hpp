@@ -1,5 +1,5 @@
-// One time step with a variant cell, and its twin: panel by panel as the plain one, but for layer normalisation, which
-// needs all panels of a row before it can go on.
+// One time step with a variant of the cell, and its twin: panel by panel like the plain one, except with layer
+// normalisation, which needs all panels of a row before it can continue.
 #pragma once
 
 #include "kernels/lstm/cell_variant.hpp"
@@ -52,7 +52,7 @@ void step_forward_variant(const StepArgs<Real>& s) {
   for (Index panel = 0; panel < s.panels; ++panel) cell_variant_output(s, panel, s.z + panel * s.z_panel_stride);
 }
 
-/// From dz of the normalised gates, which it also leaves in the terms, to that of W x + R h.
+/// From dz of the normalised gates, which is also stored in the terms, to the gradient of W x + R h.
 template <class Real>
 void normalise_gates_backward(const StepBackwardArgs<Real>& s) {
   using V = Vec<Real>;
