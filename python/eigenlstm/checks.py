@@ -1,4 +1,5 @@
-"""What comes in from users: arrays are taken without a silent change of dtype, options are checked; an error names the argument.
+"""What comes in from users: arrays are taken without a silent change of dtype, options are checked; an error names
+the argument.
 
 A wrong kind is a TypeError, a wrong value or shape a ValueError.
 """
@@ -83,7 +84,7 @@ def unmasked(values, where, name="x"):
                 f"{name}.filled(np.nan), where NaN is handled (an LSTM with missing=..., targets of weight 0)"
             )
         return values.data
-    if isinstance(values, (list, tuple)) and values and isinstance(values[0], np.ma.MaskedArray):
+    if isinstance(values, (list, tuple)) and any(isinstance(value, np.ma.MaskedArray) for value in values):
         return [unmasked(value, where, f"{name}[{i}]") for i, value in enumerate(values)]
     return values
 

@@ -299,3 +299,13 @@ def test_a_forecaster_is_scored_and_searched():
     search = GridSearchCV(forecaster, {"hidden_size": [4, 6]}, cv=TimeSeriesSplit(2, test_size=40)).fit(series)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all() and search.best_score_ > 0.8
     assert search.best_estimator_.predict().shape == (3,)
+
+
+def test_masked_entries_are_missing_values():
+    masked = np.ma.masked_less(WAVES, -2)
+    filled = masked.filled(np.nan)
+    for data, same in ((masked, filled), (list(masked), list(filled)), (masked[:, :, 0], filled[:, :, 0])):
+        one, other = (LSTMRegressor(4, epochs=2, missing="mask", random_state=0).fit(x, RISES) for x in (data, same))
+        assert np.array_equal(one.predict(data), other.predict(same))
+        with pytest.raises(ValueError, match="masked entries"):
+            LSTMRegressor(4, epochs=2).fit(data, RISES)

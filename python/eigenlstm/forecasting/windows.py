@@ -1,4 +1,5 @@
-"""The parts of a forecaster: windows, naive forecasts, seasons, the calendar, scaling. All are plain NumPy in float64."""
+"""The parts of a forecaster: windows, naive forecasts, seasons, the calendar, scaling. All are plain NumPy in
+float64."""
 
 import math
 from dataclasses import dataclass

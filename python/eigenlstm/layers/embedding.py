@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from .. import _core
-from ..checks import dtype_option, integer, number, optional, positive_int
+from ..checks import dtype_option, integer, number, optional, positive_int, unmasked
 from ..seeds import as_seed
 from .base import Layer
 
@@ -80,7 +80,7 @@ class Embedding(Layer):
 
     def forward(self, x, *, lengths=None, training=True, seed=None):
         """``x (...) of integers -> y (..., embedding_dim), tape``."""
-        x = np.asarray(x)
+        x = np.asarray(unmasked(x, "Embedding.forward"))
         if x.dtype.kind not in "iu" and x.size:
             raise TypeError(f"Embedding.forward: x must be of integers, got {x.dtype}")
         indices = np.ascontiguousarray(x, np.int64).reshape(-1)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import _core
-from ..checks import finite, integer, positive_int
+from ..checks import finite, integer, positive_int, unmasked
 from .base import Layer
 from .symbolic import shape_text
 from .wiring import Joint
@@ -39,7 +39,7 @@ class Shift(Layer):
 
     def forward(self, x, *, lengths=None, training=True, seed=None):
         """``x (B, T, ...) -> y, tape`` of the same shape."""
-        x = np.asarray(x)
+        x = np.asarray(unmasked(x, self._forward_name))
         integers = x.dtype.kind in "iu"
         x = x if integers else self._input(x)
         if x.ndim < 2:

@@ -3,6 +3,8 @@
 import numpy as np
 from sklearn.utils.validation import check_array
 
+from ..checks import unmasked
+
 
 def weights(sample_weight, X):
     """`sample_weight` as an array (n,), or None."""
@@ -30,3 +32,12 @@ def ragged_rows(X):
 
 def rows(X, index):
     return X[index] if isinstance(X, np.ndarray) else [X[i] for i in index]
+
+
+def without_masks(X, nan):
+    """X with NaN for masked entries (``numpy.ma``) where `nan` may be, else refused if there are any."""
+    if isinstance(X, np.ma.MaskedArray):
+        return X.astype(np.float64).filled(np.nan) if nan else unmasked(X, "fit")
+    if isinstance(X, (list, tuple)) and any(isinstance(row, np.ma.MaskedArray) for row in X):
+        return [without_masks(row, nan) for row in X]
+    return X

@@ -99,6 +99,8 @@ def test_masked_entries():
         lambda: fitted(X, Y, np.ma.masked_less(W, 1)),
         lambda: el.LSTM(2, 4)(masked),
         lambda: el.Linear(2, 4)(masked),
+        lambda: el.Embedding(9, 4)(np.ma.masked_less(Y.astype(int), 1)),
+        lambda: model().fit([X[0], *masked[1:]], Y, loss="mse", optimizer="sgd", verbose=0),
         lambda: losses.MSE()(Y, np.ma.masked_less(Y, 1)),
         lambda: losses.MSE()(Y, Y, np.ma.masked_less(W, 1)),
         lambda: losses.CrossEntropy()(X[:, 0], np.ma.masked_less(Y[:, 0].astype(int), 1)),
