@@ -224,12 +224,17 @@ def only_known_keywords(function):
     return checked
 
 
+def argument_names(function):
+    """The names of the arguments of a function of Python, in their order."""
+    code = function.__code__
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
 def refuse_unknown(named, function, where):
     """``TypeError`` for a keyword in `named` that `function` does not take, with what was probably meant."""
-    code = getattr(function, "__code__", None)
-    if code is None or code.co_flags & 0x08:  # it has **keywords
+    if not hasattr(function, "__code__") or function.__code__.co_flags & 0x08:  # it has **keywords
         return
-    known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    known = argument_names(function)
     for name in named:
         if name not in known:
             from .did_you_mean import unknown_keyword

@@ -5,10 +5,9 @@ from functools import partial
 import numpy as np
 
 from .. import _core
-from ..checks import as_array, as_lengths, flag, positive_int
+from ..checks import argument_names, as_array, as_lengths, flag, positive_int
 from ..seeds import as_seed
 from .base import Layer
-from .lstm_options import CONSTRUCTOR, LSTMOptions, memory_option
 from .lstm_state import as_state
 from .lstm_weights import ForeignWeights
 from .parameters import admit
@@ -154,7 +153,6 @@ class LSTM(ForeignWeights, Layer):
     """
 
     recurrent = True
-    _options = _fixed = CONSTRUCTOR
 
     def __init__(
         self,
@@ -188,6 +186,8 @@ class LSTM(ForeignWeights, Layer):
         reverse=False,
     ):
         given = locals()
+        from .lstm_options import LSTMOptions  # not before: most of what imports this package makes no LSTM at once
+
         self._options = options = LSTMOptions(given)
         self._become(options.public())
         self._widths, self._variants = options.widths, options.variants
@@ -196,6 +196,8 @@ class LSTM(ForeignWeights, Layer):
         self._core = _CORES[options.basic["dtype"]](**options.native())
         self._packed = None  # (version of the parameters, for_backward, packed weights)
         self._build(self._core.parameters, dtype, seed)
+
+    _fixed = frozenset(argument_names(__init__)) - {"self"}
 
     def _initialise(self, rng):
         from . import lstm_initial
@@ -279,7 +281,10 @@ class LSTM(ForeignWeights, Layer):
             (nor what `missing` makes of it), not the masks of `input_dropout` and `recurrent_dropout` and not the gradients that `backward`
             sums in parts, of up to 16 micro-batches: a quarter of a full tape at most.
         """
-        memory_option(memory, "LSTM.forward: memory")
+        if type(memory) is not str or memory != "full":
+            from .lstm_options import memory_option
+
+            memory_option(memory, "LSTM.forward: memory")
         if not training:
             return *self(x, state, lengths), None
         if seed is not None:
