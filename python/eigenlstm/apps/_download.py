@@ -78,7 +78,9 @@ def member(archive, ending):
     buffer.seek(0)
     with tarfile.open(fileobj=buffer) as files:
         names = [entry.name for entry in files if entry.isfile() and entry.name.endswith(ending)]
-        return files.extractfile(_only(names, ending)).read()
+        found = files.extractfile(_only(names, ending))
+        assert found is not None  # `names` are of files, not of folders
+        return found.read()
 
 
 def _only(names, ending):
