@@ -84,7 +84,7 @@ class Embedding(Layer):
         if x.dtype.kind not in "iu" and x.size:
             raise TypeError(f"Embedding.forward: x must be of integers, got {x.dtype}")
         indices = np.ascontiguousarray(x, np.int64).reshape(-1)
-        if indices.size and not (0 <= indices.min() and indices.max() < self.num_embeddings):
+        if indices.size and not (indices.min() >= 0 and indices.max() < self.num_embeddings):
             raise ValueError(
                 f"Embedding.forward: x must lie in 0..{self.num_embeddings - 1}, got {indices.min()}..{indices.max()}"
             )

@@ -58,7 +58,9 @@ class Linear(Layer):
         return (*shape[:-1], self.out_features)
 
     def output_weights(self):
-        """``weight, bias, dweight, dbias`` as `losses.LinearCrossEntropy` takes them: views, None where there is no bias."""
+        """``weight, bias, dweight, dbias`` as `losses.LinearCrossEntropy` takes them: views, None where there is no
+        bias.
+        """
         return self._weight, self._bias, self._dweight, self._dbias
 
     def forward(self, x, *, lengths=None, training=True, seed=None):

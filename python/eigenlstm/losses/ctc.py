@@ -65,7 +65,9 @@ class CTC(Loss):
         return LossSum(value, divisor), dy
 
     def explain(self, y_pred, y_true, sample_weight=None, lengths=None):
-        """Why the loss is infinite, as a sentence: the first row whose labels need more frames than it has; else None."""
+        """Why the loss is infinite, as a sentence: the first row whose labels need more frames than it has; else
+        None.
+        """
         if self.zero_infinity:
             return None
         y_true, counts = self._targets(y_true, len(y_pred), None)

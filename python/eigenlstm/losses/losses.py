@@ -27,8 +27,8 @@ import numpy as np
 from .. import _core, did_you_mean
 from ..checks import as_array, as_floats, number, unmasked
 from ..moments import Moments
-from .ctc import CTC
 from .base import FlowSum, Loss, LossSum, as_labels, finite, gives_sums, scale, weights
+from .ctc import CTC
 
 
 def get(loss):
