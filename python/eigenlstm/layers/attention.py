@@ -36,6 +36,8 @@ class Attention(Joint):
     seed : int or None
         Of the initial weights: Glorot uniform.
 
+    Notes
+    -----
     Parameters learned: none, or ``weight`` (query_size, memory_size), or ``query_weight`` (hidden, query_size),
     ``memory_weight`` (hidden, memory_size), ``bias`` (hidden) and ``v`` (hidden).
     """

@@ -32,6 +32,8 @@ class Conv1D(Layer):
     seed : int or None
         Of the initial weights: Glorot uniform.
 
+    Notes
+    -----
     Parameters learned: ``weight`` (out_channels, in_channels, kernel_size), ``bias`` (out_channels,), as in
     ``torch.nn.Conv1d``.
     """

@@ -28,6 +28,8 @@ class CRF(Layer):
     seed : int or None
         Of the initial values, U(−0.1, 0.1).
 
+    Notes
+    -----
     Parameters learned: ``transitions`` (K, K), from and to, ``start_transitions`` (K,), ``end_transitions`` (K,). A tag
     that can't follow another may have a transition of -1e4: its gradient is then zero.
     """

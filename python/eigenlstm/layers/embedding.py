@@ -25,6 +25,8 @@ class Embedding(Layer):
     seed : int or None
         Of the initial weights, N(0, init_scale²).
 
+    Notes
+    -----
     Parameters learned: ``weight`` (num_embeddings, embedding_dim). The backward pass costs as much
     as the rows that x names, not as the table.
     """

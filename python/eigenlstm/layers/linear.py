@@ -24,6 +24,8 @@ class Linear(Layer):
         Of the initial weights: Glorot uniform (Glorot, Bengio 2010), U(−a, a) with
         a = √(6 / (in_features + out_features)). The bias starts at zero.
 
+    Notes
+    -----
     Parameters learned: ``weight`` (out_features, in_features), ``bias`` (out_features,).
     """
 

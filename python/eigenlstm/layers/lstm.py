@@ -112,6 +112,8 @@ class LSTM(ForeignWeights, Layer):
         What NaN in x is: NaN of its row from that step on; a ValueError; the last value of that row and feature in this
         call (0 before the first); or 0, with I more inputs that are 1 where x was NaN: W has 2I columns, x keeps I.
 
+    Notes
+    -----
     Parameters learned (see `params`), of each layer k, and the same with ``_reverse``:
 
         weight_ih_l{k}         (4H, inputs)  inputs: I (2I with missing="mask"), then D*P (P if merged)

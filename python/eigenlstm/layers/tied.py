@@ -19,6 +19,8 @@ class TiedLinear(Layer):
     embedding : Embedding
     bias : bool
 
+    Notes
+    -----
     Parameters learned: ``bias`` (num_embeddings,).
     """
 

@@ -30,6 +30,8 @@ class CTC(Loss):
         "mean": each row's loss over the length of its target (at least 1), then the mean over rows, as
         in ``torch.nn.CTCLoss``.
 
+    Notes
+    -----
     `sample_weight` is (B,). Source: Graves, Fernández, Gomez, Schmidhuber 2006. Computed in float64
     for either dtype.
     """
