@@ -36,7 +36,7 @@ class Kinds:
         if not self._classes:
             return _column(values, self.dtype, where, "y", not self._real)
         column = _column(values, np.dtype(np.float64), where, "y")  # in which large classes are exact
-        column.replace(_as_classes)
+        column.replace(lambda array: _as_classes(array, self.dtype))
         return column
 
     def weight(self, values, where):
@@ -52,11 +52,12 @@ class Kinds:
         return x, self.y(y, where).array, lengths, weight
 
 
-def _as_classes(array):
-    """Classes that came as floats, 0.0 and 1.0, as integers; what are none are left to the loss, which refuses them."""
-    if array.dtype.kind != "f" or not (np.isfinite(array).all() and (array == np.trunc(array)).all()):
+def _as_classes(array, dtype):
+    """Classes that came as floats, 0.0 and 1.0, as integers. What are none stay floats, which the loss refuses."""
+    if array.dtype.kind != "f":
         return array
-    return array.astype(np.int64)
+    whole = np.isfinite(array).all() and (array == np.trunc(array)).all()
+    return array.astype(np.int64 if whole else dtype)
 
 
 def _column(values, dtype, where, name, whole=True, nan=False):
