@@ -1,12 +1,12 @@
 """What `el.torch.LSTM` costs over calling `el.LSTM` on NumPy arrays: ``python -m bench.torch_door``.
 
-One thread; in each of many rounds every contestant has one turn, so that what disturbs the machine disturbs all; medians
-of the processor's time are compared. "call" is inference, "training step" a forward and a backward pass with the
-gradients of all parameters, which have changed since the step before.
+One thread; in each of many rounds every contestant has one turn, so that what disturbs the machine disturbs all;
+medians of the processor's time are compared. "call" is inference, "training step" a forward and a backward pass with
+the gradients of all parameters, which have changed since the step before.
 
 "least" is the direct computation inside of a `torch.autograd.Function` that does nothing else: what PyTorch's autograd
-itself takes. Warm that is some 40 us, but after 10 ms of other work its code and data have left the caches, and it takes
-many times that. No module that autograd knows can be nearer to the direct call than "least" is.
+itself takes. Warm that is some 40 us, but after 10 ms of other work its code and data have left the caches, and it
+takes many times that. No module that autograd knows can be nearer to the direct call than "least" is.
 """
 
 import statistics

@@ -1,4 +1,5 @@
-"""What comes in from users: arrays are taken without a silent change of dtype, options are checked; an error names the argument.
+"""What comes in from users: arrays are taken without a silent change of dtype, options are checked; an error names the
+argument.
 
 A wrong kind is a TypeError, a wrong value or shape a ValueError.
 """
@@ -44,7 +45,52 @@ def as_floats(x, where, name="x"):
     return array
 
 
+def converted(values, dtype, where, name="x", whole=True, nan=False):
+    """`values`, real numbers of any dtype, as an array of `dtype`: what models do with what `fit` and `predict` get.
+
+    Integers and booleans stay what they are where they may be `whole` (classes, indices). ``ValueError`` where a number
+    is too large for `dtype`. Masked entries are NaN where that is handled (`nan`), else refused.
+    """
+    if nan and isinstance(values, np.ma.MaskedArray):
+        values = values.astype(dtype).filled(np.nan)
+    values = unmasked(values, where, name)
+    try:
+        array = np.asarray(values)
+    except ValueError:  # rows of unlike length
+        array = np.asarray(None)
+    if array.dtype.kind not in "iubf":
+        raise TypeError(f"{where}: {name} must be an array of real numbers, got {_kind_of(values, array)}")
+    if array.dtype == dtype or whole and array.dtype.kind in "iub":
+        return array
+    with np.errstate(over="ignore"):
+        result = array.astype(dtype)
+    if array.dtype.kind == "f" and np.isinf(result).sum() != np.isinf(array).sum():
+        raise ValueError(f"{where}: {name} has values that are too large for {dtype}, up to {np.nanmax(np.abs(array))}")
+    return result
+
+
+def _kind_of(values, array):
+    if isinstance(values, np.ndarray) or array.ndim:
+        return f"dtype {array.dtype}"
+    return type(values).__name__
+
+
+def unmasked(values, where, name="x"):
+    """`values`, unless it is a masked array (``numpy.ma``) with masked entries: those are no numbers."""
+    if isinstance(values, np.ma.MaskedArray):
+        if np.ma.is_masked(values):
+            raise ValueError(
+                f"{where}: {name} has {np.ma.count_masked(values)} masked entries; fill them in, or give NaN, "
+                f"{name}.filled(np.nan), where NaN is handled (an LSTM with missing=..., targets of weight 0)"
+            )
+        return values.data
+    if isinstance(values, (list, tuple)) and values and isinstance(values[0], np.ma.MaskedArray):
+        return [unmasked(value, where, f"{name}[{i}]") for i, value in enumerate(values)]
+    return values
+
+
 def _read(x, dtype, where, name):
+    x = unmasked(x, where, name)
     leaf = x
     while isinstance(leaf, (list, tuple)) and leaf:
         leaf = leaf[0]
@@ -60,6 +106,7 @@ def as_lengths(lengths, batch, time, where):
     """Valid steps of each row as int64 ``(batch,)`` in ``[0, time]``; ``None`` stays ``None``."""
     if lengths is None:
         return None
+    lengths = unmasked(lengths, where, "lengths")
     try:
         array = np.array(lengths)  # a copy: what is checked must be what is used when other threads run, too
     except ValueError:
@@ -68,12 +115,13 @@ def as_lengths(lengths, batch, time, where):
         raise TypeError(f"{where}: lengths must be integers, got {array.dtype}")
     if array.shape != (batch,):
         raise ValueError(f"{where}: lengths must have shape ({batch},), got {array.shape}")
-    if array.size and not (0 <= array.min() and array.max() <= time):
+    if array.size and not (array.min() >= 0 and array.max() <= time):
         raise ValueError(f"{where}: lengths must lie in 0..{time}, got {array.min()}..{array.max()}")
     return array.astype(np.int64, copy=False)
 
 
-# -- options: each check takes the value and `what`, the name of the caller and the argument, as in "Linear: bias" -------
+# -- options: each check takes the value and `what`, the name of the caller and the argument, as in "Linear: bias"
+# -------
 
 
 def positive_int(value, what):

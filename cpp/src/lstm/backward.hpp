@@ -48,7 +48,7 @@ struct DirectionBackward : DirectionContext<Real> {
 constexpr Index panels_at_once = 4;
 /// Whether dz is transposed for dW and dR. Untransposed, a tile uses 3 to 6 values of each cache line, once for each
 /// panel of x and h; with fewer than four such panels that is faster than transposing (by 5 to 12% of the backward
-/// pass). With H < L the gates have gaps, and only the transposed form closes them.
+/// pass). Layers of less than a vector of units are always transposed.
 template <class Real>
 bool transposes_dz(const Padded<Real>& p) {
   return p.column_panels(p.I) + p.column_panels(p.P) >= 4 || p.H < p.L;

@@ -96,7 +96,7 @@ typename GemmArgs<Real>::Left gate_rows(const Padded<Real>& p, const GateSlice& 
   constexpr Index frames_at_once = 32;  // these stay in L1 for the sums
   const auto& table = kernels<Real>();
   const Index end = slice.panel + slice.panels, units = p.units_of(slice.panel, end), whole_panels = units / p.L;
-  const Index size = 4 * p.L * (slice.panels - 1) + slice.gates * p.gate_stride(end - 1);
+  const Index size = 4 * p.L * (slice.panels - 1) + slice.gates * p.dz_gate_stride(end - 1);
   const Index stride = columns_stride<Real>(frames), column = p.first_column(slice.panel, slice.gate);
   const bool transposes = transposes_dz(p);
   for (Index frame = 0; frame < frames; frame += frames_at_once) {
@@ -112,7 +112,7 @@ typename GemmArgs<Real>::Left gate_rows(const Padded<Real>& p, const GateSlice& 
     }
     table.sum_rows(n, from + column, p.dz_stride, ceil_div(size, p.L), sums);
   }
-  if (!transposes)  // first_slice() gave one panel, and with H >= L its gates have no gaps
+  if (!transposes)  // first_slice() gave one panel, whose gates have no gaps
     return {dz + column, 1, p.dz_stride};
   return {columns, stride, 1};
 }
@@ -123,7 +123,7 @@ void add_bias_gradient(const Padded<Real>& p, const GateSlice& slice, const Real
   for (Index panel = slice.panel; panel < slice.panel + slice.panels; ++panel, sums += 4 * p.L)
     for (Index gate = 0; gate < slice.gates; ++gate)
       for (Index u = 0; u < p.units_of(panel, panel + 1); ++u)
-        out[(slice.gate + gate) * p.H + panel * p.L + u] += sums[gate * p.gate_stride(panel) + u];
+        out[(slice.gate + gate) * p.H + panel * p.L + u] += sums[gate * p.dz_gate_stride(panel) + u];
 }
 
 /// dW or dR of a slice: out (4H, columns) += left right. `left`: from gate_rows(). `right`: (frames, columns), in
@@ -144,7 +144,7 @@ void add_weight_gradient(const Padded<Real>& p, const GateSlice& slice, Index fr
   kernels<Real>().gemm(product);
   if (whole == columns) return;
   for (Index panel = slice.panel; panel < slice.panel + slice.panels; ++panel) {
-    const Index stride = p.gate_stride(panel), units_here = p.units_of(panel, panel + 1);
+    const Index stride = p.dz_gate_stride(panel), units_here = p.units_of(panel, panel + 1);
     const auto out_of = [&](Index u) {
       const Index row = (slice.gate + u / stride) * p.H + panel * p.L + u % stride;
       return u % stride < units_here ? out + row * columns + whole : nullptr;

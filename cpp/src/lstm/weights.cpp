@@ -15,14 +15,10 @@ constexpr double packing_work = 25;
 /// Here: the rows of one panel.
 template <class Real>
 void pack_backward(const Padded<Real>& p, Index panel, Index n, const Real* w, Real* out, bool past_caches) {
-  const Index width = 4 * p.L, units = p.units_of(panel, panel + 1), gate_stride = p.gate_stride(panel);
+  const Index width = 4 * p.L, units = p.units_of(panel, panel + 1);
   out += panel * 4 * p.L * width;
-  for (Index gate = 0; gate < 4; ++gate, out += gate_stride * width) {
+  for (Index gate = 0; gate < 4; ++gate, out += units * width)
     kernels<Real>().pack_rows(units, n, w + (gate * p.H + panel * p.L) * n, out, p.column_panel_stride(), past_caches);
-    for (Index column = 0; column < n; column += width)  // padding
-      std::fill_n(out + (column / width) * p.column_panel_stride() + units * width, (gate_stride - units) * width,
-                  Real(0));
-  }
 }
 
 /// [k][4 L] of one panel, with k = bias, x, h.

@@ -1,9 +1,13 @@
-"""The parts of a forecaster: windows, naive forecasts, seasons, the calendar, scaling. All are plain NumPy in float64."""
+"""The parts of a forecaster: windows, naive forecasts, seasons, the calendar, scaling. All are plain NumPy in
+float64.
+"""
 
 import math
 from dataclasses import dataclass
 
 import numpy as np
+
+from ..moments import Moments, varies
 
 CYCLES = {"day": 86_400, "week": 604_800, "year": 31_556_952}  # seconds
 
@@ -57,7 +61,7 @@ def autocorrelation(values, max_lag):
     size = 2 ** math.ceil(math.log2(2 * len(values)))
     power = np.abs(np.fft.rfft(centred, size)) ** 2
     acf = np.fft.irfft(power, size)[: max_lag + 1]
-    return acf / acf[0] if acf[0] > 0 else np.zeros(max_lag + 1)
+    return acf / acf[0] if varies(values.min(), values.max()) and acf[0] > 0 else np.zeros(max_lag + 1)
 
 
 def calendar_cycles(times):
@@ -83,12 +87,41 @@ class Scaler:
 
     @classmethod
     def fit(cls, values):
-        """Mean and standard deviation of each column of `values` (n, …); 1 for a constant column."""
-        scale = values.std(axis=0)
-        return cls(values.mean(axis=0), np.where(scale > 0, scale, 1.0))
+        """Mean and standard deviation of each column of `values` (n, …), NaN left out; 1 for a column that does not
+        vary by more than rounding explains."""
+        values = np.asarray(values, np.float64)
+        missing = np.isnan(values)
+        if missing.any():
+            moments = Moments.of(values, (~missing).astype(np.float64))
+            mean, scale = moments.mean, moments.std
+        else:
+            mean = values.mean(axis=0)
+            scale = np.where(varies(values.min(axis=0), values.max(axis=0)), values.std(axis=0), 0.0)
+        return cls(mean, np.where(scale > 0, scale, 1.0))
 
     def transform(self, values):
         return (values - self.mean) / self.scale
 
     def inverse(self, values):
         return values * self.scale + self.mean
+
+
+def checked_times(times, shape, where):
+    """`times` as an array of datetime64 of `shape`."""
+    times = np.asarray(times)
+    first = times.flat[0] if times.dtype == object and times.size else None
+    if getattr(first, "tzinfo", None) is not None:
+        raise ValueError(
+            f"{where}: times must have no time zone, got {first.tzinfo}; give those of the clock on the wall, "
+            "times.tz_localize(None), or of one zone all year, times.tz_convert('UTC').tz_localize(None)"
+        )
+    if times.shape != shape or times.dtype.kind != "M":
+        raise ValueError(f"{where}: times must be datetime64 of shape {shape}, got {times.dtype} {times.shape}")
+    return times
+
+
+def evenly_spread(first, last, most):
+    """The origins first..last, or `most` of them evenly spread."""
+    if last - first + 1 <= most:
+        return np.arange(first, last + 1)
+    return np.linspace(first, last, most).astype(np.int64)

@@ -63,6 +63,7 @@ class Layer(KnownArguments):
     keeps_time = True  # gives (B, T, …) for (B, T, …): lengths go on to the next layer
     stochastic = False  # forward draws random numbers from `seed` in training
 
+    _drawn = 0  # keys that the layer has drawn
     trainable = True  # False: optimisers leave its parameters alone, and clipping its gradients; files don't hold it
     tied = None  # a layer of the same model whose parameters it uses
 
@@ -77,7 +78,8 @@ class Layer(KnownArguments):
 
     # -- construction ---------------------------------------------------------------------------
 
-    # The options of a layer of this package, name -> check(value, what), in the order of its constructor's arguments. They are
+    # The options of a layer of this package, name -> check(value, what), in the order of its constructor's arguments.
+    # They are
     # attributes that cannot be assigned to, and the config. A class that leaves it None has to do these things itself.
     _options = None
     _fixed = frozenset()
@@ -86,7 +88,8 @@ class Layer(KnownArguments):
         if name in self._fixed:
             kind = type(self).__name__
             raise AttributeError(
-                f"{kind}.{name} is fixed when the layer is made; make a new one, as in el.{kind}(..., {name}={value!r:.40}), "
+                f"{kind}.{name} is fixed when the layer is made; make a new one, as in el.{kind}(..., "
+                f"{name}={value!r:.40}), "
                 "and copy the parameters with new.load_state_dict(old.state_dict())"
             )
         super().__setattr__(name, value)
@@ -107,7 +110,7 @@ class Layer(KnownArguments):
         where = type(self).__name__
         self._dtype = None if dtype is _EITHER else float_dtype(dtype, where)
         self._seed = None if seed is None else as_seed(seed, where)
-        self._draws = itertools.count()
+        self._draws, self._drawn = itertools.count(), 0  # threads may share a layer: a count is drawn from in one go
         store = ParameterStore(admitted(specs), self._dtype or np.float32)
         self._specs = store.specs
         self._bind(store, 0)
@@ -288,8 +291,18 @@ class Layer(KnownArguments):
         return cls(**config)
 
     def __reduce__(self):
-        values = self._flat_params.copy(), self._flat_grads.copy()
-        return _rebuild, (type(self), self.config(), *values, self._trainable())
+        arrays = self._flat_params.copy(), self._flat_grads.copy()
+        return _rebuild, (type(self), self.config(), *arrays, self._trainable(), self._kept())
+
+    def _kept(self):
+        """What a copy or a pickle takes along beside config and parameters, as a dict: so that it draws next what this
+        layer would draw next."""
+        return {"drawn": self._drawn, "seed_drawn": getattr(self, "_seed_drawn", None)}
+
+    def _take_along(self, kept):
+        """Take over what `_kept` gave."""
+        self._draws, self._drawn = itertools.count(kept["drawn"]), kept["drawn"]
+        self._seed_drawn = kept["seed_drawn"]
 
     # -- computation ----------------------------------------------------------------------------
 
@@ -363,18 +376,22 @@ class Layer(KnownArguments):
         """A fresh 64-bit key: the n-th of the layer's seed, or of one drawn from the system."""
         if self._seed is None:
             self._seed_drawn = getattr(self, "_seed_drawn", None) or system_seed()
-        return mix_seed(self._seed_drawn if self._seed is None else self._seed, next(self._draws))
+        n = next(self._draws)
+        self._drawn = max(self._drawn, n + 1)
+        return mix_seed(self._seed_drawn if self._seed is None else self._seed, n)
 
     def __repr__(self):
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.config().items())
         return f"{type(self).__name__}({arguments})"
 
 
-def _rebuild(cls, config, params, grads, trainable=()):
+def _rebuild(cls, config, params, grads, trainable=(), kept=None):
     with blank_parameters(limit=params.size):
         layer = cls.from_config(config)
     layer.flat_params = params
     layer.flat_grads = grads
     for leaf, trained in zip(layer._leaves(), trainable):
         leaf.trainable = trained
+    if kept is not None:
+        layer._take_along(kept)
     return layer

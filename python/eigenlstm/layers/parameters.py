@@ -13,7 +13,8 @@ from .. import _core
 
 _blank_limit = ContextVar("blank_limit", default=None)
 
-# Of the versions of all stores. One for all, so that a fork can wait for it: a child forked while another thread holds it
+# Of the versions of all stores. One for all, so that a fork can wait for it: a child forked while another thread holds
+# it
 # would find it taken for ever. Re-entrant, as a signal handler may use the model that it interrupts.
 _version_lock = threading.RLock()
 os.register_at_fork(
@@ -92,8 +93,14 @@ class ParameterStore:
         self.dtype = np.dtype(dtype)
         if self.size >= 2**48:
             raise ValueError(f"{self.size} parameters fit in no memory")
-        self.params = _core.zeros(self.size, self.dtype)
-        self.grads = _core.zeros(self.size, self.dtype)
+        try:
+            self.params = _core.zeros(self.size, self.dtype)
+            self.grads = _core.zeros(self.size, self.dtype)
+        except MemoryError:
+            gib = 2 * self.size * self.dtype.itemsize / 2**30
+            raise MemoryError(
+                f"{self.size:,} parameters of {self.dtype} and their gradients need {gib:,.1f} GiB, more than there is"
+            ) from None
         self._public = np.asarray(memoryview(self.params))
         self._version = 1
         self._fingerprint = None

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..checks import KnownArguments, as_array, as_floats, as_lengths
+from ..checks import KnownArguments, as_array, as_floats, as_lengths, unmasked
 
 
 class LossSum:
@@ -37,6 +37,23 @@ class LossSum:
             return LossSum(total, None)
         divisor = self.divisor + other.divisor
         return LossSum(total / divisor if divisor else 0.0, divisor, total)
+
+
+class FlowSum(LossSum):
+    """What `NSE` without `std` gives: the squared errors of all batches over the spread of all their flow."""
+
+    def __init__(self, errors, flow, eps):
+        self._errors, self._flow, self._eps, self.divisor = errors, flow, eps, errors.divisor
+
+    @property
+    def value(self):
+        spread = float(self._flow.std) + self._eps
+        if spread == 0 and self._flow.count:
+            raise ValueError("NSE: std + eps must be positive, but y_true does not vary and eps is 0")
+        return self._errors.value / spread**2 if spread else 0.0
+
+    def __add__(self, other):
+        return FlowSum(self._errors + other._errors, self._flow + other._flow, self._eps)
 
 
 class Loss(KnownArguments):
@@ -116,7 +133,7 @@ def weights(sample_weight, lengths, shape, dtype, where):
 
 def as_labels(y_true, where):
     """Integer labels as int64, in which every sentinel fits."""
-    y_true = np.asarray(y_true)
+    y_true = np.asarray(unmasked(y_true, where, "y_true"))
     if y_true.dtype.kind not in "iu":
         raise TypeError(f"{where}: y_true must be integers, got {y_true.dtype}")
     if y_true.dtype == np.uint64 and y_true.size and y_true.max() > np.iinfo(np.int64).max:
@@ -126,7 +143,8 @@ def as_labels(y_true, where):
 
 def finite(values, what, least):
     """Real numbers as a float64 array, all finite and at least `least`."""
-    values = np.asarray(values)
+    where, _, name = what.partition(": ")
+    values = np.asarray(unmasked(values, where, name))
     if values.dtype.kind not in "biuf":
         raise TypeError(f"{what} must be numbers, got {values.dtype}")
     values = values.astype(np.float64)

@@ -14,6 +14,11 @@ class LossSum:
     def total(self) -> float: ...
     def __add__(self, other: LossSum) -> LossSum: ...
 
+class FlowSum(LossSum):
+    def __init__(self, errors: object, flow: object, eps: float) -> None: ...
+    @property
+    def value(self) -> float: ...  # type: ignore[override]
+
 class Loss(KnownArguments):
     per_step: bool
     reduction: str

@@ -30,10 +30,13 @@ class CTC(Loss):
         "mean": each row's loss over the length of its target (at least 1), then the mean over rows, as
         in ``torch.nn.CTCLoss``.
 
+    Notes
+    -----
     `sample_weight` is (B,). Source: Graves, Fernández, Gomez, Schmidhuber 2006. Computed in float64
     for either dtype.
     """
 
+    classes = True
     per_step = False  # a target's length is not that of x
 
     def __init__(self, blank=0, zero_infinity=False, *, reduction="mean"):
@@ -62,6 +65,24 @@ class CTC(Loss):
         each = each[factor > 0] * factor[factor > 0]
         value = float(each[~np.isinf(each)].sum() if self.zero_infinity else each.sum())
         return LossSum(value, divisor), dy
+
+    def explain(self, y_pred, y_true, sample_weight=None, lengths=None):
+        """Why the loss is infinite, as a sentence: the first row whose labels need more frames than it has; else
+        None.
+        """
+        if self.zero_infinity:
+            return None
+        y_true, counts = self._targets(y_true, len(y_pred), None)
+        frames = np.full(len(y_pred), y_pred.shape[1]) if lengths is None else np.asarray(lengths)
+        for row in range(len(y_pred)) if sample_weight is None else np.flatnonzero(sample_weight):
+            labels = y_true[row, : counts[row]]
+            needed = len(labels) + np.count_nonzero(labels[1:] == labels[:-1])
+            if needed > frames[row]:
+                return (
+                    f"CTC cannot spell all targets of this batch: row {row} needs {needed} frames for its "
+                    f"{len(labels)} labels, it has {frames[row]}. zero_infinity=True leaves such rows out"
+                )
+        return None
 
     @staticmethod
     def _targets(y_true, batch, target_lengths):

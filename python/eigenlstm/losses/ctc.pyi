@@ -7,6 +7,13 @@ class CTC(Loss):
     def __init__(
         self, blank: int = 0, zero_infinity: bool = False, *, reduction: Literal["mean", "sum"] = "mean"
     ) -> None: ...
+    def explain(
+        self,
+        y_pred: Array,
+        y_true: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        lengths: ArrayLike | None = None,
+    ) -> str | None: ...
 
 def greedy_decode(logits: ArrayLike, lengths: ArrayLike | None = None, blank: int = 0) -> list[list[int]]: ...
 def rows_of(logits: ArrayLike, lengths: ArrayLike | None, blank: int, where: str) -> list[Array]: ...

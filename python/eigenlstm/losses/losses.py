@@ -25,10 +25,10 @@ import math
 import numpy as np
 
 from .. import _core, did_you_mean
-from ..checks import as_array, as_floats, number
+from ..checks import as_array, as_floats, number, unmasked
 from ..moments import Moments
+from .base import FlowSum, Loss, LossSum, as_labels, finite, gives_sums, scale, weights
 from .ctc import CTC
-from .base import Loss, LossSum, as_labels, finite, gives_sums, scale, weights
 
 
 def get(loss):
@@ -72,6 +72,7 @@ def mean_of(total):
 class Elementwise(Loss):
     """Base of the losses that are sums over values: of one shape, or (B, …, 1) against (B, …)."""
 
+    real_targets = True  # whole numbers are targets like others: `fit` converts them
     _function = None
     _per_target = 1  # predictions of a target
 
@@ -143,6 +144,7 @@ class BCE(Elementwise):
         Factor of the term of y (``torch.nn.BCEWithLogitsLoss``); > 1 for rare positives.
     """
 
+    real_targets = False  # takes integers as they are
     _function = _core.bce
 
     def __init__(self, pos_weight=1.0, *, reduction="mean"):
@@ -206,6 +208,7 @@ class PoissonNLL(Elementwise):
     Without ``log y!``, as ``torch.nn.PoissonNLLLoss``. `y_true` may hold integers.
     """
 
+    real_targets = False  # takes integers as they are
     _function = _core.poisson_nll
 
     def _arrays(self, y_pred, y_true):
@@ -224,6 +227,8 @@ class NSE(Elementwise):
     eps : float
         Keeps basins of nearly constant flow from dominating; in the units of y.
 
+    Notes
+    -----
     For batches from several basins, give each row's own deviation: ``loss(y_pred, y_true, std=s)``
     with s (B, 1, 1) for y (B, T, 1). Source: Kratzert et al. 2019 (NSE*, eq. 14).
     """
@@ -259,23 +264,6 @@ class NSE(Elementwise):
         return LossSum(value, divisor), dy
 
 
-class FlowSum(LossSum):
-    """What `NSE` without `std` gives: the squared errors of all batches over the spread of all their flow."""
-
-    def __init__(self, errors, flow, eps):
-        self._errors, self._flow, self._eps, self.divisor = errors, flow, eps, errors.divisor
-
-    @property
-    def value(self):
-        spread = float(self._flow.std) + self._eps
-        if spread == 0 and self._flow.count:
-            raise ValueError("NSE: std + eps must be positive, but y_true does not vary and eps is 0")
-        return self._errors.value / spread**2 if spread else 0.0
-
-    def __add__(self, other):
-        return FlowSum(self._errors + other._errors, self._flow + other._flow, self._eps)
-
-
 class CrossEntropy(Loss):
     """``−log softmax(y_pred)[y_true]``: logits (..., C) against integers (...), as (B, C) or (B, T, C).
 
@@ -288,8 +276,12 @@ class CrossEntropy(Loss):
     ignore_index : int
         Targets of this value have weight 0.
 
+    Notes
+    -----
     The same as ``torch.nn.CrossEntropyLoss`` (whose classes are on axis 1).
     """
+
+    classes = True  # y_true are classes: `fit` takes 1.0 for 1
 
     def __init__(self, weight=None, label_smoothing=0.0, ignore_index=-100, *, reduction="mean"):
         super().__init__(reduction=reduction)
@@ -365,7 +357,7 @@ by_name = {
 def _whole_or(y_true, dtype, where):
     """`y_true` of `dtype`; integers and booleans are taken too."""
     if isinstance(y_true, np.ndarray) and y_true.dtype.kind in "biu":
-        return y_true.astype(dtype)
+        return unmasked(y_true, where, "y_true").astype(dtype)
     return as_array(y_true, dtype, where, "y_true")
 
 

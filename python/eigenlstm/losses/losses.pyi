@@ -39,11 +39,6 @@ class NSE(Elementwise):
         self, std: ArrayLike | None = None, eps: float = 0.1, *, reduction: Literal["mean", "sum"] = "mean"
     ) -> None: ...
 
-class FlowSum(LossSum):
-    def __init__(self, errors: object, flow: object, eps: float) -> None: ...
-    @property
-    def value(self) -> float: ...  # type: ignore[override]
-
 class CrossEntropy(Loss):
     def __init__(
         self,

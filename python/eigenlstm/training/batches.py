@@ -4,13 +4,15 @@ A batch is ``(x, y, lengths, sample_weight)``; what is not there is None. Arrays
 buffers that the next batch overwrites, or views of what was given, not to be written to.
 """
 
-import itertools
+import copy
 from collections.abc import Mapping
 
 import numpy as np
 
-from ..checks import as_array, as_lengths
+from ..checks import as_lengths, positive_int
 from ..seeds import mix_seed
+from .columns import Ragged
+from .streams import Stream
 
 _WINDOW = 32  # batches that are sorted by length together: little padding, much randomness left
 
@@ -22,7 +24,7 @@ def batches(
     sample_weight,
     *,
     batch_size,
-    dtype,
+    kinds,
     keeps_time,
     where,
     order="sorted",
@@ -41,7 +43,7 @@ def batches(
                 f"{where}: an iterable of batches carries lengths and sample_weight "
                 "in its batches: yield dicts with x, y, lengths, sample_weight"
             )
-        return Stream(x, steps, where)
+        return Stream(x, steps, where, kinds)
     if steps is not None:
         raise ValueError(f"{where}: steps_per_epoch is for iterables of batches")
     if y is None:
@@ -53,7 +55,7 @@ def batches(
         lengths,
         sample_weight,
         batch_size=batch_size,
-        dtype=dtype,
+        kinds=kinds,
         keeps_time=keeps_time,
         where=where,
         order=order,
@@ -82,19 +84,19 @@ class Rows:
     Where `sampling` has the probability of each row, shuffled rows are drawn with replacement.
     """
 
-    def __init__(self, x, y, lengths, weight, *, batch_size, dtype, keeps_time, where, order, per_step=True):
-        if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
-            raise ValueError(f"{where}: batch_size must be an integer of at least 1, got {batch_size!r}")
-        self._batch_size, self._order = int(batch_size), order
+    def __init__(self, x, y, lengths, weight, *, batch_size, kinds, keeps_time, where, order, per_step=True):
+        self._batch_size, self._order = positive_int(batch_size, f"{where}: batch_size"), order
         self._given = x
-        self._read(x, lengths, dtype, where)
+        self._read(x, lengths, kinds, where)
         cuts = keeps_time and self._lengths is not None
-        self._y = None if y is None else self._aligned(y, dtype, where, "y", cuts and per_step)
-        self._weight = None if weight is None else self._aligned(weight, dtype, where, "sample_weight", cuts)
+        self._y = None if y is None else self._aligned(kinds.y(y, where), where, "y", cuts and per_step)
+        self._weight = (
+            None if weight is None else self._aligned(kinds.weight(weight, where), where, "sample_weight", cuts)
+        )
 
-    def _read(self, x, lengths, dtype, where):
+    def _read(self, x, lengths, kinds, where):
         """Set what is known of x: its column, its rows, and the steps of each."""
-        self._x = _column(x, dtype, where, "x")
+        self._x = kinds.x(x, where)
         self.rows = len(self._x)
         self.ragged = isinstance(self._x, Ragged)
         self.time = None if self.ragged else (*self._x.array.shape, None)[1]
@@ -110,6 +112,19 @@ class Rows:
 
     sampling = None
 
+    def again(self, order):
+        """The same rows, each once, in another order."""
+        rows = copy.copy(self)
+        rows._order, rows.sampling = order, None
+        return rows
+
+    def check_epochs(self, epochs):
+        """Rows can be read as often as one likes."""
+
+    def fingerprint(self):
+        """A text that other data would hardly give: a hash of at most some MB of each column, evenly spread."""
+        return " ".join("-" if column is None else column.fingerprint() for column in self._all_columns())
+
     def _row_lengths(self, lengths, where):
         if self.ragged:
             if lengths is not None:
@@ -122,9 +137,8 @@ class Rows:
             raise ValueError(f"{where}: lengths needs x of shape (N, T, …), got {shape}")
         return as_lengths(lengths, shape[0], shape[1], where)
 
-    def _aligned(self, values, dtype, where, name, per_step):
+    def _aligned(self, column, where, name, per_step):
         """A column of as many rows as x; cut to the length of its batch if it has one value a step."""
-        column = _column(values, dtype, where, name)
         if len(column) != self.rows:
             raise ValueError(f"{where}: {name} must have as many rows as x, {self.rows}, got {len(column)}")
         if isinstance(column, Ragged):
@@ -189,128 +203,6 @@ class Rows:
         return batched
 
 
-class Dense:
-    """A column that is one array: rows as they stand where neighbours, else gathered in a buffer."""
-
-    cut = True  # to the longest row of the batch, where rows have lengths
-
-    def __init__(self, array):
-        self.array = array
-        self._buffer = None
-
-    def __len__(self):
-        return len(self.array)
-
-    def prepare(self, batch_size):
-        # np.take copies the whole of an array that is not contiguous
-        if self.array.flags.c_contiguous and (self._buffer is None or len(self._buffer) != batch_size):
-            self._buffer = np.empty((batch_size, *self.array.shape[1:]), self.array.dtype)
-
-    def take(self, index, time):
-        cuts = time is not None and self.cut and time < self.array.shape[1]
-        array = self.array[:, :time] if cuts else self.array
-        if isinstance(index, slice):
-            rows = array[index]
-            rows.flags.writeable = False
-            return rows
-        if cuts or self._buffer is None:
-            return array[index]
-        full = len(index) == len(self._buffer)
-        buffer = self._buffer if full else self._buffer[: len(index)]
-        # "clip" writes straight into the buffer; the indices are ours
-        return np.take(self.array, index, axis=0, out=buffer, mode="clip")
-
-
-class Ragged:
-    """A column that is a list of arrays (T_i, …), padded to the longest of the batch."""
-
-    own_time = False  # the rows are not aligned with those of x
-    padding = 0
-
-    def __init__(self, arrays):
-        self.arrays = arrays
-        self.dtype = arrays[0].dtype
-        self.lengths = np.array([len(array) for array in arrays], np.int64)
-
-    def __len__(self):
-        return len(self.arrays)
-
-    def prepare(self, batch_size):
-        pass
-
-    def take(self, index, time):
-        if time is None or self.own_time:
-            time = int(self.lengths[index].max())
-        first, lengths = self.arrays[0], self.lengths[index]
-        padded = np.full((len(lengths), time, *first.shape[1:]), self.padding, self.dtype)
-        arrays = self.arrays[index] if isinstance(index, slice) else [self.arrays[i] for i in index]
-        for row, length, array in zip(padded, lengths, arrays):
-            row[:length] = array
-        return padded
-
-
-class Stream:
-    """Batches from an iterable, or from a function ``f(epoch) -> iterable``.
-
-    An iterator can be read once: it serves one epoch, or `steps` batches an epoch until it ends.
-    """
-
-    rows = None
-
-    def __init__(self, source, steps, where):
-        if not (callable(source) or hasattr(source, "__iter__")):
-            raise TypeError(
-                f"{where}: x must be an array, a list of arrays, an iterable of batches "
-                f"or a function that returns one, got {type(source).__name__}"
-            )
-        self._source, self._steps, self._where = source, steps, where
-
-    def __len__(self):
-        if self._steps is not None:
-            return self._steps
-        return len(self._source) if hasattr(self._source, "__len__") else 0
-
-    def epoch(self, number, key):
-        """The batches of epoch `number` as they come."""
-        source = self._source(number) if callable(self._source) else self._source
-        taken = 0
-        for batch in itertools.islice(source, self._steps):
-            taken += 1
-            yield _unpacked(batch, self._where)
-        if not taken:
-            raise ValueError(
-                f"{self._where}: there is no batch in epoch {number}; a generator can "
-                "be read once: give a function f(epoch) that returns a new one"
-            )
-
-
-def _unpacked(batch, where):
-    """A user's batch, ``(x, y)``, ``(x, y, sample_weight)`` or a mapping, as our tuple."""
-    if isinstance(batch, Mapping):
-        extra = batch.keys() - {"x", "y", "lengths", "sample_weight"}
-        if extra or not {"x", "y"} <= batch.keys():
-            raise ValueError(
-                f"{where}: a batch must have x and y and may have lengths and "
-                f"sample_weight, got {', '.join(map(str, batch))}"
-            )
-        fields = (batch["x"], batch["y"], batch.get("lengths"), batch.get("sample_weight"))
-    elif isinstance(batch, (tuple, list)) and len(batch) in (2, 3):
-        fields = (batch[0], batch[1], None, batch[2] if len(batch) == 3 else None)
-    else:
-        raise ValueError(
-            f"{where}: a batch must be (x, y), (x, y, sample_weight) or a dict with "
-            f"x, y, lengths, sample_weight, got {type(batch).__name__}"
-        )
-    return tuple(_arrays_of(field) for field in fields)
-
-
-def _arrays_of(field):
-    """`field` of a user's batch as an array, or as a dict of arrays for a model with named inputs."""
-    if isinstance(field, Mapping):
-        return {name: _arrays_of(value) for name, value in field.items()}
-    return None if field is None else np.asarray(field)
-
-
 def epoch_key(seed, epoch):
     """The key of the order of rows in `epoch` of a run with `seed`."""
     return mix_seed(mix_seed(seed, 0), epoch)
@@ -319,30 +211,3 @@ def epoch_key(seed, epoch):
 def step_key(seed, step):
     """The key of what layers draw in `step` of a run with `seed`."""
     return mix_seed(mix_seed(seed, 1), step)
-
-
-def _column(values, dtype, where, name):
-    """`values` as a column: floats must have `dtype`, integers and bools stay what they are."""
-    if isinstance(values, (list, tuple)) and len(values) and np.ndim(values[0]) > 0 and _differ(values):
-        arrays = [_exact(value, dtype, where, f"{name}[{i}]") for i, value in enumerate(values)]
-        shapes = {array.shape[1:] for array in arrays}
-        if len(shapes) > 1 or len({array.dtype for array in arrays}) > 1:
-            raise ValueError(f"{where}: the arrays in {name} must differ in their first axis only")
-        return Ragged(arrays)
-    array = _exact(values, dtype, where, name)
-    if array.ndim == 0:
-        raise ValueError(f"{where}: {name} must have rows, got a scalar")
-    return Dense(array)
-
-
-def _differ(values):
-    """Whether a list holds sequences as rows of their own (arrays, or lists of unlike length)."""
-    return hasattr(values[0], "__array__") or len({len(value) for value in values}) > 1
-
-
-def _exact(values, dtype, where, name):
-    if not hasattr(values, "__array__"):
-        kind = np.asarray(values).dtype.kind
-        return np.asarray(values) if kind in "iub" else as_array(values, dtype, where, name)
-    array = np.asarray(values)
-    return array if array.dtype.kind in "iub" else as_array(array, dtype, where, name)

@@ -15,8 +15,8 @@ import os
 import numpy as np
 
 from ..atomic_files import write_atomically
-from ..checks import flag, number, one_of, only_known_keywords, optional, positive_int
-from .resuming import is_number
+from ..checks import finite, flag, number, one_of, only_known_keywords, optional, positive_int
+from .resuming import is_like, is_number
 
 _BETTER_HIGH = (
     *("accuracy", "f1", "precision", "recall", "auc", "r2", "nse", "kge", "correlation"),
@@ -27,6 +27,10 @@ _BETTER_HIGH = (
 @only_known_keywords
 def early_stopping(patience=5, *, monitor=None, min_delta=0.0, mode=None, restore_best=True):
     """Stop when `monitor` has not improved for `patience` epochs.
+
+    Where `monitor` is measured on the training data and the best parameters are to be restored, what is compared
+    is not what the logs have, which was gathered while the parameters changed: after each epoch, and before the
+    first, the training data are evaluated with the parameters as they are then.
 
     Parameters
     ----------
@@ -82,16 +86,16 @@ def log(path):
 class Callback:
     """Base of callbacks of `fit`: override the hooks that you need.
 
-    A plain function ``f(run)`` is a callback, too: it is called after each epoch. `run` is the `Run`, with the model, the
-    optimizer, the epoch, the step and the logs; in every hook it may be asked to ``run.stop(reason)``.
+    A plain function ``f(run)`` is a callback, too: it is called after each epoch. `run` is the `Run`, with the model,
+    the optimizer, the epoch, the step and the logs; in every hook it may be asked to ``run.stop(reason)``.
 
     In this order: `check` and `begin` once; for each step `after_backward`, clipping, `before_step` and the optimizer's
-    step; after each epoch the call itself; `end` once, however the run ends. Where a run has several callbacks, each hook
-    is called of one after the other, in the order in which they were given.
+    step; after each epoch the call itself; `end` once, however the run ends. Where a run has several callbacks, each
+    hook is called of one after the other, in the order in which they were given.
 
-    A callback with something to remember has ``state_dict()``, which returns a dict of numbers, strings, arrays, lists and
-    dicts of these, and ``load_state_dict(state)``: the file that `checkpoint` writes has it, and a resumed run gives it
-    back.
+    A callback with something to remember has ``state_dict()``, which returns a dict of numbers, strings, arrays, lists
+    and dicts of these, and ``load_state_dict(state)``: the file that `checkpoint` writes has it, and a resumed run
+    gives it back.
 
     >>> class Norms(el.callbacks.Callback):
     ...     # Logs the largest norm of the gradients in each epoch, before they are clipped.
@@ -109,13 +113,22 @@ class Callback:
     """Whether it is called after those that are not: one that writes down the state of the others must be."""
 
     adds_logs = True
-    """Whether it may add to ``run.logs``. Where none does, a `monitor` that will not be logged is refused at the start."""
+    """Whether it may add to ``run.logs``. Where none does, a `monitor` that will not be logged is refused at the
+    start.
+    """
 
     def check(self, run):
-        """Before anything else: raise ValueError for what this run could not give. ``run.log_names`` has what it will log."""
+        """Before anything else: raise ValueError for what this run could not give. ``run.log_names`` has what it will
+        log.
+        """
 
     def begin(self, run):
         """Before the first epoch of a run, and of a resumed one, where ``run.epoch`` is not 0."""
+
+    def resumed(self, run):
+        """After `load_state_dict` in a run that goes on: raise ValueError for a state that does not fit
+        ``run.model``.
+        """
 
     def after_backward(self, run):
         """After the gradients of a step have been computed and before they are clipped.
@@ -130,11 +143,13 @@ class Callback:
         """After each epoch, with its ``run.logs``."""
 
     def end(self, run):
-        """After the last epoch, also where Ctrl-C or ``run.stop`` ended the run. Not after an exception."""
+        """After the run, however it ends; ``run.history.stopped`` says how, after an exception with "failed: ..."."""
 
 
 def hooks(callbacks, name):
-    """The methods `name` of those of `callbacks` that do something there: inherited ones that do nothing are left out."""
+    """The methods `name` of those of `callbacks` that do something there: inherited ones that do nothing are left
+    out.
+    """
     found = [callback for callback in callbacks if hasattr(callback, name)]
     nothing = getattr(Callback, name)
     return [getattr(callback, name) for callback in found if getattr(type(callback), name, None) is not nothing]
@@ -206,14 +221,31 @@ class EarlyStopping(Callback):
 
     def check(self, run):
         self._monitor.check(run)
+        if self._measures(run, run.log_names) and not run.can_measure:
+            raise ValueError(
+                "early_stopping: the loss of an epoch's parameters cannot be measured, as x is an iterator, which can "
+                "be read once: give validation_data, a function f(epoch) that returns a new one, or restore_best=False"
+            )
 
     def begin(self, run):
         if run.epoch == 0:
             self._monitor.reset()
             self._params = self.best_epoch = None
+            if self._measures(run, run.log_names):
+                self._compare(run, run.measured())
+                self._monitor.waited = 0
 
     def __call__(self, run):
-        if self._monitor.improves(run.logs):
+        self._compare(run, {**run.logs, **run.measured()} if self._measures(run, run.logs) else run.logs)
+
+    def _measures(self, run, names):
+        """Whether what is compared is gathered on the training data; `names` of the logs, None where not known yet."""
+        if self._monitor.name is None and (names is None or "val_loss" in names):
+            return False
+        return self._restore and (self._monitor.name or "loss") in run.training_names
+
+    def _compare(self, run, logs):
+        if self._monitor.improves(logs):
             self.best_epoch = run.epoch
             self._params = run.model.flat_params.copy()
         elif self._monitor.waited >= self._patience:
@@ -235,6 +267,11 @@ class EarlyStopping(Callback):
         self._monitor.load_state_dict(state["monitor"])
         self._params, self.best_epoch = params, epoch
 
+    def resumed(self, run):
+        """Check what `load_state_dict` took over against the model."""
+        if self._params is not None and not is_like(self._params, run.model.flat_params):
+            raise ValueError(f"early_stopping: params must have the model's {run.model.num_params} parameters")
+
 
 class Checkpoint(Callback):
     """See `checkpoint`."""
@@ -244,6 +281,9 @@ class Checkpoint(Callback):
 
     def __init__(self, path, every):
         self._path, self._every = os.fspath(path), positive_int(every, "checkpoint: every")
+
+    def check(self, run):
+        _check_folder(self._path, "checkpoint")
 
     def __call__(self, run):
         if run.epoch % self._every == 0 or run.ending:
@@ -262,7 +302,8 @@ class Schedule(Callback):
         self._rate, self._by_step = rate, each == "step"
 
     def before_step(self, run):
-        run.optimizer.lr = self._rate(run.step if self._by_step else run.epoch)
+        n = run.step if self._by_step else run.epoch
+        run.optimizer.lr = finite(self._rate(n), f"schedule: rate({n})")
 
 
 class Plateau(Callback):
@@ -304,6 +345,9 @@ class Log(Callback):
     def __init__(self, path):
         self._path = os.fspath(path)
 
+    def check(self, run):
+        _check_folder(self._path, "log")
+
     def begin(self, run):
         """Keep the lines up to where the run goes on: a kill may have left later ones."""
         lines = []
@@ -318,7 +362,22 @@ class Log(Callback):
 
 
 def _finite(logs):
-    """JSON has no NaN: null instead."""
-    return {
-        name: None if isinstance(value, float) and not np.isfinite(value) else value for name, value in logs.items()
-    }
+    """The logs as JSON values: null for NaN, which JSON doesn't know, and text for what is no number or list."""
+    return {name: _json_value(value) for name, value in logs.items()}
+
+
+def _json_value(value):
+    if isinstance(value, (np.generic, np.ndarray)):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [_json_value(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
+
+
+def _check_folder(path, where):
+    """Refuse before the first step a path whose folder is not there."""
+    folder = os.path.dirname(path)
+    if folder and not os.path.isdir(folder):
+        raise FileNotFoundError(f"{where}: there is no folder {os.fsdecode(folder)!r} to write into")

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..checks import number, only_known_keywords, positive_int
+from ..checks import flag, number, only_known_keywords, positive_int
 from ..losses import ClassWeighted, losses
 from ..seeds import as_seed, system_seed
 from . import metrics as metric_module
 from .batches import Rows, batches, rows_of
-from .objective import Objective
+from .columns import Kinds
+from .objective import Objective, described, per_step
 from .preparation import Prepared, draw_by
 from .run import Run
 
@@ -119,9 +120,14 @@ def fit(
     the best parameters. The loss of an epoch is the mean over its rows, or over its steps where the
     model keeps time, each taken before the update that it led to.
     """
-    shuffle = not stateful if shuffle is None else bool(shuffle)
+    stateful = flag(stateful, "fit: stateful")
+    shuffle = not stateful if shuffle is None else flag(shuffle, "fit: shuffle")
+    if not isinstance(verbose, (int, np.integer)):
+        raise TypeError(f"fit: verbose must be 0, 1 or 2, got {verbose!r}")
     if verbose not in (0, 1, 2):
         raise ValueError(f"fit: verbose must be 0, 1 or 2, got {verbose!r}")
+    if steps_per_epoch is not None:
+        positive_int(steps_per_epoch, "fit: steps_per_epoch")
     model._check_outputs("fit")
     _check_options(
         model,
@@ -141,13 +147,13 @@ def fit(
         lengths,
         sample_weight,
         batch_size=batch_size,
-        dtype=_dtype(model),
+        kinds=Kinds(model, losses.get(loss), class_weight),
         keeps_time=model.keeps_time,
         model=model,
         where="fit",
         order=order,
         steps=steps_per_epoch,
-        per_step=_per_step(loss),
+        per_step=per_step(loss),
     )
     if stateful:
         _check_stateful(source, batch_size, "fit")
@@ -165,6 +171,7 @@ def fit(
         "clip_value": clip_value,
         "ema": ema,
         "class_weight": None if class_weight is None else weighted.class_weight.tolist(),
+        "loss": described(loss),
         **prepared.settings,
     }
     run = Run(
@@ -181,13 +188,20 @@ def fit(
         seed=system_seed() if seed is None else as_seed(seed, "fit"),
         settings=settings,
     )
+    run.source = source
     validate = _validation(model, validation_data, loss, metrics, batch_size, stateful)
-    model._evaluation = (loss, metrics)
     if resume is not None and not isinstance(resume, (str, bytes, os.PathLike)):
         raise TypeError(f"fit: resume must be a path, got {resume!r}")
     if resume is not None and os.path.exists(resume):
         run.resume(resume, seed)
-    return run.train(prepared, validate, epochs, verbose)
+    source.check_epochs(epochs - run.epoch)
+    model._evaluation = (loss, metrics)
+    again = source.again("given" if stateful else "sorted")
+
+    def measure(epoch):
+        return _measured(model, run.objective, run.metrics, again.epoch(max(epoch - 1, 0), 0), stateful)
+
+    return run.train(prepared, validate, epochs, verbose, None if again is None else measure)
 
 
 @only_known_keywords
@@ -229,34 +243,38 @@ def _evaluation(
         lengths,
         sample_weight,
         batch_size=batch_size,
-        dtype=_dtype(model),
+        kinds=Kinds(model, loss),
         keeps_time=model.keeps_time,
         model=model,
         where=where,
         order="given" if stateful else "sorted",
-        per_step=_per_step(loss),
+        per_step=per_step(loss),
     )
     if stateful:
         _check_stateful(source, batch_size, where)
 
     def evaluated():
-        for metric in metrics:
-            metric.reset()
-        total = None
-        states = None
-        for xb, yb, lb, wb in source.epoch(0, 0):
-            y_pred, _, states = objective.run(model, xb, lb, False, None, states if stateful else None)
-            lb = model.output_lengths(lb)
-            part, _ = objective.sums(y_pred, yb, wb, lb, need_gradient=False)
-            total = part if total is None else total + part
-            if metrics:
-                y_pred = objective.predictions(y_pred, lb)
-            for metric in metrics:
-                metric_module.update(metric, y_pred, yb, lb, wb)
-        return {"loss": losses.mean_of(total), **{metric.name: metric.result() for metric in metrics}}
+        return _measured(model, objective, metrics, source.epoch(0, 0), stateful)
 
     evaluated.names = ["loss", *(metric.name for metric in metrics)]
     return evaluated
+
+
+def _measured(model, objective, metrics, batches, stateful):
+    """Loss and metrics over `batches`, with the model as it is."""
+    for metric in metrics:
+        metric.reset()
+    total = states = None
+    for x, y, lengths, weight in batches:
+        y_pred, _, states = objective.run(model, x, lengths, False, None, states if stateful else None)
+        lengths = model.output_lengths(lengths)
+        part, _ = objective.sums(y_pred, y, weight, lengths, need_gradient=False)
+        total = part if total is None else total + part
+        if metrics:
+            y_pred = objective.predictions(y_pred, lengths)
+        for metric in metrics:
+            metric_module.update(metric, y_pred, y, lengths, weight)
+    return {"loss": losses.mean_of(total), **{metric.name: metric.result() for metric in metrics}}
 
 
 @only_known_keywords
@@ -284,7 +302,7 @@ def predict(model, x, *, lengths=None, batch_size=256):
         lengths,
         None,
         batch_size=batch_size,
-        dtype=_dtype(model),
+        kinds=Kinds(model),
         keeps_time=model.keeps_time,
         where="predict",
         order="sorted",
@@ -319,15 +337,6 @@ def _output_time(model, rows):
 
 def _zeros_once(array, shape, dtype):
     return np.zeros(shape, dtype) if array is None else array
-
-
-def _dtype(model):
-    return model.dtype or np.dtype(np.float32)
-
-
-def _per_step(loss):
-    """Whether the targets of `loss` have a value for each step; taken to be so unless it says otherwise."""
-    return getattr(losses.get(loss), "per_step", True)
 
 
 def _validation(model, data, loss, metrics, batch_size, stateful):
@@ -366,7 +375,7 @@ def _check_options(model, loss, *, epochs, tbptt, clip_norm, clip_value, ema, st
         positive_int(tbptt, "fit: tbptt")
         if not model.keeps_time:
             raise ValueError("fit: tbptt needs a model that gives a value for each step")
-        if not _per_step(loss) or getattr(losses.get(loss), "whole_rows", False):
+        if not per_step(loss) or getattr(losses.get(loss), "whole_rows", False):
             raise ValueError(f"fit: tbptt needs a target for each step, which {losses.get(loss)!r} does not take")
     for name, value in (("clip_norm", clip_norm), ("clip_value", clip_value)):
         if value is not None and not number(value, f"fit: {name}") > 0:
@@ -379,7 +388,8 @@ def _check_options(model, loss, *, epochs, tbptt, clip_norm, clip_value, ema, st
         model._check_carried("fit")
     if (stateful or tbptt) and _reads_backwards(model):
         raise ValueError(
-            "fit: stateful and tbptt carry the state on, which a bidirectional layer cannot do, nor one with reverse=True"
+            "fit: stateful and tbptt carry the state on, which a bidirectional layer cannot do, nor one with "
+            "reverse=True"
         )
 
 

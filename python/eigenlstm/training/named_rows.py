@@ -5,21 +5,22 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..checks import as_lengths
-from .batches import Ragged, Rows, _column
+from .batches import Rows
+from .columns import Ragged
 
 
 class NamedRows(Rows):
     """As `Rows`, with x a dict from the names of the inputs of `model` to arrays or lists of arrays.
 
-    The lengths of its batches are a dict as well. Rows are sorted by the longest of their times. y is cut to the lengths of
-    the output.
+    The lengths of its batches are a dict as well. Rows are sorted by the longest of their times. y is cut to the
+    lengths of the output.
     """
 
     def __init__(self, model, *columns, **options):
         self._model = model
         super().__init__(*columns, **options)
 
-    def _read(self, x, lengths, dtype, where):
+    def _read(self, x, lengths, kinds, where):
         names = list(self._model.inputs)
         if not isinstance(x, Mapping) and len(names) == 1:
             x = {names[0]: x}
@@ -27,7 +28,7 @@ class NamedRows(Rows):
             got = f"({', '.join(map(str, x))})" if isinstance(x, Mapping) else type(x).__name__
             raise ValueError(f"{where}: x must be a dict with an array for each of ({', '.join(names)}), got {got}")
         self._given = x
-        self._columns = {name: _column(x[name], dtype, where, name) for name in names}
+        self._columns = {name: kinds.x(x[name], where, name) for name in names}
         rows = {name: len(column) for name, column in self._columns.items()}
         self.rows = rows[names[0]]
         if len(set(rows.values())) > 1:

@@ -1,6 +1,6 @@
 """What a model is trained for: a loss of what it gives, or of what its last layer takes and computes the loss of."""
 
-from ..losses import losses
+from ..losses import Loss, losses
 from ..losses.heads import HeadLoss
 
 
@@ -41,3 +41,14 @@ class Objective:
     def predictions(self, y, lengths):
         """What the model gives, from what `run` gave."""
         return y if self.head is None else self.head.forward(y, lengths=lengths, training=False)[0]
+
+
+def described(loss):
+    """A loss as text, by which a resumed run knows it again."""
+    loss = losses.get(loss)
+    return repr(loss) if isinstance(loss, Loss) else getattr(loss, "__qualname__", type(loss).__qualname__)
+
+
+def per_step(loss):
+    """Whether the targets of `loss` have a value for each step; taken to be so unless it says otherwise."""
+    return getattr(losses.get(loss), "per_step", True)

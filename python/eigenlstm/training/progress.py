@@ -9,7 +9,7 @@ _EVERY = 0.1  # seconds between two looks at the bar
 
 
 class Progress:
-    """`verbose` 0 shows nothing, 1 the table and (where tqdm is installed) the bar, 2 the table.
+    """`verbose` 0 shows nothing, 1 the table and (in a terminal or notebook with tqdm) the bar, 2 the table.
 
     `epochs` in all, each of so many `steps` (0: unknown), of which `done` are behind.
     """
@@ -19,7 +19,7 @@ class Progress:
         self._columns, self._widths = None, None
         self._next, self._pending = 0.0, 0
         self._bar = None
-        if verbose == 1:
+        if verbose == 1 and _shows_bars():
             total = epochs * steps if steps else None
             self._bar = _tqdm(
                 total=total, initial=done * steps, unit="step", dynamic_ncols=True, leave=False, mininterval=_EVERY
@@ -62,6 +62,14 @@ class Progress:
             self._bar.write(line, file=sys.stdout)
         else:
             print(line, flush=True)
+
+
+def _shows_bars():
+    """Whether a bar that is drawn over itself can be seen: in a terminal or a notebook, not in a pipe or a file."""
+    if sys.stderr is None or sys.stdout is None:
+        return False
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return shell is not None and hasattr(shell, "kernel") or sys.stderr.isatty()
 
 
 def _tqdm(**options):

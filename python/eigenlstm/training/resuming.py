@@ -1,10 +1,14 @@
-"""What a checkpoint must hold before a run goes on with it: a value of the wrong kind would else be found after hours."""
+"""What a checkpoint must hold before a run goes on with it: a value of the wrong kind would else be found after
+hours.
+"""
 
 import numpy as np
 
 
 def check_run(saved, params):
-    """``ValueError`` unless `saved` has the kinds of values that `Run` writes, for a model with the flat parameters `params`."""
+    """``ValueError`` unless `saved` has the kinds of values that `Run` writes, for a model with the flat parameters
+    `params`.
+    """
     for name in ("epoch", "step", "seed"):
         _require(_is_count(saved[name]), f"{name} must be an integer of at least 0, got {saved[name]!r}")
     _require(saved["stopped"] is None or isinstance(saved["stopped"], str), "stopped must be a text")
@@ -45,3 +49,29 @@ def _is_count(value):
 def _require(condition, message):
     if not condition:
         raise ValueError(message)
+
+
+_LATER_SETTINGS = ("loss", "lr", "data")  # not in the files of older versions
+
+
+def require_same(saved, ours, seed):
+    """The arguments that make a run what it is must be those of the `saved` one; `ours` is what this one would save."""
+    settings, now = saved["settings"], ours["settings"]
+    pairs = [
+        (name, settings.get(name), value)
+        for name, value in now.items()
+        if name in settings or name not in _LATER_SETTINGS
+    ]
+    if now["lr"] == saved["optimizer"]["state"].get("lr"):  # the optimiser that a schedule has left there
+        pairs = [pair for pair in pairs if pair[0] != "lr"]
+    pairs.append(("optimizer", saved["optimizer"]["class"], ours["optimizer"]["class"]))
+    classes = [[part["class"] for part in run["callbacks"]] for run in (saved, ours)]
+    pairs.append(("callbacks", *classes))
+    for theirs, mine in zip(saved["callbacks"], ours["callbacks"]):
+        if (theirs["state"] is None) != (mine["state"] is None):
+            raise ValueError(f"the state of {mine['class']} is missing, or it has none")
+    if seed is not None:
+        pairs.append(("seed", saved["seed"], seed))
+    differing = [f"{name} was {was!r}, is {now!r}" for name, was, now in pairs if was != now]
+    if differing:
+        raise ValueError("; ".join(differing))

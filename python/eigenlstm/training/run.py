@@ -1,5 +1,6 @@
 """One training run: its steps, its epochs, and the state from which it can go on."""
 
+import contextlib
 import math
 import time
 from collections.abc import Iterable
@@ -13,24 +14,11 @@ from . import metrics as metric_module
 from . import optimisers
 from .batches import epoch_key, step_key
 from .callbacks import hooks
+from .failures import NonFiniteLoss, cause
 from .objective import Objective
 from .progress import Progress
-from .resuming import check_run
-
-
-class NonFiniteLoss(ArithmeticError):
-    """The loss became NaN or infinite; the model has the last parameters that gave a finite one.
-
-    Attributes: `epoch` and `step` (both counted from 1 over the whole run) and `value`.
-    """
-
-    def __init__(self, epoch, step, what, value):
-        super().__init__(
-            f"fit: {what} is {value} in epoch {epoch}, step {step}; the last parameters "
-            "with a finite loss were kept. A smaller learning rate or clip_norm may "
-            "help; so may a look for NaN in the data"
-        )
-        self.epoch, self.step, self.value = epoch, step, value
+from .resuming import check_run, require_same
+from .streams import NoMoreBatches
 
 
 class History(list):
@@ -53,6 +41,8 @@ class Run:
         Of the epoch just done; a callback may add to it.
     history : list of dict
         The logs of all epochs.
+    validated : bool
+        Whether there are validation data.
     """
 
     def __init__(
@@ -62,9 +52,10 @@ class Run:
         callbacks = _checked_callbacks(callbacks)
         self.epoch, self.epochs, self.step, self.seed = 0, None, 0, seed
         self.logs, self.history = {}, History()
-        self._settings = settings
-        self._objective = Objective(model, loss, "fit")
-        self._metrics = metric_module.for_loss(metrics, self._objective.loss)
+        self._settings = {**settings, "lr": self.optimizer.lr}
+        self._data = None
+        self.objective = Objective(model, loss, "fit")
+        self.metrics = metric_module.for_loss(metrics, self.objective.loss)
         # what writes the state of the others down comes last
         self._callbacks = sorted(callbacks, key=lambda callback: getattr(callback, "late", False))
         self._after_backward, self._before_step = self._hooks("after_backward"), self._hooks("before_step")
@@ -72,8 +63,12 @@ class Run:
         self._tbptt, self._stateful = tbptt, stateful
         self._keeps_time, self._stochastic = model.keeps_time, model.stochastic
         self._params, self._good = model._flat_params, model._flat_params.copy()
+        self._good_state, self._good_steps = {}, 0  # of the optimiser, as `_good` of the model
+        self._check_names()
         self._decay, self._average = ema, None if ema is None else self._params.copy()
         self._raw = None
+        self._measure, self._measured = None, None
+        self.source = None
 
     # -- for callbacks --------------------------------------------------------------------------
 
@@ -86,15 +81,41 @@ class Run:
         """Whether the epoch just done is the last one."""
         return self.history.stopped is not None or self.epoch >= self.epochs
 
+    @property
+    def training_names(self):
+        """Names in the logs of what is gathered on the training data."""
+        return ["loss", *(metric.name for metric in self.metrics)]
+
+    @property
+    def can_measure(self):
+        """Whether `measured` can be called: not where batches come from an iterator, which is read once."""
+        return self._measure is not None
+
+    def measured(self):
+        """Loss and metrics on the training data with the parameters as they are now, as `evaluate` gives them.
+
+        It takes a pass over the data. The logs have what was gathered during the epoch: each step's before its update.
+        """
+        if self._measured is None or self._measured[0] != self.step:
+            self._measured = self.step, self._measure(self.epoch)
+        return self._measured[1]
+
     def save(self, path):
         """Write model and run to `path`, for `load` and for ``fit(resume=path)``."""
         saving.save_run(path, self.model, self._state())
 
     # -- the loop -------------------------------------------------------------------------------
 
-    def train(self, source, validate, epochs, verbose):
-        """Run epochs until there are `epochs` in all, a callback stops, or Ctrl-C comes."""
+    def train(self, source, validate, epochs, verbose, measure=None):
+        """Run epochs until there are `epochs` in all, a callback stops, or Ctrl-C comes.
+
+        `validate()` and ``measure(epoch)`` evaluate the model on other data and on those of an epoch.
+        """
         self.epochs, self.log_names = epochs, self._log_names(validate)
+        self.validated, self._measure = validate is not None, measure
+        if self.optimizer._layer is not self.model:
+            self.optimizer._attach(self.model)
+        self._keep()
         for check in self._hooks("check"):
             check(self)
         progress = Progress(verbose, epochs, len(source), self.epoch)
@@ -107,6 +128,15 @@ class Run:
             self.model.touch()  # it may have come between an update and the word that there was one
             self.stop("interrupted")
             progress.note(f"interrupted in epoch {self.epoch + 1}")
+        except NoMoreBatches as error:
+            if not self.history:
+                self._failed(error)
+                raise
+            self.stop(f"there were no more batches after epoch {self.epoch}")
+            progress.note(self.history.stopped)
+        except BaseException as error:
+            self._failed(error)
+            raise
         finally:
             progress.close()
         self._set_params(self._average)
@@ -115,10 +145,20 @@ class Run:
         self.history.stopped = self.history.stopped or "finished"
         return self.history
 
+    def _failed(self, error):
+        """The run ends with `error`: callbacks restore what they restore at any end, and the history goes along."""
+        self.stop(f"failed: {error}")
+        error.history = self.history
+        if not isinstance(error, NonFiniteLoss):
+            self._set_params(self._average)
+        for end in self._hooks("end"):
+            with contextlib.suppress(Exception):  # of a callback that did not get far; `error` says more
+                end(self)
+
     def _one_epoch(self, source, validate, progress):
         started = time.perf_counter()
-        total = None
-        for metric in self._metrics:
+        total = part = None
+        for metric in self.metrics:
             metric.reset()
         states = None
         for batch in source.epoch(self.epoch, epoch_key(self.seed, self.epoch)):
@@ -127,11 +167,12 @@ class Run:
                 total = part if total is None else total + part
             if not self._stateful:
                 states = None
-            progress.step(part.value)
+            if part is not None:
+                progress.step(part.value)
         self._check_parameters()
         self.epoch += 1
         self.logs = {"epoch": self.epoch, "loss": losses.mean_of(total)}
-        self.logs.update((metric.name, metric.result()) for metric in self._metrics)
+        self.logs.update((metric.name, metric.result()) for metric in self.metrics)
         self._finish_epoch(validate, started)
         progress.epoch(self.logs)
 
@@ -155,15 +196,15 @@ class Run:
         model, known = self.model, self.model.output_lengths(lengths)
         key = step_key(self.seed, self.step) if self._stochastic else None
         _core.set_zero(model._flat_grads)
-        predicted, tape, states = self._objective.run(model, x, lengths, True, key, states)
-        part, dy = self._objective.sums(predicted, y, weight, known)
+        predicted, tape, states = self.objective.run(model, x, lengths, True, key, states)
+        part, dy = self.objective.sums(predicted, y, weight, known)
         if not math.isfinite(part.value):
-            self._fail("the loss", part.value)
+            self._fail("the loss", part.value, cause(self.objective.loss, x, y, predicted, weight, known))
         model.backward(tape, dy, need_dx=False)
         model._drop_frozen()
-        if self._metrics:
-            predicted = self._objective.predictions(predicted, known)
-        for metric in self._metrics:
+        if self.metrics:
+            predicted = self.objective.predictions(predicted, known)
+        for metric in self.metrics:
             metric_module.update(metric, predicted, y, known, weight)
         for after_backward in self._after_backward:
             after_backward(self)
@@ -173,7 +214,7 @@ class Run:
             optimisers.clip_value(model, self._clip_value)
         for before_step in self._before_step:
             before_step(self)
-        np.copyto(self._good, self._params)
+        self._keep()
         self.optimizer.step(model)
         if self._average is not None:
             optimisers.average(self._average, self._params, self._decay)
@@ -210,7 +251,15 @@ class Run:
         if any(getattr(callback, "adds_logs", True) for callback in self._callbacks):
             return None
         validated = () if validate is None else (f"val_{name}" for name in validate.names)
-        return ["epoch", "loss", *(metric.name for metric in self._metrics), *validated, "lr", "seconds"]
+        return ["epoch", "loss", *(metric.name for metric in self.metrics), *validated, "lr", "seconds"]
+
+    def _check_names(self):
+        """Each entry of the logs needs a name of its own."""
+        names = [metric.name for metric in self.metrics]
+        taken = {"epoch", "loss", "val_loss", "lr", "seconds", *(f"val_{name}" for name in names)}
+        for name in names:
+            if name in taken or names.count(name) > 1:
+                raise ValueError(f"fit: metrics must have names of their own in the logs, got {name!r} twice")
 
     def _hooks(self, name):
         return hooks(self._callbacks, name)
@@ -227,9 +276,22 @@ class Run:
         if not np.isfinite(self._params).all():
             self._fail("a parameter", "not finite")
 
-    def _fail(self, what, value):
+    def _keep(self):
+        """Note parameters and optimiser, which `_fail` restores."""
+        np.copyto(self._good, self._params)
+        self._good_steps = self.optimizer.steps
+        for name, array in self.optimizer._state.items():
+            if name in self._good_state:
+                np.copyto(self._good_state[name], array)
+            else:
+                self._good_state[name] = array.copy()
+
+    def _fail(self, what, value, cause=None):
         self._set_params(self._good)
-        raise NonFiniteLoss(self.epoch + 1, self.step + 1, what, value)
+        self.optimizer.steps = self._good_steps
+        for name, array in self._good_state.items():
+            np.copyto(self.optimizer._state[name], array)
+        raise NonFiniteLoss(self.epoch + 1, self.step + 1, what, value, cause)
 
     # -- state ----------------------------------------------------------------------------------
 
@@ -238,7 +300,7 @@ class Run:
             "epoch": self.epoch,
             "step": self.step,
             "seed": self.seed,
-            "settings": self._settings,
+            "settings": {**self._settings, "data": self._fingerprint()},
             "stopped": self.history.stopped,
             "history": list(self.history),
             "optimizer": {"class": type(self.optimizer).__name__, "state": self.optimizer.state_dict()},
@@ -249,13 +311,19 @@ class Run:
             "average": self._average,
         }
 
+    def _fingerprint(self):
+        """What tells the training data from others; None for batches that are not in memory."""
+        if self._data is None and self.source is not None:
+            self._data = self.source.fingerprint()
+        return self._data
+
     def resume(self, path, seed):
         """Take up the run in `path`. Nothing is changed unless all of it fits."""
         state_dict, saved = saving.load_run(path, self.model)
-        optimizer, callbacks = vars(self.optimizer).copy(), [_state_of(callback) for callback in self._callbacks]
+        before = self._everything()
         try:
             check_run(saved, self._params)
-            self._require_same(saved, seed)
+            require_same(saved, self._state(), seed)
             self.model._checked_state(state_dict)
             if self.optimizer._layer is None:
                 self.optimizer._attach(self.model)
@@ -263,11 +331,12 @@ class Run:
             for callback, part in zip(self._callbacks, saved["callbacks"]):
                 if part["state"] is not None:
                     callback.load_state_dict(part["state"])
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-            vars(self.optimizer).update(optimizer)
-            for callback, state in zip(self._callbacks, callbacks):
-                if state is not None:
-                    callback.load_state_dict(state)
+            for resumed in self._hooks("resumed"):
+                resumed(self)
+            if (saved["average"] is None) != (self._average is None):
+                raise ValueError("average must be there with ema alone")
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            self._restore(before)
             raise FileError(f"{path}: is not a run to go on with: {error}") from None
         self.epoch, self.step, self.seed = saved["epoch"], saved["step"], saved["seed"]
         self.history[:], self.history.stopped = saved["history"], saved["stopped"]
@@ -277,23 +346,18 @@ class Run:
             self._average[:] = saved["average"]
         np.copyto(self._good, self._params)
 
-    def _require_same(self, saved, seed):
-        """The arguments that make a run what it is must be those of the `saved` one."""
-        ours, theirs = self._state(), saved
-        pairs = [(name, theirs["settings"].get(name), value) for name, value in self._settings.items()]
-        pairs.append(("optimizer", theirs["optimizer"]["class"], ours["optimizer"]["class"]))
-        pairs.append(
-            (
-                "callbacks",
-                [part["class"] for part in theirs["callbacks"]],
-                [part["class"] for part in ours["callbacks"]],
-            )
-        )
-        if seed is not None:
-            pairs.append(("seed", theirs["seed"], seed))
-        differing = [f"{name} was {was!r}, is {now!r}" for name, was, now in pairs if was != now]
-        if differing:
-            raise ValueError("; ".join(differing))
+    def _everything(self):
+        """What `resume` changes, as it is."""
+        states = [(each, each.state_dict()) for each in self._callbacks if hasattr(each, "state_dict")]
+        return self._params.copy(), dict(vars(self.optimizer)), states
+
+    def _restore(self, before):
+        params, attributes, states = before
+        self._set_params(params)
+        vars(self.optimizer).clear()
+        vars(self.optimizer).update(attributes)
+        for callback, state in states:
+            callback.load_state_dict(state)
 
 
 def _state_of(callback):

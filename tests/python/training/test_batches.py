@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from eigenlstm.training.batches import Ragged, Rows, Stream, batches
+import eigenlstm as el
+from eigenlstm.training import streams
+from eigenlstm.training.batches import Rows, batches
+from eigenlstm.training.columns import Kinds, Ragged
+
+KINDS = Kinds(el.Sequential([el.Last()]))  # takes floats and integers
+
+
+def Stream(source, steps, where):
+    return streams.Stream(source, steps, where, KINDS)
 
 
 def rows(x, y=None, lengths=None, weight=None, batch_size=4, order="given", keeps_time=False):
@@ -13,7 +22,7 @@ def rows(x, y=None, lengths=None, weight=None, batch_size=4, order="given", keep
         lengths,
         weight,
         batch_size=batch_size,
-        dtype=np.dtype("f"),
+        kinds=KINDS,
         keeps_time=keeps_time,
         where="fit",
         order=order,
@@ -167,13 +176,23 @@ X = numbered(4, 5, 2)
     [
         (lambda: rows(X, numbered(3)), ValueError, "fit: y must have as many rows as x, 4, got 3"),
         (lambda: rows(X, weight=numbered(5)), ValueError, "fit: sample_weight must have as many rows as x, 4, got 5"),
-        (lambda: rows(X.astype(float)), TypeError, "fit: x must have dtype float32, got float64"),
-        (lambda: rows([X[0], X[1].astype(float)]), TypeError, r"fit: x\[1\] must have dtype float32"),
+        (lambda: rows(X.astype(complex)), TypeError, "fit: x must be an array of real numbers, got dtype complex128"),
+        (
+            lambda: rows([X[0], X[1].astype(str)]),
+            TypeError,
+            r"fit: x\[1\] must be an array of real numbers, got dtype <U",
+        ),
+        (
+            lambda: rows(X + np.float64(1e300)),
+            ValueError,
+            "fit: x has values that are too large for float32, up to 1e\\+300",
+        ),
         (lambda: rows([X[0], X[1, :, :1]]), ValueError, "fit: the arrays in x must differ in their first axis only"),
         (lambda: rows(X, lengths=[5, 5, 5, 6]), ValueError, r"lengths must lie in 0..5, got 5..6"),
         (lambda: rows([X[0], X[1]], lengths=[5, 5]), ValueError, "lengths is for x as one array"),
-        (lambda: rows(X, batch_size=0), ValueError, "batch_size must be an integer of at least 1, got 0"),
-        (lambda: rows(X, batch_size=2.0), ValueError, "batch_size must be an integer"),
+        (lambda: rows(X, batch_size=0), ValueError, "fit: batch_size must be at least 1, got 0"),
+        (lambda: rows(X, batch_size=2.0), TypeError, "fit: batch_size must be an integer, got 2.0"),
+        (lambda: rows(X, batch_size="3"), TypeError, "fit: batch_size must be an integer, got '3'"),
         (lambda: rows(np.float32(3)), ValueError, "fit: x must have rows, got a scalar"),
         (lambda: Stream(3, None, "fit"), TypeError, "fit: x must be an array, a list of arrays, an iterable"),
         (lambda: list(Stream([3], None, "fit").epoch(0, 0)), ValueError, r"a batch must be \(x, y\)"),
@@ -200,7 +219,7 @@ def test_wrong_combinations_are_refused(arguments, message):
         "lengths": None,
         "sample_weight": None,
         "batch_size": 2,
-        "dtype": np.dtype("f"),
+        "kinds": KINDS,
         "keeps_time": False,
         "where": "fit",
         **arguments,

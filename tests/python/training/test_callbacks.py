@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from layer_checks import same_bits
 
 import eigenlstm as el
-from layer_checks import same_bits
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((32, 4)).astype("f")
@@ -84,9 +84,10 @@ def test_scores_are_better_high(name):
 
 
 def test_early_stopping_without_validation_watches_the_loss():
-    stopping = el.early_stopping(5)
-    history = fit(model(), [stopping])
-    assert stopping.best == min(logs["loss"] for logs in history)
+    stopping, trained = el.early_stopping(5), model()
+    history = fit(trained, [stopping])
+    assert stopping.best <= min(logs["loss"] for logs in history)
+    assert stopping.best == pytest.approx(trained.evaluate(X, Y)["loss"], rel=1e-6)
 
 
 def test_a_callback_may_be_used_for_a_second_run():
@@ -199,7 +200,11 @@ def test_hooks_are_called_in_their_order():
     "call, error, message",
     [
         (lambda: el.early_stopping(0), ValueError, "early_stopping: patience must be at least 1, got 0"),
-        (lambda: el.early_stopping(mode="best"), ValueError, "early_stopping: mode must be one of 'min', 'max', got 'best'"),
+        (
+            lambda: el.early_stopping(mode="best"),
+            ValueError,
+            "early_stopping: mode must be one of 'min', 'max', got 'best'",
+        ),
         (lambda: el.early_stopping(min_delta=-1), ValueError, "early_stopping: min_delta must be at least 0"),
         (lambda: el.checkpoint("x", every=0), ValueError, "checkpoint: every must be"),
         (lambda: el.schedule(0.1), TypeError, "schedule: rate must be a function"),

@@ -5,11 +5,11 @@ import threading
 
 import numpy as np
 import pytest
+from fit_case import LENGTHS, STEPS, X, Y, each, fit, fitted, last
+from layer_checks import same_bits
 
 import eigenlstm as el
 from eigenlstm.training.batches import epoch_key
-from fit_case import LENGTHS, STEPS, X, Y, each, fit, fitted, last
-from layer_checks import same_bits
 
 # -- the loop ---------------------------------------------------------------------------------------
 
@@ -200,8 +200,23 @@ def test_a_line_an_epoch_is_shown(capfd, verbose, monkeypatch):
     assert [line.split()[0] for line in lines] == ["1/2", "2/2"] and err == ""
 
 
-def test_the_bar_shows_loss_and_time_left(capfd):
+def test_without_a_terminal_there_is_a_line_an_epoch(capfd):
+    pytest.importorskip("tqdm", reason="the bar that is not shown")
+    fit(last(), verbose=1, epochs=3)
+    out, err = capfd.readouterr()
+    assert not err and len(out.splitlines()) == 4 and "\r" not in out
+
+
+def test_without_any_output_training_goes_on(monkeypatch):
     pytest.importorskip("tqdm", reason="the bar")
+    monkeypatch.setattr("sys.stdout", None)
+    monkeypatch.setattr("sys.stderr", None)
+    assert len(fit(last(), verbose=1, epochs=2)) == 2
+
+
+def test_the_bar_shows_loss_and_time_left(capfd, monkeypatch):
+    pytest.importorskip("tqdm", reason="the bar")
+    monkeypatch.setattr("eigenlstm.training.progress._shows_bars", lambda: True)
     fit(last(), verbose=1, epochs=3)
     out, err = capfd.readouterr()
     assert "loss" in err and "/12" in err and "<" in err and "1/3" in out
@@ -225,11 +240,33 @@ def test_the_bar_shows_loss_and_time_left(capfd):
         (last, (X, Y), {"stateful": True, "batch_size": 16}, ValueError, "multiple of batch_size 16, got 50"),
         (last, (X, Y), {"stateful": True, "shuffle": True}, ValueError, "leave shuffle off"),
         (last, (list(X), Y), {"stateful": True}, ValueError, "stateful needs x as one array"),
-        (last, (X.astype(float), Y), {}, TypeError, "fit: x must have dtype float32, got float64"),
+        (last, (X.astype(str), Y), {}, TypeError, "fit: x must be an array of real numbers, got dtype <U"),
+        (last, ({"x": X}, Y), {}, TypeError, "fit: x must be an array of real numbers, got dict"),
+        (last, (X, Y), {"shuffle": "no"}, TypeError, "fit: shuffle must be True or False, got 'no'"),
+        (last, (X, Y), {"stateful": 1}, TypeError, "fit: stateful must be True or False, got 1"),
+        (last, (X, Y), {"batch_size": "3"}, TypeError, "fit: batch_size must be an integer, got '3'"),
+        (last, (X, Y), {"epochs": "3"}, TypeError, "fit: epochs must be an integer, got '3'"),
+        (last, (X, Y), {"verbose": "yes"}, TypeError, "fit: verbose must be 0, 1 or 2, got 'yes'"),
+        (last, (X, Y), {"metrics": ["mae", "mae"]}, ValueError, "names of their own in the logs, got 'mae' twice"),
+        (
+            last,
+            (X, Y),
+            {"callbacks": [el.checkpoint("no/such/run")]},
+            FileNotFoundError,
+            "there is no folder 'no/such'",
+        ),
+        (last, (X, Y), {"callbacks": [el.log("no/such/run")]}, FileNotFoundError, "log: there is no folder 'no/such'"),
+        (
+            last,
+            (X, Y),
+            {"callbacks": [el.schedule(lambda n: None)]},
+            TypeError,
+            r"schedule: rate\(0\) must be a number",
+        ),
         (last, (X, Y[:3]), {}, ValueError, "fit: y must have as many rows as x, 50, got 3"),
         (last, (X, Y), {"validation_data": (X,)}, ValueError, "validation_data must be"),
         (last, (X, Y), {"validation_data": (X, Y[:3])}, ValueError, "fit: validation_data: y must have as many rows"),
-        (last, (X, Y), {"validation_data": (X.astype(float), Y)}, TypeError, "fit: validation_data: x must have dtype"),
+        (last, (X, Y), {"validation_data": (X.astype(str), Y)}, TypeError, "fit: validation_data: x must be an array"),
         (last, (X, Y), {"unknown": 1}, TypeError, "unknown"),
     ],
 )

@@ -99,7 +99,7 @@ def test_factors_are_kept_by_state_and_checkpoints(tmp_path):
     fit(whole, el.Adam(0.01, lr_factors=factors), epochs=4)
     fit(part, el.Adam(0.01, lr_factors=factors), epochs=2, callbacks=[el.checkpoint(tmp_path / "c")])
     again = build()
-    fit(again, el.Adam(), epochs=4, resume=tmp_path / "c", callbacks=[el.checkpoint(tmp_path / "c")])
+    fit(again, el.Adam(0.01), epochs=4, resume=tmp_path / "c", callbacks=[el.checkpoint(tmp_path / "c")])
     assert same_bits(again.flat_params, whole.flat_params)
     with pytest.raises(TypeError, match="lr_factors must be a dict"):
         el.Adam(lr_factors=0.5)
