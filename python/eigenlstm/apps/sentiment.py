@@ -3,9 +3,10 @@
     python -m eigenlstm.apps.sentiment
     python -m eigenlstm.apps.sentiment --load sentiment.safetensors --text "not a bad film at all"
 
-The lexicon of VADER has the valence of 7,500 words. It gives words a meaning before training begins: it is written into the first
-number of their embeddings, also of words that no snippet to train on has. The model learns the other words and how they go
-together. Baselines: VADER's own rules, and logistic regression on the TF-IDF weights of words and pairs of words.
+The lexicon of VADER has the valence of 7,500 words. It gives words a meaning before training begins: it is written into
+the first number of their embeddings, also of words that no snippet to train on has. The model learns the other words
+and how they go together. Baselines: VADER's own rules, and logistic regression on the TF-IDF weights of words and pairs
+of words.
 """
 
 import sys

@@ -15,7 +15,8 @@ def class_weights(y, num_classes=None):
     >>> el.losses.class_weights([0, 0, 0, 1])
     array([0.66666667, 2.        ])
 
-    Where n of the targets count, n_c of them of class c, and k classes occur, it is ``n / (k · n_c)``. For ``fit(class_weight=...)`` or the `weight` of `CrossEntropy`; and
+    Where n of the targets count, n_c of them of class c, and k classes occur, it is ``n / (k · n_c)``. For
+    ``fit(class_weight=...)`` or the `weight` of `CrossEntropy`; and
     ``fit(sampling_weight=class_weights(y)[y])`` draws all classes equally often. The same as scikit-learn's
     ``compute_class_weight("balanced")``.
 
@@ -68,7 +69,8 @@ class ClassWeighted:
             weight = np.asarray(sample_weight)
             if weight.shape != each.shape[: weight.ndim]:
                 raise ValueError(
-                    f"fit: with class_weight, sample_weight must have the shape {each.shape} of y or of its first axes, "
+                    f"fit: with class_weight, sample_weight must have the shape {each.shape} of y or of its first "
+                    "axes, "
                     f"got {weight.shape}"
                 )
             each = each * weight.reshape(*weight.shape, *[1] * (each.ndim - weight.ndim))
@@ -76,7 +78,9 @@ class ClassWeighted:
 
 
 def _weights_of(y, table):
-    """The weight of each target's class, of the shape of `y` without a last axis of 1. Negative ones are the loss's to ignore or refuse."""
+    """The weight of each target's class, of the shape of `y` without a last axis of 1. Negative ones are the loss's to
+    ignore or refuse.
+    """
     y = np.asarray(y)
     classes = y.astype(np.int64)
     if y.dtype.kind == "f" and not np.array_equal(classes, y) or y.dtype.kind not in "iubf":

@@ -30,6 +30,8 @@ class CTC(Loss):
         "mean": each row's loss over the length of its target (at least 1), then the mean over rows, as
         in ``torch.nn.CTCLoss``.
 
+    Notes
+    -----
     `sample_weight` is (B,). Source: Graves, Fernández, Gomez, Schmidhuber 2006. Computed in float64
     for either dtype.
     """
@@ -65,7 +67,9 @@ class CTC(Loss):
         return LossSum(value, divisor), dy
 
     def explain(self, y_pred, y_true, sample_weight=None, lengths=None):
-        """Why the loss is infinite, as a sentence: the first row whose labels need more frames than it has; else None."""
+        """Why the loss is infinite, as a sentence: the first row whose labels need more frames than it has; else
+        None.
+        """
         if self.zero_infinity:
             return None
         y_true, counts = self._targets(y_true, len(y_pred), None)

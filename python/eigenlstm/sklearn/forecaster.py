@@ -31,8 +31,8 @@ class LSTMForecaster(KnownArguments, BaseEstimator):
 
     Notes
     -----
-    y is the series (n,); X holds exogenous columns (n, E), known up to the last value only; `times` are datetime64 (n,), taken
-    from y's index where y is a pandas Series with a DatetimeIndex.
+    y is the series (n,); X holds exogenous columns (n, E), known up to the last value only; `times` are datetime64
+    (n,), taken from y's index where y is a pandas Series with a DatetimeIndex.
     """
 
     def __init__(

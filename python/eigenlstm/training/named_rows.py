@@ -12,8 +12,8 @@ from .columns import Ragged
 class NamedRows(Rows):
     """As `Rows`, with x a dict from the names of the inputs of `model` to arrays or lists of arrays.
 
-    The lengths of its batches are a dict as well. Rows are sorted by the longest of their times. y is cut to the lengths of
-    the output.
+    The lengths of its batches are a dict as well. Rows are sorted by the longest of their times. y is cut to the
+    lengths of the output.
     """
 
     def __init__(self, model, *columns, **options):

@@ -130,7 +130,9 @@ class Optimiser(KnownArguments):
         return self._grouped[1]
 
     def _groups(self, layer):
-        """[(slice, ends, decays, factor)]: in each, where runs of parameters of equal weight decay end, and that decay."""
+        """[(slice, ends, decays, factor)]: in each, where runs of parameters of equal weight decay end, and that
+        decay.
+        """
         trained = [leaf.trainable for leaf in layer._leaves() for _ in leaf._specs]
         parts = []
         for (name, shape), part, train in zip(layer._specs, layer.param_slices().values(), trained):

@@ -4,9 +4,10 @@ import math
 import subprocess
 import sys
 
-import eigenlstm as el
 import numpy as np
 import pytest
+
+import eigenlstm as el
 from eigenlstm import data
 from eigenlstm.examples import classify, forecast, language_model
 
