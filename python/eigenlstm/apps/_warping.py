@@ -50,7 +50,8 @@ def nearest(x, templates, penalty):
         word = cost[last].argmin()
         entry = cost[last[word]] + penalty
         endings.append((int(word), int(since[last[word]])))
-    found, t = [], len(x)
+    found: list[int] = []
+    t = len(x)
     while t > 0:
         word, t = endings[t - 1]
         found.insert(0, word)
