@@ -43,7 +43,7 @@ PYBIND11_MODULE(_core_of_the_main_interpreter, m) {
 
 /// What Python calls. In a subinterpreter, where pybind11's own state would wait for a GIL that its thread holds, the
 /// import is refused before anything else happens.
-extern "C" PYBIND11_EXPORT PyObject* PyInit__core();  // NOLINT(bugprone-reserved-identifier)
+extern "C" PYBIND11_EXPORT PyObject* PyInit__core();   // NOLINT(bugprone-reserved-identifier)
 extern "C" PYBIND11_EXPORT PyObject* PyInit__core() {  // NOLINT(bugprone-reserved-identifier)
   if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
     PyErr_SetString(PyExc_ImportError,
