@@ -126,7 +126,7 @@ class LSTM(ForeignWeights, Layer):
 
     Examples
     --------
-    A batch of four sequences of 50 steps and 8 features, the second one 20 steps long; then the same step by step:
+    A batch of four sequences of 50 steps and 8 features, the second one 20 steps long; then the same step by step; gradients by hand:
 
     >>> lstm = el.LSTM(8, 32, num_layers=2, dropout=0.1, seed=0)
     >>> x = np.random.default_rng(0).standard_normal((4, 50, 8)).astype(np.float32)
@@ -137,9 +137,6 @@ class LSTM(ForeignWeights, Layer):
     >>> steps = [stream.step(x_t) for x_t in x[0]]
     >>> np.array_equal(steps[-1], y[0, -1])
     True
-
-    Gradients by hand, of half the sum of y squared:
-
     >>> y, state, tape = lstm.forward(x)
     >>> dx, dstate = lstm.backward(tape, y)
     >>> lstm.grads["weight_hh_l0"].shape
@@ -194,10 +191,9 @@ class LSTM(ForeignWeights, Layer):
         missing="propagate",
         reverse=False,
     ):
-        given = locals()
-        from .lstm_options import LSTMOptions  # not before: most of what imports this package makes no LSTM at once
+        from .lstm_options import LSTMOptions  # here, since an import of the package need not cost it
 
-        self._options = options = LSTMOptions(given)
+        self._options = options = LSTMOptions(locals())
         self._become(options.public())
         self._widths, self._variants = options.widths, options.variants
         self.stochastic = options.random
@@ -295,9 +291,7 @@ class LSTM(ForeignWeights, Layer):
             parts, of up to 16 micro-batches: a quarter of a full tape at most.
         """
         if type(memory) is not str or memory != "full":
-            from .lstm_options import memory_option
-
-            memory_option(memory, "LSTM.forward: memory")
+            self._options.check_memory(memory, "LSTM.forward: memory")
         if not training:
             return *self(x, state, lengths), None
         if seed is not None:
