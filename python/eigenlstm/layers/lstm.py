@@ -126,7 +126,7 @@ class LSTM(ForeignWeights, Layer):
 
     Examples
     --------
-    A batch of four sequences of 50 steps and 8 features, the second one 20 steps long; then the same step by step; gradients by hand:
+    Four sequences of 50 steps and 8 features, one of them shorter; the same step by step; and gradients by hand:
 
     >>> lstm = el.LSTM(8, 32, num_layers=2, dropout=0.1, seed=0)
     >>> x = np.random.default_rng(0).standard_normal((4, 50, 8)).astype(np.float32)
