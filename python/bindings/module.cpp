@@ -17,7 +17,7 @@ PYBIND11_MODULE(_core_of_the_main_interpreter, m) {
     const eigenlstm_python::HeldGil gil;
     return PyErr_CheckSignals() != 0;
   });
-  py::register_exception_translator([](std::exception_ptr error) {
+  py::register_exception_translator([](std::exception_ptr error) {  // NOLINT(performance-unnecessary-value-param)
     try {
       if (error) std::rethrow_exception(error);
     } catch (const eigenlstm::Interrupted&) {
@@ -43,8 +43,8 @@ PYBIND11_MODULE(_core_of_the_main_interpreter, m) {
 
 /// What Python calls. In a subinterpreter, where pybind11's own state would wait for a GIL that its thread holds, the
 /// import is refused before anything else happens.
-extern "C" PYBIND11_EXPORT PyObject* PyInit__core();
-extern "C" PYBIND11_EXPORT PyObject* PyInit__core() {
+extern "C" PYBIND11_EXPORT PyObject* PyInit__core();   // NOLINT(bugprone-reserved-identifier)
+extern "C" PYBIND11_EXPORT PyObject* PyInit__core() {  // NOLINT(bugprone-reserved-identifier)
   if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
     PyErr_SetString(PyExc_ImportError,
                     "eigenlstm can be imported in the main interpreter alone, not in a subinterpreter");

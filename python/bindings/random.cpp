@@ -14,7 +14,7 @@ using Shape = std::vector<py::ssize_t>;
 
 /// An int or a tuple of ints, none negative.
 Shape shape_of(const py::object& shape, const char* where) {
-  const Shape sizes = py::isinstance<py::int_>(shape) ? Shape{shape.cast<py::ssize_t>()} : shape.cast<Shape>();
+  Shape sizes = py::isinstance<py::int_>(shape) ? Shape{shape.cast<py::ssize_t>()} : shape.cast<Shape>();
   for (const py::ssize_t n : sizes)
     if (n < 0)
       throw py::value_error(std::string(where) + ": shape must hold no negative sizes, got " +

@@ -7,7 +7,8 @@
 
 import importlib
 
-from . import _core, _moved
+from . import _core
+from . import _moved as _moved  # makes old module names work
 from ._core import __version__, get_num_threads, isa, set_num_threads
 from .layers.lstm import LSTM
 

@@ -1,6 +1,7 @@
 """The compiled core. The layers, losses and optimisers of eigenlstm are built on it, and are what to use.
 
-Nothing is cast: an array must have the dtype of its class or of its fellow arguments. TypeError says so, ValueError tells of a shape.
+Nothing is cast: an array must have the dtype of its class or of its fellow arguments. TypeError says so, ValueError
+tells of a shape.
 """
 
 from collections.abc import Callable, Sequence
@@ -64,7 +65,9 @@ class _Stream(Generic[_Real]):
     def batch_size(self) -> int: ...
     @property
     def state(self) -> tuple[_State[_Real], _State[_Real]]:
-        """(h, c), (num_layers, B, P) and (num_layers, B, H), or lists of arrays where the layers' widths differ: copied out, copied in."""
+        """(h, c), (num_layers, B, P) and (num_layers, B, H), or lists of arrays where the layers' widths differ: copied
+        out, copied in.
+        """
     @state.setter
     def state(self, value: tuple[object, object] | list[object]) -> None: ...
     def step(self, x: ArrayLike, out: NDArray[np.float32] | NDArray[np.float64] | None = None) -> NDArray[_Real]:
@@ -119,7 +122,9 @@ class _LSTM(Generic[_Real]):
         as_array: Callable[[Any], NDArray[_Real]],
         as_state: Callable[[Any], tuple[Any, Any]],
     ) -> _Stream[_Real]:
-        """`as_array`, `as_state`: make arrays of what step gets for x, and a pair (h, c) of them of what becomes the state, or raise."""
+        """`as_array`, `as_state`: make arrays of what step gets for x, and a pair (h, c) of them of what becomes the
+        state, or raise.
+        """
 
 class WeightsFloat32(_Weights[np.float32]): ...
 class WeightsFloat64(_Weights[np.float64]): ...
@@ -157,8 +162,8 @@ def attention_forward(
     scale: float,
     v: _Optional[_Real],
 ) -> tuple[Any, ...]:
-    """(context (B, T, M), weights (B, T, S)) of query (B, T, Q), key (B, S, Q), memory (B, S, M): dot products times scale,
-    or with v (Q) additive scores."""
+    """(context (B, T, M), weights (B, T, S)) of query (B, T, Q), key (B, S, Q), memory (B, S, M): dot products times
+    scale, or with v (Q) additive scores."""
 
 def attention_backward(
     query: NDArray[_Real],
@@ -186,8 +191,8 @@ def crf_loss(
     dstart: _Optional[_Real] = None,
     dend: _Optional[_Real] = None,
 ) -> tuple[Any, ...]:
-    """(losses (B), demissions (B, T, K)) of emissions (B, T, K) and tags (B, T); row b is scaled by scale[b] in the gradients,
-    which are added to dtransitions (K, K), dstart (K), dend (K). Without those, None for demissions."""
+    """(losses (B), demissions (B, T, K)) of emissions (B, T, K) and tags (B, T); row b is scaled by scale[b] in the
+    gradients, which are added to dtransitions (K, K), dstart (K), dend (K). Without those, None for demissions."""
 
 def crf_best(
     emissions: NDArray[_Real],
@@ -204,7 +209,9 @@ def random_bits(seed: int, stream: int, start: int, n: int) -> NDArray[np.uint32
     """n words of a stream of Philox4x32-10, from its block `start` on; four words a block."""
 
 def random_uniform(seed: int, stream: int, shape: Any, dtype: Any = "float64") -> NDArray[Any]:
-    """Uniform values in [0, 1) with 24 bits (float32) or 53 bits (float64); value i is a function of (seed, stream, i)."""
+    """Uniform values in [0, 1) with 24 bits (float32) or 53 bits (float64); value i is a function of (seed, stream,
+    i).
+    """
 
 def dropout_mask(seed: int, stream: int, shape: Any, p: float, dtype: Any) -> NDArray[Any]:
     """0 with probability p, else 1 / (1 - p); value i (C order) is a function of (seed, stream, i)."""
@@ -287,8 +294,8 @@ def linear_cross_entropy(
     dmatrix: _Optional[_Real] = None,
     dbias: _Optional[_Real] = None,
 ) -> tuple[Any, ...]:
-    """(value, dx (N, F)) of the cross-entropy of x (N, F) matrix^T (C, F) + bias (C) and labels (N); adds to dmatrix (C, F) and
-    dbias (C) in place. Without dmatrix, None for dx."""
+    """(value, dx (N, F)) of the cross-entropy of x (N, F) matrix^T (C, F) + bias (C) and labels (N); adds to dmatrix
+    (C, F) and dbias (C) in place. Without dmatrix, None for dx."""
 
 def ctc(
     logits: NDArray[_Real],
@@ -298,7 +305,9 @@ def ctc(
     blank: int,
     scale: NDArray[Any],
 ) -> tuple[Any, ...]:
-    """(losses (B), dlogits (B, T, C)) of logits (B, T, C) and targets (B, S); dlogits of row b is scaled by scale[b]."""
+    """(losses (B), dlogits (B, T, C)) of logits (B, T, C) and targets (B, S); dlogits of row b is scaled by
+    scale[b].
+    """
 
 def ctc_beam_search(logits: NDArray[Any], blank: int, width: int) -> list[Any]:
     """[(labels, log probability), ...] of one row of logits (T, C), best first."""

@@ -1,4 +1,6 @@
-"""Modules that have moved: their old names go on working, in imports and in pickles, which name the module of a class."""
+"""Modules that have moved: their old names go on working, in imports and in pickles, which name the module of a
+class.
+"""
 
 import importlib
 import importlib.machinery

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import Literal, TypeAlias, Union
 
 import numpy as np
-from numpy.typing import ArrayLike as ArrayLike, NDArray
+from numpy.typing import ArrayLike as ArrayLike
+from numpy.typing import NDArray
 
 Array: TypeAlias = Union["NDArray[np.float32]", "NDArray[np.float64]"]
 """Floats of the dtype of the layer."""

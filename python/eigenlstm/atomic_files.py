@@ -19,9 +19,10 @@ _SUFFIX = re.compile(r"[0-9a-f]{12}\.tmp")
 def write_atomically(path, *buffers):
     """Replace the file `path` by the bytes of `buffers`: a kill at any moment leaves the old file or the new one.
 
-    The new file is written beside `path`, synced, and renamed over it. It keeps the mode of the old one and, where this process may set them,
-    its owner and group; a hard link to the old file goes on naming the old content. A link is followed. What is no regular file (a device, a
-    pipe) is written into. What a killed write to the same path has left behind is removed.
+    The new file is written beside `path`, synced, and renamed over it. It keeps the mode of the old one and, where this
+    process may set them, its owner and group; a hard link to the old file goes on naming the old content. A link is
+    followed. What is no regular file (a device, a pipe) is written into. What a killed write to the same path has left
+    behind is removed.
     """
     path = os.path.realpath(os.fsdecode(path))
     old = _status(path)
@@ -112,7 +113,9 @@ def _remove_remains(path):
 
 
 def _sync_folder(folder):
-    """Makes the rename itself survive a power cut, where the folder can be opened and synced; the file is in place in any case."""
+    """Makes the rename itself survive a power cut, where the folder can be opened and synced; the file is in place in
+    any case.
+    """
     if os.name != "posix":
         return
     with contextlib.suppress(OSError):

@@ -1,5 +1,5 @@
-"""What comes in from users: arrays are taken without a silent change of dtype, options are checked; an error names
-the argument.
+"""What comes in from users: arrays are taken without a silent change of dtype, options are checked; an error names the
+argument.
 
 A wrong kind is a TypeError, a wrong value or shape a ValueError.
 """
@@ -115,12 +115,13 @@ def as_lengths(lengths, batch, time, where):
         raise TypeError(f"{where}: lengths must be integers, got {array.dtype}")
     if array.shape != (batch,):
         raise ValueError(f"{where}: lengths must have shape ({batch},), got {array.shape}")
-    if array.size and not (0 <= array.min() and array.max() <= time):
+    if array.size and not (array.min() >= 0 and array.max() <= time):
         raise ValueError(f"{where}: lengths must lie in 0..{time}, got {array.min()}..{array.max()}")
     return array.astype(np.int64, copy=False)
 
 
-# -- options: each check takes the value and `what`, the name of the caller and the argument, as in "Linear: bias" -------
+# -- options: each check takes the value and `what`, the name of the caller and the argument, as in "Linear: bias"
+# -------
 
 
 def positive_int(value, what):
@@ -225,12 +226,17 @@ def only_known_keywords(function):
     return checked
 
 
+def argument_names(function):
+    """The names of the arguments of a function of Python, in their order."""
+    code = function.__code__
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
 def refuse_unknown(named, function, where):
     """``TypeError`` for a keyword in `named` that `function` does not take, with what was probably meant."""
-    code = getattr(function, "__code__", None)
-    if code is None or code.co_flags & 0x08:  # it has **keywords
+    if not hasattr(function, "__code__") or function.__code__.co_flags & 0x08:  # it has **keywords
         return
-    known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    known = argument_names(function)
     for name in named:
         if name not in known:
             from .did_you_mean import unknown_keyword

@@ -13,11 +13,11 @@ import numpy as np
 from . import data
 from .atomic_files import write_atomically
 from .cli_convert import add_convert
-from .safetensors_files import FileError
+from .forecasting.csv_series import SeriesError, read_csv
 from .forecasting.forecaster import Forecaster, validation_size
 from .forecasting.report import error_table, verdict, write_picture
+from .safetensors_files import FileError
 from .training.run import NonFiniteLoss
-from .forecasting.csv_series import SeriesError, read_csv
 
 
 class CommandError(Exception):
@@ -35,7 +35,8 @@ def main(arguments=None):
         return 2
     except MemoryError as error:
         print(
-            f"{parser.prog} {options.name}: error: the memory does not suffice ({error}); use fewer hidden units or a shorter "
+            f"{parser.prog} {options.name}: error: the memory does not suffice ({error}); use fewer hidden units or "
+            "a shorter "
             "window",
             file=sys.stderr,
         )
@@ -271,7 +272,8 @@ def _train_and_report(series, forecaster, out, *, plot, about, unit=""):
     lstm = forecaster.model[0]
     season = f"season {forecaster.season} steps" if forecaster.season > 1 else "no season found"
     print(
-        f"\nLSTM of {lstm.hidden_size} units reads {forecaster.window} steps of {lstm.input_size} features and corrects the "
+        f"\nLSTM of {lstm.hidden_size} units reads {forecaster.window} steps of {lstm.input_size} features and "
+        "corrects the "
         f"{'seasonal naive' if forecaster.period > 1 else 'persistence'} forecast\n"
         f"({forecaster.model.num_params:,} parameters, {season})\n\n"
         f"Error of {len(backtest.origins):,} forecasts over the held-out part:\n"

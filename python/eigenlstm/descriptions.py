@@ -12,7 +12,9 @@ _FORMAT = 1
 
 
 class Described:
-    """Base of what is saved as JSON. Subclasses have `config`, and `from_config` where that is not ``cls(**config)``."""
+    """Base of what is saved as JSON. Subclasses have `config`, and `from_config` where that is not
+    ``cls(**config)``.
+    """
 
     def config(self):
         """The arguments of the constructor as JSON values."""

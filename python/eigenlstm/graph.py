@@ -30,9 +30,9 @@ class Input:
     Parameters
     ----------
     shape : tuple
-        Without the batch axis: ``(None, 8)`` is an array (B, T, 8). A size is an integer or, where it is free, None or a name.
-        The first axis is time wherever it is free. Inputs that give their time the same name have the same lengths; None
-        stands for a name of the input's own.
+        Without the batch axis: ``(None, 8)`` is an array (B, T, 8). A size is an integer or, where it is free, None or
+        a name. The first axis is time wherever it is free. Inputs that give their time the same name have the same
+        lengths; None stands for a name of the input's own.
     dtype : "float" or "int64"
         Floats have the dtype of the model. Any integers are taken for int64.
     """

@@ -3,8 +3,8 @@
 import numpy as np
 
 from .checks import as_floats, as_lengths, finite
-from .layers.registry import layer_from
 from .layers.pooling import MaxPool
+from .layers.registry import layer_from
 from .seeds import as_seed, mix_seed
 from .sequential import Sequential
 
@@ -105,7 +105,9 @@ class MaskedSequential(Sequential):
 
 
 def _fill(layer):
-    """What an LSTM gives at masked steps; "nothing" for layers that end the time axis; None for those that see all steps."""
+    """What an LSTM gives at masked steps; "nothing" for layers that end the time axis; None for those that see all
+    steps.
+    """
     if layer.recurrent:
         if getattr(layer, "num_directions", 1) == 2:
             return "zeros"
@@ -137,7 +139,9 @@ class _Moves:
         return moved
 
     def back(self, y, fill):
-        """y (B, T, P), valid steps first, with each at its place; masked ones get the "previous", the "next" or "zeros"."""
+        """y (B, T, P), valid steps first, with each at its place; masked ones get the "previous", the "next" or
+        "zeros".
+        """
         source, there = self._source(fill)
         return np.where(there, np.take_along_axis(y, source[:, :, None], axis=1), y.dtype.type(0))
 

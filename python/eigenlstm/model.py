@@ -13,8 +13,8 @@ from .tables import Table
 class Model(Trained, Group):
     """Layers that a function wires: several inputs, branches, layers used twice, states handed from one to the next.
 
-    The function is called once, with a traced value for each input; what it returns is the output. It calls layers as it
-    would on arrays, and joins values by ``a + b``, ``a * b``, ``a[..., start:stop]`` and by layers that take several
+    The function is called once, with a traced value for each input; what it returns is the output. It calls layers as
+    it would on arrays, and joins values by ``a + b``, ``a * b``, ``a[..., start:stop]`` and by layers that take several
     (`Concat`, `Attention`, ...). An encoder and a decoder:
 
     >>> embed, encoder, decoder, output = el.Embedding(99, 16), el.LSTM(16, 32), el.LSTM(16, 32), el.Linear(32, 99)
@@ -40,9 +40,10 @@ class Model(Trained, Group):
     Notes
     -----
     `fit`, `predict` and `evaluate` take x as a dict from the names of the inputs to arrays or lists of arrays, and
-    `lengths` as a dict, too; for a single input, x is also taken as it is. Steps of a value are those of the input whose
-    time it has (see `Input`), and a layer is given their `lengths`. Parameters are called by the variables that the function
-    knows its layers by, as in ``encoder.weight_ih_l0``. A layer that is called twice gets the sum of both gradients.
+    `lengths` as a dict, too; for a single input, x is also taken as it is. Steps of a value are those of the input
+    whose time it has (see `Input`), and a layer is given their `lengths`. Parameters are called by the variables that
+    the function knows its layers by, as in ``encoder.weight_ih_l0``. A layer that is called twice gets the sum of both
+    gradients.
     """
 
     def __init__(self, function, **inputs):
@@ -130,7 +131,8 @@ class Model(Trained, Group):
         return last.layer if alone else None
 
     def _run(self, x, lengths, training, seed, states, until_head=False):
-        """`forward` with the states of the recurrent nodes in (None: zeros) and out; `until_head`: without the last node.
+        """`forward` with the states of the recurrent nodes in (None: zeros) and out; `until_head`: without the last
+        node.
 
         A node that the function gives a state starts from that one.
         """
@@ -224,8 +226,10 @@ class Model(Trained, Group):
         times = {time for time in self._time.values()}
         if times != {self._time_out}:
             raise ValueError(
-                f"{where}: tbptt and stateful cut the output and all inputs into pieces of the same steps; the times of "
-                f"this model's inputs are {', '.join(map(str, self._time.values()))}, that of its output is {self._time_out}"
+                f"{where}: tbptt and stateful cut the output and all inputs into pieces of the same steps; the times "
+                "of "
+                f"this model's inputs are {', '.join(map(str, self._time.values()))}, that of its output is "
+                f"{self._time_out}"
             )
 
     def _check_outputs(self, where):

@@ -40,7 +40,8 @@ _DTYPES = {
 _CODES = {dtype: code for code, dtype in _DTYPES.items()}
 _WITHOUT_NUMPY = {"BF16", "F8_E4M3", "F8_E5M2"}  # dtypes of the format that NumPy lacks
 _OTHER_FORMATS = {  # by how their files begin
-    b"PK\x03\x04": "a zip archive: a .pt file of PyTorch is read by torch.load(path, weights_only=True), whose state_dict load_state_dict takes, "
+    b"PK\x03\x04": "a zip archive: a .pt file of PyTorch is read by torch.load(path, weights_only=True), whose "
+    "state_dict load_state_dict takes, "
     "a .keras file by el.keras.load",
     b"\x89HDF": "an HDF5 file: el.keras.load reads those of Keras",
     b"\x80\x02": "a pickle, which is never read",
@@ -58,9 +59,9 @@ def read_tensors(path, check=None):
     """``(tensors, metadata)`` of a safetensors file: dict name -> ndarray, dict text -> text.
 
     The header is held against the size of the file before anything that it claims is allocated. `check`, a function of
-    ``(outline, metadata)``, is called before any data is read, and may raise; what it returns comes back in place of the metadata. The
-    outline has arrays of the shapes and dtypes to come, which take no memory. ``FileError`` says what is wrong with the file; ``OSError`` if it
-    cannot be read.
+    ``(outline, metadata)``, is called before any data is read, and may raise; what it returns comes back in place of
+    the metadata. The outline has arrays of the shapes and dtypes to come, which take no memory. ``FileError`` says what
+    is wrong with the file; ``OSError`` if it cannot be read.
     """
     # Without O_NONBLOCK the opening of a pipe would wait for a writer.
     with open(os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
@@ -114,8 +115,8 @@ def write_tensors(path, tensors, metadata):
 def parse_json(data, path, what):
     """JSON `data` (bytes) as values that other code may rely on; ``FileError`` otherwise.
 
-    Refused are: duplicate keys, nesting or numbers of values without end, NaN and infinities, integers beyond 64 bits, and texts
-    that are no Unicode.
+    Refused are: duplicate keys, nesting or numbers of values without end, NaN and infinities, integers beyond 64 bits,
+    and texts that are no Unicode.
     """
     try:
         text = data.decode("utf-8")

@@ -32,13 +32,15 @@ def load(path, *, custom_layers=None):
     ----------
     path : str, bytes or os.PathLike
     custom_layers : iterable of classes, optional
-        Which classes of your own the file may name. The file chooses the arguments that they are built with, so restrict this for files
-        from strangers: ``()`` allows the library's layers alone. By default every class that your program has defined is allowed.
+        Which classes of your own the file may name. The file chooses the arguments that they are built with, so
+        restrict this for files from strangers: ``()`` allows the library's layers alone. By default every class that
+        your program has defined is allowed.
 
     Raises
     ------
     FileError
-        The file is not such a file. Nothing is allocated from what it claims before that was held against what it holds.
+        The file is not such a file. Nothing is allocated from what it claims before that was held against what it
+        holds.
     OSError
         The file cannot be read.
     MemoryError

@@ -192,7 +192,8 @@ def share(*layers):
 class Trained:
     """What `Sequential` and `Model` share: groups of layers that have a forward, and can be fitted.
 
-    ``_run(x, lengths, training, seed, states)`` gives ``y, tape, states``, the states of the recurrent layers in and out.
+    ``_run(x, lengths, training, seed, states)`` gives ``y, tape, states``, the states of the recurrent layers in and
+    out.
     """
 
     def _check_carried(self, where):
@@ -224,7 +225,9 @@ class Trained:
 
 
 def _of_names(evaluation):
-    """`evaluation` if a pickle can hold it: names, losses and metrics of this package, functions of a module; else None."""
+    """`evaluation` if a pickle can hold it: names, losses and metrics of this package, functions of a module; else
+    None.
+    """
     loss, metrics = evaluation or (None, ())
     return evaluation if all(map(_has_a_name, (loss, *metrics))) else None
 
@@ -268,7 +271,9 @@ class Sequential(Trained, Group):
 
     @property
     def graph(self):
-        """The chain as a `eigenlstm.graph.Graph`, as exporters take it. ``ValueError`` if no layer knows what it takes."""
+        """The chain as a `eigenlstm.graph.Graph`, as exporters take it. ``ValueError`` if no layer knows what it
+        takes.
+        """
         shape = self.input_shape()
         if shape is None:
             raise ValueError("Sequential.graph: no layer of the chain knows the shape of what it takes")
@@ -298,7 +303,9 @@ class Sequential(Trained, Group):
         return self.layers[-1] if type(self)._run is Sequential._run else None
 
     def _run(self, x, lengths, training, seed, states, until_head=False):
-        """`forward` with the states of the recurrent layers in (None: zeros) and out; `until_head`: without the last layer."""
+        """`forward` with the states of the recurrent layers in (None: zeros) and out; `until_head`: without the last
+        layer.
+        """
         tape, states_out = [], []
         for i, (layer, nested, recurrent) in enumerate(self._plan[:-1] if until_head else self._plan):
             key = None if seed is None else mix_seed(as_seed(seed, "Sequential.forward"), i)

@@ -18,7 +18,9 @@ NEEDS = re.compile(r"^<!-- needs: ([\w ,-]+) -->$", re.MULTILINE)
 
 @pytest.mark.parametrize("page", pages.pages())
 def test_the_code_of_a_page_runs(page):
-    """A page names what it needs beside NumPy and eigenlstm in a comment of its own: ``<!-- needs: torch, matplotlib -->``."""
+    """A page names what it needs beside NumPy and eigenlstm in a comment of its own: ``<!-- needs: torch, matplotlib
+    -->``.
+    """
     for names in NEEDS.findall((DOCS / page).read_text()):
         for name in names.split(","):
             pytest.importorskip(name.strip())

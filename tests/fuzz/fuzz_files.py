@@ -2,9 +2,10 @@
 
     python tests/fuzz/fuzz_files.py --seconds 600
 
-Each example takes a file of the corpus (tests/cases/written_by_0_1_0, and tests/fuzz/corpus: what once was a finding), changes values of its
-JSON at random places, or its bytes, and reads it. Whatever comes must be a `FileError`, or a file that loads and whose model works; anything
-else, a crash, a hang or memory beyond reason included, is a finding: the file is kept and its path printed.
+Each example takes a file of the corpus (tests/cases/written_by_0_1_0, and tests/fuzz/corpus: what once was a finding),
+changes values of its JSON at random places, or its bytes, and reads it. Whatever comes must be a `FileError`, or a file
+that loads and whose model works; anything else, a crash, a hang or memory beyond reason included, is a finding: the
+file is kept and its path printed.
 """
 
 import argparse
@@ -26,7 +27,10 @@ import eigenlstm as el
 from eigenlstm.forecasting import Forecaster
 
 HERE = Path(__file__).resolve().parent
-CORPUS = [*sorted((HERE.parent / "cases/written_by_0_1_0").glob("*.safetensors")), *sorted((HERE / "corpus").glob("*.safetensors"))]
+CORPUS = [
+    *sorted((HERE.parent / "cases/written_by_0_1_0").glob("*.safetensors")),
+    *sorted((HERE / "corpus").glob("*.safetensors")),
+]
 STRANGE = [
     None, True, False, 0, 1, -1, 2, 3, 1 << 20, 1 << 40, (1 << 63) - 1, 1 << 63, 10**400, 0.5, -0.5, 1e308, -1e-308, "", "a", "ä",
     "\ud800", "\0", "float32", "float64", "LSTM", "Sequential", "Group", "tanh", "sum", "x" * 5000, [], {}, [[]], [0], [None], [1, 2],

@@ -1,4 +1,5 @@
-"""mypy --strict and pyright on what users write and see: every Python block of README.md, the stubs and the applications.
+"""mypy --strict and pyright on what users write and see: every Python block of README.md, the stubs and the
+applications.
 
     python tests/hygiene/check_types.py
 

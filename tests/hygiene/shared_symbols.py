@@ -1,10 +1,10 @@
-"""Kernels of different ISAs must share no code: the linker keeps one copy of a symbol that several objects define weakly,
-and an old CPU would then run AVX-512 code.
+"""Kernels of different ISAs must share no code: the linker keeps one copy of a symbol that several objects define
+weakly, and an old CPU would then run AVX-512 code.
 
     shared_symbols.py NM  ISA OBJECT... ISA OBJECT...
 
-Every symbol that an object defines must name its ISA's namespaces, `eigenlstm::<isa>` or `Eigen_<isa>`. Data may be shared:
-it holds no instructions.
+Every symbol that an object defines must name its ISA's namespaces, `eigenlstm::<isa>` or `Eigen_<isa>`. Data may be
+shared: it holds no instructions.
 """
 
 import re

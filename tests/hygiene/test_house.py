@@ -120,7 +120,9 @@ def test_what_knows_no_cell_knows_no_options_of_one():
     assert {path.stem for path in paths} == set(names)
     headers = {f'"lstm/{name}.hpp"' for name in names} | {'"eigenlstm/sequence.hpp"', '"eigenlstm/random.hpp"'}
     allowed = r'<[a-z_]+>|"kernels/(ranges|table)\.hpp"'
-    assert not offences(paths, lambda path: [i for i in includes(path) if i not in headers and not re.fullmatch(allowed, i)])
+    assert not offences(
+        paths, lambda path: [i for i in includes(path) if i not in headers and not re.fullmatch(allowed, i)]
+    )
     assert not offences(paths, lambda path: re.findall(r"\bLSTMOptions\b|\bCellOptions\b", path.read_text()))
 
 
@@ -150,7 +152,8 @@ def test_kernels_have_no_containers_exceptions_allocations_or_globals():
 # -- the package's imports ----------------------------------------------------------------------
 
 HARD = {"numpy"}
-# Modules that are nothing without their extra, and that nobody imports unasked: they or their folders are named after it, as torch_ops.py.
+# Modules that are nothing without their extra, and that nobody imports unasked: they or their folders are named after
+# it, as torch_ops.py.
 EXTRA_AT_TOP = {"onnx", "sklearn", "torch"}
 
 
@@ -220,6 +223,20 @@ def test_files_are_short():
         if (lines := path.read_text().count("\n")) > MAX_LINES
     }
     assert not long
+
+
+MAX_COLUMNS = 120
+
+
+def test_lines_are_short():
+    """Of all that formatters leave as it is: comments, docstrings, texts. Tables in tests may be wider."""
+
+    def wrong(path):
+        lines = path.read_text().splitlines()
+        return [f"line {i} has {len(line)} columns" for i, line in enumerate(lines, 1) if len(line) > MAX_COLUMNS]
+
+    assert not offences(sources("python/eigenlstm", ".py", ".pyi") + sources("cpp", ".cpp", ".hpp"), wrong)
+    assert not offences(sources("python/bindings", ".cpp", ".hpp"), wrong)
 
 
 EVERYWHERE = {

@@ -1,4 +1,6 @@
-"""The words of bench/compare: targets judged as they are worded, and the README and the results page that agree with the results."""
+"""The words of bench/compare: targets judged as they are worded, and the README and the results page that agree with
+the results.
+"""
 
 import json
 import math

@@ -2,9 +2,9 @@
 
     twin_symbols.py OBJDUMP OBJECT OBJECT...
 
-The objects are of one instruction set, compiled without optimisation, as optimised code has such functions inlined and no
-trace of them. Compares the disassembly of every weak symbol that two objects or more define, with its relocations; where
-a relocation is into read-only data, only that it is one.
+The objects are of one instruction set, compiled without optimisation, as optimised code has such functions inlined and
+no trace of them. Compares the disassembly of every weak symbol that two objects or more define, with its relocations;
+where a relocation is into read-only data, only that it is one.
 """
 
 import re

@@ -1,7 +1,8 @@
-// Preloaded into a Python process: the Nth allocation that the compiled module asks for fails, as it would where memory is short.
+// Preloaded into a Python process: the Nth allocation that the compiled module asks for fails, as it would where memory
+// is short.
 //
-// Only calls from within the module's own code count, by their return address: what Python and NumPy do when an allocation fails is their
-// affair. Links against glibc's own names of the functions that it replaces.
+// Only calls from within the module's own code count, by their return address: what Python and NumPy do when an
+// allocation fails is their affair. Links against glibc's own names of the functions that it replaces.
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>

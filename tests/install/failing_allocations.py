@@ -1,10 +1,11 @@
-"""Each allocation of the compiled module fails once: the call raises MemoryError, the process lives, and the next call is right.
+"""Each allocation of the compiled module fails once: the call raises MemoryError, the process lives, and the next call
+is right.
 
     c++ -shared -fPIC -O1 -o failing.so tests/install/failing_allocations.cpp
     LD_PRELOAD=./failing.so python tests/install/failing_allocations.py [most]
 
-For each operation and each N from 1 to `most` (200) or to the number of allocations that the operation makes, a forked process makes it
-with the Nth allocation failing. Linux and glibc alone.
+For each operation and each N from 1 to `most` (200) or to the number of allocations that the operation makes, a forked
+process makes it with the Nth allocation failing. Linux and glibc alone.
 """
 
 import ctypes

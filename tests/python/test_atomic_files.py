@@ -1,4 +1,6 @@
-"""Writes that a kill cannot tear, and what they do to files that are none: devices, pipes, links, long names, remains."""
+"""Writes that a kill cannot tear, and what they do to files that are none: devices, pipes, links, long names,
+remains.
+"""
 
 import os
 import signal

@@ -7,9 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import eigenlstm as el
 import numpy as np
 import pytest
+
+import eigenlstm as el
 from eigenlstm.cli import main
 from eigenlstm.safetensors_files import read_tensors
 

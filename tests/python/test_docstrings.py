@@ -1,4 +1,6 @@
-"""The examples in docstrings run, and give what they say. (Those of text, sound, decoding and metrics: beside their own tests.)"""
+"""The examples in docstrings run, and give what they say. (Those of text, sound, decoding and metrics: beside their own
+tests.)
+"""
 
 import contextlib
 import doctest

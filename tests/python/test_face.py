@@ -25,7 +25,6 @@ def test_importing_brings_in_nothing_beyond_numpy_but_the_modules_of_the_lstm():
             for name in (
                 "base",
                 "lstm",
-                "lstm_options",
                 "lstm_state",
                 "lstm_weights",
                 "parameters",

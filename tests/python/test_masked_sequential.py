@@ -1,12 +1,14 @@
-"""MaskedSequential: each row is what its valid steps alone give, wherever the masked ones lie; else it is as in Keras."""
+"""MaskedSequential: each row is what its valid steps alone give, wherever the masked ones lie; else it is as in
+Keras.
+"""
 
 import json
 
 import numpy as np
 import pytest
+from layer_checks import check_copies, check_gradients, randomised, same_bits
 
 import eigenlstm as el
-from layer_checks import check_copies, check_gradients, randomised, same_bits
 
 F, H = 3, 4
 # Padded in front, behind, with holes, not at all, and nothing but padding.

@@ -39,7 +39,9 @@ def test_the_python_runs_from_top_to_bottom(tmp_path, monkeypatch):
 
 
 def table_of_options():
-    """The first column of the table in docs/guides/variants.md: {"proj_size": {"proj_size": 32}, …}, a dict of arguments for each piece of code."""
+    """The first column of the table in docs/guides/variants.md: {"proj_size": {"proj_size": 32}, …}, a dict of
+    arguments for each piece of code.
+    """
     section = (ROOT / "docs/guides/variants.md").read_text()
     cells = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
     return [eval(f"dict({code})") for cell in cells for code in re.findall(r"`([^`]+)`", cell)]

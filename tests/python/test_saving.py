@@ -7,9 +7,9 @@ import sys
 import numpy as np
 import pytest
 import safetensors.numpy
+from layer_checks import same_bits
 
 import eigenlstm as el
-from layer_checks import same_bits
 
 
 def everything(dtype):

@@ -7,10 +7,10 @@ import warnings
 
 import numpy as np
 import pytest
+from layer_checks import assert_close, differences, same_bits
 
 import eigenlstm as el
 from eigenlstm.layers.base import Layer, mix_seed
-from layer_checks import assert_close, differences, same_bits
 
 
 def model(dtype="float32", p=0.0, **kind):

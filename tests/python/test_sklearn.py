@@ -10,12 +10,13 @@ import pytest
 
 pytest.importorskip("sklearn", reason="scikit-learn is not installed")
 
-from eigenlstm.sklearn import LSTMClassifier, LSTMForecaster, LSTMRegressor
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
+
+from eigenlstm.sklearn import LSTMClassifier, LSTMForecaster, LSTMRegressor
 
 
 def sequences(n=60, classes=2, seed=0):

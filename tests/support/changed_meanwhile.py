@@ -6,7 +6,9 @@ import time
 
 
 def changed_meanwhile(array, values, call, seconds=1.5):
-    """Calls `call` while another thread writes each of `values` into `array` in turn; whatever it raises must be an ordinary error."""
+    """Calls `call` while another thread writes each of `values` into `array` in turn; whatever it raises must be an
+    ordinary error.
+    """
     stop = threading.Event()
 
     def change():

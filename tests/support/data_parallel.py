@@ -1,4 +1,6 @@
-"""One of two ranks of test_torch_processes: ``python data_parallel.py RANK MEETING OUT.npz``, MEETING a file to meet at."""
+"""One of two ranks of test_torch_processes: ``python data_parallel.py RANK MEETING OUT.npz``, MEETING a file to meet
+at.
+"""
 
 import sys
 

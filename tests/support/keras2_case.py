@@ -37,7 +37,9 @@ def first(layer):
 
 
 def write(path, layers, *, architecture=None, version="2.2.4", group="model_weights", chunk=None, text=np.bytes_):
-    """An .h5 with `layers`, a list of (name, [(weight name, array)]), as hdf5_format.save_weights_to_hdf5_group writes it."""
+    """An .h5 with `layers`, a list of (name, [(weight name, array)]), as hdf5_format.save_weights_to_hdf5_group writes
+    it.
+    """
     with h5py.File(path, "w") as file:
         if architecture is not None:
             file.attrs["model_config"] = text(json.dumps(architecture))
@@ -65,8 +67,15 @@ def named(prefix, weights):
 
 def functional(*layers):
     """A functional model of Keras 2: each layer is called on the one before."""
-    items = [{"class_name": "InputLayer", "name": "input_1", "inbound_nodes": [],
-              "config": {"batch_input_shape": [None, T, I], "dtype": "float32", "sparse": False, "name": "input_1"}}]  # fmt: skip
+    items = [
+        {
+            "class_name": "InputLayer",
+            "name": "input_1",
+            "inbound_nodes": [],
+            # Fmt: skip
+            "config": {"batch_input_shape": [None, T, I], "dtype": "float32", "sparse": False, "name": "input_1"},
+        }
+    ]
     for layer in layers:
         call = [[[items[-1]["name"], 0, 0, {}]]]
         items.append({**layer, "name": layer["config"]["name"], "inbound_nodes": call})

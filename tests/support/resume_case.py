@@ -1,4 +1,6 @@
-"""A training run with all that has a state, for tests that stop it and go on; the tests of kills import it in other processes."""
+"""A training run with all that has a state, for tests that stop it and go on; the tests of kills import it in other
+processes.
+"""
 
 import numpy as np
 

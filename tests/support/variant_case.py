@@ -1,4 +1,6 @@
-"""An `el.LSTM` with any variants, random weights and inputs, run by the layer and by the oracle with the masks that its seed gives."""
+"""An `el.LSTM` with any variants, random weights and inputs, run by the layer and by the oracle with the masks that its
+seed gives.
+"""
 
 from dataclasses import dataclass, field
 

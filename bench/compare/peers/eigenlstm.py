@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import eigenlstm as el
 import numpy as np
+
+import eigenlstm as el
 
 from ..work import Answer, Lstm, Timed
 

@@ -21,8 +21,8 @@ def options(module, description, epochs, arguments=None, **flags):
 def application(module, description, epochs, quick_epochs, arguments=None, *, data, own):
     """The parsed command line of an application that fetches its data.
 
-    `data` is the help of ``--data``; `own` maps the application's own options to their help. `given.epochs` is `epochs`,
-    or `quick_epochs` with ``--quick``, unless ``--epochs`` says otherwise.
+    `data` is the help of ``--data``; `own` maps the application's own options to their help. `given.epochs` is
+    `epochs`, or `quick_epochs` with ``--quick``, unless ``--epochs`` says otherwise.
     """
     parser = _parser(module, description)
     parser.add_argument("--epochs", type=int, help=f"default: {epochs}, with --quick {quick_epochs}")
@@ -55,7 +55,8 @@ def _prepared(given):
 
 
 def report(given, scores, baselines, seconds):
-    """Print a table of `scores` beside those of the `baselines` (name -> the same scores), and write them to ``--json``.
+    """Print a table of `scores` beside those of the `baselines` (name -> the same scores), and write them to
+    ``--json``.
 
     `seconds` is the processor time of the training, all threads together."""
     print("\n" + " " * 34 + "".join(f"{name:>14}" for name in scores))

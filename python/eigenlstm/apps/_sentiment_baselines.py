@@ -16,6 +16,7 @@ def vader(archive, texts):
         for name in ("vaderSentiment.py", "vader_lexicon.txt", "emoji_utf8_lexicon.txt"):
             (Path(folder) / name).write_bytes(_download.member(archive, f"3.3.2/vaderSentiment/{name}"))
         spec = importlib.util.spec_from_file_location("vaderSentiment", Path(folder) / "vaderSentiment.py")
+        assert spec is not None and spec.loader is not None  # the name ends in .py
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         analyzer = module.SentimentIntensityAnalyzer()

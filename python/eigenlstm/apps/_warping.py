@@ -8,8 +8,8 @@ PENALTIES = (0.0, 4.0, 8.0)  # what one more word in a string may cost
 
 
 def baseline(parts, quick):
-    """Error rates of nearest neighbours; the cost of a further word is chosen on the validation strings. With `quick` one
-    recording in five is compared with one in five."""
+    """Error rates of nearest neighbours; the cost of a further word is chosen on the validation strings. With `quick`
+    one recording in five is compared with one in five."""
     every = 5 if quick else 1
     templates, words = (part[::every] for part in parts["templates"])
 
@@ -28,8 +28,9 @@ def baseline(parts, quick):
 def nearest(x, templates, penalty):
     """Which `templates`, said one after the other, are nearest to `x` (T, F): a list of indices.
 
-    Dynamic time warping in one pass over x, all templates at once (Ney 1984): a step of x stays at a frame of a template, or
-    goes one or two frames on; where a template ends, any may begin, for `penalty`. With ``penalty=inf`` x is one template.
+    Dynamic time warping in one pass over x, all templates at once (Ney 1984): a step of x stays at a frame of a
+    template, or goes one or two frames on; where a template ends, any may begin, for `penalty`. With ``penalty=inf`` x
+    is one template.
     """
     frames, ends = np.concatenate(templates), np.cumsum([len(one) for one in templates])
     first, last = np.append(0, ends[:-1]), ends - 1
@@ -49,7 +50,8 @@ def nearest(x, templates, penalty):
         word = cost[last].argmin()
         entry = cost[last[word]] + penalty
         endings.append((int(word), int(since[last[word]])))
-    found, t = [], len(x)
+    found: list[int] = []
+    t = len(x)
     while t > 0:
         word, t = endings[t - 1]
         found.insert(0, word)

@@ -2,8 +2,8 @@
 
     python -m eigenlstm.apps.classify
 
-Data: Japanese Vowels (Kudo, Toyama, Shimbo 1999; UCI, CC BY 4.0): 270 utterances to train on and 370 to test on, each of
-7 to 29 frames of 12 cepstrum coefficients. The sequences stay as long as they are: `fit` and `predict` take lists.
+Data: Japanese Vowels (Kudo, Toyama, Shimbo 1999; UCI, CC BY 4.0): 270 utterances to train on and 370 to test on, each
+of 7 to 29 frames of 12 cepstrum coefficients. The sequences stay as long as they are: `fit` and `predict` take lists.
 """
 
 import numpy as np

@@ -2,8 +2,9 @@
 
     python -m eigenlstm.apps.forecast
 
-Data: hourly demand of Tetouan, 2017 (Salam, El Hibaoui 2018; UCI, CC BY 4.0). One LSTM reads three days, and from its last hidden
-state gives nine quantiles of each of the next 24 hours: trained with the pinball loss, it says by itself how sure it is.
+Data: hourly demand of Tetouan, 2017 (Salam, El Hibaoui 2018; UCI, CC BY 4.0). One LSTM reads three days, and from its
+last hidden state gives nine quantiles of each of the next 24 hours: trained with the pinball loss, it says by itself
+how sure it is.
 ``python -m eigenlstm forecast`` does the same and more for any CSV file.
 """
 
@@ -12,9 +13,9 @@ import numpy as np
 import eigenlstm as el
 from eigenlstm import data
 from eigenlstm.apps._common import new_figure, options, tidy, write_figure
-from eigenlstm.training.schedules import one_cycle
 from eigenlstm.forecasting.csv_series import read_csv
 from eigenlstm.forecasting.windows import calendar_features, naive, targets, windows
+from eigenlstm.training.schedules import one_cycle
 
 WINDOW, HORIZON, DAY = 72, 24, 24
 QUANTILES = (0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.95)
@@ -33,7 +34,8 @@ def main(arguments=None):
         f"{len(test):,} held out\n"
     )
 
-    # The model sees how each hour differs from the last one and from the day before, and where in the day and week it is.
+    # The model sees how each hour differs from the last one and from the day before, and where in the day and week it
+    # is.
     # It predicts how each hour ahead departs from the day before (the seasonal naive forecast).
     change = demand - np.concatenate([demand[:DAY], demand[:-DAY]])
     spread, unit = demand[:first].std(), change[:first].std()

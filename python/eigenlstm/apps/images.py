@@ -1,12 +1,13 @@
 """Images: an LSTM reads a picture line by line and says what it shows.
 
-    python -m eigenlstm.apps.images                                     Fashion-MNIST where it is found, else small digits
+    python -m eigenlstm.apps.images                            Fashion-MNIST where it is found, else small digits
     python -m eigenlstm.apps.images --data FOLDER                       with the four files of MNIST's format (idx)
     python -m eigenlstm.apps.images --load images.safetensors --picture shoe.png
 
-A step is a row of the picture and the column of the same number beside it, so that one LSTM reads it downwards and across. Pictures are
-moved by up to two pixels in training. Fashion-MNIST is 70,000 pictures of clothes of 28 by 28 pixels (Xiao et al. 2017, MIT), in
-Debian's package dataset-fashion-mnist; the digits are scikit-learn's, 1,797 of 8 by 8. Baseline: the five nearest neighbours.
+A step is a row of the picture and the column of the same number beside it, so that one LSTM reads it downwards and
+across. Pictures are moved by up to two pixels in training. Fashion-MNIST is 70,000 pictures of clothes of 28 by 28
+pixels (Xiao et al. 2017, MIT), in Debian's package dataset-fashion-mnist; the digits are scikit-learn's, 1,797 of 8 by
+8. Baseline: the five nearest neighbours.
 """
 
 import gzip
@@ -113,7 +114,9 @@ def lines(x):
 
 
 def moved(batch, rng):
-    """The batch with each picture moved by up to a fourteenth of its size (at least one pixel) and filled up with black."""
+    """The batch with each picture moved by up to a fourteenth of its size (at least one pixel) and filled up with
+    black.
+    """
     x = batch["x"][:, :, : batch["x"].shape[1]]
     size = x.shape[1]
     most = max(1, size // 14)

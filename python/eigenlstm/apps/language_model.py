@@ -2,9 +2,9 @@
 
     python -m eigenlstm.apps.language_model
 
-Trained by truncated backpropagation: the book is cut into 16 lanes that are read side by side, 64 characters between two updates,
-and the state is carried over. Compared by bits per character on the last tenth of the book with smoothed n-grams and, where
-PyTorch is installed, with the same model trained there from the same weights on the same batches.
+Trained by truncated backpropagation: the book is cut into 16 lanes that are read side by side, 64 characters between
+two updates, and the state is carried over. Compared by bits per character on the last tenth of the book with smoothed
+n-grams and, where PyTorch is installed, with the same model trained there from the same weights on the same batches.
 """
 
 import math

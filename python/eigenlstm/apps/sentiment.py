@@ -3,9 +3,10 @@
     python -m eigenlstm.apps.sentiment
     python -m eigenlstm.apps.sentiment --load sentiment.safetensors --text "not a bad film at all"
 
-The lexicon of VADER has the valence of 7,500 words. It gives words a meaning before training begins: it is written into the first
-number of their embeddings, also of words that no snippet to train on has. The model learns the other words and how they go
-together. Baselines: VADER's own rules, and logistic regression on the TF-IDF weights of words and pairs of words.
+The lexicon of VADER has the valence of 7,500 words. It gives words a meaning before training begins: it is written into
+the first number of their embeddings, also of words that no snippet to train on has. The model learns the other words
+and how they go together. Baselines: VADER's own rules, and logistic regression on the TF-IDF weights of words and pairs
+of words.
 """
 
 import sys
@@ -151,7 +152,7 @@ def rate(given):
     ids = tokenizer.encode(given.text)
     if not len(ids):
         sys.exit("--text holds no word")
-    probability = float(1 / (1 + np.exp(-model.predict([ids])[0, 0])))
+    probability = float(1 / (1 + np.exp(-np.asarray(model.predict([ids]))[0, 0])))
     print(f"{probability:.2f} positive")
     for word, effect in zip(tokenizer.tokenize(given.text), effects(model, tokenizer, given.text)):
         print(f"  {effect:+6.2f}  {word}")
@@ -162,7 +163,7 @@ def effects(model, tokenizer, text):
     """By how much each word raises the logit: the logit, less that with the word made unknown."""
     ids = tokenizer.encode(text)
     without = [np.where(np.arange(len(ids)) == i, tokenizer.vocabulary.unknown_id, ids) for i in range(len(ids))]
-    return model.predict([ids])[0, 0] - model.predict(without)[:, 0]
+    return np.asarray(model.predict([ids]))[0, 0] - model.predict(without)[:, 0]
 
 
 def draw(path, model, tokenizer, history, logits, ratings):
@@ -182,8 +183,8 @@ def draw(path, model, tokenizer, history, logits, ratings):
     for line, sentence in enumerate(SENTENCES):
         x = 0.0
         for word, effect in zip(tokenizer.tokenize(sentence), effects(model, tokenizer, sentence)):
-            colour = colormaps["RdBu"](0.5 + float(np.clip(effect / 6, -0.5, 0.5)))
-            box = {"facecolor": colour, "edgecolor": "none", "pad": 1.5, "alpha": 0.7}
+            shade = colormaps["RdBu"](0.5 + float(np.clip(effect / 6, -0.5, 0.5)))
+            box = {"facecolor": shade, "edgecolor": "none", "pad": 1.5, "alpha": 0.7}
             text.text(x, -line, word, family="monospace", fontsize=9.5, bbox=box, va="center")
             x += len(word) + 1.5
     text.set_xlim(0, 118)

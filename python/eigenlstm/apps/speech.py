@@ -4,9 +4,10 @@
     python -m eigenlstm.apps.speech --wav FOLDER                       your own: FOLDER/seven/a.wav or FOLDER/7_a.wav
     python -m eigenlstm.apps.speech --load speech.safetensors --wav a.wav
 
-Nobody says where in a string a letter is: connectionist temporal classification (CTC) finds that out. Recordings are split into
-those to train on, to validate with and to test on before strings are made of them, so no recording is on two sides. The
-baseline compares with every training recording by dynamic time warping and knows the words; the LSTM need not.
+Nobody says where in a string a letter is: connectionist temporal classification (CTC) finds that out. Recordings are
+split into those to train on, to validate with and to test on before strings are made of them, so no recording is on two
+sides. The baseline compares with every training recording by dynamic time warping and knows the words; the LSTM need
+not.
 """
 
 import io
@@ -101,7 +102,9 @@ def digits(local=None):
 
 
 def labelled(folder, front_end):
-    """The features of the WAV files in `folder`; the label is the name of their subfolder or of the file up to ``_``."""
+    """The features of the WAV files in `folder`; the label is the name of their subfolder or of the file up to
+    ``_``.
+    """
     paths = sorted(folder.rglob("*.wav"))
     if len(paths) < 20:
         sys.exit(f"{folder} holds {len(paths)} WAV files: at least 20 are needed to train, validate and test")

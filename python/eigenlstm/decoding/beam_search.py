@@ -41,7 +41,8 @@ def beam_search(
     ...     return output(attention(y, state["memory"], lengths=state["lengths"])[:, 0]), {**state, "hidden": hidden}
     >>> found = beam_search(step, {"hidden": (h, c), "memory": memory, "lengths": lengths}, start=2, end=3,
     ...                     max_length=60, state_axis={"hidden": 1, "memory": 0, "lengths": 0})
-    >>> found[0][0].tokens                                # the best of the first row
+    >>> best = found[0]  # of the first row
+    >>> best[0].tokens
 
     Parameters
     ----------

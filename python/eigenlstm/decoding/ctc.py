@@ -54,6 +54,8 @@ class CTCDecoder:
     threshold : float
         Hypotheses that score so much less than the best one after a frame are dropped.
 
+    Notes
+    -----
     Sources: Graves 2008 (section 7.5); Hannun, Maas, Jurafsky, Ng 2014 (the language model).
     """
 

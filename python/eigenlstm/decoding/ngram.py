@@ -3,8 +3,8 @@
 import math
 from collections import Counter, defaultdict
 
-from ..checks import positive_int
 from ..atomic_files import write_atomically
+from ..checks import positive_int
 from ..safetensors_files import FileError
 
 START, END, UNKNOWN = "<s>", "</s>", "<unk>"

@@ -1,5 +1,6 @@
 """Forecasting of a series: windows, a model trained on them, a backtest beside naive forecasts, reports and
-pictures."""
+pictures.
+"""
 
 from .forecaster import LEVELS, Backtest, Forecast, Forecaster, validation_size
 

@@ -16,22 +16,33 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import saving
-from ..training import schedules
 from ..checks import KnownArguments, positive_int, unmasked
-from ..training.callbacks import early_stopping, schedule
 from ..layers.dropout import Dropout
-from ..safetensors_files import FileError, parse_json, read_tensors
 from ..layers.linear import Linear
-from ..losses.losses import Huber
 from ..layers.lstm import LSTM
-from ..training.optimisers import Adam
 from ..layers.pooling import Last
-from ..sequential import Sequential
+from ..losses.losses import Huber
 from ..moments import varies
-from .windows import CYCLES, Scaler, calendar_cycles, calendar_features, checked_times, find_season, naive, targets
-from .windows import windows
+from ..safetensors_files import FileError, parse_json, read_tensors
+from ..sequential import Sequential
+from ..training import schedules
+from ..training.callbacks import early_stopping, schedule
+from ..training.optimisers import Adam
+from .windows import (
+    CYCLES,
+    Scaler,
+    calendar_cycles,
+    calendar_features,
+    checked_times,
+    evenly_spread,
+    find_season,
+    naive,
+    targets,
+    windows,
+)
 
 LEVELS = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)  # of the quantiles of the errors that are kept
+_SCALERS = ("_level", "_change", "_target", "_exog")
 _MIN_WINDOWS = 32  # to train on
 _CHUNK = 1024  # windows that are predicted at a time
 _TOO_LARGE = 1e100  # squares of values must not overflow
@@ -178,10 +189,11 @@ class Forecaster(KnownArguments):
             )
         if not varies(values[:split].min(), values[:split].max()):
             raise ValueError(
-                f"Forecaster.fit: the series is constant ({values[0]:g}) in the part to train on: there is nothing to learn"
+                f"Forecaster.fit: the series is constant ({values[0]:g}) in the part to train on: there is nothing "
+                "to learn"
             )
-        train = _spread(first, split - self.horizon, self.max_windows)
-        valid = _spread(split, n - self.horizon, self.max_windows // 4 + 1)
+        train = evenly_spread(first, split - self.horizon, self.max_windows)
+        valid = evenly_spread(split, n - self.horizon, self.max_windows // 4 + 1)
         self._fit_scalers(values, times, exog, train)
         x, y = self._inputs(values, times, exog, train), self._scaled_targets(values, train)
         xv, yv = self._inputs(values, times, exog, valid), self._scaled_targets(values, valid)
@@ -280,7 +292,7 @@ class Forecaster(KnownArguments):
             raise ValueError(
                 f"Forecaster.backtest: {len(values)} values leave no forecast of {self.horizon} steps from {start} on"
             )
-        origins = _spread(start, len(values) - self.horizon, max_origins)
+        origins = evenly_spread(start, len(values) - self.horizon, max_origins)
         truth = targets(values, origins, self.horizon)
         point = self.point_forecasts(values, times, exog, origins)
         errors = {"LSTM": point - truth, "persistence": naive(values, origins, self.horizon) - truth}
@@ -377,19 +389,9 @@ class Forecaster(KnownArguments):
         return forecaster
 
 
-_SCALERS = ("_level", "_change", "_target", "_exog")
-
-
 def validation_size(n, horizon):
     """How many of `n` values to hold out for forecasts over `horizon`: 15 %, but enough for 16 forecasts."""
     return max(math.ceil(0.15 * n), horizon + 15)
-
-
-def _spread(first, last, most):
-    """The origins first..last, or `most` of them evenly spread."""
-    if last - first + 1 <= most:
-        return np.arange(first, last + 1)
-    return np.linspace(first, last, most).astype(np.int64)
 
 
 def _between_levels(quantiles, level):

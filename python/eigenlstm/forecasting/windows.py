@@ -1,5 +1,6 @@
 """The parts of a forecaster: windows, naive forecasts, seasons, the calendar, scaling. All are plain NumPy in
-float64."""
+float64.
+"""
 
 import math
 from dataclasses import dataclass
@@ -117,3 +118,10 @@ def checked_times(times, shape, where):
     if times.shape != shape or times.dtype.kind != "M":
         raise ValueError(f"{where}: times must be datetime64 of shape {shape}, got {times.dtype} {times.shape}")
     return times
+
+
+def evenly_spread(first, last, most):
+    """The origins first..last, or `most` of them evenly spread."""
+    if last - first + 1 <= most:
+        return np.arange(first, last + 1)
+    return np.linspace(first, last, most).astype(np.int64)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-
 GATES = "ifgo"
 
 

@@ -35,6 +35,8 @@ def load(path, *, architecture=None, dtype=None):
     dtype : "float32", "float64" or None
         Of the layers; None: float64 where all tensors have it, else float32.
 
+    Notes
+    -----
     Straight models of these layers can be read: InputLayer, Embedding (with mask_zero), Masking, LSTM, CuDNNLSTM,
     Bidirectional, Dense, TimeDistributed, Dropout, SpatialDropout1D, Activation, ReLU, LeakyReLU, ELU, Softmax,
     LayerNormalization, GlobalAveragePooling1D, GlobalMaxPooling1D. Two outputs of a Bidirectional with merge_mode None

@@ -1,4 +1,5 @@
-"""Files of weights under PyTorch's names, for ``python -m eigenlstm convert``: state_dicts in .pt and safetensors files.
+"""Files of weights under PyTorch's names, for ``python -m eigenlstm convert``: state_dicts in .pt and safetensors
+files.
 
 Such a file says what the weights are and not what is done with them, so one LSTM alone can be read from it.
 """
@@ -92,7 +93,8 @@ def _prefix(state, path):
     others = [name for name in state if not name.startswith(tuple(found))] if "" not in found else []
     more = f" and {', '.join(others[:8])}" if others else ""
     raise FileError(
-        f"{path}: holds LSTMs under {', '.join(map(repr, sorted(found)))}{more}; what is done with their results is not "
+        f"{path}: holds LSTMs under {', '.join(map(repr, sorted(found)))}{more}; what is done with their results is "
+        "not "
         "in the file: el.torch.from_torch reads that from the module, el.LSTM.from_state_dict(weights, prefix) takes "
         "one LSTM"
     )

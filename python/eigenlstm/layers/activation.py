@@ -36,6 +36,8 @@ class Activation(Layer):
     *parameters : float
         In place of the defaults in brackets.
 
+    Notes
+    -----
     Where f has a corner, its derivative there is that of the left side.
     """
 

@@ -14,8 +14,8 @@ from .wiring import Joint
 class Attention(Joint):
     """``y[t] = sum over s of w[t, s] memory[s]``, ``w[t] = softmax over s of score(query[t], memory[s])``.
 
-    ``attention(query, memory)`` takes query (B, T, query_size) and memory (B, S, memory_size) to (B, T, memory_size). The steps
-    of the memory past its lengths have no weight; those of the query past its own give zeros.
+    ``attention(query, memory)`` takes query (B, T, query_size) and memory (B, S, memory_size) to (B, T, memory_size).
+    The steps of the memory past its lengths have no weight; those of the query past its own give zeros.
 
     Parameters
     ----------
@@ -36,8 +36,10 @@ class Attention(Joint):
     seed : int or None
         Of the initial weights: Glorot uniform.
 
-    Parameters learned: none, or ``weight`` (query_size, memory_size), or ``query_weight`` (hidden, query_size), ``memory_weight``
-    (hidden, memory_size), ``bias`` (hidden) and ``v`` (hidden).
+    Notes
+    -----
+    Parameters learned: none, or ``weight`` (query_size, memory_size), or ``query_weight`` (hidden, query_size),
+    ``memory_weight`` (hidden, memory_size), ``bias`` (hidden) and ``v`` (hidden).
     """
 
     _options = {
@@ -109,7 +111,9 @@ class Attention(Joint):
         return (*shapes[0][:-1], self.memory_size)
 
     def forward(self, query, memory, *, lengths=None, training=True, seed=None):
-        """``query (B, T, Q), memory (B, S, M) -> y (B, T, M), tape``. `lengths`: those of the query and of the memory."""
+        """``query (B, T, Q), memory (B, S, M) -> y (B, T, M), tape``. `lengths`: those of the query and of the
+        memory.
+        """
         given = self._given(query, memory, lengths)
         y, weights = self._attend(*given)
         return y, ((given, weights) if training else None)

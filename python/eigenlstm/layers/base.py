@@ -78,7 +78,8 @@ class Layer(KnownArguments):
 
     # -- construction ---------------------------------------------------------------------------
 
-    # The options of a layer of this package, name -> check(value, what), in the order of its constructor's arguments. They are
+    # The options of a layer of this package, name -> check(value, what), in the order of its constructor's arguments.
+    # They are
     # attributes that cannot be assigned to, and the config. A class that leaves it None has to do these things itself.
     _options = None
     _fixed = frozenset()
@@ -87,7 +88,8 @@ class Layer(KnownArguments):
         if name in self._fixed:
             kind = type(self).__name__
             raise AttributeError(
-                f"{kind}.{name} is fixed when the layer is made; make a new one, as in el.{kind}(..., {name}={value!r:.40}), "
+                f"{kind}.{name} is fixed when the layer is made; make a new one, as in el.{kind}(..., "
+                f"{name}={value!r:.40}), "
                 "and copy the parameters with new.load_state_dict(old.state_dict())"
             )
         super().__setattr__(name, value)

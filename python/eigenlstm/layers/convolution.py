@@ -13,7 +13,8 @@ from .base import Layer
 class Conv1D(Layer):
     """``y[t] = bias + sum over j of weight[:, :, j] x[t + j * dilation - left]``: a product over windows of steps.
 
-    As many steps come out as go in; x is zero in front of the first step and past each row's length, where y is zero, too.
+    As many steps come out as go in; x is zero in front of the first step and past each row's length, where y is zero,
+    too.
 
     Parameters
     ----------
@@ -22,8 +23,8 @@ class Conv1D(Layer):
     kernel_size : int
         k, the steps of a window.
     padding : "same" or "causal"
-        left = (k − 1) · dilation // 2: the window around a step; or left = (k − 1) · dilation: the window that ends with it, so that
-        nothing depends on later steps.
+        left = (k − 1) · dilation // 2: the window around a step; or left = (k − 1) · dilation: the window that ends
+        with it, so that nothing depends on later steps.
     dilation : int
         Distance of the steps of a window (van den Oord et al. 2016).
     bias : bool
@@ -31,7 +32,10 @@ class Conv1D(Layer):
     seed : int or None
         Of the initial weights: Glorot uniform.
 
-    Parameters learned: ``weight`` (out_channels, in_channels, kernel_size), ``bias`` (out_channels,), as in ``torch.nn.Conv1d``.
+    Notes
+    -----
+    Parameters learned: ``weight`` (out_channels, in_channels, kernel_size), ``bias`` (out_channels,), as in
+    ``torch.nn.Conv1d``.
     """
 
     _options = {

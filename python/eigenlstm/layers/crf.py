@@ -15,10 +15,10 @@ class CRF(Layer):
 
         score(y) = start[y_0] + sum of x[t, y_t] + sum of transitions[y_{t-1}, y_t] + end[y_{T-1}]
 
-    It ends a model and is trained by the loss "crf" (`eigenlstm.losses.CRF`), −log of the probability of the true tags among all.
-    What it gives is the best chain (Viterbi 1967), as 1 at the tag of each step and 0 elsewhere, so that ``argmax`` of the last
-    axis, metrics and `predict` read it like scores; `decode` gives the tags. Source: Lafferty, McCallum, Pereira 2001. Computed in
-    float64 for either dtype.
+    It ends a model and is trained by the loss "crf" (`eigenlstm.losses.CRF`), −log of the probability of the true tags
+    among all. What it gives is the best chain (Viterbi 1967), as 1 at the tag of each step and 0 elsewhere, so that
+    ``argmax`` of the last axis, metrics and `predict` read it like scores; `decode` gives the tags. Source: Lafferty,
+    McCallum, Pereira 2001. Computed in float64 for either dtype.
 
     Parameters
     ----------
@@ -28,8 +28,10 @@ class CRF(Layer):
     seed : int or None
         Of the initial values, U(−0.1, 0.1).
 
-    Parameters learned: ``transitions`` (K, K), from and to, ``start_transitions`` (K,), ``end_transitions`` (K,). A tag that can't
-    follow another may have a transition of -1e4: its gradient is then zero.
+    Notes
+    -----
+    Parameters learned: ``transitions`` (K, K), from and to, ``start_transitions`` (K,), ``end_transitions`` (K,). A tag
+    that can't follow another may have a transition of -1e4: its gradient is then zero.
     """
 
     _options = {"num_tags": positive_int, "dtype": dtype_option, "seed": optional(as_seed)}
@@ -76,8 +78,9 @@ class CRF(Layer):
     def loss(self, x, tags, lengths=None, scale=None, *, need_gradient=True):
         """``losses (B,), dx (B, T, K)`` of emissions x (B, T, K) and integer tags (B, T); adds to `grads`.
 
-        losses[b] is −log of the probability of the row's tags; the gradients are those of the sum of scale[b] losses[b] (scale: float64
-        (B,), ones if None). Rows of scale 0 are not looked at. Without `need_gradient`, None for dx, and nothing is added.
+        losses[b] is −log of the probability of the row's tags; the gradients are those of the sum of scale[b] losses[b]
+        (scale: float64 (B,), ones if None). Rows of scale 0 are not looked at. Without `need_gradient`, None for dx,
+        and nothing is added.
         """
         x, lengths = self._emissions(x, lengths, "CRF.loss")
         tags = np.ascontiguousarray(tags, np.int64)

@@ -17,6 +17,8 @@ class Dropout(Layer):
     seed : int or None
         Of the masks of calls that pass no seed of their own.
 
+    Notes
+    -----
     The mask is a function of the seed and of a value's position in x (C order) alone: Philox4x32-10
     with the position as counter.
     """

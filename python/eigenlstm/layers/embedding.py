@@ -25,6 +25,8 @@ class Embedding(Layer):
     seed : int or None
         Of the initial weights, N(0, init_scale²).
 
+    Notes
+    -----
     Parameters learned: ``weight`` (num_embeddings, embedding_dim). The backward pass costs as much
     as the rows that x names, not as the table.
     """
@@ -84,7 +86,7 @@ class Embedding(Layer):
         if x.dtype.kind not in "iu" and x.size:
             raise TypeError(f"Embedding.forward: x must be of integers, got {x.dtype}")
         indices = np.ascontiguousarray(x, np.int64).reshape(-1)
-        if indices.size and not (0 <= indices.min() and indices.max() < self.num_embeddings):
+        if indices.size and not (indices.min() >= 0 and indices.max() < self.num_embeddings):
             raise ValueError(
                 f"Embedding.forward: x must lie in 0..{self.num_embeddings - 1}, got {indices.min()}..{indices.max()}"
             )

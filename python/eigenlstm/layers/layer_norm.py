@@ -19,6 +19,8 @@ class LayerNorm(Layer):
         Added to the variance.
     dtype : "float32" or "float64"
 
+    Notes
+    -----
     Parameters learned: ``weight`` (features,), which starts at one, and ``bias`` (features,), at zero.
     """
 

@@ -24,6 +24,8 @@ class Linear(Layer):
         Of the initial weights: Glorot uniform (Glorot, Bengio 2010), U(−a, a) with
         a = √(6 / (in_features + out_features)). The bias starts at zero.
 
+    Notes
+    -----
     Parameters learned: ``weight`` (out_features, in_features), ``bias`` (out_features,).
     """
 
@@ -58,7 +60,9 @@ class Linear(Layer):
         return (*shape[:-1], self.out_features)
 
     def output_weights(self):
-        """``weight, bias, dweight, dbias`` as `losses.LinearCrossEntropy` takes them: views, None where there is no bias."""
+        """``weight, bias, dweight, dbias`` as `losses.LinearCrossEntropy` takes them: views, None where there is no
+        bias.
+        """
         return self._weight, self._bias, self._dweight, self._dbias
 
     def forward(self, x, *, lengths=None, training=True, seed=None):

@@ -137,13 +137,6 @@ CONSTRUCTOR = frozenset({*BASIC, *_VARIANTS})
 _PYTHON_ONLY = {"time_major", "dtype", "init", "seed", "forget_bias"}
 
 
-def memory_option(value, what):
-    """Refuse what is neither "full" nor "light" nor a number of bytes."""
-    number_of_bytes = isinstance(value, (int, np.integer)) and not isinstance(value, bool) and 0 <= value < 2**63
-    if not number_of_bytes and not (isinstance(value, str) and value in ("full", "light")):
-        raise ValueError(f"{what} must be 'full', 'light' or a number of bytes, got {value!r}")
-
-
 class LSTMOptions:
     """The checked options of one LSTM.
 
@@ -205,6 +198,13 @@ class LSTMOptions:
     def random(self):
         """Whether training draws random numbers."""
         return any(self.dropouts) or any(self.variants[name] != DEFAULTS[name] for name in _RANDOM)
+
+    @staticmethod
+    def check_memory(value, what):
+        """Refuse what is neither "full" nor "light" nor a number of bytes."""
+        number_of_bytes = isinstance(value, (int, np.integer)) and not isinstance(value, bool) and 0 <= value < 2**63
+        if not number_of_bytes and not (isinstance(value, str) and value in ("full", "light")):
+            raise ValueError(f"{what} must be 'full', 'light' or a number of bytes, got {value!r}")
 
     def public(self):
         """name -> value of what a layer gives back: one number where one stands for all, tuples for sequences."""

@@ -1,4 +1,6 @@
-"""States of an LSTM, and gradients with respect to them, as they come in: pairs (h, c) of arrays or of lists of arrays."""
+"""States of an LSTM, and gradients with respect to them, as they come in: pairs (h, c) of arrays or of lists of
+arrays.
+"""
 
 import numpy as np
 
@@ -8,8 +10,8 @@ from ..checks import as_array
 def as_state(state, dtype, uniform, where, name, part):
     """(h, c) of `state`, either None where it is not given.
 
-    Each is one array where the layers' widths are `uniform`, else a list of one for each layer and direction. `name` is the
-    argument in errors, and `part` the name of one of the two, where "{}" stands for h or c.
+    Each is one array where the layers' widths are `uniform`, else a list of one for each layer and direction. `name` is
+    the argument in errors, and `part` the name of one of the two, where "{}" stands for h or c.
     """
     if state is None:
         return None, None

@@ -6,23 +6,24 @@ class ForeignWeights:
 
     @classmethod
     def from_state_dict(cls, mapping, prefix="", *, dtype=None, **options):
-        """An LSTM with the weights of a torch.nn.LSTM or LSTMCell, its sizes and options inferred from their names and shapes.
+        """An LSTM with the weights of a torch.nn.LSTM or LSTMCell, its sizes and options inferred from their names and
+        shapes.
 
         Parameters
         ----------
         mapping : dict of arrays
             As ``torch_module.state_dict()``, ``lstm.state_dict()`` or ``safetensors.numpy.load_file`` give it: NumPy
             arrays or tensors of 16, 32 or 64 bits, under torch.nn.LSTM's names (with ``bias_ih`` and ``bias_hh``, which
-            are added), under those of torch.nn.LSTMCell (``weight_ih`` without ``_l0``), or under those of `params` (with
-            one bias, peepholes, gains, states).
+            are added), under those of torch.nn.LSTMCell (``weight_ih`` without ``_l0``), or under those of `params`
+            (with one bias, peepholes, gains, states).
         prefix : str
-            What the names of this LSTM start with in a mapping of a whole model, as in ``"encoder.rnn."``. All that starts
-            so must belong to the LSTM.
+            What the names of this LSTM start with in a mapping of a whole model, as in ``"encoder.rnn."``. All that
+            starts so must belong to the LSTM.
         dtype : "float32", "float64" or None
             Of the LSTM. None: that of the arrays, float32 for those of half precision.
         **options
-            What the arrays do not tell: `time_major`, `dropout`, `activations`, `merge`, `missing`, `seed` ... as in the
-            constructor.
+            What the arrays do not tell: `time_major`, `dropout`, `activations`, `merge`, `missing`, `seed` ... as in
+            the constructor.
 
         Returns
         -------
@@ -32,8 +33,8 @@ class ForeignWeights:
         Raises
         ------
         TypeError, ValueError
-            Before anything is built, naming the entry: for what is missing, left over or of another shape, for weights of a
-            GRU, for arrays of integers, and for several dtypes without `dtype`.
+            Before anything is built, naming the entry: for what is missing, left over or of another shape, for weights
+            of a GRU, for arrays of integers, and for several dtypes without `dtype`.
         """
         from ..interop import state_dict
 
@@ -46,8 +47,8 @@ class ForeignWeights:
         Parameters
         ----------
         weights : mapping with the keys i, f, g, o
-            The matrix of each gate, (H, H + I), or (H + I, H) where the row [h, x] is multiplied from the left. g is the
-            candidate, which many texts call c.
+            The matrix of each gate, (H, H + I), or (H + I, H) where the row [h, x] is multiplied from the left. g is
+            the candidate, which many texts call c.
         biases : mapping with the same keys, or None
             H values each: (H,), (H, 1) or (1, H). None: no bias is added.
         hidden_first : bool
@@ -73,7 +74,9 @@ class ForeignWeights:
         return gates.from_gates(cls, weights, biases, hidden_first, dtype, options)
 
     def state_dict(self):
-        """Copies of the parameters under torch.nn.LSTM's names: the bias as ``bias_ih_l{k}``, with zeros as ``bias_hh_l{k}``."""
+        """Copies of the parameters under torch.nn.LSTM's names: the bias as ``bias_ih_l{k}``, with zeros as
+        ``bias_hh_l{k}``.
+        """
         from ..interop import state_dict
 
         return state_dict.to_torch(self._param_views)

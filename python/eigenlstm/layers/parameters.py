@@ -13,7 +13,8 @@ from .. import _core
 
 _blank_limit = ContextVar("blank_limit", default=None)
 
-# Of the versions of all stores. One for all, so that a fork can wait for it: a child forked while another thread holds it
+# Of the versions of all stores. One for all, so that a fork can wait for it: a child forked while another thread holds
+# it
 # would find it taken for ever. Re-entrant, as a signal handler may use the model that it interrupts.
 _version_lock = threading.RLock()
 os.register_at_fork(

@@ -6,7 +6,8 @@ from contextvars import ContextVar
 
 _registry = {}
 _PACKAGE = __package__.rpartition(".")[0]
-# Files name the first layers by their class and the later ones as in "eigenlstm.Add": a file that names "Add" was written
+# Files name the first layers by their class and the later ones as in "eigenlstm.Add": a file that names "Add" was
+# written
 # by someone who had a layer of his own called so, before there was one here.
 _BUILT_IN = {
     name: f"{_PACKAGE}.{module}"
@@ -45,7 +46,9 @@ _allowed = ContextVar("classes of the user's own that layer_class may give", def
 
 
 def layer_class(name):
-    """The class of layers that files call `name`; ``KeyError`` if there is none, or none that `only_custom_layers` allows."""
+    """The class of layers that files call `name`; ``KeyError`` if there is none, or none that `only_custom_layers`
+    allows.
+    """
     if name in _BUILT_IN:
         importlib.import_module(_BUILT_IN[name])
     cls, allowed = _registry[name], _allowed.get()
@@ -55,7 +58,9 @@ def layer_class(name):
 
 
 def described(layer, names):
-    """`layer` as JSON values, for `layer_from`; `names`: from the ids of the layers of its model to what the file calls them."""
+    """`layer` as JSON values, for `layer_from`; `names`: from the ids of the layers of its model to what the file calls
+    them.
+    """
     description = {"class": class_name(layer), "config": layer.config()}
     if layer.tied is not None:
         description["tied"] = names[id(layer.tied)]
@@ -63,7 +68,8 @@ def described(layer, names):
 
 
 def layer_from(description, layers=None):
-    """The layer that a file describes: ``{"class": its name, "config": what `from_config` takes}``; ``ValueError`` if it is no such thing.
+    """The layer that a file describes: ``{"class": its name, "config": what `from_config` takes}``; ``ValueError`` if
+    it is no such thing.
 
     A layer that is tied to another says to which, by its name in `layers`, those of the same model before it.
     """
@@ -86,7 +92,9 @@ def layer_from(description, layers=None):
 
 @contextlib.contextmanager
 def only_custom_layers(classes):
-    """Within this context `layer_class` gives the library's own classes and, of the user's, those of `classes` (None: all) alone."""
+    """Within this context `layer_class` gives the library's own classes and, of the user's, those of `classes` (None:
+    all) alone.
+    """
     token = _allowed.set(None if classes is None else tuple(classes))
     try:
         yield
@@ -100,7 +108,9 @@ def class_name(layer):
 
 
 def register(cls):
-    """Makes `cls` known to `layer_class`, and returns what files call it. ``TypeError`` if another module has a class of this name."""
+    """Makes `cls` known to `layer_class`, and returns what files call it. ``TypeError`` if another module has a class
+    of this name.
+    """
     name = cls.__name__
     later = cls.__module__.startswith(f"{_PACKAGE}.") and name not in _BUILT_IN
     file_name = f"eigenlstm.{name}" if later else name

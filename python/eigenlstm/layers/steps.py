@@ -17,8 +17,8 @@ def _start(value, what):
 class Shift(Layer):
     """Each step gets the one before it: ``y[:, 0] = start``, ``y[:, t] = x[:, t - 1]``.
 
-    For teacher forcing: a decoder that reads ``shift(target)`` sees at each step what it should have said before. Takes integers
-    (B, T), then `start` is the index of the mark at the start of a sentence, or floats (B, T, ...).
+    For teacher forcing: a decoder that reads ``shift(target)`` sees at each step what it should have said before. Takes
+    integers (B, T), then `start` is the index of the mark at the start of a sentence, or floats (B, T, ...).
     """
 
     _options = {"start": _start}
@@ -77,7 +77,9 @@ class _Indexed(Joint):
         return "float"
 
     def _given(self, x, steps, bound):
-        """x, and for each step the row of ``x.reshape(-1, F)`` that it names: ``bound`` steps a row; -1 where it names none."""
+        """x, and for each step the row of ``x.reshape(-1, F)`` that it names: ``bound`` steps a row; -1 where it names
+        none.
+        """
         x = self._input(x)
         steps = np.asarray(steps)
         if steps.dtype.kind not in "iu":
@@ -131,8 +133,8 @@ class Gather(_Indexed):
 class Scatter(Joint):
     """``y[b, s] = sum of x[b, t] with steps[b, t] = s``: the sum of the characters of each word.
 
-    ``scatter(x, steps, like)`` takes x (B, T, F), integers (B, T), -1 for none, and any value (B, S, ...) whose steps the result
-    gets, to (B, S, F).
+    ``scatter(x, steps, like)`` takes x (B, T, F), integers (B, T), -1 for none, and any value (B, S, ...) whose steps
+    the result gets, to (B, S, F).
     """
 
     def __init__(self):
@@ -219,7 +221,8 @@ class JoinDirections(Layer):
 
 
 class StackFrames(Layer):
-    """`count` neighbouring steps become one: (B, T, F) -> (B, ceil(T / count), count F); what is missing at the end is zeros.
+    """`count` neighbouring steps become one: (B, T, F) -> (B, ceil(T / count), count F); what is missing at the end is
+    zeros.
 
     A row of n steps has ceil(n / count) then: an LSTM behind it runs over so many fewer.
     """

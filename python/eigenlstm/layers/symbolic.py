@@ -4,7 +4,8 @@
 class Value:
     """A value of a graph that is being traced: it has a shape and no numbers.
 
-    A layer called on one gives another. ``a + b``, ``a - b``, ``a * b`` (also with a number in place of one), ``-a`` and
+    A layer called on one gives another. ``a + b``, ``a - b``, ``a * b`` (also with a number in place of one), ``-a``
+    and
     ``a[..., start:stop]`` are calls of the layers `Add`, `Multiply`, `Activation` ("affine") and `Slice`.
 
     Attributes

@@ -11,14 +11,16 @@ from .embedding import Embedding
 class TiedLinear(Layer):
     """Scores of words from vectors by the matrix of an `Embedding`: ``y[..., v] = bias[v] + embedding.weight[v] . x``.
 
-    One matrix reads and writes the words, and gets the sum of both gradients (Press, Wolf 2017). The embedding must be part of the
-    same model; its parameters are counted there.
+    One matrix reads and writes the words, and gets the sum of both gradients (Press, Wolf 2017). The embedding must be
+    part of the same model; its parameters are counted there.
 
     Parameters
     ----------
     embedding : Embedding
     bias : bool
 
+    Notes
+    -----
     Parameters learned: ``bias`` (num_embeddings,).
     """
 
@@ -47,7 +49,9 @@ class TiedLinear(Layer):
         return (*shape[:-1], self.tied.num_embeddings)
 
     def output_weights(self):
-        """``weight, bias, dweight, dbias`` as `losses.LinearCrossEntropy` takes them: views, None where there is no bias."""
+        """``weight, bias, dweight, dbias`` as `losses.LinearCrossEntropy` takes them: views, None where there is no
+        bias.
+        """
         weight, dweight = self.tied._param_views["weight"], self.tied._grad_views["weight"]
         return weight, self._param_views.get("bias"), dweight, self._grad_views.get("bias")
 

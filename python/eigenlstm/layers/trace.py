@@ -10,9 +10,9 @@ VALUES = "ifgoch"
 class Trace(Mapping):
     """The gates after activation, cells and outputs of every step, as ``lstm(x, ..., trace=True)`` gives them.
 
-    A mapping from names to arrays (B, T, H), or (T, B, H) of a time-major layer: ``trace["f_l0"]`` are the forget gates of
-    layer 0; ``i``, ``f``, ``g`` (the candidate), ``o``, ``c`` and ``h`` ((B, T, P) with a projection) likewise, with ``_reverse``
-    for the second direction, at the times of x. Zeros past a row's length.
+    A mapping from names to arrays (B, T, H), or (T, B, H) of a time-major layer: ``trace["f_l0"]`` are the forget gates
+    of layer 0; ``i``, ``f``, ``g`` (the candidate), ``o``, ``c`` and ``h`` ((B, T, P) with a projection) likewise, with
+    ``_reverse`` for the second direction, at the times of x. Zeros past a row's length.
     """
 
     def __init__(self, arrays, *, time_major=False, lengths=None):

@@ -104,7 +104,8 @@ class Concat(Joint):
     def output_shape(self, *shapes):
         if len(shapes) < 2 or any(shape[:-1] != shapes[0][:-1] for shape in shapes):
             raise ValueError(
-                f"Concat takes two values or more that differ in their last axis only, got {_and(map(shape_text, shapes))}"
+                "Concat takes two values or more that differ in their last axis only, got "
+                f"{_and(map(shape_text, shapes))}"
             )
         if not all(isinstance(shape[-1], int) for shape in shapes):
             raise ValueError(
@@ -131,7 +132,9 @@ class Concat(Joint):
 
 
 class Slice(Layer):
-    """``y = x[..., start:stop]``; in a `Model`, ``x[..., start:stop]``. Negative numbers count from the end, as Python's."""
+    """``y = x[..., start:stop]``; in a `Model`, ``x[..., start:stop]``. Negative numbers count from the end, as
+    Python's.
+    """
 
     _options = {"start": optional(integer), "stop": optional(integer)}
 

@@ -1,10 +1,10 @@
 """Losses of training, and the maths that they share. ``help(el.losses.losses)`` lists them."""
 
 from .base import Loss, LossSum
+from .class_weights import ClassWeighted, class_weights
 from .ctc import CTC
 from .heads import CRF, HeadLoss, LinearCrossEntropy
 from .losses import BCE, MAE, MSE, NSE, CrossEntropy, Elementwise, GaussianNLL, Huber, PoissonNLL, Quantile, get
-from .class_weights import ClassWeighted, class_weights
 
 __all__ = [
     "BCE",

@@ -69,7 +69,8 @@ class ClassWeighted:
             weight = np.asarray(sample_weight)
             if weight.shape != each.shape[: weight.ndim]:
                 raise ValueError(
-                    f"fit: with class_weight, sample_weight must have the shape {each.shape} of y or of its first axes, "
+                    f"fit: with class_weight, sample_weight must have the shape {each.shape} of y or of its first "
+                    "axes, "
                     f"got {weight.shape}"
                 )
             each = each * weight.reshape(*weight.shape, *[1] * (each.ndim - weight.ndim))
@@ -77,8 +78,9 @@ class ClassWeighted:
 
 
 def _weights_of(y, table):
-    """The weight of each target's class, of the shape of `y` without a last axis of 1. Negative ones are the loss's
-    to ignore or refuse."""
+    """The weight of each target's class, of the shape of `y` without a last axis of 1. Negative ones are the loss's to
+    ignore or refuse.
+    """
     y = np.asarray(y)
     classes = y.astype(np.int64)
     if y.dtype.kind == "f" and not np.array_equal(classes, y) or y.dtype.kind not in "iubf":

@@ -30,6 +30,8 @@ class CTC(Loss):
         "mean": each row's loss over the length of its target (at least 1), then the mean over rows, as
         in ``torch.nn.CTCLoss``.
 
+    Notes
+    -----
     `sample_weight` is (B,). Source: Graves, Fernández, Gomez, Schmidhuber 2006. Computed in float64
     for either dtype.
     """
@@ -66,7 +68,8 @@ class CTC(Loss):
 
     def explain(self, y_pred, y_true, sample_weight=None, lengths=None):
         """Why the loss is infinite, as a sentence: the first row whose labels need more frames than it has; else
-        None."""
+        None.
+        """
         if self.zero_infinity:
             return None
         y_true, counts = self._targets(y_true, len(y_pred), None)

@@ -1,5 +1,6 @@
 """Losses that the last layer of a model computes with its parameters: of what that layer takes, not of what it
-gives."""
+gives.
+"""
 
 import numpy as np
 
@@ -24,8 +25,9 @@ class HeadLoss(Loss):
     whole_rows = False
 
     def through(self, layer, x, y_true, sample_weight=None, lengths=None, *, need_gradient=True):
-        """``(LossSum, dx)`` of what `layer` takes, x; adds to the gradients of `layer`. Without `need_gradient`, dx
-        is None."""
+        """``(LossSum, dx)`` of what `layer` takes, x; adds to the gradients of `layer`. Without `need_gradient`, dx is
+        None.
+        """
         raise NotImplementedError
 
     def sums(self, y_pred, y_true, sample_weight=None, lengths=None):
@@ -63,9 +65,8 @@ class LinearCrossEntropy(HeadLoss, CrossEntropy):
     """`CrossEntropy` of what a `Linear` (or `TiedLinear`) gives, computed together with it, for large vocabularies.
 
     The same loss and gradients as apart, without an array of all logits: rows go in chunks of 256, and targets that
-    count for nothing (padding, `ignore_index`, a weight of 0) take no time. The parameters are those of
-    `CrossEntropy`; `predict` and metrics see the
-    logits as ever.
+    count for nothing (padding, `ignore_index`, a weight of 0) take no time. The parameters are those of `CrossEntropy`;
+    `predict` and metrics see the logits as ever.
     """
 
     head = ("Linear", "TiedLinear")
@@ -76,7 +77,8 @@ class LinearCrossEntropy(HeadLoss, CrossEntropy):
         matrix, bias, dmatrix, dbias = layer.output_weights()
         if x.ndim < 2 or x.shape[-1] != matrix.shape[1] or x.shape[:-1] != y_true.shape:
             raise ValueError(
-                f"LinearCrossEntropy: y_true must have shape (...) for x (..., {matrix.shape[1]}), got {y_true.shape} for "
+                f"LinearCrossEntropy: y_true must have shape (...) for x (..., {matrix.shape[1]}), got "
+                f"{y_true.shape} for "
                 f"{x.shape}"
             )
         weight = None

@@ -27,8 +27,8 @@ import numpy as np
 from .. import _core, did_you_mean
 from ..checks import as_array, as_floats, number, unmasked
 from ..moments import Moments
-from .ctc import CTC
 from .base import FlowSum, Loss, LossSum, as_labels, finite, gives_sums, scale, weights
+from .ctc import CTC
 
 
 def get(loss):
@@ -227,6 +227,8 @@ class NSE(Elementwise):
     eps : float
         Keeps basins of nearly constant flow from dominating; in the units of y.
 
+    Notes
+    -----
     For batches from several basins, give each row's own deviation: ``loss(y_pred, y_true, std=s)``
     with s (B, 1, 1) for y (B, T, 1). Source: Kratzert et al. 2019 (NSE*, eq. 14).
     """
@@ -274,6 +276,8 @@ class CrossEntropy(Loss):
     ignore_index : int
         Targets of this value have weight 0.
 
+    Notes
+    -----
     The same as ``torch.nn.CrossEntropyLoss`` (whose classes are on axis 1).
     """
 

@@ -8,7 +8,7 @@ or a list of n arrays (T_i, F) or (T_i,) of any lengths. Computation is in float
 are converted.
 """
 
-from .sequences import LSTMClassifier, LSTMRegressor
 from .forecaster import LSTMForecaster
+from .sequences import LSTMClassifier, LSTMRegressor
 
 __all__ = ["LSTMClassifier", "LSTMForecaster", "LSTMRegressor"]

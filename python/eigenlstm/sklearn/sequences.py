@@ -20,15 +20,15 @@ except ImportError as error:
     raise ImportError('eigenlstm.sklearn needs scikit-learn 1.6 or later: pip install "eigenlstm[sklearn]"') from error
 
 from ..checks import KnownArguments
-from ..training.callbacks import early_stopping
+from ..forecasting.windows import Scaler
 from ..layers.dropout import Dropout
 from ..layers.linear import Linear
 from ..layers.lstm import LSTM
-from ..training.optimisers import Adam
 from ..layers.pooling import Last, MaxPool, MeanPool
 from ..sequential import Sequential
-from .data import ragged_rows, rows, weights, without_masks
-from ..forecasting.windows import Scaler
+from ..training.callbacks import early_stopping
+from ..training.optimisers import Adam
+from .data import ragged_rows, rows, weights
 
 
 class _SequenceEstimator(KnownArguments, BaseEstimator):
@@ -162,7 +162,9 @@ class _SequenceEstimator(KnownArguments, BaseEstimator):
             raise ValueError(f"pooling must be one of {', '.join(_POOLING)}, got {self.pooling!r}")
 
     def _sequences(self, X, fitting):
-        """X as an array (n, T, F) or a list of arrays (T_i, F), float64, with NaN only where `missing` takes it."""
+        """X as an array (n, T, F) or a list of arrays (T_i, F), float64; finite, or with NaN where `missing` takes
+        them.
+        """
         finite = {"dtype": np.float64, "ensure_all_finite": True if self.missing is None else "allow-nan"}
         X = without_masks(X, nan=self.missing is not None)
         found = ragged_rows(X)
@@ -230,8 +232,8 @@ _PARAMETERS = """
     epochs, batch_size, learning_rate, clip_norm
         Training with Adam; `clip_norm` bounds the norm of the gradients.
     validation_fraction : float in [0, 1)
-        Share of the samples that is held out; training then ends when their loss has not fallen for `patience`
-        epochs, and the best epoch counts.
+        Share of the samples that is held out; training then ends when their loss has not fallen for `patience` epochs,
+        and the best epoch counts.
     missing : None, "forward_fill" or "mask"
         What to do with NaN in X: refuse it, or what `eigenlstm.LSTM` does with it.
     random_state : int, RandomState or None

@@ -162,6 +162,8 @@ class MFCC(LogMel):
     lifter : int
         Coefficient k ≥ 1 (librosa: its k-th from 1) is multiplied by ``1 + lifter / 2 · sin(π k / lifter)``; 0: none.
 
+    Notes
+    -----
     Source: Davis, Mermelstein 1980.
     """
 

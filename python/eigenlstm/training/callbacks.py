@@ -93,9 +93,9 @@ class Callback:
     step; after each epoch the call itself; `end` once, however the run ends. Where a run has several callbacks, each
     hook is called of one after the other, in the order in which they were given.
 
-    A callback with something to remember has ``state_dict()``, which returns a dict of numbers, strings, arrays,
-    lists and dicts of these, and ``load_state_dict(state)``: the file that `checkpoint` writes has it, and a resumed
-    run gives it back.
+    A callback with something to remember has ``state_dict()``, which returns a dict of numbers, strings, arrays, lists
+    and dicts of these, and ``load_state_dict(state)``: the file that `checkpoint` writes has it, and a resumed run
+    gives it back.
 
     >>> class Norms(el.callbacks.Callback):
     ...     # Logs the largest norm of the gradients in each epoch, before they are clipped.
@@ -114,18 +114,21 @@ class Callback:
 
     adds_logs = True
     """Whether it may add to ``run.logs``. Where none does, a `monitor` that will not be logged is refused at the
-    start."""
+    start.
+    """
 
     def check(self, run):
         """Before anything else: raise ValueError for what this run could not give. ``run.log_names`` has what it will
-        log."""
+        log.
+        """
 
     def begin(self, run):
         """Before the first epoch of a run, and of a resumed one, where ``run.epoch`` is not 0."""
 
     def resumed(self, run):
         """After `load_state_dict` in a run that goes on: raise ValueError for a state that does not fit
-        ``run.model``."""
+        ``run.model``.
+        """
 
     def after_backward(self, run):
         """After the gradients of a step have been computed and before they are clipped.
@@ -145,7 +148,8 @@ class Callback:
 
 def hooks(callbacks, name):
     """The methods `name` of those of `callbacks` that do something there: inherited ones that do nothing are left
-    out."""
+    out.
+    """
     found = [callback for callback in callbacks if hasattr(callback, name)]
     nothing = getattr(Callback, name)
     return [getattr(callback, name) for callback in found if getattr(type(callback), name, None) is not nothing]

@@ -388,7 +388,8 @@ def _check_options(model, loss, *, epochs, tbptt, clip_norm, clip_value, ema, st
         model._check_carried("fit")
     if (stateful or tbptt) and _reads_backwards(model):
         raise ValueError(
-            "fit: stateful and tbptt carry the state on, which a bidirectional layer cannot do, nor one with reverse=True"
+            "fit: stateful and tbptt carry the state on, which a bidirectional layer cannot do, nor one with "
+            "reverse=True"
         )
 
 

@@ -43,6 +43,8 @@ class SequenceMetric:
         Whether `y_true` has a label for each step, so that `lengths` are its lengths, too; negative ones are then
         left out with what was predicted there. Default: yes where `y_pred` are logits and there is no `decode`.
 
+    Notes
+    -----
     `sample_weight` is (B,): a row counts as often. With a label for each step it may be (B, T): steps that weigh 0 are
     left out, the others of a row must weigh the same.
     """

@@ -131,7 +131,8 @@ class Optimiser(KnownArguments):
 
     def _groups(self, layer):
         """[(slice, ends, decays, factor)]: in each, where runs of parameters of equal weight decay end, and that
-        decay."""
+        decay.
+        """
         trained = [leaf.trainable for leaf in layer._leaves() for _ in leaf._specs]
         parts = []
         for (name, shape), part, train in zip(layer._specs, layer.param_slices().values(), trained):

@@ -3,7 +3,8 @@ from collections.abc import Mapping
 from .._types import Array
 from ..checks import KnownArguments
 from ..layers.base import Layer
-from .clipping import clip_norm as clip_norm, clip_value as clip_value
+from .clipping import clip_norm as clip_norm
+from .clipping import clip_value as clip_value
 
 class Optimiser(KnownArguments):
     lr: float

@@ -1,12 +1,14 @@
 """What a checkpoint must hold before a run goes on with it: a value of the wrong kind would else be found after
-hours."""
+hours.
+"""
 
 import numpy as np
 
 
 def check_run(saved, params):
     """``ValueError`` unless `saved` has the kinds of values that `Run` writes, for a model with the flat parameters
-    `params`."""
+    `params`.
+    """
     for name in ("epoch", "step", "seed"):
         _require(_is_count(saved[name]), f"{name} must be an integer of at least 0, got {saved[name]!r}")
     _require(saved["stopped"] is None or isinstance(saved["stopped"], str), "stopped must be a text")

@@ -13,12 +13,12 @@ from ..safetensors_files import FileError
 from . import metrics as metric_module
 from . import optimisers
 from .batches import epoch_key, step_key
-from .streams import NoMoreBatches
 from .callbacks import hooks
 from .failures import NonFiniteLoss, cause
 from .objective import Objective
 from .progress import Progress
 from .resuming import check_run, require_same
+from .streams import NoMoreBatches
 
 
 class History(list):

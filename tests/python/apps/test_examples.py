@@ -4,9 +4,10 @@ import math
 import subprocess
 import sys
 
-import eigenlstm as el
 import numpy as np
 import pytest
+
+import eigenlstm as el
 from eigenlstm import data
 from eigenlstm.examples import classify, forecast, language_model
 
@@ -29,7 +30,7 @@ def test_the_data_are_what_their_readme_says():
     assert table.shape == (8736,) and 30 < table.min() < table.max() < 140
     notes = (data._FOLDER / "README.md").read_text()
     for path in data._FOLDER.iterdir():
-        assert path.suffix in (".py", ".md") or path.name == "__pycache__" or f"## {path.name}" in notes
+        assert path.suffix in (".py", ".pyi", ".md") or path.name == "__pycache__" or f"## {path.name}" in notes
 
 
 def test_speakers_are_told_apart(tmp_path, capsys):

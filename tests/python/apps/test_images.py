@@ -1,4 +1,6 @@
-"""Images: files of MNIST's format are read whole or refused; the application runs on scikit-learn's digits and on a picture of one's own."""
+"""Images: files of MNIST's format are read whole or refused; the application runs on scikit-learn's digits and on a
+picture of one's own.
+"""
 
 import gzip
 import json

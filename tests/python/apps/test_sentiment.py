@@ -1,4 +1,6 @@
-"""Sentiment: words have the valence that the lexicon says; the application runs on real reviews and on a sentence of one's own."""
+"""Sentiment: words have the valence that the lexicon says; the application runs on real reviews and on a sentence of
+one's own.
+"""
 
 import json
 

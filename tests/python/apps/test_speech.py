@@ -1,4 +1,6 @@
-"""Speech: the warping baseline finds what was said, the application runs on real digits and on WAV files of one's own."""
+"""Speech: the warping baseline finds what was said, the application runs on real digits and on WAV files of one's
+own.
+"""
 
 import itertools
 import json

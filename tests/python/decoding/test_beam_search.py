@@ -5,9 +5,10 @@ import itertools
 import math
 import sys
 
-import eigenlstm as el
 import numpy as np
 import pytest
+
+import eigenlstm as el
 from eigenlstm.decoding import beam_search, greedy
 
 START, END = 0, 1
@@ -59,15 +60,32 @@ def every(model, row, vocabulary, max_length, rule, allowed=lambda tokens: True)
     return sorted(found, key=lambda one: -one[0])
 
 
-RULES = [("length", 0.0, lambda p, n: p), ("length", 0.7, lambda p, n: p / n**0.7), ("gnmt", 0.6, lambda p, n: p / ((5 + n) / 6) ** 0.6)]  # fmt: skip
+# Fmt: skip
+RULES = [
+    ("length", 0.0, lambda p, n: p),
+    ("length", 0.7, lambda p, n: p / n**0.7),
+    ("gnmt", 0.6, lambda p, n: p / ((5 + n) / 6) ** 0.6),
+]
 
 
 @pytest.mark.parametrize("length_penalty, alpha, rule", RULES, ids=["log p", "length", "gnmt"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_a_beam_that_holds_everything_finds_the_best_of_all_sequences(length_penalty, alpha, rule, dtype):
     model = Markov(5, 4, dtype=dtype)
-    found = beam_search(model, model.state(), start=START, end=END, max_length=4, beam_width=200, num_results=6,
-                        length_penalty=length_penalty, alpha=alpha, early_stop=False, state_axis=model.axis)  # fmt: skip
+    found = beam_search(
+        model,
+        model.state(),
+        start=START,
+        end=END,
+        max_length=4,
+        beam_width=200,
+        num_results=6,
+        # Fmt: skip
+        length_penalty=length_penalty,
+        alpha=alpha,
+        early_stop=False,
+        state_axis=model.axis,
+    )
     for row, hypotheses in enumerate(found):
         expected = every(model, row, 4, 4, rule)[:6]
         assert [one.tokens.tolist() for one in hypotheses] == [tokens for _, _, tokens in expected]

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+
 from eigenlstm import ctc
 from eigenlstm.decoding import CTCDecoder, Lexicon, NGram, lexicon
 

@@ -4,14 +4,13 @@ import doctest
 import math
 from collections import Counter
 
-import eigenlstm as el
 import numpy as np
 import pytest
+
+import eigenlstm as el
 from eigenlstm.decoding import NGram, ngram
 
-TEXT = "the cat sat on the mat . the cat ate the rat . a rat sat on a cat . the mat sat . a cat ate . on the mat".split(
-    " . "
-)
+TEXT = ["the cat sat on the mat", "the cat ate the rat", "a rat sat on a cat", "the mat sat", "a cat ate", "on the mat"]
 SENTENCES = [line.split() for line in TEXT]
 WORDS = sorted({word for sentence in SENTENCES for word in sentence})
 

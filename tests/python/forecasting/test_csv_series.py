@@ -4,6 +4,7 @@ import datetime
 
 import numpy as np
 import pytest
+
 from eigenlstm.forecasting.csv_series import SeriesError, Step, read_csv
 
 

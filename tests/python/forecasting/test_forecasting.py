@@ -2,11 +2,11 @@
 
 import json
 
-import eigenlstm as el
 import numpy as np
 import pytest
+
+import eigenlstm as el
 from eigenlstm import data
-from eigenlstm.safetensors_files import read_tensors, write_tensors
 from eigenlstm.forecasting import Forecaster
 from eigenlstm.forecasting.windows import (
     autocorrelation,
@@ -17,6 +17,7 @@ from eigenlstm.forecasting.windows import (
     targets,
     windows,
 )
+from eigenlstm.safetensors_files import read_tensors, write_tensors
 
 
 def wave(n=500, period=12, noise=0.1, trend=0.0, seed=0):

@@ -1,8 +1,9 @@
 """Standardising: in float64, before the cast, and a constant is a constant whatever rounding makes of it."""
 
-import eigenlstm as el
 import numpy as np
 import pytest
+
+import eigenlstm as el
 from eigenlstm.forecasting.windows import Scaler
 
 

@@ -2,14 +2,14 @@
 
 import re
 
+import keras2_case
 import numpy as np
 import pytest
+from keras_case import H, I, L, T, floats, predicted, sequential
 
 import eigenlstm as el
 from eigenlstm.cli import main
 from eigenlstm.interop import convert
-import keras2_case
-from keras_case import H, I, L, T, floats, predicted, sequential
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from keras_case import H, I, L, T, floats, functional, keras, predicted, randomised, sequential, tokens
 
 import eigenlstm as el
-from keras_case import H, I, L, T, floats, functional, keras, predicted, randomised, sequential, tokens
 
 FORMATS = ("m.keras", "m.h5", "m.weights.h5")
 

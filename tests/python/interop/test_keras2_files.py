@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from keras2_case import RNG, B, H, I, T, draw, first, functional, lstm_config, lstm_weights, named, write
 
 import eigenlstm as el
-from keras2_case import RNG, B, H, I, T, draw, first, functional, lstm_config, lstm_weights, named, write
 from reference.lstm import lstm_forward, options
 
 X = RNG.standard_normal((B, T, I)).astype(np.float32)

@@ -1,11 +1,13 @@
-"""Architectures of Keras that are not a straight chain of the layers that can be read: refused by name, with the reason."""
+"""Architectures of Keras that are not a straight chain of the layers that can be read: refused by name, with the
+reason.
+"""
 
 import json
 
 import pytest
+from keras2_case import I, T, first, forbid_building, functional, lstm_config, lstm_weights, named, write
 
 import eigenlstm as el
-from keras2_case import forbid_building, I, T, first, functional, lstm_config, lstm_weights, named, write
 
 
 @pytest.fixture(autouse=True)

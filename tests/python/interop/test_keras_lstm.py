@@ -1,10 +1,12 @@
-"""What Keras's own tests of LSTM and Bidirectional try, tried on loaded layers: states, carried on or given; masks; gradients."""
+"""What Keras's own tests of LSTM and Bidirectional try, tried on loaded layers: states, carried on or given; masks;
+gradients.
+"""
 
 import numpy as np
 import pytest
+from keras_case import VALID, B, H, I, L, T, floats, functional, keras, predicted, randomised, sequential, tokens
 
 import eigenlstm as el
-from keras_case import VALID, B, H, I, L, T, floats, functional, keras, predicted, randomised, sequential, tokens
 
 tf = pytest.importorskip("tensorflow")
 RNG = np.random.default_rng(3)
@@ -117,7 +119,9 @@ GRADIENTS = {
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("chain", GRADIENTS)
 def test_gradients(chain, masked, tmp_path):
-    """Of a random weighing of the outputs, for x and all parameters, in float64, mapped by reading them as if they were weights."""
+    """Of a random weighing of the outputs, for x and all parameters, in float64, mapped by reading them as if they were
+    weights.
+    """
     rows = slice(0, 4)  # each has a valid step
     keras.config.set_dtype_policy("float64")
     try:

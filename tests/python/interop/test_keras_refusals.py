@@ -1,4 +1,6 @@
-"""Files of Keras that are damaged, hostile or not for us: a FileError that says what is wrong, before anything is built."""
+"""Files of Keras that are damaged, hostile or not for us: a FileError that says what is wrong, before anything is
+built.
+"""
 
 import io
 import json
@@ -6,9 +8,9 @@ import zipfile
 
 import numpy as np
 import pytest
+from keras2_case import H, I, T, draw, first, forbid_building, h5py, lstm_config, lstm_weights, named, write
 
 import eigenlstm as el
-from keras2_case import forbid_building, H, I, T, draw, first, h5py, lstm_config, lstm_weights, named, write
 
 WEIGHTS = lstm_weights()
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from layer_checks import check_copies, check_gradients, check_rows_do_not_depend_on_the_batch
 
 from eigenlstm.layers.activation import _KNOWN, Activation
-from layer_checks import check_copies, check_gradients, check_rows_do_not_depend_on_the_batch
 from reference.activations import activate
 
 THIRD_PARAMETERS = {

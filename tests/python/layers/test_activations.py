@@ -7,10 +7,10 @@ import os
 
 import numpy as np
 import pytest
-
-from eigenlstm import _core
 from activation_sweep import FUNCTIONS, MAX_ULP, worst
 from lstm_case import assert_same_bits
+
+from eigenlstm import _core
 
 BLOCK = 1 << 18  # values at a time: they stay in cache
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from layer_checks import check_copies, same_bits
 
 from eigenlstm.layers.dropout import Dropout
-from layer_checks import check_copies, same_bits
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -1,11 +1,13 @@
-"""Dropout between the layers of an LSTM: its masks, its gradients, and that threads and neighbours don't change a bit."""
+"""Dropout between the layers of an LSTM: its masks, its gradients, and that threads and neighbours don't change a
+bit.
+"""
 
 import numpy as np
 import pytest
+from lstm_case import TOLERANCE, Case, Run, assert_all_same_bits, assert_same_bits
 
 import eigenlstm as el
 from eigenlstm import _core
-from lstm_case import TOLERANCE, Case, Run, assert_all_same_bits, assert_same_bits
 from reference.gradcheck import relative_error
 from reference.lstm import lstm_backward, lstm_forward, options
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from layer_checks import check_copies, check_gradients, randomised
 
 from eigenlstm.layers.embedding import Embedding
-from layer_checks import check_copies, check_gradients, randomised
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

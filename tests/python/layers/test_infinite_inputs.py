@@ -1,9 +1,10 @@
 """An infinite input saturates its gates and reaches no other number: not where H is less than a vector, either, whose
 unused lanes multiply it by 0."""
 
-import eigenlstm as el
 import numpy as np
 import pytest
+
+import eigenlstm as el
 
 VARIANTS = {
     "plain": {},

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import eigenlstm as el
-from eigenlstm.layers import registry
 from eigenlstm.checks import as_array
+from eigenlstm.layers import registry
 from eigenlstm.layers.base import Layer, mix_seed
-from eigenlstm.layers.registry import layer_class
 from eigenlstm.layers.linear import Linear
+from eigenlstm.layers.registry import layer_class
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from layer_checks import check_copies, check_gradients, check_rows_do_not_depend_on_the_batch, randomised
 
 from eigenlstm.layers.layer_norm import LayerNorm
-from layer_checks import check_copies, check_gradients, check_rows_do_not_depend_on_the_batch, randomised
 
 
 @pytest.mark.parametrize("dtype, bound", [("float32", 2e-5), ("float64", 1e-12)])

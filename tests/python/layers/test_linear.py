@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from layer_checks import check_copies, check_gradients, check_rows_do_not_depend_on_the_batch, randomised
 
 from eigenlstm.layers.linear import Linear
-from layer_checks import check_copies, check_gradients, check_rows_do_not_depend_on_the_batch, randomised
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-13}
 

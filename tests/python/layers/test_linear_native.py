@@ -1,8 +1,9 @@
 """The native Linear and Embedding: values, and the same bits for any batch and number of threads."""
 
-import eigenlstm as el
 import numpy as np
 import pytest
+
+import eigenlstm as el
 from eigenlstm import _core
 
 SHAPES = [

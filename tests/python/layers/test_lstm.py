@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lstm_case import Case, Run, assert_all_same_bits, assert_same_bits, check_against_oracle
 
 import eigenlstm as el
-from lstm_case import Case, Run, assert_all_same_bits, assert_same_bits, check_against_oracle
 from reference import textbook
 from reference.gradcheck import central_differences, relative_error
 from reference.random_params import random_params

@@ -1,12 +1,14 @@
-"""Wrong calls of el.LSTM: each is refused with its function, argument, expectation and what came, and changes nothing."""
+"""Wrong calls of el.LSTM: each is refused with its function, argument, expectation and what came, and changes
+nothing.
+"""
 
 import inspect
 
 import numpy as np
 import pytest
+from lstm_case import Case, Run, assert_all_same_bits, assert_same_bits
 
 import eigenlstm as el
-from lstm_case import Case, Run, assert_all_same_bits, assert_same_bits
 
 B, T, I, H = 4, 5, 3, 6
 

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from lstm_case import assert_all_same_bits, assert_same_bits
+from variant_case import VariantCase, VariantRun
 
 import eigenlstm as el
-from lstm_case import assert_all_same_bits, assert_same_bits
 from reference.lstm import reverse_rows
-from variant_case import VariantCase, VariantRun
 
 B, T, I, H = 5, 300, 3, 9
 

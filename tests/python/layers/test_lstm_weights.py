@@ -4,9 +4,9 @@ import pickle
 
 import numpy as np
 import pytest
+from lstm_case import Case, Run, assert_all_same_bits, assert_same_bits
 
 import eigenlstm as el
-from lstm_case import Case, Run, assert_all_same_bits, assert_same_bits
 
 CASE = Case(3, 4, 3, 5, num_layers=2, bidirectional=True)
 

@@ -1,4 +1,6 @@
-"""Every option of a layer can be read back under its name, and none can be assigned to; wrong kinds and values are refused alike."""
+"""Every option of a layer can be read back under its name, and none can be assigned to; wrong kinds and values are
+refused alike.
+"""
 
 import copy
 import inspect

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lstm_case import TOLERANCE, Case, Run, assert_same_bits
 
 import eigenlstm as el
-from lstm_case import TOLERANCE, Case, Run, assert_same_bits
 from reference.gradcheck import relative_error
 from reference.lstm import lstm_backward, lstm_forward
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from layer_checks import check_copies, check_gradients, check_rows_do_not_depend_on_the_batch
 
 from eigenlstm.layers.pooling import Last, MaxPool, MeanPool
-from layer_checks import check_copies, check_gradients, check_rows_do_not_depend_on_the_batch
 
 LENGTHS = np.array([5, 1, 0, 3])
 LAYERS = {

@@ -1,8 +1,9 @@
 """Counter-based random numbers: known answers, statistics, the same bits; and the fingerprint."""
 
-import eigenlstm as el
 import numpy as np
 import pytest
+
+import eigenlstm as el
 from eigenlstm import _core
 
 # philox4x32 10 of Random123's kat_vectors: counter, key -> four words

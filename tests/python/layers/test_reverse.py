@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from layer_checks import check_copies, check_gradients, check_rows_do_not_depend_on_the_batch, same_bits
 
 from eigenlstm.layers.dropout import SpatialDropout1D
 from eigenlstm.layers.reverse import Reverse
-from layer_checks import check_copies, check_gradients, check_rows_do_not_depend_on_the_batch, same_bits
 
 LENGTHS = np.array([5, 1, 0, 3])
 

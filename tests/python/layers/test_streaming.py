@@ -4,9 +4,9 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from lstm_case import Case, Run, assert_same_bits
 
 import eigenlstm as el
-from lstm_case import Case, Run, assert_same_bits
 
 
 def layer_and_input(dtype="float32", **kind):

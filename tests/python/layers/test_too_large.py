@@ -1,7 +1,8 @@
 """A layer that fits no memory says so."""
 
-import eigenlstm as el
 import pytest
+
+import eigenlstm as el
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from lstm_case import assert_same_bits
 
 import eigenlstm as el
-from lstm_case import assert_same_bits
 
 I, H = 3, 8
 

@@ -7,10 +7,10 @@ import pickle
 
 import numpy as np
 import pytest
-
-import eigenlstm as el
 from lstm_case import assert_same_bits
 from variant_case import VARIANTS
+
+import eigenlstm as el
 
 OPTIONS = {
     **VARIANTS,

@@ -3,9 +3,9 @@
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from variant_case import VARIANTS, VariantCase, check_against_oracle
 
 from reference.activations import FUNCTIONS
-from variant_case import VARIANTS, VariantCase, check_against_oracle
 
 STACKS = {
     "one layer": dict(),

@@ -1,14 +1,16 @@
-"""el.LSTM as Keras and TensorFlow define its variants: hard_sigmoid, merge modes, dropout masks; peepholes and the clipped cell."""
+"""el.LSTM as Keras and TensorFlow define its variants: hard_sigmoid, merge modes, dropout masks; peepholes and the
+clipped cell.
+"""
 
 import os
 
 import numpy as np
 import pytest
+from lstm_case import set_params
+from variant_case import INPUT, RECURRENT, SEED, keep_mask
 
 import eigenlstm as el
-from lstm_case import set_params
 from reference.gradcheck import relative_error
-from variant_case import INPUT, RECURRENT, SEED, keep_mask
 
 os.environ |= {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
 tf = pytest.importorskip("tensorflow", reason="Keras on TensorFlow is the peer of these tests")

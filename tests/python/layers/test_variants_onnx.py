@@ -89,7 +89,9 @@ ATTRIBUTES = [
 
 
 def as_onnx(attributes, D):
-    """The attributes as the operator has them: names, and the lists of those parameters that are needed, for each direction."""
+    """The attributes as the operator has them: names, and the lists of those parameters that are needed, for each
+    direction.
+    """
     activations = [(a,) if isinstance(a, str) else a for a in attributes.get("activations", ())] * D
     lists = {
         "activations": [a[0] for a in activations],

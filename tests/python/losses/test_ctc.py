@@ -1,8 +1,9 @@
 """CTC: by its definition on tiny cases, PyTorch on large ones, hard ranges of probabilities; the decoders."""
 
-import eigenlstm as el
 import numpy as np
 import pytest
+
+import eigenlstm as el
 from eigenlstm import _core, ctc, losses
 from reference import ctc as oracle
 from reference.gradcheck import central_differences, relative_error
@@ -109,7 +110,9 @@ def test_probabilities_far_beyond_the_range_of_float64(gap):
 
 
 def test_both_kinds_of_numbers_agree_where_both_work():
-    """Scaling one logit row by a constant changes nothing; pushing an unused class down only changes the path taken inside."""
+    """Scaling one logit row by a constant changes nothing; pushing an unused class down only changes the path taken
+    inside.
+    """
     logits, targets, _, _ = make(1, 60, 6, 8, seed=3)
     logits[0, :, 5] = -3.0
     targets = np.where(targets == 5, 4, targets)

@@ -1,8 +1,9 @@
 """The loss that `fit` and `evaluate` report is that of one call with all of the data, for any batch size."""
 
-import eigenlstm as el
 import numpy as np
 import pytest
+
+import eigenlstm as el
 from eigenlstm import losses
 
 N, T, F = 10, 6, 3

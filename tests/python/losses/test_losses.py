@@ -1,8 +1,9 @@
 """Losses: values against the oracle, gradients against central differences, both against PyTorch."""
 
-import eigenlstm as el
 import numpy as np
 import pytest
+
+import eigenlstm as el
 from eigenlstm import losses
 from reference import losses as oracle
 from reference.gradcheck import central_differences, relative_error

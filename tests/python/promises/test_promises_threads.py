@@ -1,4 +1,6 @@
-"""Promise 4, against the rest of the process: interpreters that end, handlers that fork, arrays that change, memory that is short."""
+"""Promise 4, against the rest of the process: interpreters that end, handlers that fork, arrays that change, memory
+that is short.
+"""
 
 import copy
 import os

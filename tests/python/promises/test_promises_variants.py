@@ -1,4 +1,6 @@
-"""Promise 1 for every variant: the same bits for any threads, batch, row order, chunking of time, stream, memory, and in training."""
+"""Promise 1 for every variant: the same bits for any threads, batch, row order, chunking of time, stream, memory, and
+in training.
+"""
 
 from dataclasses import replace
 

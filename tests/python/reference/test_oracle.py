@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from oracle_checks import check_gradients
+
 from reference import textbook
 from reference.gradcheck import relative_error
 from reference.lstm import lstm_backward, lstm_forward

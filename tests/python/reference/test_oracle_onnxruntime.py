@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from onnx_case import random_arrays, run_onnxruntime
+
 from reference.onnx_lstm import onnx_lstm
 
 pytest.importorskip("onnx", reason="ONNX Runtime is the peer of this test and onnx makes its models")

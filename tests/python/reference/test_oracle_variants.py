@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-
 from onnx_case import CASES, stored_case
+from oracle_checks import check_gradients
+
 from reference.activations import FUNCTIONS, activate, derivative
 from reference.lstm import lstm_forward, options
 from reference.onnx_lstm import onnx_lstm
 from reference.random_params import random_params
-from oracle_checks import check_gradients
 
 VARIANTS = {  # (parameters, options)
     "peephole": (dict(peephole=True), dict()),

@@ -3,9 +3,10 @@
 import doctest
 import json
 
-import eigenlstm as el
 import numpy as np
 import pytest
+
+import eigenlstm as el
 from eigenlstm.sound import MFCC, LogMel, deltas, features, framing, mel_filters, normalize, pre_emphasis, resampling
 
 RATE = 8000
@@ -103,8 +104,17 @@ def htk_mfcc(signal, rate, size, hop, n_fft, channels, coefficients, lifter):
 def test_mfcc_is_htk_s(options, dtype, tolerance):
     signal = tone(0.06, dtype=dtype)
     size, hop = options.get("win_length", 200), options.get("hop_length", 80)
-    expected, logs = htk_mfcc(signal.astype(np.float64), RATE, size, hop, 256 if size == 200 else 128,
-                              options.get("n_mels", 26), options.get("n_mfcc", 13), options.get("lifter", 22))  # fmt: skip
+    expected, logs = htk_mfcc(
+        signal.astype(np.float64),
+        RATE,
+        size,
+        hop,
+        256 if size == 200 else 128,
+        # Fmt: skip
+        options.get("n_mels", 26),
+        options.get("n_mfcc", 13),
+        options.get("lifter", 22),
+    )
     found = MFCC(RATE, convention="htk", **options)(signal)
     assert found.shape == expected.shape and relative_error(found, expected) < tolerance
     sizes = {name: value for name, value in options.items() if name not in ("n_mfcc", "lifter")}

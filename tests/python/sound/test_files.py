@@ -4,9 +4,10 @@ import struct
 import sys
 import wave
 
-import eigenlstm as el
 import numpy as np
 import pytest
+
+import eigenlstm as el
 from eigenlstm.sound import read, resample, write
 
 SIGNAL = np.sin(np.arange(800) / 9).astype(np.float32) * 0.9

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from eigenlstm.sound import SpecAugment
 
 X = 1 + np.random.default_rng(0).random((200, 30, 12)).astype("f")

@@ -4,9 +4,10 @@ import doctest
 import json
 from collections import Counter
 
-import eigenlstm as el
 import numpy as np
 import pytest
+
+import eigenlstm as el
 from eigenlstm.text import BytePairTokenizer, CharacterTokenizer, Vocabulary, WordTokenizer, byte_pairs, tokenizers
 
 TEXTS = [

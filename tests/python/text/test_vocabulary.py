@@ -4,6 +4,7 @@ import doctest
 
 import numpy as np
 import pytest
+
 from eigenlstm.text import Vocabulary, from_json, pad, vocabulary
 
 SENTENCES = [["b", "a", "b"], ["c", "b", "d"], ["a"]]

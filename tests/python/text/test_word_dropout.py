@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from eigenlstm.text import WordDropout
 
 TOKENS = np.random.default_rng(0).integers(0, 50, (200, 40)).astype(np.int32)

@@ -1,8 +1,11 @@
-"""Models take real numbers of any dtype and convert them once; masked entries are NaN where that is handled, or refused."""
+"""Models take real numbers of any dtype and convert them once; masked entries are NaN where that is handled, or
+refused.
+"""
 
-import eigenlstm as el
 import numpy as np
 import pytest
+
+import eigenlstm as el
 from eigenlstm import losses
 
 RNG = np.random.default_rng(0)

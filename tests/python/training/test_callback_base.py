@@ -4,9 +4,9 @@ import inspect
 
 import numpy as np
 import pytest
+from lstm_case import assert_same_bits
 
 import eigenlstm as el
-from lstm_case import assert_same_bits
 
 HOOKS = ("check", "begin", "after_backward", "before_step", "__call__", "end")
 

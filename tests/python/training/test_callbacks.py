@@ -4,9 +4,9 @@ import json
 
 import numpy as np
 import pytest
+from layer_checks import same_bits
 
 import eigenlstm as el
-from layer_checks import same_bits
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((32, 4)).astype("f")

@@ -3,9 +3,10 @@
 import copy
 import pickle
 
-import eigenlstm as el
 import numpy as np
 import pytest
+
+import eigenlstm as el
 from eigenlstm.safetensors_files import FileError
 
 RNG = np.random.default_rng(0)

@@ -5,11 +5,11 @@ import threading
 
 import numpy as np
 import pytest
+from fit_case import LENGTHS, STEPS, X, Y, each, fit, fitted, last
+from layer_checks import same_bits
 
 import eigenlstm as el
 from eigenlstm.training.batches import epoch_key
-from fit_case import LENGTHS, STEPS, X, Y, each, fit, fitted, last
-from layer_checks import same_bits
 
 # -- the loop ---------------------------------------------------------------------------------------
 

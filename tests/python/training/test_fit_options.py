@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-
-import eigenlstm as el
 from fit_case import LENGTHS, RNG, STEPS, X, Y, each, fit, fitted, last
 from layer_checks import same_bits
+
+import eigenlstm as el
 
 
 def test_rows_of_weight_zero_are_as_if_they_were_not_there():

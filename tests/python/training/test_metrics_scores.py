@@ -1,10 +1,13 @@
-"""Precision, recall, AUC, MAPE, KGE and correlation: against scikit-learn and their definitions, whole and in batches."""
+"""Precision, recall, AUC, MAPE, KGE and correlation: against scikit-learn and their definitions, whole and in
+batches.
+"""
 
 import math
 
-import eigenlstm as el
 import numpy as np
 import pytest
+
+import eigenlstm as el
 from eigenlstm import metrics
 
 RNG = np.random.default_rng(0)

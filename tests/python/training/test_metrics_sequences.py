@@ -4,9 +4,10 @@ import doctest
 import functools
 import math
 
-import eigenlstm as el
 import numpy as np
 import pytest
+
+import eigenlstm as el
 from eigenlstm.training import metrics, metrics_classes, metrics_errors, metrics_sequences, metrics_spans, metrics_text
 
 RNG = np.random.default_rng(0)
@@ -296,8 +297,20 @@ def test_fit_and_early_stopping_on_whole_sequences():
     model = el.Sequential([el.LSTM(4, 16, seed=0), el.Linear(16, 4, seed=1)])
     stop = el.early_stopping(monitor="val_cer", patience=8)
     cer, exact = metrics.CER(el.ctc.greedy_decode), metrics.ExactMatch(el.ctc.greedy_decode)
-    history = model.fit(x[:64], y[:64], loss=el.losses.CTC(), optimizer=el.Adam(2e-2), epochs=30, batch_size=16,
-                        metrics=[cer, exact], validation_data=(x[64:], y[64:]), callbacks=[stop], seed=0, verbose=0)  # fmt: skip
+    history = model.fit(
+        x[:64],
+        y[:64],
+        loss=el.losses.CTC(),
+        optimizer=el.Adam(2e-2),
+        epochs=30,
+        batch_size=16,
+        # Fmt: skip
+        metrics=[cer, exact],
+        validation_data=(x[64:], y[64:]),
+        callbacks=[stop],
+        seed=0,
+        verbose=0,
+    )
     assert history[0]["val_cer"] > 0.3 and stop.best == min(epoch["val_cer"] for epoch in history) < 0.1
     said = el.ctc.greedy_decode(model.predict(x[64:]))
     by_hand = sum(levenshtein(tuple(a), tuple(b)) for a, b in zip(said, y[64:])) / sum(map(len, y[64:]))

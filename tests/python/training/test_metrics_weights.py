@@ -2,9 +2,10 @@
 
 import pickle
 
-import eigenlstm as el
 import numpy as np
 import pytest
+
+import eigenlstm as el
 from eigenlstm import losses, metrics
 
 RNG = np.random.default_rng(0)

@@ -2,9 +2,10 @@
 
 import copy
 
-import eigenlstm as el
 import numpy as np
 import pytest
+
+import eigenlstm as el
 from eigenlstm import _core, optimisers
 
 

@@ -2,11 +2,12 @@
 
 import doctest
 
-import eigenlstm as el
 import numpy as np
 import pytest
-from eigenlstm.losses import class_weights
 from fit_case import LENGTHS, STEPS, X, Y, each, fit, fitted, last
+
+import eigenlstm as el
+from eigenlstm.losses import class_weights
 
 LABELS = (Y[:, 0] > 0.4).astype(np.int64)
 
@@ -168,7 +169,10 @@ def test_negative_targets_are_the_loss_s_to_ignore_or_refuse():
     y = np.where(np.arange(50) % 5 == 0, -100, LABELS)
     kept = y >= 0
     found = fitted(two_classes(), X, y, loss="cross_entropy", batch_size=50, epochs=1, class_weight={0: 4.0, 1: 2.0})
-    expected = fitted(two_classes(), X[kept], y[kept], loss="cross_entropy", batch_size=50, epochs=1, class_weight={0: 4.0, 1: 2.0})  # fmt: skip
+    # Fmt: skip
+    expected = fitted(
+        two_classes(), X[kept], y[kept], loss="cross_entropy", batch_size=50, epochs=1, class_weight={0: 4.0, 1: 2.0}
+    )
     assert np.allclose(found, expected, atol=1e-6)
     for weights in (None, {0: 4.0, 1: 1.0}):
         with pytest.raises(ValueError, match="-1"):
@@ -265,7 +269,13 @@ def test_refusals_of_class_weights(error, message, make):
 
 def translator():
     """Words and a speaker's number in, a class for each word out."""
-    words, speaker, lstm, output = el.Embedding(12, 6, seed=0), el.Embedding(3, 6, seed=1), el.LSTM(6, 8, seed=2), el.Linear(8, 3, seed=3)  # fmt: skip
+    # Fmt: skip
+    words, speaker, lstm, output = (
+        el.Embedding(12, 6, seed=0),
+        el.Embedding(3, 6, seed=1),
+        el.LSTM(6, 8, seed=2),
+        el.Linear(8, 3, seed=3),
+    )
 
     def tagger(text, who):
         hidden, _ = lstm(words(text) + speaker(who))
@@ -291,5 +301,11 @@ def test_named_inputs_are_augmented_weighted_and_sampled():
     with pytest.raises(ValueError, match=r"augment must give x as a dict with \(text, who\)"):
         fit(translator(), x, y, loss="cross_entropy", augment=lambda batch, rng: {**batch, "x": batch["x"]["text"]})
     with pytest.raises(TypeError, match=r"augment must keep the dtype int64 of x\['who'\]"):
-        fit(translator(), x, y, loss="cross_entropy",
-            augment=lambda batch, rng: {**batch, "x": {**batch["x"], "who": batch["x"]["who"].astype("f")}})  # fmt: skip
+        fit(
+            translator(),
+            x,
+            y,
+            loss="cross_entropy",
+            # Fmt: skip
+            augment=lambda batch, rng: {**batch, "x": {**batch["x"], "who": batch["x"]["who"].astype("f")}},
+        )

@@ -13,12 +13,12 @@ import time
 
 import numpy as np
 import pytest
-
-import eigenlstm as el
 import resume_case
-from eigenlstm import safetensors_files as files
 from layer_checks import same_bits
 from resume_case import LENGTHS, X, Y, train
+
+import eigenlstm as el
+from eigenlstm import safetensors_files as files
 
 
 def timeless(history):

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from lstm_case import TOLERANCE, Case, Run, assert_same_bits
+
 from reference.gradcheck import relative_error
 from reference.lstm import lstm_backward, lstm_forward
 

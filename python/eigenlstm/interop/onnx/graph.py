@@ -67,8 +67,8 @@ class Graph:
         self._drop_unused()
 
     def _note(self, values, known):
-        """Note the types that a file tells. Shapes are believed of the graph's inputs only, which are checked in every call:
-        exporters leave those of the example that they traced in the file."""
+        """Note the types that a file tells. Shapes are believed of the graph's inputs only, which are checked in every
+        call: exporters leave those of the example that they traced in the file."""
         for value in values:
             if value.type.WhichOneof("value"):
                 self.types[value.name] = known(value.type)

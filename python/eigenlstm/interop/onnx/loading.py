@@ -43,6 +43,8 @@ def load(path_or_bytes, *, constants=None):
     constants : dict name -> value
         Inputs that are the same in every call.
 
+    Notes
+    -----
     Further outputs are left out where they are final states of the LSTMs. Initial states must be zero, or constant and
     the same for each row: then they are learned from there on (`LSTM`'s `learned_state`). An input that is the LSTMs'
     ``sequence_lens`` is the model's `lengths`. Inputs of a Model have the graph's names, with "_" for what Python

@@ -40,11 +40,13 @@ class Session:
         What runs the nodes that are no LSTM. "reference" is onnx's own evaluator, in NumPy, which is slow. None:
         ONNX Runtime where it is installed, else the reference evaluator.
 
+    Notes
+    -----
     LSTM nodes run here with every attribute of the operator: activations for each direction, ``layout=1``, clip,
     coupled gates, peepholes, lengths, initial states; their weights may be computed from constants or be inputs, in any
     floating type: half precision is computed in float32. Bodies of If, Loop and Scan with LSTMs inside are cut in the
-    same way. Transpositions and reshapes between LSTMs are NumPy views. A row of no steps keeps its initial state, where
-    ONNX Runtime gives zeros. `placements` and `summary` tell what runs where. Sessions may be shared by threads.
+    same way. Transpositions and reshapes between LSTMs are NumPy views. A row of no steps keeps its initial state,
+    where ONNX Runtime gives zeros. `placements` and `summary` tell what runs where. Sessions may be shared by threads.
 
     Raises
     ------
