@@ -28,7 +28,7 @@ from ..layers.pooling import Last, MaxPool, MeanPool
 from ..sequential import Sequential
 from ..training.callbacks import early_stopping
 from ..training.optimisers import Adam
-from .data import ragged_rows, rows, weights
+from .data import ragged_rows, rows, weights, without_masks
 
 
 class _SequenceEstimator(KnownArguments, BaseEstimator):
