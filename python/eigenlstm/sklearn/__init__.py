@@ -8,6 +8,11 @@ or a list of n arrays (T_i, F) or (T_i,) of any lengths. Computation is in float
 are converted.
 """
 
+try:
+    from sklearn.utils.validation import validate_data as validate_data  # there since 1.6
+except ImportError as error:
+    raise ImportError('eigenlstm.sklearn needs scikit-learn 1.6 or later: pip install "eigenlstm[sklearn]"') from error
+
 from .forecaster import LSTMForecaster
 from .sequences import LSTMClassifier, LSTMRegressor
 
