@@ -53,6 +53,7 @@ class ClassWeighted:
     def __init__(self, loss, class_weight, keeps_time):
         self._loss, self._sums = get(loss), sums_of(loss, keeps_time)
         self.class_weight = _table(class_weight)
+        self._others_weigh_1 = isinstance(class_weight, Mapping)
 
     def __getattr__(self, name):
         if name.startswith("_"):  # not yet there while a copy is made
@@ -64,20 +65,19 @@ class ClassWeighted:
         return part.value, dy
 
     def sums(self, y_pred, y_true, sample_weight=None, lengths=None):
-        each = _weights_of(y_true, self.class_weight)
+        each = _weights_of(y_true, self.class_weight, self._others_weigh_1)
         if sample_weight is not None:
             weight = np.asarray(sample_weight)
             if weight.shape != each.shape[: weight.ndim]:
                 raise ValueError(
-                    f"fit: with class_weight, sample_weight must have the shape {each.shape} of y or of its first "
-                    "axes, "
-                    f"got {weight.shape}"
+                    f"fit: with class_weight, sample_weight must have the shape {each.shape} of y or of its "
+                    f"first axes, got {weight.shape}"
                 )
             each = each * weight.reshape(*weight.shape, *[1] * (each.ndim - weight.ndim))
         return self._sums(y_pred, y_true, each, lengths)
 
 
-def _weights_of(y, table):
+def _weights_of(y, table, others_weigh_1):
     """The weight of each target's class, of the shape of `y` without a last axis of 1. Negative ones are the loss's to
     ignore or refuse.
     """
@@ -85,11 +85,12 @@ def _weights_of(y, table):
     classes = y.astype(np.int64)
     if y.dtype.kind == "f" and not np.array_equal(classes, y) or y.dtype.kind not in "iubf":
         raise TypeError(f"fit: class_weight needs y of integers or of 0 and 1, got {y.dtype}")
-    if classes.size and classes.max() >= len(table):
+    if classes.size and classes.max() >= len(table) and not others_weigh_1:
         raise ValueError(
             f"fit: class_weight has weights for classes below {len(table)}, y has the class {classes.max()}"
         )
-    each = np.where(classes < 0, 1.0, table[np.maximum(classes, 0)])
+    named = (classes >= 0) & (classes < len(table))
+    each = np.where(named, table[np.where(named, classes, 0)], 1.0)
     return each[..., 0] if each.ndim > 1 and each.shape[-1] == 1 else each
 
 

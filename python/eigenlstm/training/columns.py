@@ -45,11 +45,18 @@ class Kinds:
     def batch(self, x, y, lengths, weight, where):
         """A user's batch as ours."""
         if isinstance(x, Mapping):
-            x = {name: self.x(values, where, name).array for name, values in x.items()}
+            x = {name: _one_array(self.x(values, where, name), where, name) for name, values in x.items()}
         else:
-            x = self.x(x, where).array
-        weight = None if weight is None else self.weight(weight, where).array
-        return x, self.y(y, where).array, lengths, weight
+            x = _one_array(self.x(x, where), where, "x")
+        weight = None if weight is None else _one_array(self.weight(weight, where), where, "sample_weight")
+        return x, _one_array(self.y(y, where), where, "y"), lengths, weight
+
+
+def _one_array(column, where, name):
+    """The array of a column of a batch, whose rows must be padded already."""
+    if isinstance(column, Ragged):
+        raise ValueError(f"{where}: {name} of a batch must be one array; pad its rows, and give their lengths")
+    return column.array
 
 
 def _as_classes(array, dtype):

@@ -205,3 +205,16 @@ def test_ctc_labels_as_wide_as_x_are_long_are_not_cut():
     assert model.evaluate(x[:1], labels[:1], loss="ctc", lengths=lengths[:1])["loss"] == np.inf
     with pytest.raises(ValueError, match="fit: tbptt needs a target for each step, which CTC"):
         model.fit(x, labels, loss="ctc", optimizer="sgd", tbptt=2, verbose=0)
+
+
+def test_class_weights_count_in_the_loss_of_an_epoch_and_default_to_1():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(N, T, 2)), rng.integers(0, 4, (N, T))
+    weight = np.array([3.0, 0.5, 1, 1])
+    expected, _ = losses.CrossEntropy(weight)(case("CrossEntropy", "mean")[1].predict(x), y)
+    for size in SIZES:
+        for given in ({0: 3.0, 1: 0.5}, weight):
+            model = case("CrossEntropy", "mean")[1]
+            options = {"class_weight": given, "batch_size": size, "seed": 0, "verbose": 0}
+            (logs,) = model.fit(x, y, loss="cross_entropy", optimizer=el.SGD(1e-300), **options)
+            assert logs["loss"] == pytest.approx(expected, rel=1e-12)

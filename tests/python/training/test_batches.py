@@ -196,6 +196,11 @@ X = numbered(4, 5, 2)
         (lambda: rows(np.float32(3)), ValueError, "fit: x must have rows, got a scalar"),
         (lambda: Stream(3, None, "fit"), TypeError, "fit: x must be an array, a list of arrays, an iterable"),
         (lambda: list(Stream([3], None, "fit").epoch(0, 0)), ValueError, r"a batch must be \(x, y\)"),
+        (
+            lambda: list(Stream([([X[0], X[1, :2]], X[:2, 0])], None, "fit").epoch(0, 0)),
+            ValueError,
+            "fit: x of a batch must be one array; pad its rows, and give their lengths",
+        ),
         (lambda: list(Stream([{"x": 1}], None, "fit").epoch(0, 0)), ValueError, "a batch must have x and y"),
         (lambda: list(Stream([{"x": 1, "y": 2, "z": 3}], None, "fit").epoch(0, 0)), ValueError, "got x, y, z"),
     ],
