@@ -360,7 +360,7 @@ class LSTM(ForeignWeights, Layer):
         )
 
     def _run(self, x, state, lengths, with_tape, seed=None, memory="full", for_backward=True):
-        if isinstance(x, np.ma.MaskedArray) and self.missing in ("forward_fill", "mask"):
+        if type(x) is not np.ndarray and self.missing in ("forward_fill", "mask") and isinstance(x, np.ma.MaskedArray):
             x = x.filled(np.nan)
         x = as_array(x, self._dtype, "LSTM.forward")
         if with_tape and for_backward:
