@@ -163,8 +163,10 @@ struct PyStream {
     const char* where = "Stream.step";
     const Index B = stream.batch_size(), I = lstm.options().input_size,
                 H = lstm.options().features(lstm.options().num_layers - 1);
-    auto x =
-        py::isinstance<py::array_t<Real>>(x_in) ? aligned<Real>(x_in) : real_array<Real>(as_array(x_in), where, "x");
+    // a subclass of ndarray may mean more than its numbers do: a masked array, say
+    const bool plain = Py_TYPE(x_in.ptr()) == py::detail::npy_api::get().PyArray_Type_;
+    auto x = plain && py::isinstance<py::array_t<Real>>(x_in) ? aligned<Real>(x_in)
+                                                              : real_array<Real>(as_array(x_in), where, "x");
     if ((x.flags() & py::array::c_style) == 0) x = contiguous_copy<Real>(x);
     const bool row = x.ndim() == 2 && x.shape(0) == B && x.shape(1) == I;
     if (!row && !(B == 1 && x.ndim() == 1 && x.shape(0) == I))

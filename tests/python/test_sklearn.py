@@ -310,3 +310,7 @@ def test_masked_entries_are_missing_values():
         assert np.array_equal(one.predict(data), other.predict(same))
         with pytest.raises(ValueError, match="masked entries"):
             LSTMRegressor(4, epochs=2).fit(data, RISES)
+    with pytest.raises(ValueError, match="y has 1 masked entries"):
+        LSTMRegressor(4, epochs=2).fit(WAVES, np.ma.masked_equal(np.arange(60.0), 3))
+    with pytest.raises(ValueError, match="y has 1 masked entries"):
+        LSTMForecaster(2).fit(np.ma.masked_equal(np.arange(300.0), 3))

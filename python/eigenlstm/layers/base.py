@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from .. import _core
-from ..checks import KnownArguments, as_array, as_floats, float_dtype
+from ..checks import KnownArguments, as_array, as_floats, float_dtype, unmasked
 from ..seeds import as_seed, mix_seed, system_seed
 from .parameters import ParameterStore, admitted, blank_parameters, initialising
 from .registry import register
@@ -246,7 +246,7 @@ class Layer(KnownArguments):
         where = f"{type(self).__name__}.load_state_dict"
         if not isinstance(state, Mapping):
             raise TypeError(f"{where}: state must be a dict of arrays, got {type(state).__name__}")
-        state = {name: np.asarray(value) for name, value in state.items()}
+        state = {name: np.asarray(unmasked(value, where, name)) for name, value in state.items()}
         expected = self._state_specs(state)
         shapes = [f"  missing     {name} {shape}" for name, shape in expected.items() if name not in state]
         shapes += [f"  unexpected  {name} {value.shape}" for name, value in state.items() if name not in expected]

@@ -8,7 +8,7 @@ from .. import _core
 from ..checks import argument_names, as_array, as_lengths, flag, positive_int
 from ..seeds import as_seed
 from .base import Layer
-from .lstm_state import as_state
+from .lstm_state import as_input, as_state
 from .lstm_weights import ForeignWeights
 from .parameters import admit
 from .symbolic import Value
@@ -355,14 +355,12 @@ class LSTM(ForeignWeights, Layer):
         return self._core.stream(
             self._weights(False),
             positive_int(batch_size, "LSTM.stream: batch_size"),
-            partial(as_array, dtype=self._dtype, where="Stream.step"),
+            partial(as_input, dtype=self._dtype, missing=self.missing, where="Stream.step"),
             partial(as_state, dtype=self._dtype, uniform=self._uniform, where="Stream.state", name="state", part="{}"),
         )
 
     def _run(self, x, state, lengths, with_tape, seed=None, memory="full", for_backward=True):
-        if type(x) is not np.ndarray and self.missing in ("forward_fill", "mask") and isinstance(x, np.ma.MaskedArray):
-            x = x.filled(np.nan)
-        x = as_array(x, self._dtype, "LSTM.forward")
+        x = as_input(x, self._dtype, self.missing, "LSTM.forward")
         if with_tape and for_backward:
             x = np.array(x)  # the tape's own: next to the gates that it keeps, this costs little
         h0, c0 = (

@@ -44,3 +44,10 @@ def _half(half, dtype, uniform, where, name):
             f"{where}: {name} must be a list of arrays (the layers' widths differ), got {type(half).__name__}"
         )
     return [as_array(entry, dtype, where, f"{name}[{i}]") for i, entry in enumerate(half)]
+
+
+def as_input(x, dtype, missing, where):
+    """x as an array of `dtype`; masked entries (``numpy.ma``) are NaN where `missing` handles those."""
+    if type(x) is not np.ndarray and isinstance(x, np.ma.MaskedArray) and missing in ("forward_fill", "mask"):
+        x = x.filled(np.nan)
+    return as_array(x, dtype, where)

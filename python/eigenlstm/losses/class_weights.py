@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..checks import positive_int
+from ..checks import positive_int, unmasked
 from .base import finite
 from .losses import get, sums_of
 
@@ -27,6 +27,7 @@ def class_weights(y, num_classes=None):
     num_classes : int
         C; by default the largest class plus 1. A class that does not occur weighs 0.
     """
+    y = unmasked(y, "class_weights", "y")
     if isinstance(y, (list, tuple)) and y and np.ndim(y[0]) > 0:
         y = np.concatenate([np.asarray(row).reshape(-1) for row in y])
     y = np.asarray(y).reshape(-1)

@@ -10,6 +10,7 @@ def weights(sample_weight, X):
     """`sample_weight` as an array (n,), or None."""
     if sample_weight is None:
         return None
+    sample_weight = unmasked(sample_weight, "fit", "sample_weight")
     weight = np.asarray(check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"))
     if weight.shape != (len(X),):
         raise ValueError(f"sample_weight must have shape ({len(X)},), got {weight.shape}")

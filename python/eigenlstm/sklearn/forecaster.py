@@ -5,7 +5,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
 
-from ..checks import KnownArguments
+from ..checks import KnownArguments, unmasked
 from ..forecasting.forecaster import Forecaster
 from ..forecasting.windows import targets
 from ..moments import varies
@@ -116,5 +116,5 @@ def _series(y, X, times):
     index = getattr(y, "index", None)
     if times is None and getattr(getattr(index, "dtype", None), "kind", "") == "M":
         times = np.asarray(index)
-    X = None if X is None else check_array(X, dtype=np.float64)
-    return column_or_1d(y, dtype=np.float64), None if times is None else np.asarray(times), X
+    X = None if X is None else check_array(unmasked(X, "fit", "X"), dtype=np.float64)
+    return column_or_1d(unmasked(y, "fit", "y"), dtype=np.float64), None if times is None else np.asarray(times), X

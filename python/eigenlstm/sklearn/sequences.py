@@ -15,7 +15,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from ..checks import KnownArguments
+from ..checks import KnownArguments, unmasked
 from ..forecasting.windows import Scaler
 from ..layers.dropout import Dropout
 from ..layers.linear import Linear
@@ -265,7 +265,7 @@ class LSTMRegressor(RegressorMixin, _SequenceEstimator):
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
         X = self._sequences(X, fitting)
-        y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+        y = check_array(unmasked(y, "fit", "y"), ensure_2d=False, dtype=np.float64, input_name="y")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         check_consistent_length(X, y)
@@ -372,7 +372,7 @@ class LSTMClassifier(ClassifierMixin, _SequenceEstimator):
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
         X = self._sequences(X, fitting)
-        y = column_or_1d(y, warn=True)
+        y = column_or_1d(unmasked(y, "fit", "y"), warn=True)
         check_consistent_length(X, y)
         check_classification_targets(y)
         return X, y

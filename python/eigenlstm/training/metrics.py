@@ -21,6 +21,7 @@ import math
 import numpy as np
 
 from .. import did_you_mean
+from ..checks import unmasked
 from .metrics_classes import AUC, F1, Accuracy, ClassMetric, Precision, Recall
 from .metrics_errors import (
     R2,
@@ -70,7 +71,8 @@ def measure(metric, y_true, y_pred, lengths=None, sample_weight=None):
     metric = get(metric)
     metric.reset()
     if not isinstance(metric, SequenceMetric):
-        y_pred, y_true = np.asarray(y_pred), np.asarray(y_true)
+        y_pred = np.asarray(unmasked(y_pred, metric.name, "y_pred"))
+        y_true = np.asarray(unmasked(y_true, metric.name, "y_true"))
     update(metric, y_pred, y_true, lengths, sample_weight)
     return metric.result()
 

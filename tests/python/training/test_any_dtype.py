@@ -94,6 +94,8 @@ def test_masked_entries():
             assert np.array_equal(ours, theirs)
         lstm = el.LSTM(2, 4, seed=0, missing=missing)
         assert np.array_equal(lstm(masked)[0], lstm(masked.filled(np.nan))[0])
+        steps = lstm.stream(20).step(masked[:, 0]), lstm.stream(20).step(masked[:, 0].filled(np.nan))
+        assert np.array_equal(*steps)
     count = int(masked.mask.sum())
     for call in (
         lambda: fitted(masked, Y, W),
@@ -102,6 +104,10 @@ def test_masked_entries():
         lambda: fitted(X, Y, np.ma.masked_less(W, 1)),
         lambda: el.LSTM(2, 4)(masked),
         lambda: el.Linear(2, 4)(masked),
+        lambda: el.LSTM(2, 4).stream(20).step(masked[:, 0]),
+        lambda: el.Linear(2, 1).load_state_dict({"weight": np.ma.masked_less(Y[:2].T, 9), "bias": Y[0]}),
+        lambda: el.metrics.measure("mae", np.ma.masked_less(Y, 1), Y),
+        lambda: losses.class_weights(np.ma.masked_less(Y.astype(int), 1)),
         lambda: el.Embedding(9, 4)(np.ma.masked_less(Y.astype(int), 1)),
         lambda: model().fit([X[0], *masked[1:]], Y, loss="mse", optimizer="sgd", verbose=0),
         lambda: losses.MSE()(Y, np.ma.masked_less(Y, 1)),
