@@ -306,3 +306,13 @@ def test_the_reference_evaluator_stands_in_where_onnx_runtime_is_not_installed(m
     assert {p.runtime for p in Session(model).placements} == {"eigenlstm", "numpy", "onnx.reference"}
     with pytest.raises(ImportError, match=r'pip install "eigenlstm\[onnx\]"'):
         Session(model, runtime="onnxruntime")
+
+
+def test_masked_entries_are_refused(tmp_path):
+    el.onnx.save(el.Sequential([el.LSTM(2, 3, seed=0)]), tmp_path / "m.onnx")
+    session = Session(tmp_path / "m.onnx")
+    x = np.ma.masked_array(np.zeros((1, 4, 2), np.float32), mask=False)
+    session.run(None, {session.get_inputs()[0].name: x})
+    x[0, 1] = np.ma.masked
+    with pytest.raises(ValueError, match="2 masked entries"):
+        session.run(None, {session.get_inputs()[0].name: x})

@@ -7,6 +7,7 @@ from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
 from ... import get_num_threads
+from ...checks import unmasked
 from ...tables import Table
 from .graph import simplified, static_sizes
 from .lstm_node import ReferenceLSTM
@@ -197,7 +198,7 @@ class _Check:
     def __call__(self, value):
         if self._dtype is None:
             return value
-        array = np.asarray(value)
+        array = np.asarray(unmasked(value, self._where, "the array"))
         if array.dtype != self._dtype and not (self._dtype.kind == "O" and array.dtype.kind in "USO"):
             raise TypeError(f"{self._where} must have dtype {self._dtype}, got {array.dtype}")
         sizes = self._sizes
