@@ -111,7 +111,8 @@ def test_a_name_like_no_other_gets_no_suggestion():
 def test_what_is_suggested_exists():
     for text in [*did_you_mean._NAMES.values(), *did_you_mean._SENTENCES.values(), *did_you_mean._OPTIMIZERS.values()]:
         for name in re.findall(r"\bel\.(\w+)(?:\.\w+)?", text):
-            assert hasattr(el, name), text
+            # A door whose extra is not installed is there all the same.
+            assert name in dir(el), text
     for table, known in ((did_you_mean._LOSSES, el.losses.get), (did_you_mean._METRICS, el.metrics.get)):
         for text in table.values():
             for name in re.findall(r'^"(\w+)"', text):

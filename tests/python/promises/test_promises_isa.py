@@ -44,15 +44,12 @@ VARIANTS = """
     from variant_case import VariantCase, VariantRun, check_against_oracle
 
     unit_local = dict(peephole=True, gate_clip=2.0, cell_clip=1.5, activations=("hard_sigmoid", "softsign", "softplus"))
-    every_activation = [("elu", "leaky_relu", "hard_swish"), ("affine", "linear", "scaled_tanh"), (("thresholded_relu",
-    -0.2), "relu", "tanh")] checked = 0
-    for options in [unit_local, dict(layer_norm=True, peephole=True), dict(proj_size=2, layer_norm=True,
-    coupled_input_forget=True),
-                    dict(zoneout=(0.2, 0.3), recurrent_dropout=0.3, input_dropout=0.2, weight_drop=0.2,
-                    learned_state=True, missing="mask"), dict(merge="mul", residual=True, proj_size=3),
-                    *(dict(activations=three) for three in every_activation)]:
-        for shape in [dict(B=1, T=9, I=5, H=40), dict(B=7, T=5, I=17, H=33, ragged=True, state=True), dict(B=3, T=4,
-        I=2, H=5)]:
+    every_activation = [("elu", "leaky_relu", "hard_swish"), ("affine", "linear", "scaled_tanh"), (("thresholded_relu", -0.2), "relu", "tanh")]
+    checked = 0
+    for options in [unit_local, dict(layer_norm=True, peephole=True), dict(proj_size=2, layer_norm=True, coupled_input_forget=True),
+                    dict(zoneout=(0.2, 0.3), recurrent_dropout=0.3, input_dropout=0.2, weight_drop=0.2, learned_state=True, missing="mask"),
+                    dict(merge="mul", residual=True, proj_size=3), *(dict(activations=three) for three in every_activation)]:
+        for shape in [dict(B=1, T=9, I=5, H=40), dict(B=7, T=5, I=17, H=33, ragged=True, state=True), dict(B=3, T=4, I=2, H=5)]:
             if "merge" in options:
                 shape.update(num_layers=2, bidirectional=True)
             case = VariantCase(options=options, nans=options.get("missing") == "mask", **shape)
