@@ -40,6 +40,11 @@ SECONDS = 10  # for one file
 MEMORY = 2 << 30  # bytes of address space beyond what the process has
 
 
+def strange(rng):
+    """One of STRANGE; a copy, as what it is put into may be changed again."""
+    return copy.deepcopy(rng.choice(STRANGE))
+
+
 def split(data):
     length = struct.unpack("<Q", data[:8])[0]
     return json.loads(data[8 : 8 + length]), data[8 + length :]
@@ -64,7 +69,7 @@ def changed(value, rng):
     for _ in range(rng.choice((1, 1, 1, 2, 4))):
         path = rng.choice(list(places(value)))
         if not path:
-            return rng.choice(STRANGE)
+            return strange(rng)
         parent = value
         for key in path[:-1]:
             parent = parent[key]
@@ -72,7 +77,7 @@ def changed(value, rng):
         if what == 0 and isinstance(parent, dict):
             del parent[path[-1]]
         elif what == 1 and isinstance(parent, dict):
-            parent[rng.choice(("x", "seed", "layers", "config", "class", ""))] = rng.choice(STRANGE)
+            parent[rng.choice(("x", "seed", "layers", "config", "class", ""))] = strange(rng)
         elif what == 2 and isinstance(parent, list):
             parent.insert(rng.randrange(len(parent) + 1), copy.deepcopy(parent[path[-1]]))
         elif what == 3 and isinstance(parent[path[-1]], (int, float)) and not isinstance(parent[path[-1]], bool):
@@ -85,7 +90,7 @@ def changed(value, rng):
                     source = source[key]
                 parent[path[-1]] = copy.deepcopy(source)
         else:
-            parent[path[-1]] = rng.choice(STRANGE)
+            parent[path[-1]] = strange(rng)
     return value
 
 
