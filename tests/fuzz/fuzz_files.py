@@ -81,7 +81,8 @@ def changed(value, rng):
         elif what == 2 and isinstance(parent, list):
             parent.insert(rng.randrange(len(parent) + 1), copy.deepcopy(parent[path[-1]]))
         elif what == 3 and isinstance(parent[path[-1]], (int, float)) and not isinstance(parent[path[-1]], bool):
-            parent[path[-1]] = parent[path[-1]] + rng.choice((-1, 1, 0.5, 1000))
+            with contextlib.suppress(OverflowError):  # an integer of STRANGE and a float
+                parent[path[-1]] = parent[path[-1]] + rng.choice((-1, 1, 0.5, 1000))
         elif what == 4:
             other = rng.choice(list(places(value)))
             if other:
