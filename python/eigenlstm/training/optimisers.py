@@ -180,7 +180,7 @@ class Optimiser(KnownArguments):
         if missing or set(arrays) not in (set(), set(self._slots_of(state))):
             raise ValueError(f"{where}: the state does not fit: it holds {', '.join(state) or 'nothing'}")
         steps = state["steps"]
-        if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or steps < 0:
+        if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)) or not 0 <= steps < 2**48:
             raise ValueError(f"{where}: steps must be an integer of at least 0, got {steps!r}")
         for name, array in arrays.items():
             if not isinstance(array, np.ndarray) or array.ndim != 1:

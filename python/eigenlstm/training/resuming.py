@@ -9,8 +9,8 @@ def check_run(saved, params):
     """``ValueError`` unless `saved` has the kinds of values that `Run` writes, for a model with the flat parameters
     `params`.
     """
-    for name in ("epoch", "step", "seed"):
-        _require(_is_count(saved[name]), f"{name} must be an integer of at least 0, got {saved[name]!r}")
+    for name, most in {"epoch": 2**48, "step": 2**48, "seed": 2**64}.items():
+        _require(_is_count(saved[name], most), f"{name} must be an integer from 0 to {most - 1}, got {saved[name]!r}")
     _require(saved["stopped"] is None or isinstance(saved["stopped"], str), "stopped must be a text")
     history = saved["history"]
     _require(isinstance(history, list) and len(history) == saved["epoch"], f"history must have {saved['epoch']} epochs")
@@ -42,8 +42,8 @@ def is_like(value, params):
     return isinstance(value, np.ndarray) and value.shape == params.shape and value.dtype == params.dtype
 
 
-def _is_count(value):
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+def _is_count(value, most=2**48):
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < most
 
 
 def _require(condition, message):
