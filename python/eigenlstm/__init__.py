@@ -75,6 +75,7 @@ _MODULES = {
     "text": "text",
     "sound": "sound",
     "decoding": "decoding",
+    "distributed": "distributed",
     "onnx": "interop.onnx",
     "plot": "plot",
     "sklearn": "sklearn",

@@ -1,6 +1,7 @@
 """What an editor and a type checker see of the names that `__init__.py` imports when they are first asked for."""
 
-from . import data as data, decoding as decoding, forecasting as forecasting, losses as losses, plot as plot
+from . import data as data, decoding as decoding, distributed as distributed, forecasting as forecasting
+from . import losses as losses, plot as plot
 from . import sklearn as sklearn, sound as sound, text as text
 from ._core import (
     __version__ as __version__,

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from ..checks import KnownArguments, as_array, as_floats, as_lengths, unmasked
+from ..moments import Moments
 
 
 class LossSum:
@@ -31,6 +32,21 @@ class LossSum:
             return self._total
         return self.value if self.divisor is None else self.value * self.divisor if self.divisor else 0.0
 
+    @property
+    def weight(self):
+        """What the gradient of the value is divided by, of which the gradients of batches have different ones; None
+        for a sum.
+        """
+        return self.divisor
+
+    def numbers(self):
+        """What `of_numbers` makes it again from, as JSON values."""
+        return [_number(self.value), _number(self.divisor), _number(self._total)]
+
+    @classmethod
+    def of_numbers(cls, numbers):
+        return cls(*numbers)
+
     def __add__(self, other):
         total = self.total + other.total
         if self.divisor is None:
@@ -52,8 +68,31 @@ class FlowSum(LossSum):
             raise ValueError("NSE: std + eps must be positive, but y_true does not vary and eps is 0")
         return self._errors.value / spread**2 if spread else 0.0
 
+    @property
+    def total(self):
+        return self._errors.total
+
+    @property
+    def weight(self):
+        square = (float(self._flow.std) + self._eps) ** 2 or 1.0
+        return square if self.divisor is None else self.divisor * square
+
+    def numbers(self):
+        flow = self._flow
+        moments = [_number(each) for each in (flow.count, flow.mean, flow.squares, flow.low, flow.high)]
+        return [self._errors.numbers(), moments, self._eps]
+
+    @classmethod
+    def of_numbers(cls, numbers):
+        errors, moments, eps = numbers
+        return cls(LossSum.of_numbers(errors), Moments(*moments), eps)
+
     def __add__(self, other):
         return FlowSum(self._errors + other._errors, self._flow + other._flow, self._eps)
+
+
+def _number(value):
+    return None if value is None else float(value)
 
 
 class Loss(KnownArguments):

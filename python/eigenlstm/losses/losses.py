@@ -248,7 +248,7 @@ class NSE(Elementwise):
         divisor = self._divisor(targets)
         std = self.std if std is None else finite(std, "NSE: std", least=0)
         if std is None:
-            flow = Moments.of(_counted(y_true, weight))
+            flow = Moments.of(_counted(y_true, weight).astype(np.float64))
             spread = float(flow.std) + self.eps
             # the flow of one batch may be constant where that of all batches varies
             square = spread**2 if spread > 0 else 1.0

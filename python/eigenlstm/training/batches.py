@@ -12,6 +12,7 @@ import numpy as np
 from ..checks import as_lengths, positive_int
 from ..seeds import mix_seed
 from .columns import Ragged
+from .parts import Part, each_of
 from .streams import Stream
 
 _WINDOW = 32  # batches that are sorted by length together: little padding, much randomness left
@@ -153,15 +154,27 @@ class Rows:
     def __len__(self):
         return (self.rows + self._batch_size - 1) // self._batch_size
 
-    def epoch(self, number, key):
-        """The batches of one epoch; the last may be smaller."""
+    def epoch(self, number, key, mine=None):
+        """The batches of one epoch; the last may be smaller. None for those of which ``mine(i)`` is false."""
+        self._prepare()
+        for i, index in enumerate(self.order(key)):
+            yield self._part(index, slice(None)).batch if mine is None or mine(i) else None
+
+    def parts(self, number, key, own):
+        """The batches of one epoch as `Part`; ``own(rows)`` is the slice of a batch's rows that is read."""
+        self._prepare()
+        for index in self.order(key):
+            yield self._part(index, own(_size(index)))
+
+    def _prepare(self):
         for column in self._all_columns():
             if column is not None:
                 column.prepare(min(self._batch_size, self.rows))
-        for index in self.order(key):
-            x, lengths, time = self._take(index)
-            y, weight = (None if column is None else column.take(index, time) for column in (self._y, self._weight))
-            yield x, y, lengths, weight
+
+    def _part(self, index, own):
+        x, lengths, time = self._take(index, own)
+        y, weight = (None if column is None else column.take(index, time, own) for column in (self._y, self._weight))
+        return Part((x, y, each_of(lengths, lambda a: a[own]), weight), _size(index), lengths)
 
     def _sort_by(self):
         """The lengths by which rows are put together, or None."""
@@ -170,11 +183,11 @@ class Rows:
     def _all_columns(self):
         return self._x, self._y, self._weight
 
-    def _take(self, index):
-        """x of a batch, its lengths, and the longest of them."""
+    def _take(self, index, own):
+        """x of the rows `own` of a batch, the lengths of all its rows, and the longest of them."""
         lengths = None if self._lengths is None else self._lengths[index]
         time = None if lengths is None else int(lengths.max())
-        return self._x.take(index, time), lengths, time
+        return self._x.take(index, time, own), lengths, time
 
     def _drawn(self, rng):
         """The rows of a shuffled epoch."""
@@ -201,6 +214,11 @@ class Rows:
         if shuffled:
             batched = [batched[i] for i in rng.permutation(len(batched))]
         return batched
+
+
+def _size(index):
+    """The rows of an index of `Rows.order`."""
+    return index.stop - index.start if isinstance(index, slice) else len(index)
 
 
 def epoch_key(seed, epoch):

@@ -142,6 +142,12 @@ class Callback:
     def __call__(self, run):
         """After each epoch, with its ``run.logs``."""
 
+    def halted(self, run):
+        """When a signal has ended a run with ``comm`` within an epoch: the place to write down how far it has come.
+
+        Not where an epoch cannot be taken up again: see `checkpoint`.
+        """
+
     def end(self, run):
         """After the run, however it ends; ``run.history.stopped`` says how, after an exception with "failed: ..."."""
 
@@ -289,6 +295,9 @@ class Checkpoint(Callback):
         if run.epoch % self._every == 0 or run.ending:
             run.save(self._path)
 
+    def halted(self, run):
+        run.save(self._path)
+
 
 class Schedule(Callback):
     """See `schedule`."""
@@ -350,6 +359,8 @@ class Log(Callback):
 
     def begin(self, run):
         """Keep the lines up to where the run goes on: a kill may have left later ones."""
+        if run.rank:
+            return
         lines = []
         if run.epoch and os.path.exists(self._path):
             with open(self._path, encoding="utf-8") as file:
@@ -357,8 +368,9 @@ class Log(Callback):
         write_atomically(self._path, "".join(lines).encode())
 
     def __call__(self, run):
-        with open(self._path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(_finite(run.logs)) + "\n")
+        if run.rank == 0:
+            with open(self._path, "a", encoding="utf-8") as file:
+                file.write(json.dumps(_finite(run.logs)) + "\n")
 
 
 def _finite(logs):

@@ -109,7 +109,9 @@ class Dense:
     def fingerprint(self):
         return f"{self.array.shape} {self.array.dtype} {_hash(self.array)}"
 
-    def take(self, index, time):
+    def take(self, index, time, own=slice(None)):
+        """The rows `own` of those that `index` has, up to `time`."""
+        index = _within(index, own)
         cuts = time is not None and self.cut and time < self.array.shape[1]
         array = self.array[:, :time] if cuts else self.array
         if isinstance(index, slice):
@@ -149,15 +151,25 @@ class Ragged:
         step = max(1, sum(array.nbytes for array in self.arrays) // _HASHED)
         return f"{_hash(self.lengths)} {self.dtype} {_hash(np.concatenate(self.arrays[::step]))}"
 
-    def take(self, index, time):
+    def take(self, index, time, own=slice(None)):
+        """The rows `own` of those that `index` has, padded as all of these are."""
         if time is None or self.own_time:
             time = int(self.lengths[index].max())
+        index = _within(index, own)
         first, lengths = self.arrays[0], self.lengths[index]
         padded = np.full((len(lengths), time, *first.shape[1:]), self.padding, self.dtype)
         arrays = self.arrays[index] if isinstance(index, slice) else [self.arrays[i] for i in index]
         for row, length, array in zip(padded, lengths, arrays):
             row[:length] = array
         return padded
+
+
+def _within(index, own):
+    """Of the rows that `index` has, a slice or an array, those that the slice `own` has."""
+    if not isinstance(index, slice):
+        return index[own]
+    rows = range(index.start, index.stop)[own]
+    return slice(rows.start, rows.stop)
 
 
 def _hash(array):

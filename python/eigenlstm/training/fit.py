@@ -1,4 +1,4 @@
-"""Training, evaluation and prediction over whole data sets."""
+"""Training over whole data sets."""
 
 import os
 from collections.abc import Mapping
@@ -6,14 +6,19 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..checks import flag, number, only_known_keywords, positive_int
+from ..distributed.team import Alone, Team
 from ..losses import ClassWeighted, losses
 from ..seeds import as_seed, system_seed
-from . import metrics as metric_module
-from .batches import Rows, batches, rows_of
+from .batches import batches
 from .columns import Kinds
-from .objective import Objective, described, per_step
+from .evaluation import check_stateful, evaluation, measured
+from .evaluation import evaluate as evaluate
+from .evaluation import predict as predict
+from .meeting import meet, resume_together
+from .objective import described, per_step
 from .preparation import Prepared, draw_by
 from .run import Run
+from .sharding import Division
 
 
 @only_known_keywords
@@ -44,6 +49,8 @@ def fit(
     resume=None,
     seed=None,
     verbose=1,
+    comm=None,
+    shards=None,
 ):
     """Train `model` and return the history, a list with a dict for each epoch.
 
@@ -108,16 +115,28 @@ def fit(
         Of the order of rows and of dropout. Drawn from the system by default.
     verbose : 0, 1, 2
         Nothing; a table and a bar (with tqdm); the table alone.
+    comm : communicator of mpi4py, `eigenlstm.distributed.torch_comm()`, or `eigenlstm.distributed.Communicator`
+        Train in several processes, which all call `fit` with the same arguments: the result is that of one, to the
+        bit. Each computes some of the shards of a batch; arrays are given to all, and read where they are needed (an
+        ``np.memmap``, say). A function ``f(epoch, rank, size)`` gives the rows that
+        `eigenlstm.distributed.rows_of_rank` names of each batch; all other batches are given whole. Rank 0 shows,
+        logs and writes; callbacks are called in each process.
+    shards : int
+        Parts that a batch is cut into, whose gradients are computed one by one and added by a fixed binary tree:
+        with 8 shards, up to 8 processes have work. The bits of a run depend on it, not on `comm`. Default is 1.
 
     Raises
     ------
     NonFiniteLoss
         The loss became NaN or infinite; the model has the last good parameters.
+    eigenlstm.distributed.RankFailed
+        Another process of `comm` failed, was ended, or cannot be reached.
 
     Notes
     -----
     Ctrl-C ends the run as if it were complete: the history comes back, and `early_stopping` restores
-    the best parameters. The loss of an epoch is the mean over its rows, or over its steps where the
+    the best parameters. With `comm`, Ctrl-C and SIGTERM in any process end all after the same step, and `checkpoint`
+    writes how far they have come. The loss of an epoch is the mean over its rows, or over its steps where the
     model keeps time, each taken before the update that it led to.
     """
     stateful = flag(stateful, "fit: stateful")
@@ -140,206 +159,77 @@ def fit(
         stateful=stateful,
         shuffle=shuffle,
     )
-    order = "shuffled" if shuffle else "given"
-    source = batches(
-        x,
-        y,
-        lengths,
-        sample_weight,
-        batch_size=batch_size,
-        kinds=Kinds(model, losses.get(loss), class_weight),
-        keeps_time=model.keeps_time,
-        model=model,
-        where="fit",
-        order=order,
-        steps=steps_per_epoch,
-        per_step=per_step(loss),
-    )
-    if stateful:
-        _check_stateful(source, batch_size, "fit")
-    if sampling_weight is not None:
-        draw_by(sampling_weight, source, shuffle)
-    prepared = Prepared(source, augment)
-    weighted = loss if class_weight is None else ClassWeighted(loss, class_weight, model.keeps_time)
-    settings = {
-        "rows": source.rows,
-        "batch_size": batch_size,
-        "shuffle": shuffle,
-        "tbptt": tbptt,
-        "stateful": stateful,
-        "clip_norm": clip_norm,
-        "clip_value": clip_value,
-        "ema": ema,
-        "class_weight": None if class_weight is None else weighted.class_weight.tolist(),
-        "loss": described(loss),
-        **prepared.settings,
-    }
-    run = Run(
-        model,
-        weighted,
-        optimizer,
-        metrics=metrics,
-        callbacks=callbacks,
-        clip_norm=clip_norm,
-        clip_value=clip_value,
-        tbptt=tbptt,
-        stateful=stateful,
-        ema=ema,
-        seed=system_seed() if seed is None else as_seed(seed, "fit"),
-        settings=settings,
-    )
-    run.source = source
-    validate = _validation(model, validation_data, loss, metrics, batch_size, stateful)
-    if resume is not None and not isinstance(resume, (str, bytes, os.PathLike)):
-        raise TypeError(f"fit: resume must be a path, got {resume!r}")
-    if resume is not None and os.path.exists(resume):
-        run.resume(resume, seed)
-    source.check_epochs(epochs - run.epoch)
-    model._evaluation = (loss, metrics)
-    again = source.again("given" if stateful else "sorted")
+    team = Alone() if comm is None else Team(comm)
+    with team.together():
+        order = "shuffled" if shuffle else "given"
+        source = batches(
+            x,
+            y,
+            lengths,
+            sample_weight,
+            batch_size=batch_size,
+            kinds=Kinds(model, losses.get(loss), class_weight),
+            keeps_time=model.keeps_time,
+            model=model,
+            where="fit",
+            order=order,
+            steps=steps_per_epoch,
+            per_step=per_step(loss),
+        )
+        if stateful:
+            check_stateful(source, batch_size, "fit")
+        if sampling_weight is not None:
+            draw_by(sampling_weight, source, shuffle)
+        prepared = Prepared(source, augment)
+        weighted = loss if class_weight is None else ClassWeighted(loss, class_weight, model.keeps_time)
+        settings = {
+            "rows": source.rows,
+            "batch_size": batch_size,
+            "shuffle": shuffle,
+            "tbptt": tbptt,
+            "stateful": stateful,
+            "clip_norm": clip_norm,
+            "clip_value": clip_value,
+            "ema": ema,
+            "class_weight": None if class_weight is None else weighted.class_weight.tolist(),
+            "loss": described(loss),
+            "shards": 1 if shards is None else positive_int(shards, "fit: shards"),
+            **prepared.settings,
+        }
+        drawn = system_seed() if seed is None else as_seed(seed, "fit")
+        run = Run(
+            model,
+            weighted,
+            optimizer,
+            division=Division(team, settings["shards"]),
+            metrics=metrics,
+            callbacks=callbacks,
+            clip_norm=clip_norm,
+            clip_value=clip_value,
+            tbptt=tbptt,
+            stateful=stateful,
+            ema=ema,
+            seed=team.gather("draws a seed", drawn)[0],
+            settings=settings,
+        )
+        run.source = source
+        validate = _validation(model, validation_data, loss, metrics, batch_size, stateful, team)
+        meet(run, epochs, seed, validate, shards)
+        if resume is not None and not isinstance(resume, (str, bytes, os.PathLike)):
+            raise TypeError(f"fit: resume must be a path, got {resume!r}")
+        if resume is not None:
+            resume_together(run, resume, seed)
+        source.check_epochs(epochs - run.epoch)
+        model._evaluation = (loss, metrics)
+        again = source.again("given" if stateful else "sorted")
 
-    def measure(epoch):
-        return _measured(model, run.objective, run.metrics, again.epoch(max(epoch - 1, 0), 0), stateful)
+        def measure(epoch):
+            return measured(model, run.objective, run.metrics, again, max(epoch - 1, 0), stateful, team)
 
-    return run.train(prepared, validate, epochs, verbose, None if again is None else measure)
-
-
-@only_known_keywords
-def evaluate(
-    model, x, y=None, *, loss=None, metrics=None, lengths=None, sample_weight=None, batch_size=256, stateful=False
-):
-    """Loss and metrics of `model` on data, as a dict name -> float.
-
-    The arguments are those of `fit`; `loss` and `metrics` default to those of the last `fit`.
-    """
-    fitted = model._evaluation or (None, ())
-    loss = fitted[0] if loss is None else loss
-    if loss is None:
-        raise ValueError("evaluate: the model was not trained here, so loss must be given")
-    return _evaluation(
-        model,
-        x,
-        y,
-        loss=loss,
-        metrics=fitted[1] if metrics is None else metrics,
-        lengths=lengths,
-        sample_weight=sample_weight,
-        batch_size=batch_size,
-        stateful=stateful,
-        where="evaluate",
-    )()
+        return run.train(prepared, validate, epochs, verbose, None if again is None else measure)
 
 
-def _evaluation(
-    model, x, y=None, *, loss, metrics, lengths=None, sample_weight=None, batch_size=256, stateful=False, where
-):
-    """A function that evaluates `model` as it is then; the data are checked now."""
-    model._check_outputs(where)
-    loss = losses.get(loss)
-    objective, metrics = Objective(model, loss, where), metric_module.for_loss(metrics, loss)
-    source = batches(
-        x,
-        y,
-        lengths,
-        sample_weight,
-        batch_size=batch_size,
-        kinds=Kinds(model, loss),
-        keeps_time=model.keeps_time,
-        model=model,
-        where=where,
-        order="given" if stateful else "sorted",
-        per_step=per_step(loss),
-    )
-    if stateful:
-        _check_stateful(source, batch_size, where)
-
-    def evaluated():
-        return _measured(model, objective, metrics, source.epoch(0, 0), stateful)
-
-    evaluated.names = ["loss", *(metric.name for metric in metrics)]
-    return evaluated
-
-
-def _measured(model, objective, metrics, batches, stateful):
-    """Loss and metrics over `batches`, with the model as it is."""
-    for metric in metrics:
-        metric.reset()
-    total = states = None
-    for x, y, lengths, weight in batches:
-        y_pred, _, states = objective.run(model, x, lengths, False, None, states if stateful else None)
-        lengths = model.output_lengths(lengths)
-        part, _ = objective.sums(y_pred, y, weight, lengths, need_gradient=False)
-        total = part if total is None else total + part
-        if metrics:
-            y_pred = objective.predictions(y_pred, lengths)
-        for metric in metrics:
-            metric_module.update(metric, y_pred, y, lengths, weight)
-    return {"loss": losses.mean_of(total), **{metric.name: metric.result() for metric in metrics}}
-
-
-@only_known_keywords
-def predict(model, x, *, lengths=None, batch_size=256):
-    """Outputs of `model` for the rows of `x`, in their order.
-
-    Parameters
-    ----------
-    x : array (N, T, F) or list of N arrays (T_i, F), for a `Model` a dict of those
-    lengths : integers (N,), for a `Model` a dict of those
-        Valid steps of each row of an array x.
-    batch_size : int
-        Rows at a time. It does not change a bit of the result.
-
-    Returns
-    -------
-    array (N, …), zero in the steps after a row's length; a list of N arrays (T_i, …) for a list x and
-    a model that keeps time.
-    """
-    model._check_outputs("predict")
-    rows = rows_of(
-        model,
-        x,
-        None,
-        lengths,
-        None,
-        batch_size=batch_size,
-        kinds=Kinds(model),
-        keeps_time=model.keeps_time,
-        where="predict",
-        order="sorted",
-    )
-    if not rows.rows:
-        x = rows.empty()
-        if x is None:
-            raise ValueError("predict: x has no rows")
-        return model._run(x, lengths, False, None, None)[0]
-    as_list = rows.ragged and model.keeps_time
-    out = [None] * rows.rows if as_list else None
-    for index, (xb, _, lb, _) in zip(rows.order(0), rows.epoch(0, 0)):
-        y, _, _ = model._run(xb, lb, False, None, None)
-        lb = model.output_lengths(lb)
-        if as_list:
-            for i, row, length in zip(index, y, lb):
-                out[i] = row[:length].copy()
-        elif model.keeps_time and lb is not None:
-            out = _zeros_once(out, (rows.rows, _output_time(model, rows), *y.shape[2:]), y.dtype)
-            for i, row, length in zip(index, y, lb):
-                out[i, :length] = row[:length]
-        else:
-            out = _zeros_once(out, (rows.rows, *y.shape[1:]), y.dtype)
-            out[index] = y
-    return out
-
-
-def _output_time(model, rows):
-    """The steps that y has for all of the steps of x."""
-    return int(model.output_lengths(rows.times())[0])
-
-
-def _zeros_once(array, shape, dtype):
-    return np.zeros(shape, dtype) if array is None else array
-
-
-def _validation(model, data, loss, metrics, batch_size, stateful):
+def _validation(model, data, loss, metrics, batch_size, stateful, team):
     """What evaluates `model` on the validation data with the loss and metrics of this run."""
     if data is None:
         return None
@@ -355,18 +245,7 @@ def _validation(model, data, loss, metrics, batch_size, stateful):
         )
     else:
         options["x"] = data
-    return _evaluation(model, **options, where="fit: validation_data")
-
-
-def _check_stateful(source, batch_size, where):
-    if isinstance(source, Rows):
-        if source.ragged:
-            raise ValueError(f"{where}: stateful needs x as one array")
-        if source.rows % batch_size:
-            raise ValueError(
-                f"{where}: stateful needs a number of rows that is a multiple of "
-                f"batch_size {batch_size}, got {source.rows}"
-            )
+    return evaluation(model, **options, where="fit: validation_data", team=team)
 
 
 def _check_options(model, loss, *, epochs, tbptt, clip_norm, clip_value, ema, stateful, shuffle):

@@ -1,21 +1,18 @@
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeAlias, overload
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
 from .._types import Array, ArrayLike, Path
-from ..losses.base import Loss
 from ..sequential import Trained
 from .callbacks import Callback
-from .metrics import _Metric as Metric
+from .evaluation import Batches as Batches
+from .evaluation import Data as Data
+from .evaluation import Loss_ as Loss_
+from .evaluation import Metrics as Metrics
+from .evaluation import evaluate as evaluate
+from .evaluation import predict as predict
 from .optimisers import Optimiser
 from .run import History, Run
-
-Batches: TypeAlias = Iterable[object] | Callable[[int], Iterable[object]]
-Data: TypeAlias = ArrayLike | Sequence[ArrayLike] | Mapping[str, ArrayLike | Sequence[ArrayLike]]
-Loss_: TypeAlias = str | Loss | type[Loss] | Callable[..., tuple[float, Array]]
-
-Metrics: TypeAlias = Iterable[str | Metric | Callable[[Array, Array], float]]
 
 def fit(
     model: Trained,
@@ -44,28 +41,6 @@ def fit(
     resume: Path | None = None,
     seed: int | None = None,
     verbose: int = 1,
+    comm: object = None,
+    shards: int | None = None,
 ) -> History: ...
-def evaluate(
-    model: Trained,
-    x: Data | Batches,
-    y: Data | None = None,
-    *,
-    loss: Loss_ | None = None,
-    metrics: Metrics | None = None,
-    lengths: ArrayLike | Mapping[str, ArrayLike] | None = None,
-    sample_weight: ArrayLike | None = None,
-    batch_size: int = 256,
-    stateful: bool = False,
-) -> dict[str, float]: ...
-@overload
-def predict(
-    model: Trained,
-    x: np.ndarray[tuple[int, ...], np.dtype[np.generic]],
-    *,
-    lengths: ArrayLike | None = None,
-    batch_size: int = 256,
-) -> Array: ...
-@overload
-def predict(
-    model: Trained, x: Data, *, lengths: ArrayLike | Mapping[str, ArrayLike] | None = None, batch_size: int = 256
-) -> Array | list[Array]: ...

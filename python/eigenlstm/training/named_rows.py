@@ -87,10 +87,10 @@ class NamedRows(Rows):
     def _all_columns(self):
         return (*self._columns.values(), self._y, self._weight)
 
-    def _take(self, index):
+    def _take(self, index, own):
         model = self._model
         lengths = {name: each[index] for name, each in self._by_name.items()}
         longest = {model._time[name]: int(each.max()) for name, each in lengths.items()}
-        x = {name: column.take(index, longest.get(model._time[name])) for name, column in self._columns.items()}
+        x = {name: column.take(index, longest.get(model._time[name]), own) for name, column in self._columns.items()}
         time = None if self._lengths is None else int(self._lengths[index].max())
         return x, lengths or None, time

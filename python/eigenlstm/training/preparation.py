@@ -1,6 +1,6 @@
 """Which rows a model trains on, and what is done to each batch before: sampling and augmentation."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -8,6 +8,7 @@ from .. import _core
 from ..losses.base import finite
 from ..seeds import mix_seed
 from .batches import Rows
+from .parts import part_of
 
 _NAMES = ("x", "y", "lengths", "sample_weight")
 
@@ -35,9 +36,13 @@ class Prepared:
     def __len__(self):
         return len(self._source)
 
-    def epoch(self, number, key):
+    def parts(self, number, key, own):
+        """The batches of an epoch as `Part`. What augments a batch sees all of it, whoever computes it."""
+        if not self._augment:
+            yield from self._source.parts(number, key, own)
+            return
         for i, batch in enumerate(self._source.epoch(number, key)):
-            yield self._augmented(batch, mix_seed(mix_seed(key, 1), i)) if self._augment else batch
+            yield part_of(self._augmented(batch, mix_seed(mix_seed(key, 1), i)), own)
 
     def _augmented(self, batch, key):
         rng = np.random.Generator(np.random.PCG64(key))
@@ -84,3 +89,20 @@ def _check_alike(name, given, changed, rows):
         raise ValueError(f"fit: augment must give {name} as an array with as many rows as y, got {np.shape(changed)}")
     if given is not None and changed.dtype != given.dtype:
         raise TypeError(f"fit: augment must keep the dtype {given.dtype} of {name}, got {changed.dtype}")
+
+
+def _named(callback):
+    return ": it is a class, write it with its arguments" if isinstance(callback, type) else ""
+
+
+def checked_callbacks(callbacks):
+    """`callbacks` as a list, found to be functions before the first step rather than after the first epoch."""
+    if not isinstance(callbacks, Iterable):
+        raise TypeError(f"fit: callbacks must be a list of functions f(run), got {callbacks!r}")
+    callbacks = list(callbacks)
+    for callback in callbacks:
+        if not callable(callback) or isinstance(callback, type):
+            raise TypeError(
+                f"fit: callbacks must be a list of functions f(run), got one that is {callback!r}{_named(callback)}"
+            )
+    return callbacks

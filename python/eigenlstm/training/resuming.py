@@ -4,6 +4,9 @@ hours.
 
 import numpy as np
 
+from .. import saving
+from ..safetensors_files import FileError
+
 
 def check_run(saved, params):
     """``ValueError`` unless `saved` has the kinds of values that `Run` writes, for a model with the flat parameters
@@ -52,11 +55,13 @@ def _require(condition, message):
 
 
 _LATER_SETTINGS = ("loss", "lr", "data")  # not in the files of older versions
+_BEFORE = {"shards": 1}  # what runs had before there was such a setting
 
 
 def require_same(saved, ours, seed):
     """The arguments that make a run what it is must be those of the `saved` one; `ours` is what this one would save."""
     settings, now = saved["settings"], ours["settings"]
+    settings = {**_BEFORE, **settings}
     pairs = [
         (name, settings.get(name), value)
         for name, value in now.items()
@@ -75,3 +80,50 @@ def require_same(saved, ours, seed):
     differing = [f"{name} was {was!r}, is {now!r}" for name, was, now in pairs if was != now]
     if differing:
         raise ValueError("; ".join(differing))
+
+
+def take_up(run, path, seed):
+    """Let `run` go on with the one in `path`. Nothing is changed unless all of it fits."""
+    state_dict, saved = saving.load_run(path, run.model)
+    before = _everything(run)
+    try:
+        check_run(saved, run._params)
+        require_same(saved, run._state(), seed)
+        run.model._checked_state(state_dict)
+        if run.optimizer._layer is None:
+            run.optimizer._attach(run.model)
+        run.optimizer.load_state_dict(saved["optimizer"]["state"])
+        for callback, part in zip(run._callbacks, saved["callbacks"]):
+            if part["state"] is not None:
+                callback.load_state_dict(part["state"])
+        for resumed in run._hooks("resumed"):
+            resumed(run)
+        run._within.load(saved.get("within"), run.metrics)
+        if (saved["average"] is None) != (run._average is None):
+            raise ValueError("average must be there with ema alone")
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        _restore(run, before)
+        raise FileError(f"{path}: is not a run to go on with: {error}") from None
+    run.epoch, run.step, run.seed = saved["epoch"], saved["step"], saved["seed"]
+    run.history[:], run.history.stopped = saved["history"], saved["stopped"]
+    run.model.load_state_dict(state_dict)
+    run._set_params(saved["raw"])
+    if run._average is not None:
+        run._average[:] = saved["average"]
+    np.copyto(run._good, run._params)
+
+
+def _everything(run):
+    """What `take_up` changes, as it is."""
+    states = [(each, each.state_dict()) for each in run._callbacks if hasattr(each, "state_dict")]
+    return run._params.copy(), dict(vars(run.optimizer)), states
+
+
+def _restore(run, before):
+    params, attributes, states = before
+    run._set_params(params)
+    vars(run.optimizer).clear()
+    vars(run.optimizer).update(attributes)
+    for callback, state in states:
+        callback.load_state_dict(state)
+    run._within.clear()

@@ -1,24 +1,28 @@
 """One training run: its steps, its epochs, and the state from which it can go on."""
 
 import contextlib
+import itertools
 import math
 import time
-from collections.abc import Iterable
 
 import numpy as np
 
 from .. import _core, saving
 from ..losses import losses
-from ..safetensors_files import FileError
+from ..seeds import mix_seed
 from . import metrics as metric_module
 from . import optimisers
 from .batches import epoch_key, step_key
 from .callbacks import hooks
 from .failures import NonFiniteLoss, cause
 from .objective import Objective
+from .parts import each_of
+from .preparation import checked_callbacks
 from .progress import Progress
-from .resuming import check_run, require_same
+from .resuming import take_up
+from .sharding import GradientSum, NotFinite
 from .streams import NoMoreBatches
+from .within import Halted, Within, pieces
 
 
 class History(list):
@@ -43,13 +47,31 @@ class Run:
         The logs of all epochs.
     validated : bool
         Whether there are validation data.
+    rank : int
+        This process, of those of ``fit(comm=...)``; 0 where there is one. Each has its own copy of the callbacks.
     """
 
     def __init__(
-        self, model, loss, optimizer, *, metrics, callbacks, clip_norm, clip_value, tbptt, stateful, ema, seed, settings
+        self,
+        model,
+        loss,
+        optimizer,
+        *,
+        division,
+        metrics,
+        callbacks,
+        clip_norm,
+        clip_value,
+        tbptt,
+        stateful,
+        ema,
+        seed,
+        settings,
     ):
+        self.team, self._division, self._within = division.team, division, Within()
+        self.rank = self.team.rank
         self.model, self.optimizer = model, optimisers.get(optimizer)
-        callbacks = _checked_callbacks(callbacks)
+        callbacks = checked_callbacks(callbacks)
         self.epoch, self.epochs, self.step, self.seed = 0, None, 0, seed
         self.logs, self.history = {}, History()
         self._settings = {**settings, "lr": self.optimizer.lr}
@@ -63,6 +85,7 @@ class Run:
         self._tbptt, self._stateful = tbptt, stateful
         self._keeps_time, self._stochastic = model.keeps_time, model.stochastic
         self._params, self._good = model._flat_params, model._flat_params.copy()
+        self._sum = GradientSum(division, model._flat_grads)
         self._good_state, self._good_steps = {}, 0  # of the optimiser, as `_good` of the model
         self._check_names()
         self._decay, self._average = ema, None if ema is None else self._params.copy()
@@ -101,8 +124,9 @@ class Run:
         return self._measured[1]
 
     def save(self, path):
-        """Write model and run to `path`, for `load` and for ``fit(resume=path)``."""
-        saving.save_run(path, self.model, self._state())
+        """Write model and run to `path`, for `load` and for ``fit(resume=path)``. Rank 0 does, for all."""
+        if self.rank == 0:
+            saving.save_run(path, self.model, self._state())
 
     # -- the loop -------------------------------------------------------------------------------
 
@@ -118,12 +142,16 @@ class Run:
         self._keep()
         for check in self._hooks("check"):
             check(self)
-        progress = Progress(verbose, epochs, len(source), self.epoch)
+        progress = Progress(verbose if self.rank == 0 else 0, epochs, len(source), self.epoch)
         try:
-            for begin in self._hooks("begin"):
-                begin(self)
-            while self.epoch < epochs and self.history.stopped is None:
-                self._one_epoch(source, validate, progress)
+            with self.team.signals():
+                for begin in self._hooks("begin"):
+                    begin(self)
+                while self.epoch < epochs and self.history.stopped is None:
+                    self._one_epoch(source, validate, progress)
+        except Halted as halted:
+            self._halt(str(halted))
+            progress.note(f"{halted} in epoch {self.epoch + 1}")
         except KeyboardInterrupt:
             self.model.touch()  # it may have come between an update and the word that there was one
             self.stop("interrupted")
@@ -155,20 +183,31 @@ class Run:
             with contextlib.suppress(Exception):  # of a callback that did not get far; `error` says more
                 end(self)
 
+    def _halt(self, reason):
+        """The run ends within an epoch, which a checkpoint can take up from there."""
+        if self._within.state is not None:
+            with self._averaged():
+                for halted in self._hooks("halted"):
+                    halted(self)
+        self.stop(reason)
+
     def _one_epoch(self, source, validate, progress):
         started = time.perf_counter()
-        total = part = None
-        for metric in self.metrics:
-            metric.reset()
-        states = None
-        for batch in source.epoch(self.epoch, epoch_key(self.seed, self.epoch)):
-            for x, y, lengths, weight in self._chunks(*batch):
-                part, states = self._update(x, y, lengths, weight, states)
+        done, total, states = self._within.begin(self.metrics), self._within.total, None
+        key, part = epoch_key(self.seed, self.epoch), None
+        for batch in itertools.islice(source.parts(self.epoch, key, self._division), done, None):
+            for piece in pieces(batch, self._tbptt, self.model):
+                part, states = self._update(piece, batch.rows, states)
                 total = part if total is None else total + part
             if not self._stateful:
                 states = None
             if part is not None:
                 progress.step(part.value)
+            done += 1
+            if self._sum.stop is not None:
+                self._within.keep(done, total, self.metrics, self._stateful)
+                raise Halted(self._sum.stop)
+        self._within.clear()
         self._check_parameters()
         self.epoch += 1
         self.logs = {"epoch": self.epoch, "loss": losses.mean_of(total)}
@@ -178,34 +217,57 @@ class Run:
 
     def _finish_epoch(self, validate, started):
         """Validation and callbacks, with the averaged parameters where there are any."""
-        self._raw = None if self._average is None else self._params.copy()
-        self._set_params(self._average)
-        try:
+        with self._averaged():
             if validate is not None:
                 self.logs.update((f"val_{name}", value) for name, value in validate().items())
             self.logs["lr"] = float(self.optimizer.lr)
-            self.logs["seconds"] = time.perf_counter() - started
+            self.logs["seconds"] = self.team.gather("ends an epoch", time.perf_counter() - started)[0]
             self.history.append(self.logs)
             for callback in self._callbacks:
                 callback(self)
+            reasons = self.team.gather("has called the callbacks", self.history.stopped)
+            self.history.stopped = next((reason for reason in reasons if reason is not None), None)
+
+    @contextlib.contextmanager
+    def _averaged(self):
+        """While the model has the averaged parameters, where there are any."""
+        self._raw = None if self._average is None else self._params.copy()
+        self._set_params(self._average)
+        try:
+            yield
         finally:
             self._set_params(self._raw)
 
-    def _update(self, x, y, lengths, weight, states):
-        """One step of the optimiser; the loss before it as a sum, and the states after it."""
-        model, known = self.model, self.model.output_lengths(lengths)
+    def _update(self, batch, rows, states):
+        """One step of the optimiser; the loss before it as a sum, and the states after it, a dict by shards.
+
+        `batch` is this process's part of a batch of `rows` rows.
+        """
+        model, after, seen = self.model, {}, []
         key = step_key(self.seed, self.step) if self._stochastic else None
-        _core.set_zero(model._flat_grads)
-        predicted, tape, states = self.objective.run(model, x, lengths, True, key, states)
-        part, dy = self.objective.sums(predicted, y, weight, known)
-        if not math.isfinite(part.value):
-            self._fail("the loss", part.value, cause(self.objective.loss, x, y, predicted, weight, known))
-        model.backward(tape, dy, need_dx=False)
+
+        def gradient(shard, own, shards):
+            x, y, lengths, weight = batch if shards == 1 else (each_of(each, lambda a: a[own]) for each in batch)
+            known, before = model.output_lengths(lengths), None if states is None else states[shard]
+            drawn = key if key is None or shards == 1 else mix_seed(key, shard)
+            _core.set_zero(model._flat_grads)
+            predicted, tape, after[shard] = self.objective.run(model, x, lengths, True, drawn, before)
+            part, dy = self.objective.sums(predicted, y, weight, known)
+            value = part.value if shards == 1 else part.total
+            if not math.isfinite(value):
+                raise NotFinite(value, cause(self.objective.loss, x, y, predicted, weight, known))
+            model.backward(tape, dy, need_dx=False)
+            if self.metrics:
+                seen.append((self.objective.predictions(predicted, known), y, known, weight))
+            return part
+
+        try:
+            part = self._sum.over(rows, gradient)
+        except NotFinite as error:
+            self._fail("the loss", *error.args)
         model._drop_frozen()
         if self.metrics:
-            predicted = self.objective.predictions(predicted, known)
-        for metric in self.metrics:
-            metric_module.update(metric, predicted, y, known, weight)
+            self._update_metrics(seen)
         for after_backward in self._after_backward:
             after_backward(self)
         if self._clip_norm is not None:
@@ -220,7 +282,15 @@ class Run:
             optimisers.average(self._average, self._params, self._decay)
             self._keep_frozen()
         self.step += 1
-        return part, states
+        return part, after
+
+    def _update_metrics(self, seen):
+        """Give the metrics what each shard of all ranks has predicted, in the order of the shards."""
+        arrays = self.team.gather_arrays("gathers metrics", [array for each in seen for array in each])
+        for told in arrays:
+            for predicted, y, known, weight in zip(*[iter(told)] * 4):
+                for metric in self.metrics:
+                    metric_module.update(metric, predicted, y, known, weight)
 
     def _keep_frozen(self):
         """What is not trained is its own average, to the bit."""
@@ -229,22 +299,6 @@ class Run:
             if not leaf.trainable:
                 self._average[start : start + leaf._size] = leaf._flat_params
             start += leaf._size
-
-    def _chunks(self, x, y, lengths, weight):
-        """A batch cut along time where backpropagation is truncated."""
-        if self._tbptt is None:
-            yield x, y, lengths, weight
-            return
-        time, each = steps_of(x), self._tbptt
-        if y.ndim < 2 or y.shape[1] != time:
-            raise ValueError(f"fit: tbptt needs y with a target for each of the {time} steps, got shape {y.shape}")
-        per_step = weight is not None and weight.ndim > 1
-        for start in range(0, time, each):
-            part = slice(start, start + each)
-            left = None if lengths is None else each_of(lengths, lambda n, start=start: np.clip(n - start, 0, each))
-            if left is not None and not np.any(self.model.output_lengths(left)):
-                return
-            yield each_of(x, lambda a, part=part: a[:, part]), y[:, part], left, weight[:, part] if per_step else weight
 
     def _log_names(self, validate):
         """What each epoch will log; None where callbacks may add to it."""
@@ -309,6 +363,7 @@ class Run:
             ],
             "raw": self._raw,
             "average": self._average,
+            "within": self._within.state,
         }
 
     def _fingerprint(self):
@@ -319,73 +374,8 @@ class Run:
 
     def resume(self, path, seed):
         """Take up the run in `path`. Nothing is changed unless all of it fits."""
-        state_dict, saved = saving.load_run(path, self.model)
-        before = self._everything()
-        try:
-            check_run(saved, self._params)
-            require_same(saved, self._state(), seed)
-            self.model._checked_state(state_dict)
-            if self.optimizer._layer is None:
-                self.optimizer._attach(self.model)
-            self.optimizer.load_state_dict(saved["optimizer"]["state"])
-            for callback, part in zip(self._callbacks, saved["callbacks"]):
-                if part["state"] is not None:
-                    callback.load_state_dict(part["state"])
-            for resumed in self._hooks("resumed"):
-                resumed(self)
-            if (saved["average"] is None) != (self._average is None):
-                raise ValueError("average must be there with ema alone")
-        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-            self._restore(before)
-            raise FileError(f"{path}: is not a run to go on with: {error}") from None
-        self.epoch, self.step, self.seed = saved["epoch"], saved["step"], saved["seed"]
-        self.history[:], self.history.stopped = saved["history"], saved["stopped"]
-        self.model.load_state_dict(state_dict)
-        self._set_params(saved["raw"])
-        if self._average is not None:
-            self._average[:] = saved["average"]
-        np.copyto(self._good, self._params)
-
-    def _everything(self):
-        """What `resume` changes, as it is."""
-        states = [(each, each.state_dict()) for each in self._callbacks if hasattr(each, "state_dict")]
-        return self._params.copy(), dict(vars(self.optimizer)), states
-
-    def _restore(self, before):
-        params, attributes, states = before
-        self._set_params(params)
-        vars(self.optimizer).clear()
-        vars(self.optimizer).update(attributes)
-        for callback, state in states:
-            callback.load_state_dict(state)
+        take_up(self, path, seed)
 
 
 def _state_of(callback):
     return callback.state_dict() if hasattr(callback, "state_dict") else None
-
-
-def _named(callback):
-    return ": it is a class, write it with its arguments" if isinstance(callback, type) else ""
-
-
-def _checked_callbacks(callbacks):
-    """`callbacks` as a list, found to be functions before the first step rather than after the first epoch."""
-    if not isinstance(callbacks, Iterable):
-        raise TypeError(f"fit: callbacks must be a list of functions f(run), got {callbacks!r}")
-    callbacks = list(callbacks)
-    for callback in callbacks:
-        if not callable(callback) or isinstance(callback, type):
-            raise TypeError(
-                f"fit: callbacks must be a list of functions f(run), got one that is {callback!r}{_named(callback)}"
-            )
-    return callbacks
-
-
-def each_of(x, change):
-    """`change` of an array, or of each array of a dict."""
-    return {name: change(each) for name, each in x.items()} if isinstance(x, dict) else change(x)
-
-
-def steps_of(x):
-    """The steps of an array (B, T, …), or of the arrays of a dict, which have one time."""
-    return (next(iter(x.values())) if isinstance(x, dict) else x).shape[1]

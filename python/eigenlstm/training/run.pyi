@@ -5,9 +5,6 @@ from ..sequential import Trained
 from .failures import NonFiniteLoss as NonFiniteLoss
 from .optimisers import Optimiser
 
-def each_of(x: object, change: object) -> object: ...
-def steps_of(x: object) -> int: ...
-
 class History(list[dict[str, float]]):
     stopped: str | None
 
@@ -17,6 +14,7 @@ class Run:
     epoch: int
     epochs: int
     step: int
+    rank: int
     seed: int
     logs: dict[str, float]
     log_names: Sequence[str] | None

@@ -1,0 +1,36 @@
+import abc
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bytes = NDArray[np.uint8]
+
+class RankFailed(RuntimeError): ...
+
+class Pending(abc.ABC):
+    @abc.abstractmethod
+    def wait(self) -> None: ...
+
+class Communicator(abc.ABC):
+    rank: int
+    size: int
+    timeout: float
+    @abc.abstractmethod
+    def start_all_to_all(
+        self, send: Bytes, send_counts: Sequence[int], receive: Bytes, receive_counts: Sequence[int]
+    ) -> Pending: ...
+    @abc.abstractmethod
+    def start_all_gather(self, send: Bytes, receive: Bytes, counts: Sequence[int]) -> Pending: ...
+    @abc.abstractmethod
+    def broadcast(self, buffer: Bytes) -> None: ...
+    @abc.abstractmethod
+    def abort(self, message: str) -> None: ...
+    def all_to_all(
+        self, send: Bytes, send_counts: Sequence[int], receive: Bytes, receive_counts: Sequence[int]
+    ) -> None: ...
+    def all_gather(self, send: Bytes, receive: Bytes, counts: Sequence[int]) -> None: ...
+
+def as_communicator(comm: object) -> Communicator: ...
+def mpi_comm(comm: object = None, *, timeout: float = 600.0) -> Communicator: ...
+def torch_comm(group: object = None, *, timeout: float = 600.0) -> Communicator: ...
