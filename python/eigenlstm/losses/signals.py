@@ -1,9 +1,5 @@
 """Losses of signals, as models of amplifiers are trained with: errors in proportion to the power of the target."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable
-
 import numpy as np
 
 from ..checks import finite, number, positive
@@ -87,7 +83,7 @@ class ESR(_OfSignals):
     (B, T, …). With truncated backpropagation, each piece is a signal of its own.
     """
 
-    def __init__(self, pre_emphasis: float = 0.0, eps: float = 1e-5) -> None:
+    def __init__(self, pre_emphasis=0.0, eps=1e-5):
         super().__init__(eps)
         if not 0 <= number(pre_emphasis, "ESR: pre_emphasis") < 1:
             raise ValueError(f"ESR: pre_emphasis must be at least 0 and below 1, got {pre_emphasis!r}")
@@ -104,8 +100,9 @@ class ESR(_OfSignals):
 
 
 class DC(_OfSignals):
-    """The offset of each signal from its target, over the power of the target: ``Σ n_r · (mean of e)² / (Σ y_true² + eps · n)``.
+    """The offset of each signal from its target, over the power of the target.
 
+    ``Σ n_r · (mean of e)² / (Σ y_true² + eps · n)``, with e = y_pred − y_true, summed over the rows r.
     The mean is over the n_r steps of a row r that count, by their weights. Beside `ESR` with pre-emphasis, which hardly
     sees a constant, it keeps the output from drifting off zero. Source: Wright, Välimäki 2020.
 
@@ -115,7 +112,7 @@ class DC(_OfSignals):
         As of `ESR`.
     """
 
-    def __init__(self, eps: float = 1e-5) -> None:
+    def __init__(self, eps=1e-5):
         super().__init__(eps)
 
     def _ratio(self, error, true, weight, count):
@@ -161,7 +158,7 @@ class Combined(Loss):
 
     real_targets = True
 
-    def __init__(self, terms: Iterable[tuple[float, str | Loss]]) -> None:
+    def __init__(self, terms):
         from .losses import get  # which imports this
 
         super().__init__()

@@ -4,15 +4,12 @@ import json
 import os
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from ...atomic_files import write_atomically
 from ...checks import float_dtype
 from ...did_you_mean import no_such
-from ...model import Model
 from ...safetensors_files import FileError, parse_json, read_tensors
 from ...saving import load as load_model
-from ...sequential import Sequential
 from . import guitarml, nam, rtneural
 from .amplifier import Amplifier, parts
 from .fields import Field, read_json
@@ -30,7 +27,7 @@ _SUFFIXES = {".nam": "NAM", ".aidax": "AIDA-X", ".json": "RTNeural", ".safetenso
 _KEY = "audio"  # of a player's own values in the metadata of our files
 
 
-def load(path: str | bytes | os.PathLike, *, dtype: DTypeLike | None = None) -> Player:
+def load(path, *, dtype=None):
     """The amplifier in the file `path`, as a `Player`.
 
     Read are the LSTMs of Neural Amp Modeler (.nam), GuitarML and CoreAudioML (.json), RTNeural (.json) and AIDA-X
@@ -68,13 +65,7 @@ def load(path: str | bytes | os.PathLike, *, dtype: DTypeLike | None = None) -> 
     )
 
 
-def save(
-    amp: Player | Model | Sequential,
-    path: str | bytes | os.PathLike,
-    *,
-    format: str | None = None,
-    metadata: dict | None = None,
-) -> None:
+def save(amp, path, *, format=None, metadata=None):
     """Write an amplifier to the file `path`, whole or not at all.
 
     Parameters

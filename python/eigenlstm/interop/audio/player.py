@@ -1,9 +1,6 @@
 """An amplifier that is played: a model with its state, its knobs and its gains."""
 
-import os
-
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ...checks import as_array, finite, flag, integer, optional, positive_int
 from ...model import Model
@@ -48,15 +45,7 @@ class Player:
     """
 
     def __init__(
-        self,
-        model: Model | Sequential,
-        *,
-        sample_rate: int | None = None,
-        in_gain: float = 0.0,
-        out_gain: float = 0.0,
-        prewarm: int = 0,
-        metadata: dict | None = None,
-        format: str = "eigenlstm",
+        self, model, *, sample_rate=None, in_gain=0.0, out_gain=0.0, prewarm=0, metadata=None, format="eigenlstm"
     ):
         if not isinstance(model, (Model, Sequential)):
             raise TypeError(f"Player: model must be a Model or a Sequential, got {type(model).__name__}")
@@ -76,12 +65,12 @@ class Player:
         self.reset()
 
     @property
-    def knobs(self) -> np.ndarray:
+    def knobs(self):
         """The positions of the I - 1 knobs, each from 0 to 1; at first 0. A block takes those that are set then."""
         return self._knobs.copy()
 
     @knobs.setter
-    def knobs(self, values: ArrayLike) -> None:
+    def knobs(self, values):
         try:
             array = np.array(values, np.float64)
         except (TypeError, ValueError):
@@ -92,7 +81,7 @@ class Player:
             raise ValueError(f"Player.knobs: must be from 0 to 1, got {values!r}")
         self._knobs = array.astype(self.dtype)
 
-    def reset(self, *, prewarm: bool = True) -> None:
+    def reset(self, *, prewarm=True):
         """Start anew: from the model's own initial state, and after `self.prewarm` samples of silence.
 
         ``prewarm=False`` leaves the silence out. The knobs stay where they are.
@@ -106,7 +95,7 @@ class Player:
         else:
             self._session.state = self._warm
 
-    def process(self, block: ArrayLike, out: np.ndarray | None = None) -> np.ndarray:
+    def process(self, block, out=None):
         """The next samples of the output for the next samples of the input.
 
         Parameters
@@ -132,7 +121,7 @@ class Player:
             np.multiply(y, self._factors[1], out=y)
         return y
 
-    def save(self, path: str | bytes | os.PathLike, *, format: str | None = None, metadata: dict | None = None) -> None:
+    def save(self, path, *, format=None, metadata=None):
         """Write the model to a file: see `el.audio.save`."""
         from .files import save
 
