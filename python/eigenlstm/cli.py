@@ -1,9 +1,17 @@
-"""The command line: ``python -m eigenlstm demo | forecast | convert | info``."""
+"""The command line: ``python -m eigenlstm demo | forecast | convert | amp | info``."""
 
 import argparse
 import os
 import sys
 
+<<<<<<< HEAD
+=======
+import numpy as np
+
+from . import data
+from .atomic_files import write_atomically
+from .cli_amp import add_amp
+>>>>>>> refs/heads/main
 from .cli_convert import add_convert
 from .cli_forecast import CommandError, add_forecast
 from .forecasting.csv_series import SeriesError
@@ -48,6 +56,7 @@ def _parser():
 
     add_forecast(commands)
     add_convert(commands)
+    add_amp(commands)
 
     info = commands.add_parser("info", help="versions, instruction sets and threads, for bug reports")
     info.set_defaults(command=_info)
