@@ -4,14 +4,7 @@ import argparse
 import os
 import sys
 
-<<<<<<< HEAD
-=======
-import numpy as np
-
-from . import data
-from .atomic_files import write_atomically
 from .cli_amp import add_amp
->>>>>>> refs/heads/main
 from .cli_convert import add_convert
 from .cli_forecast import CommandError, add_forecast
 from .forecasting.csv_series import SeriesError
