@@ -44,10 +44,11 @@ def test_sizes_are_reduced_only_when_asked_to(tmp_path, monkeypatch):
 
 
 def test_benchmarks_are_those_of_the_results():
-    """The page is what its script makes of the results in bench/."""
+    """The pages are what their script makes of the results in bench/."""
     import benchmarks
 
-    assert (DOCS / "how" / "benchmarks.md").read_text() == benchmarks.page()
+    for file, text in benchmarks.pages().items():
+        assert (DOCS / "how" / file).read_text() == text
 
 
 def test_pictures_are_there():
