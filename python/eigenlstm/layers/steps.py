@@ -63,13 +63,12 @@ class Shift(Layer):
 
 
 class _Indexed(Joint):
-    """Takes x (B, T, F) and steps (B, S) of integers; -1 is none."""
+    """Base of the layers that take x (B, T, F) and integers that number steps, where -1 means no step."""
+
+    _options = {}
 
     def __init__(self):
         self._build([])
-
-    def config(self):
-        return {}
 
     def output_dtype(self, *dtypes):
         if dtypes[:2] != ("float", "int64"):
@@ -130,18 +129,12 @@ class Gather(_Indexed):
         return dx.reshape(shape), None
 
 
-class Scatter(Joint):
+class Scatter(_Indexed):
     """``y[b, s] = sum of x[b, t] with steps[b, t] = s``: the sum of the characters of each word.
 
     ``scatter(x, steps, like)`` takes x (B, T, F), integers (B, T), -1 for none, and any value (B, S, ...) whose steps
     the result gets, to (B, S, F).
     """
-
-    def __init__(self):
-        self._build([])
-
-    def config(self):
-        return {}
 
     def output_dtype(self, *dtypes):
         if dtypes[:2] != ("float", "int64"):
@@ -154,8 +147,6 @@ class Scatter(Joint):
                 f"Scatter takes (B, T, F), (B, T) and (B, S, ...), got {' and '.join(map(shape_text, shapes))}"
             )
         return (*shapes[2][:2], shapes[0][2])
-
-    _given = _Indexed._given
 
     def forward(self, x, steps, like, *, lengths=None, training=True, seed=None):
         """``x (B, T, F), steps (B, T), like (B, S, ...) -> y (B, S, F), tape``."""
@@ -191,12 +182,10 @@ class JoinDirections(Layer):
     """
 
     keeps_time = False
+    _options = {}
 
     def __init__(self):
         self._build([])
-
-    def config(self):
-        return {}
 
     def output_shape(self, shape):
         if len(shape) != 3 or not isinstance(shape[0], int) or shape[0] % 2:
