@@ -40,12 +40,9 @@ def main(arguments=None):
     if given.load:
         return parse(given)
     addresses, names = tasks(given)
-    print(
-        f"{len(addresses.train):,} addresses to train on, {len(addresses.test):,} to test on, {len(addresses.tags)} tags"
-    )
-    print(
-        f"{len(names.train):,} Japanese sentences to train on, {len(names.test):,} to test on, {len(names.tags)} tags\n"
-    )
+    for task, what in ((addresses, "addresses"), (names, "Japanese sentences")):
+        print(f"{len(task.train):,} {what} to train on, {len(task.test):,} to test on, {len(task.tags)} tags")
+    print()
     members = 1 if given.quick else MEMBERS
     started = time.process_time()
     model = train(addresses, members, given.epochs, given.seed)

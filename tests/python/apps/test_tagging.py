@@ -1,5 +1,5 @@
-"""Tagging: addresses and sentences are read as they are tagged, a committee is the sum of its members, and the application
-runs on real addresses and on one of one's own.
+"""Tagging: addresses and sentences are read as they are tagged, a committee is the sum of its members, and the
+application runs on real addresses and on one of one's own.
 """
 
 import json
