@@ -186,7 +186,8 @@ def tasks(given):
     """Addresses and names."""
     addresses = data.addresses(_download.fetch(data.ADDRESSES, given.data))
     names = data.names(_download.fetch(data.NAMES, given.data))
-    return Task(*data.split(addresses, given.quick), "conlleval"), Task(*data.split(names, given.quick), "IOB2")
+    parts = [data.split(sentences, given.quick) for sentences in (addresses, names)]
+    return Task(parts[0][0], parts[0][1], "conlleval"), Task(parts[1][0], parts[1][1], "IOB2")
 
 
 @dataclass
@@ -217,7 +218,7 @@ def draw(path, task, said):
     kinds = [kind for kind, _ in Counter(tag[2:] for one in task.test for tag in one.tags).most_common(14)]
     from matplotlib import colormaps
 
-    colours = dict(zip(kinds, colormaps["tab20"].colors))
+    colours = dict(zip(kinds, colormaps["tab20"](range(20))))
     left.set_axis_off()
     _common.tidy(left, "Addresses that the model has not seen (red: tagged otherwise by people)")
     fitting = [i for i, one in enumerate(task.test) if len(one.words) >= 5 and len(" ".join(one.words)) < 60]
