@@ -14,6 +14,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -190,26 +191,18 @@ def tasks(given):
     return Task(parts[0][0], parts[0][1], "conlleval"), Task(parts[1][0], parts[1][1], "IOB2")
 
 
-@dataclass
-class Kept:
-    """The vocabularies out of a saved model's file."""
-
-    known: dict
-    letters: el.text.Vocabulary
-    tags: el.text.Vocabulary
-
-
 def parse(given):
     """The parts that the model in ``--load`` finds in the address ``--text``."""
     if not given.text or not given.text.strip():
         sys.exit('--load needs --text "an address"')
     known = {name: el.text.load(given.load, key=name) for name in data.COLUMNS}
-    kept = Kept(known, el.text.load(given.load, key="characters"), el.text.load(given.load, key="tags"))
+    letters, tags = (el.text.load(given.load, key=key) for key in ("characters", "tags"))
+    kept = SimpleNamespace(known=known, letters=letters, tags=tags)
     words = given.text.split()
-    (tags,) = tagged(el.load(given.load), [data.address_of(words)], kept)
-    for word, tag in zip(words, tags):
+    (told,) = tagged(el.load(given.load), [data.address_of(words)], kept)
+    for word, tag in zip(words, told):
         print(f"  {word:24} {tag[2:]}")
-    return list(zip(words, [tag[2:] for tag in tags]))
+    return list(zip(words, [tag[2:] for tag in told]))
 
 
 def draw(path, task, said):
