@@ -135,8 +135,7 @@ def _recordings(dry, wet, sample_rate, delay, where):
     )
     if rate != wet_rate:
         raise ValueError(
-            f"{where}: dry has {rate} Hz, wet {wet_rate} Hz: they must be of one recording (el.sound.resample changes a "
-            "sample rate)"
+            f"{where}: dry has {rate} Hz, wet {wet_rate} Hz: they must be of one recording (see el.sound.resample)"
         )
     if y.shape[1] != 1:
         raise ValueError(f"{where}: wet must have one channel, got {y.shape[1]}")
