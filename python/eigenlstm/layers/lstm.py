@@ -13,7 +13,9 @@ from .lstm_weights import ForeignWeights
 from .parameters import admit
 from .symbolic import Value
 
-# By dtype: to make its name takes 3 us of a call.
+_Array = np.ndarray  # a name of this module: a call of a small LSTM takes 2 us, and each look-up counts
+
+# By dtype, since making the name of a dtype takes 3 us.
 _CORES = {np.dtype(np.float32): _core.LSTMFloat32, np.dtype(np.float64): _core.LSTMFloat64}
 _TAPES = {np.dtype(np.float32): _core.TapeFloat32, np.dtype(np.float64): _core.TapeFloat64}
 
@@ -260,7 +262,7 @@ class LSTM(ForeignWeights, Layer):
         TypeError for a wrong dtype, ValueError for a wrong shape or length and, with ``missing="error"``, for NaN in x
         within the lengths.
         """
-        if isinstance(x, Value):
+        if type(x) is not _Array and isinstance(x, Value):
             return x._trace.call(self, (x,), state=state, lengths=lengths)
         if trace:
             y, h, c, tape = self._run(x, state, lengths, True, for_backward=False)
@@ -360,7 +362,8 @@ class LSTM(ForeignWeights, Layer):
         )
 
     def _run(self, x, state, lengths, with_tape, seed=None, memory="full", for_backward=True):
-        x = as_input(x, self._dtype, self.missing, "LSTM.forward")
+        if type(x) is not _Array or x.dtype is not self._dtype:  # else it is what as_input would give
+            x = as_input(x, self._dtype, self.missing, "LSTM.forward")
         if with_tape and for_backward:
             x = np.array(x)  # the tape's own: next to the gates that it keeps, this costs little
         h0, c0 = (
