@@ -226,8 +226,8 @@ class Model(Trained, Group):
         times = {time for time in self._time.values()}
         if times != {self._time_out}:
             raise ValueError(
-                f"{where}: tbptt and stateful cut the output and all inputs into pieces of the same steps; the times of "
-                f"this model's inputs are {', '.join(map(str, self._time.values()))}, that of its output is "
+                f"{where}: tbptt and stateful cut the output and all inputs into pieces of the same steps; the times "
+                f"of this model's inputs are {', '.join(map(str, self._time.values()))}, that of its output is "
                 f"{self._time_out}"
             )
 

@@ -18,7 +18,7 @@ _EITHER = object()  # the dtype of a layer without parameters, which takes float
 
 
 class Views(dict):
-    """Parameters or gradients by name: views into the flat buffer. Assigning to a name copies the value into its view."""
+    """Parameters or gradients by name: views into the flat buffer. Assigning to a name copies a value into its view."""
 
     def __setitem__(self, name, value):
         if name not in self:

@@ -1,4 +1,4 @@
-"""What `fit` shows while it runs: a table with a line for each epoch, and below it tqdm's progress bar, if installed."""
+"""What `fit` shows while it runs: a table with a line for each epoch and, below it, tqdm's bar where installed."""
 
 import sys
 import time

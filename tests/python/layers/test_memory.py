@@ -132,21 +132,7 @@ def test_bytes_give_the_bits_of_full(case):
 
 @settings(max_examples=100, deadline=None)
 @given(
-    st.builds(
-        Case,
-        B=st.integers(1, 200),
-        T=st.integers(1, 60),
-        I=st.integers(1, 20),
-        H=st.integers(1, 40),
-        num_layers=st.integers(1, 3),
-        bidirectional=st.booleans(),
-        dtype=st.sampled_from(["float32", "float64"]),
-        time_major=st.booleans(),
-        state=st.booleans(),
-        ragged=st.booleans(),
-        bias=st.booleans(),
-        seed=st.integers(0, 999),
-    ),
+    random_cases(B=200, T=60, I=20, H=40, bias=st.booleans()),
     st.lists(st.floats(0, 1), min_size=1, max_size=3),
 )
 def test_bytes_give_the_bits_of_full_in_random_cases(case, fractions):
