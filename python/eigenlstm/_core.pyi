@@ -4,7 +4,7 @@ Nothing is cast: an array must have the dtype of its class or of its fellow argu
 tells of a shape.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import numpy as np
@@ -115,16 +115,8 @@ class _LSTM(Generic[_Real]):
         per_row: bool,
     ) -> tuple[_Optional[_Real], _State[_Real], _State[_Real], _Optional[_Real]]:
         """(dx, dh0, dc0, None); adds to grads. `per_row`: each row's gradients (B, num_parameters) in place of None."""
-    def stream(
-        self,
-        weights: _Weights[_Real],
-        batch_size: int,
-        as_array: Callable[[Any], NDArray[_Real]],
-        as_state: Callable[[Any], tuple[Any, Any]],
-    ) -> _Stream[_Real]:
-        """`as_array`, `as_state`: make arrays of what step gets for x, and a pair (h, c) of them of what becomes the
-        state, or raise.
-        """
+    def stream(self, weights: _Weights[_Real], batch_size: int) -> _Stream[_Real]:
+        """A session of so many rows with these weights."""
 
 class WeightsFloat32(_Weights[np.float32]): ...
 class WeightsFloat64(_Weights[np.float64]): ...
@@ -135,6 +127,53 @@ class StreamFloat64(_Stream[np.float64]): ...
 class LSTMFloat32(_LSTM[np.float32]): ...
 class LSTMFloat64(_LSTM[np.float64]): ...
 
+class _ModelStream(Generic[_Real]):
+    """A session of a whole model: see eigenlstm.Sequential.stream."""
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def state(self) -> NDArray[_Real]:
+        """All that is remembered, (B, S): copied out, copied in."""
+    @state.setter
+    def state(self, value: ArrayLike) -> None: ...
+    def step(self, x: ArrayLike, out: NDArray[np.float32] | NDArray[np.float64] | None = None) -> NDArray[_Real]:
+        """One time step: x (B, I) -> y (B, O); for B = 1 also (I,) -> (O,). Integers are (B,), or for B = 1 one.
+        `out`: where to write y.
+        """
+    def process(self, block: ArrayLike, out: NDArray[np.float32] | NDArray[np.float64] | None = None) -> NDArray[_Real]:
+        """T steps: block (B, T, I) -> y (B, T, O); for B = 1 also (T, I) -> (T, O). Integers are (B, T), or for B = 1
+        (T,). `out`: where to write y; it may be the block.
+        """
+    def reset(self) -> None:
+        """Set the state to what it was at the start."""
+    def fork(self) -> _ModelStream[_Real]:
+        """An independent copy of the session, state included."""
+
+class _StepGraph(Generic[_Real]):
+    """A model as operations on one step; each function gives the number of a new value, 0 is the input."""
+    def __init__(self, input_size: int, integers: bool = False) -> None: ...
+    def lstm(self, x: int, lstm: _LSTM[_Real], weights: _Weights[_Real]) -> int: ...
+    def linear(self, x: int, weight: NDArray[_Real], bias: _Optional[_Real]) -> int: ...
+    def layer_norm(self, x: int, weight: NDArray[_Real], bias: NDArray[_Real], eps: float) -> int: ...
+    def activation(self, x: int, name: str, parameters: Sequence[float]) -> int: ...
+    def embedding(self, x: int, weight: NDArray[_Real]) -> int: ...
+    def causal_conv1d(self, x: int, weight: NDArray[_Real], bias: _Optional[_Real], dilation: int) -> int: ...
+    def add(self, xs: Sequence[int]) -> int: ...
+    def multiply(self, xs: Sequence[int]) -> int: ...
+    def concat(self, xs: Sequence[int]) -> int: ...
+    def slice(self, x: int, start: int, count: int) -> int: ...
+    def shift(self, x: int, start: float) -> int: ...
+    def affine(self, x: int, scale: NDArray[_Real], offset: NDArray[_Real]) -> int: ...
+    def size(self, value: int) -> int:
+        """The features of a value."""
+    def stream(self, output: int, batch_size: int) -> _ModelStream[_Real]:
+        """A session of so many rows that gives this value."""
+
+class ModelStreamFloat32(_ModelStream[np.float32]): ...
+class ModelStreamFloat64(_ModelStream[np.float64]): ...
+class StepGraphFloat32(_StepGraph[np.float32]): ...
+class StepGraphFloat64(_StepGraph[np.float64]): ...
+
 # -- layers -------------------------------------------------------------------------------------
 
 def linear_forward(x: NDArray[_Real], weight: NDArray[_Real], bias: _Optional[_Real]) -> NDArray[_Real]:
@@ -144,6 +183,22 @@ def linear_backward(
     x: NDArray[_Real], weight: NDArray[_Real], dy: NDArray[_Real], dweight: NDArray[_Real], dbias: _Optional[_Real]
 ) -> NDArray[_Real]:
     """dx (N, F) = dy (N, O) weight; adds to dweight (O, F) and dbias (O) or None in place."""
+
+def activate(x: NDArray[_Real], name: str, parameters: Sequence[float]) -> NDArray[_Real]:
+    """y = f(x) of each value, of the last axis for softmax and log_softmax; f by its name and its parameters."""
+
+def add(xs: Sequence[NDArray[_Real]]) -> NDArray[_Real]:
+    """The sum of arrays of one shape, in their order."""
+
+def multiply(xs: Sequence[NDArray[_Real]]) -> NDArray[_Real]:
+    """The product of arrays of one shape, value by value, in their order."""
+
+def layer_norm_forward(
+    x: NDArray[_Real], weight: NDArray[_Real], bias: NDArray[_Real], eps: float, training: bool
+) -> tuple[NDArray[_Real], NDArray[_Real], NDArray[_Real]]:
+    """(y, normed, scale) of x (N, F): y = weight normed + bias, normed = (x - mean) scale (N,); the latter two are empty
+    unless `training`.
+    """
 
 def embedding_forward(indices: NDArray[np.int64], weight: NDArray[_Real]) -> NDArray[_Real]:
     """y (N, D) = weight (V, D)[indices (N)]."""

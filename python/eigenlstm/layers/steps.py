@@ -51,6 +51,9 @@ class Shift(Layer):
         y[:, 1:] = x[:, :-1]
         return y, ((None if integers else (x.shape, x.dtype),) if training else None)
 
+    def _stream_into(self, graph, x):
+        return graph.shift(x, self.start)
+
     def backward(self, tape, dy):
         """``dy -> dx``; None for integers."""
         (floats,) = self._opened(tape)
@@ -64,6 +67,8 @@ class Shift(Layer):
 
 class _Indexed(Joint):
     """Takes x (B, T, F) and steps (B, S) of integers; -1 is none."""
+
+    _no_step = "it picks from the steps of a whole sequence"
 
     def __init__(self):
         self._build([])
@@ -137,6 +142,8 @@ class Scatter(Joint):
     the result gets, to (B, S, F).
     """
 
+    _no_step = "it sums over the steps of a whole sequence"
+
     def __init__(self):
         self._build([])
 
@@ -190,6 +197,7 @@ class JoinDirections(Layer):
     For an encoder of two directions and a decoder of one: ``decoder(x, (join(h), join(c)))``.
     """
 
+    _no_step = "it takes the state after a whole sequence"
     keeps_time = False
 
     def __init__(self):
@@ -227,6 +235,7 @@ class StackFrames(Layer):
     A row of n steps has ceil(n / count) then: an LSTM behind it runs over so many fewer.
     """
 
+    _no_step = "it makes one step of several"
     _options = {"count": positive_int}
 
     def __init__(self, count):
