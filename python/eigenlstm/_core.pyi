@@ -5,10 +5,12 @@ tells of a shape.
 """
 
 from collections.abc import Sequence
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from ._types import Array, DType
 
 __version__: str
 
@@ -79,7 +81,7 @@ class _Stream(Generic[_Real]):
 
 class _LSTM(Generic[_Real]):
     """The core of eigenlstm.LSTM for one dtype."""
-    def __init__(self, **options: Any) -> None: ...
+    def __init__(self, **options: object) -> None: ...
     @property
     def num_parameters(self) -> int:
         """Length of the flat buffers."""
@@ -99,7 +101,10 @@ class _LSTM(Generic[_Real]):
         tape: bool,
         seed: int | None,
         memory: str | int,
-    ) -> tuple[Any, ...]:
+    ) -> (
+        tuple[NDArray[_Real], _State[_Real], _State[_Real]]
+        | tuple[NDArray[_Real], _State[_Real], _State[_Real], _Tape[_Real]]
+    ):
         """(y, h, c), and where `tape` one that keeps `memory`: "full", "light" or a number of bytes.
 
         `seed`: of the random masks, or None for none.
@@ -216,7 +221,7 @@ def attention_forward(
     memory_lengths: NDArray[np.int64] | None,
     scale: float,
     v: _Optional[_Real],
-) -> tuple[Any, ...]:
+) -> tuple[NDArray[_Real], NDArray[_Real]]:
     """(context (B, T, M), weights (B, T, S)) of query (B, T, Q), key (B, S, Q), memory (B, S, M): dot products times
     scale, or with v (Q) additive scores."""
 
@@ -231,7 +236,7 @@ def attention_backward(
     weights: NDArray[_Real],
     dcontext: NDArray[_Real],
     dv: _Optional[_Real],
-) -> tuple[Any, ...]:
+) -> tuple[NDArray[_Real], NDArray[_Real], NDArray[_Real]]:
     """(dquery, dkey, dmemory) of what attention_forward took and gave; adds to dv (Q) in place."""
 
 def crf_loss(
@@ -245,7 +250,7 @@ def crf_loss(
     dtransitions: _Optional[_Real] = None,
     dstart: _Optional[_Real] = None,
     dend: _Optional[_Real] = None,
-) -> tuple[Any, ...]:
+) -> tuple[NDArray[np.float64], _Optional[_Real]]:
     """(losses (B), demissions (B, T, K)) of emissions (B, T, K) and tags (B, T); row b is scaled by scale[b] in the
     gradients, which are added to dtransitions (K, K), dstart (K), dend (K). Without those, None for demissions."""
 
@@ -255,7 +260,7 @@ def crf_best(
     transitions: NDArray[_Real],
     start: NDArray[_Real],
     end: NDArray[_Real],
-) -> tuple[Any, ...]:
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """(tags (B, T), -1 past the lengths, scores (B)) of the best chain of each row."""
 
 # -- random numbers -----------------------------------------------------------------------------
@@ -263,15 +268,15 @@ def crf_best(
 def random_bits(seed: int, stream: int, start: int, n: int) -> NDArray[np.uint32]:
     """n words of a stream of Philox4x32-10, from its block `start` on; four words a block."""
 
-def random_uniform(seed: int, stream: int, shape: Any, dtype: Any = "float64") -> NDArray[Any]:
+def random_uniform(seed: int, stream: int, shape: int | Sequence[int], dtype: DType = "float64") -> Array:
     """Uniform values in [0, 1) with 24 bits (float32) or 53 bits (float64); value i is a function of (seed, stream,
     i).
     """
 
-def dropout_mask(seed: int, stream: int, shape: Any, p: float, dtype: Any) -> NDArray[Any]:
+def dropout_mask(seed: int, stream: int, shape: int | Sequence[int], p: float, dtype: DType) -> Array:
     """0 with probability p, else 1 / (1 - p); value i (C order) is a function of (seed, stream, i)."""
 
-def fingerprint(array: NDArray[Any]) -> int:
+def fingerprint(array: NDArray[np.generic]) -> int:
     """A 64-bit hash of the bytes of a contiguous array."""
 
 # -- losses: the value in float64, and the gradient with respect to the first argument -----------
@@ -333,7 +338,7 @@ def cross_entropy(
     label_smoothing: float = 0.0,
     ignore_index: int = -100,
     mean: bool = True,
-) -> tuple[Any, ...]:
+) -> tuple[float, NDArray[_Real]]:
     """Softmax cross-entropy of logits (N, C) and labels (N), and its gradient."""
 
 def linear_cross_entropy(
@@ -348,7 +353,7 @@ def linear_cross_entropy(
     mean: bool,
     dmatrix: _Optional[_Real] = None,
     dbias: _Optional[_Real] = None,
-) -> tuple[Any, ...]:
+) -> tuple[float, _Optional[_Real]]:
     """(value, dx (N, F)) of the cross-entropy of x (N, F) matrix^T (C, F) + bias (C) and labels (N); adds to dmatrix
     (C, F) and dbias (C) in place. Without dmatrix, None for dx."""
 
@@ -358,19 +363,19 @@ def ctc(
     input_lengths: NDArray[np.int64],
     target_lengths: NDArray[np.int64],
     blank: int,
-    scale: NDArray[Any],
-) -> tuple[Any, ...]:
+    scale: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[_Real]]:
     """(losses (B), dlogits (B, T, C)) of logits (B, T, C) and targets (B, S); dlogits of row b is scaled by
     scale[b].
     """
 
-def ctc_beam_search(logits: NDArray[Any], blank: int, width: int) -> list[Any]:
+def ctc_beam_search(logits: Array, blank: int, width: int) -> list[tuple[NDArray[np.int64], float]]:
     """[(labels, log probability), ...] of one row of logits (T, C), best first."""
 
 # -- optimisers: one step on flat arrays, in place -----------------------------------------------
 # weight_decay[i] holds for the parameters before ends[i].
 
-def zeros(n: int, dtype: Any) -> NDArray[Any]:
+def zeros(n: int, dtype: DType) -> Array:
     """A flat array of n zeros, aligned to 64 bytes; large ones stand in huge pages."""
 
 def set_zero(x: NDArray[_Real]) -> None:
@@ -438,5 +443,5 @@ def adagrad_step(
 def ema(average: NDArray[_Real], params: NDArray[_Real], decay: float) -> None:
     """average = decay average + (1 - decay) params, in place."""
 
-def norm(x: NDArray[Any]) -> float:
+def norm(x: Array) -> float:
     """The Euclidean norm of all values, summed in float64."""

@@ -1,4 +1,4 @@
-"""The command line: ``python -m eigenlstm demo | forecast | convert | info``."""
+"""The command line: ``python -m eigenlstm demo | forecast | convert | amp | info``."""
 
 import argparse
 import csv
@@ -12,6 +12,7 @@ import numpy as np
 
 from . import data
 from .atomic_files import write_atomically
+from .cli_amp import add_amp
 from .cli_convert import add_convert
 from .forecasting.csv_series import SeriesError, read_csv
 from .forecasting.forecaster import Forecaster, validation_size
@@ -120,6 +121,7 @@ def _parser():
     forecast.set_defaults(command=_forecast)
 
     add_convert(commands)
+    add_amp(commands)
 
     info = commands.add_parser("info", help="versions, instruction sets and threads, for bug reports")
     info.set_defaults(command=_info)

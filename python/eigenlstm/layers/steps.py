@@ -66,15 +66,14 @@ class Shift(Layer):
 
 
 class _Indexed(Joint):
-    """Takes x (B, T, F) and steps (B, S) of integers; -1 is none."""
+    """Base of the layers that take x (B, T, F) and integers that number steps, where -1 means no step."""
+
+    _options = {}
 
     _no_step = "it picks from the steps of a whole sequence"
 
     def __init__(self):
         self._build([])
-
-    def config(self):
-        return {}
 
     def output_dtype(self, *dtypes):
         if dtypes[:2] != ("float", "int64"):
@@ -135,7 +134,7 @@ class Gather(_Indexed):
         return dx.reshape(shape), None
 
 
-class Scatter(Joint):
+class Scatter(_Indexed):
     """``y[b, s] = sum of x[b, t] with steps[b, t] = s``: the sum of the characters of each word.
 
     ``scatter(x, steps, like)`` takes x (B, T, F), integers (B, T), -1 for none, and any value (B, S, ...) whose steps
@@ -143,12 +142,6 @@ class Scatter(Joint):
     """
 
     _no_step = "it sums over the steps of a whole sequence"
-
-    def __init__(self):
-        self._build([])
-
-    def config(self):
-        return {}
 
     def output_dtype(self, *dtypes):
         if dtypes[:2] != ("float", "int64"):
@@ -161,8 +154,6 @@ class Scatter(Joint):
                 f"Scatter takes (B, T, F), (B, T) and (B, S, ...), got {' and '.join(map(shape_text, shapes))}"
             )
         return (*shapes[2][:2], shapes[0][2])
-
-    _given = _Indexed._given
 
     def forward(self, x, steps, like, *, lengths=None, training=True, seed=None):
         """``x (B, T, F), steps (B, T), like (B, S, ...) -> y (B, S, F), tape``."""
@@ -199,12 +190,10 @@ class JoinDirections(Layer):
 
     _no_step = "it takes the state after a whole sequence"
     keeps_time = False
+    _options = {}
 
     def __init__(self):
         self._build([])
-
-    def config(self):
-        return {}
 
     def output_shape(self, shape):
         if len(shape) != 3 or not isinstance(shape[0], int) or shape[0] % 2:
