@@ -172,7 +172,7 @@ struct PyStream {
     if (value.is_none()) throw py::value_error("Stream.state: h and c must be arrays, got None");
     const bool several = PyTuple_Check(value.ptr()) || PyList_Check(value.ptr());
     if (!several || py::len(value) != 2) {
-      const std::string got = Py_TYPE(value.ptr())->tp_name + (several ? " of " + std::to_string(py::len(value)) : "");
+      const std::string got = type_name(value) + (several ? " of " + std::to_string(py::len(value)) : "");
       const std::string text = "Stream.state: state must be a pair (h, c), got " + got;
       if (several) throw py::value_error(text);
       throw py::type_error(text);

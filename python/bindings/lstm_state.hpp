@@ -51,8 +51,7 @@ class StateSizes {
     }
     if (!py::isinstance<py::list>(value) && !py::isinstance<py::tuple>(value))
       throw py::type_error(std::string(where) + ": " + name +
-                           " must be a list of arrays (the layers' widths differ), got " +
-                           Py_TYPE(value.ptr())->tp_name);
+                           " must be a list of arrays (the layers' widths differ), got " + type_name(value));
     const auto list = py::reinterpret_borrow<py::sequence>(value);
     if (Index(list.size()) != n)
       throw py::value_error(std::string(where) + ": " + name + " must be a list of " + std::to_string(n) +

@@ -9,6 +9,11 @@
 
 namespace eigenlstm_python {
 
+/// "ndarray", as errors name what came.
+inline std::string type_name(py::handle value) {
+  return std::string(py::str(py::type::handle_of(value).attr("__name__")));
+}
+
 /// Whether `value` is a masked array (numpy.ma); those are no arrays like others.
 inline bool is_masked_array(py::handle value) {
   return Py_TYPE(value.ptr()) != py::detail::npy_api::get().PyArray_Type_ && py::isinstance<py::array>(value) &&

@@ -35,6 +35,8 @@ class StepGraph {
   explicit StepGraph(Index input_size, bool integers = false);
 
   Index input() const { return 0; }
+  bool takes_integers() const { return integers_; }
+  Index output() const { return output_; }
   Index size(Index value) const;
 
   /// As Stream: throws for an LSTM whose directions don't all run forward in time.

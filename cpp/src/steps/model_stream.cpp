@@ -39,7 +39,7 @@ struct ModelStream<Real>::Impl {
       Operation next;
       next.node = graph.nodes_[value - 1];
       next.part = next.node->start(B);
-      next.y = Buffer<Real>(Index(value) == graph.output_ ? 0 : B * next.node->size);
+      next.y = Buffer<Real>(Index(value) == graph.output_ ? 0 : values_of(B, next.node->size));
       for (const Index x : next.node->inputs) next.xs.push_back(at[std::size_t(x)]);
       at[value] = next.y.data();
       operations.push_back(std::move(next));
@@ -64,8 +64,8 @@ struct ModelStream<Real>::Impl {
     if (integers)
       numbers = Buffer<std::int64_t>(B);
     else
-      x_in = Buffer<Real>(B * I);
-    y_out = Buffer<Real>(B * O);
+      x_in = Buffer<Real>(values_of(B, I));
+    y_out = Buffer<Real>(values_of(B, O));
   }
 
   /// Where the values lie here that `from` reads at x.

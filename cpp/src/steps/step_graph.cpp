@@ -1,5 +1,6 @@
 // Building a StepGraph: every value and size is checked here, once.
-#include <limits>
+#include <algorithm>
+#include <new>
 #include <stdexcept>
 #include <string>
 
@@ -11,15 +12,18 @@ namespace {
 
 [[noreturn]] void fail(const std::string& what) { throw std::invalid_argument("StepGraph." + what); }
 
+constexpr Index most = Index(1) << 48;  // of any size: products of a few of them and the bytes of a value fit
+
 void require_positive(Index n, const char* where, const char* name) {
-  if (n < 1) fail(std::string(where) + ": " + name + " must be at least 1, got " + std::to_string(n));
+  if (n < 1 || n >= most)
+    fail(std::string(where) + ": " + name + " must be at least 1 and below 2^48, got " + std::to_string(n));
 }
 
 }  // namespace
 
 template <class Real>
 StepGraph<Real>::StepGraph(Index input_size, bool integers) : input_size_(input_size), integers_(integers) {
-  if (input_size < 1 || (integers && input_size != 1))
+  if (input_size < 1 || input_size >= most || (integers && input_size != 1))
     throw std::invalid_argument("StepGraph: input_size must be at least 1, and 1 for integers, got " +
                                 std::to_string(input_size));
 }
@@ -39,6 +43,7 @@ void StepGraph<Real>::check(Index value, const char* where) const {
 
 template <class Real>
 Index StepGraph<Real>::push(std::shared_ptr<const StepNode<Real>> node) {
+  require_positive(node->size, "value", "the size");
   nodes_.push_back(std::move(node));
   return output_ = Index(nodes_.size());
 }
@@ -87,7 +92,7 @@ Index StepGraph<Real>::causal_conv1d(Index x, Index channels, Index kernel_size,
   require_positive(channels, where, "channels");
   require_positive(kernel_size, where, "kernel_size");
   require_positive(dilation, where, "dilation");
-  if (kernel_size > std::numeric_limits<Index>::max() / 8 / dilation) throw std::bad_alloc();
+  if (kernel_size > most / dilation) throw std::bad_alloc();
   return push(std::make_shared<ConvolutionNode<Real>>(x, size(x), channels, kernel_size, dilation, weight, bias));
 }
 
@@ -99,7 +104,7 @@ Index StepGraph<Real>::join(const std::vector<Index>& xs, const char* where, int
   for (const Index x : xs) {
     check(x, where);
     sizes.push_back(size(x));
-    total += sizes.back();
+    total = std::min(most, total + sizes.back());
     if (kind < 2 && sizes.back() != sizes.front())
       fail(std::string(where) + ": takes values of one size, got " + std::to_string(sizes.front()) + " and " +
            std::to_string(sizes.back()));

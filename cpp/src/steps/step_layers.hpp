@@ -67,8 +67,8 @@ struct ConvolutionNode : StepNode<Real> {
         : node(owner),
           B(rows),
           frames((owner.kernel_size - 1) * owner.dilation + 1),
-          ring(Buffer<Real>::zeros(B * frames * owner.channels)),
-          window(B * owner.channels * owner.kernel_size),
+          ring(Buffer<Real>::zeros(values_of(B, values_of(frames, owner.channels)))),
+          window(values_of(B, values_of(owner.channels, owner.kernel_size))),
           tile(owner.linear.tile_size(B)) {}
     void step(const Real* const* xs, Real* y) override {
       const Index C = node.channels, k = node.kernel_size;
@@ -119,7 +119,7 @@ struct ShiftNode : StepNode<Real> {
   std::unique_ptr<StepPart<Real>> start(Index B) const override { return std::make_unique<Part>(*this, B); }
 
   struct Part : StepPart<Real> {
-    Part(const ShiftNode& owner, Index rows) : node(owner), B(rows), before(rows * owner.size) { fill(); }
+    Part(const ShiftNode& owner, Index rows) : node(owner), B(rows), before(values_of(rows, owner.size)) { fill(); }
     void step(const Real* const* xs, Real* y) override {
       std::copy_n(before.data(), before.size(), y);
       std::copy_n(xs[0], before.size(), before.data());

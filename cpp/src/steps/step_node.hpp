@@ -2,11 +2,18 @@
 #pragma once
 
 #include <memory>
+#include <new>
 #include <vector>
 
 #include "eigenlstm/model_stream.hpp"
 
 namespace eigenlstm {
+
+/// The values of B rows of n each; std::bad_alloc for more than there can be.
+inline Index values_of(Index B, Index n) {
+  if (n > 0 && B > (Index(1) << 59) / n) throw std::bad_alloc();
+  return B * n;
+}
 
 /// The part of a session that belongs to one node.
 template <class Real>
