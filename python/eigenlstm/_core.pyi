@@ -5,7 +5,7 @@ tells of a shape.
 """
 
 from collections.abc import Sequence
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +16,7 @@ __version__: str
 
 _Real = TypeVar("_Real", np.float32, np.float64)
 _Optional: TypeAlias = NDArray[_Real] | None
+_Out: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 _State: TypeAlias = (
     NDArray[_Real] | list[NDArray[_Real]]
 )  # of all layers and directions: a list where their widths differ
@@ -72,7 +73,7 @@ class _Stream(Generic[_Real]):
         """
     @state.setter
     def state(self, value: tuple[object, object] | list[object]) -> None: ...
-    def step(self, x: ArrayLike, out: NDArray[np.float32] | NDArray[np.float64] | None = None) -> NDArray[_Real]:
+    def step(self, x: ArrayLike, out: _Out | None = None) -> NDArray[_Real]:
         """One time step: x (B, I) -> y (B, P); for B = 1 also (I,) -> (P,). `out`: where to write y."""
     def reset(self) -> None:
         """Set the state to what it was at the start: zero, or learned."""
@@ -137,22 +138,13 @@ class _ModelStream(Generic[_Real]):
     @property
     def batch_size(self) -> int: ...
     @property
-    def state(self) -> NDArray[_Real]:
-        """All that is remembered, (B, S): copied out, copied in."""
+    def state(self) -> NDArray[_Real]: ...
     @state.setter
     def state(self, value: ArrayLike) -> None: ...
-    def step(self, x: ArrayLike, out: NDArray[np.float32] | NDArray[np.float64] | None = None) -> NDArray[_Real]:
-        """One time step: x (B, I) -> y (B, O); for B = 1 also (I,) -> (O,). Integers are (B,), or for B = 1 one.
-        `out`: where to write y.
-        """
-    def process(self, block: ArrayLike, out: NDArray[np.float32] | NDArray[np.float64] | None = None) -> NDArray[_Real]:
-        """T steps: block (B, T, I) -> y (B, T, O); for B = 1 also (T, I) -> (T, O). Integers are (B, T), or for B = 1
-        (T,). `out`: where to write y; it may be the block.
-        """
-    def reset(self) -> None:
-        """Set the state to what it was at the start."""
-    def fork(self) -> _ModelStream[_Real]:
-        """An independent copy of the session, state included."""
+    def step(self, x: ArrayLike, out: _Out | None = None) -> NDArray[_Real]: ...
+    def process(self, block: ArrayLike, out: _Out | None = None) -> NDArray[_Real]: ...
+    def reset(self) -> None: ...
+    def fork(self) -> _ModelStream[_Real]: ...
 
 class _StepGraph(Generic[_Real]):
     """A model as operations on one step; each function gives the number of a new value, 0 is the input."""
@@ -169,10 +161,8 @@ class _StepGraph(Generic[_Real]):
     def slice(self, x: int, start: int, count: int) -> int: ...
     def shift(self, x: int, start: float) -> int: ...
     def affine(self, x: int, scale: NDArray[_Real], offset: NDArray[_Real]) -> int: ...
-    def size(self, value: int) -> int:
-        """The features of a value."""
-    def stream(self, output: int, batch_size: int) -> _ModelStream[_Real]:
-        """A session of so many rows that gives this value."""
+    def size(self, value: int) -> int: ...
+    def stream(self, output: int, batch_size: int) -> _ModelStream[_Real]: ...
 
 class ModelStreamFloat32(_ModelStream[np.float32]): ...
 class ModelStreamFloat64(_ModelStream[np.float64]): ...
@@ -189,22 +179,12 @@ def linear_backward(
 ) -> NDArray[_Real]:
     """dx (N, F) = dy (N, O) weight; adds to dweight (O, F) and dbias (O) or None in place."""
 
-def activate(x: NDArray[_Real], name: str, parameters: Sequence[float]) -> NDArray[_Real]:
-    """y = f(x) of each value, of the last axis for softmax and log_softmax; f by its name and its parameters."""
-
-def add(xs: Sequence[NDArray[_Real]]) -> NDArray[_Real]:
-    """The sum of arrays of one shape, in their order."""
-
-def multiply(xs: Sequence[NDArray[_Real]]) -> NDArray[_Real]:
-    """The product of arrays of one shape, value by value, in their order."""
-
+def activate(x: NDArray[_Real], name: str, parameters: Sequence[float]) -> NDArray[_Real]: ...
+def add(xs: Sequence[NDArray[_Real]]) -> NDArray[_Real]: ...
+def multiply(xs: Sequence[NDArray[_Real]]) -> NDArray[_Real]: ...
 def layer_norm_forward(
     x: NDArray[_Real], weight: NDArray[_Real], bias: NDArray[_Real], eps: float, training: bool
-) -> tuple[NDArray[_Real], NDArray[_Real], NDArray[_Real]]:
-    """(y, normed, scale) of x (N, F): y = weight normed + bias, normed = (x - mean) scale (N,); the latter two are empty
-    unless `training`.
-    """
-
+) -> tuple[NDArray[_Real], NDArray[_Real], NDArray[_Real]]: ...
 def embedding_forward(indices: NDArray[np.int64], weight: NDArray[_Real]) -> NDArray[_Real]:
     """y (N, D) = weight (V, D)[indices (N)]."""
 
@@ -281,55 +261,24 @@ def fingerprint(array: NDArray[np.generic]) -> int:
 
 # -- losses: the value in float64, and the gradient with respect to the first argument -----------
 
-def mse(
-    y_pred: NDArray[_Real],
-    y_true: NDArray[_Real],
-    weight: _Optional[_Real] = None,
-    scale: float = 1.0,
-    parameters: _Optional[_Real] = None,
-) -> tuple[float, NDArray[_Real]]: ...
-def mae(
-    y_pred: NDArray[_Real],
-    y_true: NDArray[_Real],
-    weight: _Optional[_Real] = None,
-    scale: float = 1.0,
-    parameters: _Optional[_Real] = None,
-) -> tuple[float, NDArray[_Real]]: ...
-def huber(
-    y_pred: NDArray[_Real],
-    y_true: NDArray[_Real],
-    weight: _Optional[_Real] = None,
-    scale: float = 1.0,
-    parameters: _Optional[_Real] = None,
-) -> tuple[float, NDArray[_Real]]: ...
-def bce(
-    y_pred: NDArray[_Real],
-    y_true: NDArray[_Real],
-    weight: _Optional[_Real] = None,
-    scale: float = 1.0,
-    parameters: _Optional[_Real] = None,
-) -> tuple[float, NDArray[_Real]]: ...
-def quantile(
-    y_pred: NDArray[_Real],
-    y_true: NDArray[_Real],
-    weight: _Optional[_Real] = None,
-    scale: float = 1.0,
-    parameters: _Optional[_Real] = None,
-) -> tuple[float, NDArray[_Real]]: ...
-def gaussian_nll(
-    y_pred: NDArray[_Real],
-    y_true: NDArray[_Real],
-    weight: _Optional[_Real] = None,
-    scale: float = 1.0,
-    parameters: _Optional[_Real] = None,
-) -> tuple[float, NDArray[_Real]]: ...
-def poisson_nll(
-    y_pred: NDArray[_Real],
-    y_true: NDArray[_Real],
-    weight: _Optional[_Real] = None,
-    scale: float = 1.0,
-    parameters: _Optional[_Real] = None,
-) -> tuple[float, NDArray[_Real]]: ...
+class _ElementLoss(Protocol):
+    def __call__(
+        self,
+        y_pred: NDArray[_Real],
+        y_true: NDArray[_Real],
+        weight: _Optional[_Real] = None,
+        scale: float = 1.0,
+        parameters: _Optional[_Real] = None,
+    ) -> tuple[float, NDArray[_Real]]: ...
+
+mse: _ElementLoss
+mae: _ElementLoss
+huber: _ElementLoss
+bce: _ElementLoss
+quantile: _ElementLoss
+gaussian_nll: _ElementLoss
+poisson_nll: _ElementLoss
+
 def cross_entropy(
     logits: NDArray[_Real],
     labels: NDArray[np.int64],

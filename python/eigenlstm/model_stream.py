@@ -17,15 +17,15 @@ def stream(self, batch_size=1):
     - ``s.step(x, out=None)``: one step of `batch_size` rows side by side, x (batch_size, I) -> y (batch_size, O), for
       one row also (I,) -> (O,). A model that begins with an `Embedding` takes integers (batch_size,), for one row also
       an integer.
-    - ``s.process(block, out=None)``: a block of steps in one call, (batch_size, T, I) -> (batch_size, T, O), for one row
-      also (T, I) -> (T, O); integers (batch_size, T), or (T,). `out` may be the block itself.
+    - ``s.process(block, out=None)``: a block of steps in one call, (batch_size, T, I) -> (batch_size, T, O), for one
+      row also (T, I) -> (T, O); integers (batch_size, T), or (T,). `out` may be the block itself.
     - ``s.state``: all that the session remembers, an array (batch_size, S), copied out and in: rows can be stored, and
       moved between sessions of one model.
     - ``s.reset()``: back to the start, zero or what an LSTM has learned; ``s.fork()``: an independent copy.
 
-    Results have the bits of `predict` over the whole sequence. The session keeps the weights as they are now. With `out`
-    a step allocates nothing; it takes no lock and makes no system call, and `process` gives up the GIL. One session is
-    for one thread at a time.
+    Results have the bits of `predict` over the whole sequence. The session keeps the weights as they are now. With
+    `out` a step allocates nothing; it takes no lock and makes no system call, and `process` gives up the GIL. One
+    session is for one thread at a time.
 
     Raises
     ------
