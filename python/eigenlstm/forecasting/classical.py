@@ -17,7 +17,8 @@ _RATES = np.array([0.02, 0.1, 0.25, 0.5, 0.8, 0.98])
 
 
 def drift(values, origins, horizon):
-    """The last value and the mean change so far (Hyndman, Athanasopoulos, Forecasting: Principles and Practice, 5.2)."""
+    """The last value and the mean change so far, (N, horizon) (Hyndman, Athanasopoulos, Forecasting: Principles and
+    Practice, 5.2)."""
     origins = np.asarray(origins)
     last = values[origins - 1]
     slope = (last - values[0]) / np.maximum(origins - 1, 1)
@@ -54,7 +55,7 @@ class Smoothing:
 
     @classmethod
     def fit_rates(cls, values, season, trended):
-        """The rates of the least squared error of one step ahead: from a grid, then from two finer ones around the best."""
+        """The rates of the least squared error of one step ahead: from a grid, then two finer ones around the best."""
         beta, phi = ((0.005, 0.03, 0.1, 0.3), (0.9, 0.98)) if trended else ((0.0,), (0.0,))
         gamma = (0.01, 0.1, 0.3, 0.7) if season > 1 else (0.0,)
         grid = np.array([(a, b, g, p) for a in _RATES for b in beta for g in gamma for p in phi])

@@ -26,10 +26,10 @@ def combination_weights(errors):
     products = np.array([[(a * b).mean() for b in scaled] for a in scaled])
     pull = 3 * products.diagonal().min() * horizon / (_STRETCHES * origins)
     weights = prior.copy()
-    for _ in range(_STEPS):  # exponentiated gradient (Kivinen, Warmuth 1997)
+    for step in range(1, _STEPS + 1):  # exponentiated gradient (Kivinen, Warmuth 1997)
         slope = (products * weights).sum(1) + pull * (weights - prior)
         slope -= (weights * slope).sum()
-        weights = weights * np.exp(-0.5 * slope / max(np.abs(slope).max(), 1e-12))
+        weights = weights * np.exp(-10 / (20 + step) * slope / max(np.abs(slope).max(), 1e-12))
         weights /= weights.sum()
     weights[weights < 0.01] = 0.0
     return weights / weights.sum()
@@ -56,5 +56,9 @@ def error_quantiles(errors):
     trust = whole / (whole + 10)
     found = (trust * by_step + (1 - trust) * shared) * (1 + 0.6 / (whole + 1))
     middle = LEVELS.index(0.5)
-    found[:middle], found[middle + 1 :], found[middle] = np.minimum(found[:middle], 0), np.maximum(found[middle + 1 :], 0), 0
+    found[:middle], found[middle + 1 :], found[middle] = (
+        np.minimum(found[:middle], 0),
+        np.maximum(found[middle + 1 :], 0),
+        0,
+    )
     return found

@@ -160,9 +160,9 @@ class Forecaster(Network, KnownArguments):
         self.weights = dict(zip(found, shares.tolist()))
         self._misses = truth - self._mean(found)
         self._errors = error_quantiles(self._misses)
-        return self._learn(values, times, exog, verbose)
+        return self._learn(values, times, exog)
 
-    def update(self, values, times=None, exog=None, *, backtest=None, verbose=0):
+    def update(self, values, times=None, exog=None, *, backtest=None):
         """Learn a longer series to its end, without anything held out: weights of the methods stay.
 
         Parameters
@@ -185,9 +185,9 @@ class Forecaster(Network, KnownArguments):
             truth = targets(values, backtest.origins, self.horizon)
             misses = self._transformed(truth) - self._transformed(truth + backtest.errors[FORECAST])
             self._errors = error_quantiles(np.concatenate([getattr(self, "_misses", misses[:0]), misses]))
-        return self._learn(values, times, exog, verbose)
+        return self._learn(values, times, exog)
 
-    def _learn(self, values, times, exog, verbose):
+    def _learn(self, values, times, exog):
         """Everything that is learnt but weights, season and range, from all of `values`."""
         z = transform(values, self.power)
         if self.floor is not None and values.min() < 0:
@@ -197,7 +197,7 @@ class Forecaster(Network, KnownArguments):
         self.smoothing = self._smoothing if corrects else None
         if getattr(getattr(self, "history", None), "stopped", "") != "interrupted":
             origins = evenly_spread(self.window + self._lag, len(z) - self.horizon, self.max_windows)
-            self._learn_all(z, times, exog, origins, verbose)
+            self._learn_all(z, times, exog, origins)
         return self
 
     def _fit_classical(self, z):

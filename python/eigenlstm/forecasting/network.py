@@ -9,7 +9,6 @@ from ..layers.dropout import Dropout
 from ..layers.linear import Linear
 from ..layers.lstm import LSTM
 from ..layers.pooling import Last
-from ..graph import Input
 from ..layers.wiring import Concat
 from ..losses.losses import Huber
 from ..model import Model
@@ -97,10 +96,10 @@ class Network:
         stop = early_stopping(self.patience or max(epochs // 2, 1))
         self.history = self._run(z, features, train, epochs, self.learning_rate, verbose, held_out, [stop])
 
-    def _learn_all(self, z, times, exog, origins, verbose):
+    def _learn_all(self, z, times, exog, origins):
         """Go on for a while with the windows before all `origins`, those that were held out as well."""
         epochs = max(1, round(0.3 * len(self.history)))
-        self._run(z, self._features(z, times, exog), origins, epochs, 0.25 * self.learning_rate, verbose, None, [])
+        self._run(z, self._features(z, times, exog), origins, epochs, 0.25 * self.learning_rate, 0, None, [])
 
     def _run(self, z, features, origins, epochs, rate, verbose, held_out, callbacks):
         steps = epochs * math.ceil(len(origins) / self.batch_size)

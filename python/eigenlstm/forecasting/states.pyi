@@ -1,0 +1,9 @@
+from typing import Any
+
+from ..model import Model
+from ..sequential import Sequential
+from .forecaster import Forecaster
+
+def state_of(forecaster: Forecaster) -> dict[str, Any]: ...
+def parameters_of(state: dict[str, Any]) -> dict[str, Any]: ...
+def restored(forecaster: Forecaster, state: dict[str, Any], model: Model | Sequential) -> Forecaster: ...
