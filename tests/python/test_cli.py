@@ -95,7 +95,7 @@ def test_a_file_is_forecast_and_its_model_forecasts_again(here, capsys):
     ]
     assert all(float(low) < float(value) < float(high) for _, value, low, high, _ in rows)
     assert Path("out/forecast.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
-    assert isinstance(el.load("out/model.safetensors"), el.Sequential)
+    assert isinstance(el.load("out/model.safetensors"), el.Model)
 
     assert main(["forecast", "sales.csv", "--load", "out/model.safetensors", "--out", "again"]) == 0
     assert "epoch" not in capsys.readouterr().out
