@@ -1,5 +1,6 @@
 """The forecasts of statsforecast's methods from every origin, kept in a folder so that they are made once."""
 
+import signal
 import time
 import warnings
 
@@ -7,6 +8,7 @@ import numpy as np
 
 METHODS = ("SeasonalNaive", "AutoETS", "AutoARIMA", "AutoTheta", "MSTL")
 LONG = 1000  # values: from here on a method is fitted once, before the first origin, and moved along
+MOST = 300  # seconds that a method may take for a series
 ARIMA_SEES = 1000  # last values: with a season of 24 or 52 it takes hours on more
 
 
@@ -40,14 +42,26 @@ def forecasts(method, series):
 
 
 def kept_forecasts(folder, method, series):
-    """As `forecasts`, from `folder` where they have been made before."""
+    """As `forecasts`, from `folder` where they have been made before; None where they take more than `MOST` seconds."""
     path = folder / f"{series.name.replace(' ', '_')}-{method}.npz"
     if not path.exists():
-        point, lower, upper, seconds = forecasts(method, series)
         folder.mkdir(parents=True, exist_ok=True)
+        signal.signal(signal.SIGALRM, _stop)
+        signal.alarm(MOST)
+        try:
+            point, lower, upper, seconds = forecasts(method, series)
+        except TimeoutError:
+            point, lower, upper, seconds = [], [], [], np.inf
+        finally:
+            signal.alarm(0)
         np.savez(path, point=point, lower=lower, upper=upper, seconds=seconds)
     with np.load(path) as kept:
-        return kept["point"], kept["lower"], kept["upper"], float(kept["seconds"])
+        found = kept["point"], kept["lower"], kept["upper"], float(kept["seconds"])
+    return found if np.isfinite(found[3]) else None
+
+
+def _stop(*_):
+    raise TimeoutError
 
 
 def warm_up():
