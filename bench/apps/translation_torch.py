@@ -90,7 +90,7 @@ def main():
     )
     model.eval()
     said = units.decode_batch(greedy(model, units.encode_batch([source for source, _ in test], end=True)))
-    print(translation.scored(said, test), f"{seconds:.0f} processor seconds")
+    print(translation.scored(said, test), f"{seconds:.1f} processor seconds")
 
 
 if __name__ == "__main__":

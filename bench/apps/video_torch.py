@@ -39,7 +39,7 @@ def main():
     seconds = time.process_time() - started
     with torch.no_grad():
         told = kept.module.eval()(torch.from_numpy(x_test)).argmax(dim=1).numpy()
-    print({"accuracy": float((told == y_test).mean())}, f"{seconds:.0f} processor seconds")
+    print({"accuracy": float((told == y_test).mean())}, f"{seconds:.1f} processor seconds")
 
 
 if __name__ == "__main__":

@@ -68,7 +68,9 @@ def main(arguments=None):
     logits = model.predict(test[0])
     scores = {"accuracy": float((logits.argmax(axis=1) == test[1]).mean())}
     _common.report(given, scores, baselines(train, test), seconds)
-    model.save(given.out / "video.safetensors", {"names": json.dumps(names), "side": str(train.side)})
+    scale = json.dumps([float(test[0].mean()), float(test[0].std())])  # a file's clip is brought to it
+    about = {"names": json.dumps(names), "side": str(train.side), "scale": scale}
+    model.save(given.out / "video.safetensors", about)
     draw(given.out / "video.png", model, test, names, train.side, history)
     print(f"\nwritten: {given.out / 'video.png'}\n         {given.out / 'video.safetensors'}")
     return scores
@@ -223,7 +225,9 @@ def watch(given):
         sys.exit("--load needs --clip FILE")
     model, (_, about) = el.load(given.load), read_tensors(given.load)
     names = json.loads(about["names"])
-    logits = model.predict(read(Path(given.clip), side=int(about["side"]))[None])[0]
+    mean, deviation = json.loads(about["scale"])
+    clip = read(Path(given.clip), side=int(about["side"])) * np.float32(deviation) + np.float32(mean)
+    logits = model.predict(clip[None])[0]
     odds = np.exp(logits - logits.max())
     for i in np.argsort(-odds)[:3]:
         print(f"{odds[i] / odds.sum():6.1%}  {names[i]}")

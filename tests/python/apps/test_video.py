@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from fetched_data import png
 
+import eigenlstm as el
 from eigenlstm.apps import video
 
 pytest.importorskip("matplotlib", reason="matplotlib is not installed")
@@ -21,6 +22,27 @@ def test_moving_digits_at_a_reduced_size(tmp_path, capsys):
     assert written["baselines"]["logistic regression on pixels"]["accuracy"] < 0.3
     assert written["baselines"]["mean digits, sought in each frame"]["accuracy"] > 0.8
     assert png(tmp_path / "video.png") and "CC BY 4.0" in capsys.readouterr().out
+
+    imageio = pytest.importorskip("imageio.v3", reason="imageio is not installed")
+    _, _, (x, _), names = video.digits(quick=True)
+    films = (np.clip((x[:20] + 2) / 5, 0, 1) * 255).astype(np.uint8).reshape(20, -1, 16, 16)
+    model, told = el.load(tmp_path / "video.safetensors"), []
+    for film in films:
+        imageio.imwrite(tmp_path / "own.gif", np.kron(film, np.ones((1, 3, 3), np.uint8)))
+        told.append(
+            video.main(
+                [
+                    "--load",
+                    str(tmp_path / "video.safetensors"),
+                    "--clip",
+                    str(tmp_path / "own.gif"),
+                    "--out",
+                    str(tmp_path),
+                ]
+            )
+        )
+    alike = [names[i] == name for i, name in zip(model.predict(x[:20]).argmax(axis=1), told)]
+    assert np.mean(alike) >= 0.8  # the model sees in files of clips what it sees in the clips
 
 
 def test_a_digit_crosses_the_field_and_comes_back(monkeypatch):
