@@ -18,7 +18,7 @@ import numpy as np
 import eigenlstm as el
 from eigenlstm.apps import _catalogues, _common, _download
 
-EMBEDDING, HIDDEN, UNITS = 128, 256, 4000  # width of a unit; of the decoder; units of both languages
+EMBEDDING, HIDDEN, UNITS = 192, 320, 4000  # width of a unit; of the decoder; units of both languages
 DROPOUT, BATCH, PEAK = 0.3, 64, 4e-3  # messages; the largest learning rate
 BEAM, LONGEST = 5, 60  # hypotheses; units of a translation
 OWN = {"--text": "with --load: the English message to be translated"}
@@ -28,7 +28,7 @@ def main(arguments=None):
     given = _common.application(
         "eigenlstm.apps.translation",
         __doc__.split("\n")[0],
-        16,
+        18,
         12,
         arguments,
         data="a folder with the wheels of the seven packages, fetched before",
