@@ -1,7 +1,5 @@
 """The LSTM layer and its streaming session."""
 
-from functools import partial
-
 import numpy as np
 
 from .. import _core
@@ -352,12 +350,10 @@ class LSTM(ForeignWeights, Layer):
         it remembers the last values of x, which `reset` forgets; with ``"error"``, NaN is a ValueError that changes
         nothing. ValueError for an LSTM with a direction that runs backwards.
         """
-        return self._core.stream(
-            self._weights(False),
-            positive_int(batch_size, "LSTM.stream: batch_size"),
-            partial(as_input, dtype=self._dtype, missing=self.missing, where="Stream.step"),
-            partial(as_state, dtype=self._dtype, uniform=self._uniform, where="Stream.state", name="state", part="{}"),
-        )
+        return self._core.stream(self._weights(False), positive_int(batch_size, "LSTM.stream: batch_size"))
+
+    def _stream_into(self, graph, x):
+        return graph.lstm(x, self._core, self._weights(False))
 
     def _run(self, x, state, lengths, with_tape, seed=None, memory="full", for_backward=True):
         x = as_input(x, self._dtype, self.missing, "LSTM.forward")
