@@ -18,7 +18,7 @@ from .training.run import NonFiniteLoss
 
 
 class CommandError(Exception):
-    """What the user is told in one line; the exit code is 2."""
+    """A mistake of the user's, which is explained in one line; the exit code is 2."""
 
 
 def add_forecast(commands):
@@ -42,43 +42,50 @@ def add_forecast(commands):
     forecast.add_argument(
         "--time-column",
         metavar="NAME",
-        help="times; they are checked for gaps, and give the model the time of day, week and year",
+        help="the column with the times; they are checked for gaps, and tell the model the time of day, week and year",
     )
-    forecast.add_argument("--time-format", metavar="FORMAT", help="of the times, as of strptime; default: ISO 8601")
+    forecast.add_argument(
+        "--time-format", metavar="FORMAT", help="how times are written, as in strptime; default: ISO 8601"
+    )
     forecast.add_argument(
         "--exog",
         "--covariate",  # its name until 0.2
         action="append",
         default=[],
         metavar="NAME",
-        help="a further column that the model reads; may be given several times",
+        help="another column that the model reads; may be given several times",
     )
     forecast.add_argument("--fill", action="store_true", help="interpolate missing values and rows")
     forecast.add_argument(
         "--season",
         type=_at_least(1),
         metavar="N",
-        help="steps in a season, 1 for none; default: found by autocorrelation",
+        help="number of steps in a season, or 1 for no season; default: found by autocorrelation",
     )
     forecast.add_argument(
         "--window",
         type=_at_least(1),
         metavar="N",
-        help="steps that the model reads; default: three seasons or two horizons",
+        help="number of past steps that the model reads; default: three seasons, or two horizons without a season",
     )
     forecast.add_argument("--hidden", type=_at_least(1), metavar="N", help="hidden units of the LSTM; default: 64")
     forecast.add_argument(
-        "--epochs", type=_at_least(1), metavar="N", help="at most; default: 10 to 30, by the number of rows"
+        "--epochs",
+        type=_at_least(1),
+        metavar="N",
+        help="the most epochs to train for; default: 10 to 30, depending on the number of rows",
     )
     forecast.add_argument(
-        "--coverage", type=float, metavar="P", help="share of values that the range shall hold; default: 0.8"
+        "--coverage", type=float, metavar="P", help="share of the values that the range should contain; default: 0.8"
     )
     forecast.add_argument("--seed", type=int, metavar="N", help="default: 0")
     forecast.add_argument(
         "--load", type=Path, metavar="MODEL", help="a model.safetensors of an earlier run: forecast without training"
     )
     forecast.add_argument("--out", type=Path, default=Path("."), metavar="FOLDER", help="where to write; default: here")
-    forecast.add_argument("--no-plot", action="store_true", help="do without forecast.png (and matplotlib)")
+    forecast.add_argument(
+        "--no-plot", action="store_true", help="don't draw forecast.png, so that matplotlib is not needed"
+    )
     forecast.set_defaults(command=_forecast)
 
 
@@ -152,17 +159,17 @@ def _forecast(options):
 
 
 def _about(series, unit=""):
-    """What a model's file says about the data that it was trained on."""
+    """What the file of a model says about the data that it was trained on."""
     return {
         "column": series.name,
-        "covariates": series.exog_names,  # their name in files, which is older than the argument's
+        "covariates": series.exog_names,  # what they are called in files, which are older than --exog
         "step": str(series.step) if series.step else None,
         "unit": unit,
     }
 
 
 def _series_for(forecaster, about, options):
-    """The series of `options.file` in the columns that the loaded forecaster was trained on."""
+    """The series in `options.file`, from the columns that the loaded forecaster was trained on."""
     if options.horizon not in (None, forecaster.horizon):
         raise CommandError(
             f"--horizon {options.horizon}: the model in {options.load} forecasts {forecaster.horizon} values; "
@@ -222,8 +229,7 @@ def _train_and_report(series, forecaster, out, *, plot, about, unit=""):
     season = f"season {forecaster.season} steps" if forecaster.season > 1 else "no season found"
     print(
         f"\nLSTM of {lstm.hidden_size} units reads {forecaster.window} steps of {lstm.input_size} features and "
-        "corrects the "
-        f"{'seasonal naive' if forecaster.period > 1 else 'persistence'} forecast\n"
+        f"corrects the {'seasonal naive' if forecaster.period > 1 else 'persistence'} forecast\n"
         f"({forecaster.model.num_params:,} parameters, {season})\n\n"
         f"Error of {len(backtest.origins):,} forecasts over the held-out part:\n"
     )
@@ -245,7 +251,7 @@ def _predict(forecaster, series):
 
 
 def _write_forecast(series, forecaster, forecast, out, *, plot, unit="", backtest=None, about=None):
-    """Print the next values and write forecast.csv and, as asked for, picture and model."""
+    """Print the next values; write forecast.csv and, if asked for, the picture and the model."""
     _print_next(series, forecast)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -303,7 +309,7 @@ def _span(series, part):
 
 
 def _writable(folder):
-    """Refuse before the work what could not be written after it."""
+    """``CommandError`` if nothing can be written to `folder`: better now than after the training."""
     present = folder
     while not present.exists() and present != present.parent:
         present = present.parent
@@ -339,5 +345,5 @@ def _seed(seed):
 
 
 def _plain(error):
-    """An error of the library in one line, without the name of the function."""
+    """The message of one of the library's errors in one line, without the name of the function."""
     return " ".join(str(error).partition(": ")[2].split()) or str(error)
