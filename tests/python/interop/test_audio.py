@@ -189,7 +189,10 @@ def test_any_model_that_sees_no_later_sample_can_be_played(tmp_path):
     for refused, match in (
         (el.Sequential([el.LSTM(1, 6, bidirectional=True), el.Linear(12, 1)]), "a bidirectional LSTM needs the end"),
         (el.Sequential([el.LSTM(1, 6), el.Last(), el.Linear(6, 1)]), "of the same steps"),
-        (el.Sequential([el.Conv1D(1, 6, 3), el.LSTM(6, 6), el.Linear(6, 1)]), "with padding=.same. it sees later steps"),
+        (
+            el.Sequential([el.Conv1D(1, 6, 3), el.LSTM(6, 6), el.Linear(6, 1)]),
+            "with padding=.same. it sees later steps",
+        ),
     ):
         with pytest.raises(ValueError, match=match):
             el.audio.Player(refused)
