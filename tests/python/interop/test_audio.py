@@ -181,11 +181,11 @@ def test_wrong_blocks_change_nothing(block, out, error, match, tmp_path):
 def test_any_model_that_sees_no_later_sample_can_be_played(tmp_path):
     model = el.Sequential([el.LSTM(1, 6, 2, seed=0), el.Dropout(0.1), el.Linear(6, 1, seed=1)])
     causal = el.Sequential([el.Conv1D(1, 4, 3, padding="causal", dilation=2), el.LSTM(4, 6), el.Linear(6, 1)])
-    for model in (model, causal):
-        amp = el.audio.Player(model, sample_rate=8000)
+    for each in (model, causal):
+        amp = el.audio.Player(each, sample_rate=8000)
         x = signal(1)[:, 0].astype(np.float32)
         y = np.concatenate([amp.process(x[:100]), amp.process(x[100:])])
-        assert np.array_equal(y, model.predict(x[None, :, None])[0, :, 0])
+        assert np.array_equal(y, each.predict(x[None, :, None])[0, :, 0])
     for refused, match in (
         (el.Sequential([el.LSTM(1, 6, bidirectional=True), el.Linear(12, 1)]), "a bidirectional LSTM needs the end"),
         (el.Sequential([el.LSTM(1, 6), el.Last(), el.Linear(6, 1)]), "of the same steps"),
