@@ -172,7 +172,7 @@ class Optimiser(KnownArguments):
         return {**numbers, **{name: array.copy() for name, array in self._state.items()}}
 
     def load_state_dict(self, state):
-        """Take over a result of `state_dict`. If it does not fit: ``ValueError`` or ``TypeError``, and nothing is changed."""
+        """Take over a result of `state_dict`. If it does not fit, an error is raised and nothing is changed."""
         where = f"{type(self).__name__}.load_state_dict"
         numbers = ("lr", "weight_decay", "steps", *self._options, *("lr_factors",) * ("lr_factors" in state))
         arrays = {name: value for name, value in state.items() if name not in numbers}
