@@ -12,8 +12,9 @@ _STEPS = 300
 def combination_weights(errors, earlier=None):
     """The weights (M,), positive and of sum 1, with which the mean of M forecasts has the least squared error.
 
-    `errors` (M, N, horizon); `earlier` (M − 1, N', horizon), those that all but the first made before. Little evidence leaves them near the inverse power of each error: the fewer forecasts,
-    the nearer (ridge towards it, as Bates, Granger 1969 and the combinations of the M4 competition advise to shrink).
+    `errors` (M, N, horizon); `earlier` (M − 1, N', horizon), those that all but the first made before. Little
+    evidence leaves them near the inverse power of each error: the fewer forecasts, the nearer (ridge towards it, as
+    Bates, Granger 1969 and the combinations of the M4 competition advise to shrink).
     """
     absolute = np.abs(errors).mean(axis=(1, 2))
     best = absolute.min()
