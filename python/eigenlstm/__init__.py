@@ -69,6 +69,7 @@ _MODULES = {
     "schedules": "training.schedules",
     "optimisers": "training.optimisers",
     "optimizers": "training.optimisers",
+    "audio": "interop.audio",
     "data": "data",
     "forecasting": "forecasting",
     "keras": "interop.keras",

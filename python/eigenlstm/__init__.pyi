@@ -8,7 +8,7 @@ from ._core import (
     isa as isa,
     set_num_threads as set_num_threads,
 )
-from .interop import keras as keras, torch as torch
+from .interop import audio as audio, keras as keras, torch as torch
 from .losses import ctc as ctc
 from .training import callbacks as callbacks, metrics as metrics, schedules as schedules
 from .training import optimisers as optimisers

@@ -4,16 +4,19 @@ Nothing is cast: an array must have the dtype of its class or of its fellow argu
 tells of a shape.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeAlias, TypeVar
+from collections.abc import Sequence
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from ._types import Array, DType
 
 __version__: str
 
 _Real = TypeVar("_Real", np.float32, np.float64)
 _Optional: TypeAlias = NDArray[_Real] | None
+_Out: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 _State: TypeAlias = (
     NDArray[_Real] | list[NDArray[_Real]]
 )  # of all layers and directions: a list where their widths differ
@@ -70,7 +73,7 @@ class _Stream(Generic[_Real]):
         """
     @state.setter
     def state(self, value: tuple[object, object] | list[object]) -> None: ...
-    def step(self, x: ArrayLike, out: NDArray[np.float32] | NDArray[np.float64] | None = None) -> NDArray[_Real]:
+    def step(self, x: ArrayLike, out: _Out | None = None) -> NDArray[_Real]:
         """One time step: x (B, I) -> y (B, P); for B = 1 also (I,) -> (P,). `out`: where to write y."""
     def reset(self) -> None:
         """Set the state to what it was at the start: zero, or learned."""
@@ -79,7 +82,7 @@ class _Stream(Generic[_Real]):
 
 class _LSTM(Generic[_Real]):
     """The core of eigenlstm.LSTM for one dtype."""
-    def __init__(self, **options: Any) -> None: ...
+    def __init__(self, **options: object) -> None: ...
     @property
     def num_parameters(self) -> int:
         """Length of the flat buffers."""
@@ -99,7 +102,10 @@ class _LSTM(Generic[_Real]):
         tape: bool,
         seed: int | None,
         memory: str | int,
-    ) -> tuple[Any, ...]:
+    ) -> (
+        tuple[NDArray[_Real], _State[_Real], _State[_Real]]
+        | tuple[NDArray[_Real], _State[_Real], _State[_Real], _Tape[_Real]]
+    ):
         """(y, h, c), and where `tape` one that keeps `memory`: "full", "light" or a number of bytes.
 
         `seed`: of the random masks, or None for none.
@@ -115,16 +121,8 @@ class _LSTM(Generic[_Real]):
         per_row: bool,
     ) -> tuple[_Optional[_Real], _State[_Real], _State[_Real], _Optional[_Real]]:
         """(dx, dh0, dc0, None); adds to grads. `per_row`: each row's gradients (B, num_parameters) in place of None."""
-    def stream(
-        self,
-        weights: _Weights[_Real],
-        batch_size: int,
-        as_array: Callable[[Any], NDArray[_Real]],
-        as_state: Callable[[Any], tuple[Any, Any]],
-    ) -> _Stream[_Real]:
-        """`as_array`, `as_state`: make arrays of what step gets for x, and a pair (h, c) of them of what becomes the
-        state, or raise.
-        """
+    def stream(self, weights: _Weights[_Real], batch_size: int) -> _Stream[_Real]:
+        """A session of so many rows with these weights."""
 
 class WeightsFloat32(_Weights[np.float32]): ...
 class WeightsFloat64(_Weights[np.float64]): ...
@@ -134,6 +132,42 @@ class StreamFloat32(_Stream[np.float32]): ...
 class StreamFloat64(_Stream[np.float64]): ...
 class LSTMFloat32(_LSTM[np.float32]): ...
 class LSTMFloat64(_LSTM[np.float64]): ...
+
+class _ModelStream(Generic[_Real]):
+    """A session of a whole model: see eigenlstm.Sequential.stream."""
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def state(self) -> NDArray[_Real]: ...
+    @state.setter
+    def state(self, value: ArrayLike) -> None: ...
+    def step(self, x: ArrayLike, out: _Out | None = None) -> NDArray[_Real]: ...
+    def process(self, block: ArrayLike, out: _Out | None = None) -> NDArray[_Real]: ...
+    def reset(self) -> None: ...
+    def fork(self) -> _ModelStream[_Real]: ...
+
+class _StepGraph(Generic[_Real]):
+    """A model as operations on one step; each function gives the number of a new value, 0 is the input."""
+    def __init__(self, input_size: int, integers: bool = False) -> None: ...
+    def lstm(self, x: int, lstm: _LSTM[_Real], weights: _Weights[_Real]) -> int: ...
+    def linear(self, x: int, weight: NDArray[_Real], bias: _Optional[_Real]) -> int: ...
+    def layer_norm(self, x: int, weight: NDArray[_Real], bias: NDArray[_Real], eps: float) -> int: ...
+    def activation(self, x: int, name: str, parameters: Sequence[float]) -> int: ...
+    def embedding(self, x: int, weight: NDArray[_Real]) -> int: ...
+    def causal_conv1d(self, x: int, weight: NDArray[_Real], bias: _Optional[_Real], dilation: int) -> int: ...
+    def add(self, xs: Sequence[int]) -> int: ...
+    def multiply(self, xs: Sequence[int]) -> int: ...
+    def concat(self, xs: Sequence[int]) -> int: ...
+    def slice(self, x: int, start: int, count: int) -> int: ...
+    def shift(self, x: int, start: float) -> int: ...
+    def affine(self, x: int, scale: NDArray[_Real], offset: NDArray[_Real]) -> int: ...
+    def size(self, value: int) -> int: ...
+    def stream(self, output: int, batch_size: int) -> _ModelStream[_Real]: ...
+
+class ModelStreamFloat32(_ModelStream[np.float32]): ...
+class ModelStreamFloat64(_ModelStream[np.float64]): ...
+class StepGraphFloat32(_StepGraph[np.float32]): ...
+class StepGraphFloat64(_StepGraph[np.float64]): ...
 
 # -- layers -------------------------------------------------------------------------------------
 
@@ -145,6 +179,12 @@ def linear_backward(
 ) -> NDArray[_Real]:
     """dx (N, F) = dy (N, O) weight; adds to dweight (O, F) and dbias (O) or None in place."""
 
+def activate(x: NDArray[_Real], name: str, parameters: Sequence[float]) -> NDArray[_Real]: ...
+def add(xs: Sequence[NDArray[_Real]]) -> NDArray[_Real]: ...
+def multiply(xs: Sequence[NDArray[_Real]]) -> NDArray[_Real]: ...
+def layer_norm_forward(
+    x: NDArray[_Real], weight: NDArray[_Real], bias: NDArray[_Real], eps: float, training: bool
+) -> tuple[NDArray[_Real], NDArray[_Real], NDArray[_Real]]: ...
 def embedding_forward(indices: NDArray[np.int64], weight: NDArray[_Real]) -> NDArray[_Real]:
     """y (N, D) = weight (V, D)[indices (N)]."""
 
@@ -161,7 +201,7 @@ def attention_forward(
     memory_lengths: NDArray[np.int64] | None,
     scale: float,
     v: _Optional[_Real],
-) -> tuple[Any, ...]:
+) -> tuple[NDArray[_Real], NDArray[_Real]]:
     """(context (B, T, M), weights (B, T, S)) of query (B, T, Q), key (B, S, Q), memory (B, S, M): dot products times
     scale, or with v (Q) additive scores."""
 
@@ -176,7 +216,7 @@ def attention_backward(
     weights: NDArray[_Real],
     dcontext: NDArray[_Real],
     dv: _Optional[_Real],
-) -> tuple[Any, ...]:
+) -> tuple[NDArray[_Real], NDArray[_Real], NDArray[_Real]]:
     """(dquery, dkey, dmemory) of what attention_forward took and gave; adds to dv (Q) in place."""
 
 def crf_loss(
@@ -190,7 +230,7 @@ def crf_loss(
     dtransitions: _Optional[_Real] = None,
     dstart: _Optional[_Real] = None,
     dend: _Optional[_Real] = None,
-) -> tuple[Any, ...]:
+) -> tuple[NDArray[np.float64], _Optional[_Real]]:
     """(losses (B), demissions (B, T, K)) of emissions (B, T, K) and tags (B, T); row b is scaled by scale[b] in the
     gradients, which are added to dtransitions (K, K), dstart (K), dend (K). Without those, None for demissions."""
 
@@ -200,7 +240,7 @@ def crf_best(
     transitions: NDArray[_Real],
     start: NDArray[_Real],
     end: NDArray[_Real],
-) -> tuple[Any, ...]:
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """(tags (B, T), -1 past the lengths, scores (B)) of the best chain of each row."""
 
 # -- random numbers -----------------------------------------------------------------------------
@@ -208,68 +248,37 @@ def crf_best(
 def random_bits(seed: int, stream: int, start: int, n: int) -> NDArray[np.uint32]:
     """n words of a stream of Philox4x32-10, from its block `start` on; four words a block."""
 
-def random_uniform(seed: int, stream: int, shape: Any, dtype: Any = "float64") -> NDArray[Any]:
+def random_uniform(seed: int, stream: int, shape: int | Sequence[int], dtype: DType = "float64") -> Array:
     """Uniform values in [0, 1) with 24 bits (float32) or 53 bits (float64); value i is a function of (seed, stream,
     i).
     """
 
-def dropout_mask(seed: int, stream: int, shape: Any, p: float, dtype: Any) -> NDArray[Any]:
+def dropout_mask(seed: int, stream: int, shape: int | Sequence[int], p: float, dtype: DType) -> Array:
     """0 with probability p, else 1 / (1 - p); value i (C order) is a function of (seed, stream, i)."""
 
-def fingerprint(array: NDArray[Any]) -> int:
+def fingerprint(array: NDArray[np.generic]) -> int:
     """A 64-bit hash of the bytes of a contiguous array."""
 
 # -- losses: the value in float64, and the gradient with respect to the first argument -----------
 
-def mse(
-    y_pred: NDArray[_Real],
-    y_true: NDArray[_Real],
-    weight: _Optional[_Real] = None,
-    scale: float = 1.0,
-    parameters: _Optional[_Real] = None,
-) -> tuple[float, NDArray[_Real]]: ...
-def mae(
-    y_pred: NDArray[_Real],
-    y_true: NDArray[_Real],
-    weight: _Optional[_Real] = None,
-    scale: float = 1.0,
-    parameters: _Optional[_Real] = None,
-) -> tuple[float, NDArray[_Real]]: ...
-def huber(
-    y_pred: NDArray[_Real],
-    y_true: NDArray[_Real],
-    weight: _Optional[_Real] = None,
-    scale: float = 1.0,
-    parameters: _Optional[_Real] = None,
-) -> tuple[float, NDArray[_Real]]: ...
-def bce(
-    y_pred: NDArray[_Real],
-    y_true: NDArray[_Real],
-    weight: _Optional[_Real] = None,
-    scale: float = 1.0,
-    parameters: _Optional[_Real] = None,
-) -> tuple[float, NDArray[_Real]]: ...
-def quantile(
-    y_pred: NDArray[_Real],
-    y_true: NDArray[_Real],
-    weight: _Optional[_Real] = None,
-    scale: float = 1.0,
-    parameters: _Optional[_Real] = None,
-) -> tuple[float, NDArray[_Real]]: ...
-def gaussian_nll(
-    y_pred: NDArray[_Real],
-    y_true: NDArray[_Real],
-    weight: _Optional[_Real] = None,
-    scale: float = 1.0,
-    parameters: _Optional[_Real] = None,
-) -> tuple[float, NDArray[_Real]]: ...
-def poisson_nll(
-    y_pred: NDArray[_Real],
-    y_true: NDArray[_Real],
-    weight: _Optional[_Real] = None,
-    scale: float = 1.0,
-    parameters: _Optional[_Real] = None,
-) -> tuple[float, NDArray[_Real]]: ...
+class _ElementLoss(Protocol):
+    def __call__(
+        self,
+        y_pred: NDArray[_Real],
+        y_true: NDArray[_Real],
+        weight: _Optional[_Real] = None,
+        scale: float = 1.0,
+        parameters: _Optional[_Real] = None,
+    ) -> tuple[float, NDArray[_Real]]: ...
+
+mse: _ElementLoss
+mae: _ElementLoss
+huber: _ElementLoss
+bce: _ElementLoss
+quantile: _ElementLoss
+gaussian_nll: _ElementLoss
+poisson_nll: _ElementLoss
+
 def cross_entropy(
     logits: NDArray[_Real],
     labels: NDArray[np.int64],
@@ -278,7 +287,7 @@ def cross_entropy(
     label_smoothing: float = 0.0,
     ignore_index: int = -100,
     mean: bool = True,
-) -> tuple[Any, ...]:
+) -> tuple[float, NDArray[_Real]]:
     """Softmax cross-entropy of logits (N, C) and labels (N), and its gradient."""
 
 def linear_cross_entropy(
@@ -293,7 +302,7 @@ def linear_cross_entropy(
     mean: bool,
     dmatrix: _Optional[_Real] = None,
     dbias: _Optional[_Real] = None,
-) -> tuple[Any, ...]:
+) -> tuple[float, _Optional[_Real]]:
     """(value, dx (N, F)) of the cross-entropy of x (N, F) matrix^T (C, F) + bias (C) and labels (N); adds to dmatrix
     (C, F) and dbias (C) in place. Without dmatrix, None for dx."""
 
@@ -303,19 +312,19 @@ def ctc(
     input_lengths: NDArray[np.int64],
     target_lengths: NDArray[np.int64],
     blank: int,
-    scale: NDArray[Any],
-) -> tuple[Any, ...]:
+    scale: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], NDArray[_Real]]:
     """(losses (B), dlogits (B, T, C)) of logits (B, T, C) and targets (B, S); dlogits of row b is scaled by
     scale[b].
     """
 
-def ctc_beam_search(logits: NDArray[Any], blank: int, width: int) -> list[Any]:
+def ctc_beam_search(logits: Array, blank: int, width: int) -> list[tuple[NDArray[np.int64], float]]:
     """[(labels, log probability), ...] of one row of logits (T, C), best first."""
 
 # -- optimisers: one step on flat arrays, in place -----------------------------------------------
 # weight_decay[i] holds for the parameters before ends[i].
 
-def zeros(n: int, dtype: Any) -> NDArray[Any]:
+def zeros(n: int, dtype: DType) -> Array:
     """A flat array of n zeros, aligned to 64 bytes; large ones stand in huge pages."""
 
 def set_zero(x: NDArray[_Real]) -> None:
@@ -383,5 +392,5 @@ def adagrad_step(
 def ema(average: NDArray[_Real], params: NDArray[_Real], decay: float) -> None:
     """average = decay average + (1 - decay) params, in place."""
 
-def norm(x: NDArray[Any]) -> float:
+def norm(x: Array) -> float:
     """The Euclidean norm of all values, summed in float64."""

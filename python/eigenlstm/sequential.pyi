@@ -1,6 +1,7 @@
 from collections.abc import Iterable, Iterator
-from typing import NoReturn
+from typing import Literal, NoReturn, overload
 
+from . import model_stream as _stream
 from ._types import Array, ArrayLike, Path, Shape
 from .graph import Graph, Input
 from .layers.base import Layer
@@ -24,6 +25,7 @@ class Trained:
     fit = _fit.fit
     evaluate = _fit.evaluate
     predict = _fit.predict
+    stream = _stream.stream
 
 class Sequential(Trained, Group):
     def __init__(self, layers: Iterable[Layer]) -> None: ...
@@ -34,7 +36,10 @@ class Sequential(Trained, Group):
     def forward(  # type: ignore[override]
         self, x: ArrayLike, *, lengths: ArrayLike | None = None, training: bool = True, seed: int | None = None
     ) -> tuple[Array, object]: ...
-    def backward(self, tape: object, dy: ArrayLike, *, need_dx: bool = True) -> Array: ...
+    @overload
+    def backward(self, tape: object, dy: ArrayLike, *, need_dx: Literal[True] = True) -> Array: ...
+    @overload
+    def backward(self, tape: object, dy: ArrayLike, *, need_dx: Literal[False]) -> None: ...
     def output_shape(self, shape: Shape) -> Shape: ...
     def output_dtype(self, *dtypes: str) -> str: ...
     def output_lengths(self, lengths: ArrayLike | None) -> ArrayLike | None: ...

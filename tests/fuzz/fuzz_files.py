@@ -1,8 +1,9 @@
-"""A fuzzer of the files that are read: models, checkpoints, forecasters.
+"""A fuzzer of the files that are read: models, checkpoints, forecasters, amplifiers of other programs.
 
     python tests/fuzz/fuzz_files.py --seconds 600
 
-Each example takes a file of the corpus (tests/cases/written_by_0_1_0, and tests/fuzz/corpus: what once was a finding),
+Each example takes a file of the corpus (tests/cases/written_by_0_1_0, tests/fuzz/corpus: what once was a finding, and
+amplifiers with random weights in the JSON of NAM, GuitarML, RTNeural and AIDA-X),
 changes values of its JSON at random places, or its bytes, and reads it. Whatever comes must be a `FileError`, or a file
 that loads and whose model works; anything else, a crash, a hang or memory beyond reason included, is a finding: the
 file is kept and its path printed.
@@ -27,6 +28,9 @@ import eigenlstm as el
 from eigenlstm.forecasting import Forecaster
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "support"))
+import audio_case  # noqa: E402
+
 CORPUS = [
     *sorted((HERE.parent / "cases/written_by_0_1_0").glob("*.safetensors")),
     *sorted((HERE / "corpus").glob("*.safetensors")),
@@ -97,6 +101,8 @@ def changed(value, rng):
 
 def mutated(data, rng):
     kind = rng.randrange(10)
+    if kind > 1 and data[:1] == b"{":
+        return json.dumps(changed(json.loads(data), rng)).encode()
     if kind == 0:
         return data[: rng.randrange(len(data))]
     if kind == 1:
@@ -145,8 +151,25 @@ def train(path, epochs):
         pass
 
 
+def play(path):
+    """A player that loaded must play, whatever it sounds like."""
+    amp = el.audio.load(path)
+    with np.errstate(all="ignore"):
+        assert amp.process(np.ones(8, amp.dtype)).shape[0] == 8
+
+
+def amplifiers():
+    """Files of each format of amplifiers."""
+    rng = np.random.default_rng(0)
+    makers = audio_case.nam, audio_case.guitarml, audio_case.rtneural, audio_case.aidax
+    documents = [make(rng, **options) for make in makers for options in ({}, {"inputs": 2})]
+    return [json.dumps(document).encode() for document in documents]
+
+
 def read(path):
     """Every reader on the file; `FileError` is the right answer for most."""
+    with contextlib.suppress(el.FileError):
+        play(path)
     with contextlib.suppress(el.FileError):
         use(el.load(path, custom_layers=()))
     with contextlib.suppress(el.FileError):
@@ -166,7 +189,7 @@ def main():
     given = parser.parse_args()
     seed = time.time_ns() if given.seed is None else given.seed
     rng, count, findings = random.Random(seed), 0, 0
-    corpus = [path.read_bytes() for path in CORPUS]
+    corpus = [*(path.read_bytes() for path in CORPUS), *amplifiers()]
     folder = Path(tempfile.mkdtemp())
     train(folder / "run", epochs=2)
     corpus += [(folder / "run").read_bytes()] * len(corpus)  # half of the examples: a checkpoint holds most

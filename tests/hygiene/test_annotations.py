@@ -5,9 +5,12 @@ argument, must be written there, too. `check_types.py` has the type checkers rea
 """
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
+
+import eigenlstm as el
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "python/eigenlstm"
@@ -83,3 +86,27 @@ def test_the_options_of_layers_are_read_only():
     lstm = ALL_CLASSES["LSTM"]
     properties = {node.name for node in lstm.body if isinstance(node, ast.FunctionDef) and node.decorator_list}
     assert properties >= CONSTRUCTOR
+
+
+@pytest.mark.parametrize("name", [None, *el._MODULES])
+def test_every_public_name_is_annotated(name):
+    """Each class and function that the documentation shows has a stub that says what it takes and gives."""
+    try:
+        module = el if name is None else getattr(el, name)
+    except ImportError as error:
+        pytest.skip(str(error))
+    for each in getattr(module, "__all__", ()):
+        home = getattr(getattr(module, each), "__module__", None)
+        if home is None or not home.startswith("eigenlstm.") or home == "eigenlstm._core":
+            continue
+        path = PACKAGE.joinpath(*home.split(".")[1:]).with_suffix(".pyi")
+        assert path in STUBS, f"{each} has no stub: {path.name} is missing"
+        assert each in functions(read(path).body).keys() | classes(read(path)).keys(), each
+
+
+def test_no_stub_says_any():
+    """Any takes part in no check; one that is right says why in a comment."""
+    for path in [*STUBS, PACKAGE / "_core.pyi", PACKAGE / "__init__.pyi"]:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if re.search(r"\bAny\b", line) and "import" not in line:
+                assert "#" in line, f"{name_of(path)}: {line.strip()}"

@@ -51,6 +51,9 @@ class Shift(Layer):
         y[:, 1:] = x[:, :-1]
         return y, ((None if integers else (x.shape, x.dtype),) if training else None)
 
+    def _stream_into(self, graph, x):
+        return graph.shift(x, self.start)
+
     def backward(self, tape, dy):
         """``dy -> dx``; None for integers."""
         (floats,) = self._opened(tape)
@@ -63,13 +66,14 @@ class Shift(Layer):
 
 
 class _Indexed(Joint):
-    """Takes x (B, T, F) and steps (B, S) of integers; -1 is none."""
+    """Base of the layers that take x (B, T, F) and integers that number steps, where -1 means no step."""
+
+    _options = {}
+
+    _no_step = "it picks from the steps of a whole sequence"
 
     def __init__(self):
         self._build([])
-
-    def config(self):
-        return {}
 
     def output_dtype(self, *dtypes):
         if dtypes[:2] != ("float", "int64"):
@@ -130,18 +134,14 @@ class Gather(_Indexed):
         return dx.reshape(shape), None
 
 
-class Scatter(Joint):
+class Scatter(_Indexed):
     """``y[b, s] = sum of x[b, t] with steps[b, t] = s``: the sum of the characters of each word.
 
     ``scatter(x, steps, like)`` takes x (B, T, F), integers (B, T), -1 for none, and any value (B, S, ...) whose steps
     the result gets, to (B, S, F).
     """
 
-    def __init__(self):
-        self._build([])
-
-    def config(self):
-        return {}
+    _no_step = "it sums over the steps of a whole sequence"
 
     def output_dtype(self, *dtypes):
         if dtypes[:2] != ("float", "int64"):
@@ -154,8 +154,6 @@ class Scatter(Joint):
                 f"Scatter takes (B, T, F), (B, T) and (B, S, ...), got {' and '.join(map(shape_text, shapes))}"
             )
         return (*shapes[2][:2], shapes[0][2])
-
-    _given = _Indexed._given
 
     def forward(self, x, steps, like, *, lengths=None, training=True, seed=None):
         """``x (B, T, F), steps (B, T), like (B, S, ...) -> y (B, S, F), tape``."""
@@ -190,13 +188,12 @@ class JoinDirections(Layer):
     For an encoder of two directions and a decoder of one: ``decoder(x, (join(h), join(c)))``.
     """
 
+    _no_step = "it takes the state after a whole sequence"
     keeps_time = False
+    _options = {}
 
     def __init__(self):
         self._build([])
-
-    def config(self):
-        return {}
 
     def output_shape(self, shape):
         if len(shape) != 3 or not isinstance(shape[0], int) or shape[0] % 2:
@@ -227,6 +224,7 @@ class StackFrames(Layer):
     A row of n steps has ceil(n / count) then: an LSTM behind it runs over so many fewer.
     """
 
+    _no_step = "it makes one step of several"
     _options = {"count": positive_int}
 
     def __init__(self, count):

@@ -25,6 +25,7 @@ class TiedLinear(Layer):
     """
 
     _options = {"bias": flag}
+    _fixed = frozenset({"embedding"})  # not in the config: files say which layer of the model it is
 
     def __init__(self, embedding, *, bias=True):
         if not isinstance(embedding, Embedding):
@@ -32,6 +33,11 @@ class TiedLinear(Layer):
         self._take(bias=bias)
         self.tied = embedding
         self._build([("bias", (embedding.num_embeddings,))] * self.bias, embedding.dtype)
+
+    @property
+    def embedding(self):
+        """The `Embedding` whose matrix this layer uses."""
+        return self.tied
 
     @classmethod
     def from_config(cls, config, tied=None):
@@ -64,6 +70,9 @@ class TiedLinear(Layer):
         rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
         shape = (*x.shape[:-1], len(weight))
         return _core.linear_forward(rows, weight, bias).reshape(shape), ((rows, shape) if training else None)
+
+    def _stream_into(self, graph, x):
+        return graph.linear(x, *self.output_weights()[:2])
 
     def backward(self, tape, dy):
         """``dy (..., num_embeddings) -> dx (..., embedding_dim)``; adds to `grads`, and to those of the embedding."""

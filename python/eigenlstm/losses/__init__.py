@@ -5,11 +5,15 @@ from .class_weights import ClassWeighted, class_weights
 from .ctc import CTC
 from .heads import CRF, HeadLoss, LinearCrossEntropy
 from .losses import BCE, MAE, MSE, NSE, CrossEntropy, Elementwise, GaussianNLL, Huber, PoissonNLL, Quantile, get
+from .signals import DC, ESR, Combined
 
 __all__ = [
     "BCE",
     "CRF",
     "CTC",
+    "Combined",
+    "DC",
+    "ESR",
     "MAE",
     "MSE",
     "NSE",

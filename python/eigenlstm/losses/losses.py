@@ -29,6 +29,7 @@ from ..checks import as_array, as_floats, number, unmasked
 from ..moments import Moments
 from .base import FlowSum, Loss, LossSum, as_labels, finite, gives_sums, scale, weights
 from .ctc import CTC
+from .signals import DC, ESR
 
 
 def get(loss):
@@ -351,6 +352,8 @@ by_name = {
     "poisson_nll": PoissonNLL,
     "nse": NSE,
     "ctc": CTC,
+    "esr": ESR,
+    "dc": DC,
 }
 
 

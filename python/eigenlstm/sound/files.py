@@ -18,7 +18,7 @@ def read(path, *, sample_rate=None, mono=False):
     >>> features = el.sound.MFCC(sample_rate)(signal)
 
     WAV files of integers are read by the standard library, everything else (FLAC, Ogg, MP3, WAV of floats) by
-    soundfile: ``pip install "eigenlstm[sound]"``.
+    soundfile: ``pip install "eigenlstm[audio]"``.
 
     Parameters
     ----------
@@ -50,15 +50,22 @@ def read(path, *, sample_rate=None, mono=False):
     return signal.astype(np.float32), rate
 
 
-def write(path, signal, sample_rate):
-    """Write a signal, float (n,) in [-1, 1], to `path` as a WAV file of 16-bit integers; beyond ±1 it is clipped."""
+def write(path, signal, sample_rate, *, bits=16):
+    """Write a signal, float (n,) in [-1, 1], to `path` as a WAV file of integers of 16 or 24 `bits`.
+
+    Beyond ±1 it is clipped.
+    """
     signal = as_signal(signal, "write")
-    values = np.clip(np.rint(signal.astype(np.float64) * 32768), -32768, 32767).astype("<i2")
+    if bits not in (16, 24):
+        raise ValueError(f"write: bits must be 16 or 24, got {bits!r}")
+    full = 1 << (bits - 1)
+    values = np.clip(np.rint(signal.astype(np.float64) * full), -full, full - 1).astype("<i4")
+    data = values.view(np.uint8).reshape(-1, 4)[:, : bits // 8]
     with wave.open(os.fspath(path), "wb") as file:
         file.setnchannels(1)
-        file.setsampwidth(2)
+        file.setsampwidth(bits // 8)
         file.setframerate(positive_int(sample_rate, "write: sample_rate"))
-        file.writeframes(values.tobytes())
+        file.writeframes(data.tobytes())
 
 
 def _read_wave(path):
@@ -93,7 +100,7 @@ def _read_soundfile(path):
         import soundfile
     except ImportError:
         raise ImportError(
-            f'{path}: is not a WAV file of integers; others are read by soundfile: pip install "eigenlstm[sound]"'
+            f'{path}: is not a WAV file of integers; others are read by soundfile: pip install "eigenlstm[audio]"'
         ) from None
     try:
         return soundfile.read(os.fspath(path), dtype="float64")

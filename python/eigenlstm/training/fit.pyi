@@ -1,5 +1,5 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol, TypeAlias, overload
+from typing import TypeAlias, overload
 
 import numpy as np
 
@@ -7,6 +7,7 @@ from .._types import Array, ArrayLike, Path
 from ..losses.base import Loss
 from ..sequential import Trained
 from .callbacks import Callback
+from .metrics import _Metric as Metric
 from .optimisers import Optimiser
 from .run import History, Run
 
@@ -14,13 +15,7 @@ Batches: TypeAlias = Iterable[object] | Callable[[int], Iterable[object]]
 Data: TypeAlias = ArrayLike | Sequence[ArrayLike] | Mapping[str, ArrayLike | Sequence[ArrayLike]]
 Loss_: TypeAlias = str | Loss | type[Loss] | Callable[..., tuple[float, Array]]
 
-class _Metric(Protocol):
-    @property
-    def name(self) -> str: ...
-    def reset(self) -> None: ...
-    def result(self) -> float: ...
-
-Metrics: TypeAlias = Iterable[str | _Metric | Callable[[Array, Array], float]]
+Metrics: TypeAlias = Iterable[str | Metric | Callable[[Array, Array], float]]
 
 def fit(
     model: Trained,

@@ -17,6 +17,26 @@ MADE = [
     (el.Dropout, dict(p=0.25, seed=6)),
     (el.SpatialDropout1D, dict(p=0.25, seed=6)),
     (el.LayerNorm, dict(features=3, eps=1e-3, dtype="float64")),
+    (el.Attention, dict(query_size=3, memory_size=4, score="general", scale=True, dtype="float64", seed=8)),
+    (el.Attention, dict(query_size=3, memory_size=4, score="additive", hidden_size=5, scale=False, seed=8)),
+    (el.CRF, dict(num_tags=3, dtype="float64", seed=9)),
+    (
+        el.Conv1D,
+        dict(
+            in_channels=3,
+            out_channels=2,
+            kernel_size=5,
+            padding="causal",
+            dilation=2,
+            bias=False,
+            dtype="float64",
+            seed=10,
+        ),
+    ),
+    (el.StackFrames, dict(count=3)),
+    (el.Shift, dict(start=2)),
+    (el.Shift, dict(start=0.5)),
+    (el.Slice, dict(start=-2, stop=None)),
     (el.Last, dict(bidirectional=True, reverse=False, merge="sum")),
     (
         el.LSTM,
@@ -81,6 +101,24 @@ def test_the_activation_layer_gives_back_its_function():
     assert el.Activation.from_config(layer.config()).config() == {"name": "elu", "parameters": [0.5]}
     with pytest.raises(AttributeError, match="Activation.name is fixed"):
         layer.name = "relu"
+
+
+def test_a_tied_layer_gives_back_its_embedding():
+    embedding = el.Embedding(5, 3, seed=1)
+    layer = el.TiedLinear(embedding, bias=False)
+    assert layer.embedding is embedding and layer.bias is False and layer.config() == {"bias": False}
+    for name in ("embedding", "bias"):
+        with pytest.raises(AttributeError, match=rf"^TiedLinear\.{name} is fixed when the layer is made"):
+            setattr(layer, name, True)
+    both = copy.deepcopy(el.Sequential([embedding, el.LSTM(3, 3), layer]))
+    assert both[2].embedding is both[0] and both[2].bias is False
+
+
+@pytest.mark.parametrize("cls", [el.Add, el.Multiply, el.Concat, el.Gather, el.Scatter, el.JoinDirections, el.Reverse])
+def test_a_layer_without_options_has_an_empty_config(cls):
+    assert cls().config() == {} and type(cls.from_config({})) is cls
+    with pytest.raises(TypeError, match=f"^{cls.__name__}: there is no argument 'axis'$"):
+        cls(axis=1)
 
 
 def test_a_list_that_was_given_is_not_shared():

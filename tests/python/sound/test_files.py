@@ -36,6 +36,11 @@ def test_writing_and_reading(tmp_path):
     assert rate == 8000 and np.abs(signal - SIGNAL).max() <= 0.5 / 32768
     write(tmp_path / "b.wav", np.array([2.0, -2.0, 1.0]), 8000)
     assert read(tmp_path / "b.wav")[0].tolist() == [32767 / 32768, -1, 32767 / 32768]
+    write(tmp_path / "c.wav", np.array([0.3, 2.0, -2.0]), 8000, bits=24)
+    signal, _ = read(tmp_path / "c.wav")
+    assert np.abs(signal - [0.3, 1 - 2.0**-23, -1]).max() <= 2.0**-24
+    with pytest.raises(ValueError, match="write: bits must be 16 or 24, got 8"):
+        write(tmp_path / "d.wav", SIGNAL, 8000, bits=8)
 
 
 def test_channels(tmp_path):
@@ -57,7 +62,7 @@ def test_soundfile_reads_the_same_and_more(tmp_path):
 def test_without_soundfile_the_extra_is_named(tmp_path, monkeypatch):
     (tmp_path / "a.flac").write_bytes(b"fLaC and so on")
     monkeypatch.setitem(sys.modules, "soundfile", None)
-    with pytest.raises(ImportError, match=r'pip install "eigenlstm\[sound\]"'):
+    with pytest.raises(ImportError, match=r'pip install "eigenlstm\[audio\]"'):
         read(tmp_path / "a.flac")
 
 

@@ -1,0 +1,349 @@
+"""``python -m eigenlstm forecast`` and ``demo``: from a file of a series to forecast.csv, a picture and a model."""
+
+import argparse
+import csv
+import io
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from . import data
+from .atomic_files import write_atomically
+from .forecasting.csv_series import read_csv
+from .forecasting.forecaster import Forecaster, validation_size
+from .forecasting.report import error_table, verdict, write_picture
+from .training.run import NonFiniteLoss
+
+
+class CommandError(Exception):
+    """A mistake of the user's, which is explained in one line; the exit code is 2."""
+
+
+def add_forecast(commands):
+    """Add the commands ``demo`` and ``forecast`` to the parser."""
+    demo = commands.add_parser("demo", help="forecast the bundled electricity demand of a city")
+    demo.add_argument("--out", type=Path, default=Path("eigenlstm-demo"), metavar="FOLDER", help="default: %(default)s")
+    demo.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    demo.set_defaults(command=_demo)
+
+    forecast = commands.add_parser(
+        "forecast",
+        help="forecast a column of a CSV file",
+        description="Train on a column of a CSV file, compare with naive forecasts on its last part, and forecast "
+        "the values that follow it. Writes forecast.csv, forecast.png and model.safetensors.",
+    )
+    forecast.add_argument(
+        "file", type=Path, metavar="FILE.csv", help="UTF-8 text with a header; one row a time step, oldest first"
+    )
+    forecast.add_argument("--column", metavar="NAME", help="the column to forecast")
+    forecast.add_argument("--horizon", type=_at_least(1), metavar="N", help="how many values to forecast")
+    forecast.add_argument(
+        "--time-column",
+        metavar="NAME",
+        help="the column with the times; they are checked for gaps, and tell the model the time of day, week and year",
+    )
+    forecast.add_argument(
+        "--time-format", metavar="FORMAT", help="how times are written, as in strptime; default: ISO 8601"
+    )
+    forecast.add_argument(
+        "--exog",
+        "--covariate",  # its name until 0.2
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="another column that the model reads; may be given several times",
+    )
+    forecast.add_argument("--fill", action="store_true", help="interpolate missing values and rows")
+    forecast.add_argument(
+        "--season",
+        type=_at_least(1),
+        metavar="N",
+        help="number of steps in a season, or 1 for no season; default: found by autocorrelation",
+    )
+    forecast.add_argument(
+        "--window",
+        type=_at_least(1),
+        metavar="N",
+        help="number of past steps that the model reads; default: three seasons, or two horizons without a season",
+    )
+    forecast.add_argument("--hidden", type=_at_least(1), metavar="N", help="hidden units of the LSTM; default: 64")
+    forecast.add_argument(
+        "--epochs",
+        type=_at_least(1),
+        metavar="N",
+        help="the most epochs to train for; default: 10 to 30, depending on the number of rows",
+    )
+    forecast.add_argument(
+        "--coverage", type=float, metavar="P", help="share of the values that the range should contain; default: 0.8"
+    )
+    forecast.add_argument("--seed", type=int, metavar="N", help="default: 0")
+    forecast.add_argument(
+        "--load", type=Path, metavar="MODEL", help="a model.safetensors of an earlier run: forecast without training"
+    )
+    forecast.add_argument("--out", type=Path, default=Path("."), metavar="FOLDER", help="where to write; default: here")
+    forecast.add_argument(
+        "--no-plot", action="store_true", help="don't draw forecast.png, so that matplotlib is not needed"
+    )
+    forecast.set_defaults(command=_forecast)
+
+
+def _at_least(least):
+    def number(text):
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"must be at least {least}, got {value}")
+        return value
+
+    number.__name__ = "whole number"
+    return number
+
+
+def _demo(options):
+    _need_matplotlib("demo")
+    _writable(options.out)
+    series = read_csv(data.tetouan(), "demand_mw", time_column="time")
+    print(
+        "Electricity demand of the city of Tetouan (Morocco), hourly, 2017, in MW\n"
+        "(Salam, El Hibaoui 2018, UCI Machine Learning Repository, CC BY 4.0)\n"
+    )
+    forecaster = Forecaster(24, seed=_seed(options.seed))
+    _train_and_report(series, forecaster, options.out, plot=True, unit="MW", about=_about(series, "MW"))
+
+
+def _forecast(options):
+    if not options.no_plot:
+        _need_matplotlib("forecast", " or give --no-plot")
+    if options.load:
+        for name in ("season", "window", "hidden", "epochs", "coverage", "seed"):
+            if getattr(options, name) is not None:
+                raise CommandError(f"--{name} is for training and cannot go with --load; leave one of them out")
+        forecaster, about = Forecaster.load(_existing(options.load))
+        series = _series_for(forecaster, about, options)
+        _writable(options.out)
+        print(f"{options.load}: a forecaster of {forecaster.horizon} values\n")
+        forecast = _predict(forecaster, series)
+        return _write_forecast(
+            series, forecaster, forecast, options.out, plot=not options.no_plot, unit=about.get("unit", "")
+        )
+    if options.column is None or options.horizon is None:
+        missing = "--column NAME" if options.column is None else "--horizon N"
+        raise CommandError(f"{missing} is missing; give it, or --load a model")
+    series = read_csv(
+        options.file,
+        options.column,
+        time_column=options.time_column,
+        time_format=options.time_format,
+        exog=options.exog,
+        fill=options.fill,
+    )
+    given = {
+        "hidden_size": options.hidden,
+        **{name: getattr(options, name) for name in ("season", "window", "epochs", "coverage")},
+    }
+    try:
+        forecaster = Forecaster(
+            options.horizon, seed=_seed(options.seed), **{k: v for k, v in given.items() if v is not None}
+        )
+    except ValueError as error:
+        raise CommandError(_plain(error)) from None
+    _writable(options.out)
+    return _train_and_report(
+        series,
+        forecaster,
+        options.out,
+        plot=not options.no_plot,
+        about={**_about(series), "time_column": options.time_column, "time_format": options.time_format},
+    )
+
+
+def _about(series, unit=""):
+    """What the file of a model says about the data that it was trained on."""
+    return {
+        "column": series.name,
+        "covariates": series.exog_names,  # what they are called in files, which are older than --exog
+        "step": str(series.step) if series.step else None,
+        "unit": unit,
+    }
+
+
+def _series_for(forecaster, about, options):
+    """The series in `options.file`, from the columns that the loaded forecaster was trained on."""
+    if options.horizon not in (None, forecaster.horizon):
+        raise CommandError(
+            f"--horizon {options.horizon}: the model in {options.load} forecasts {forecaster.horizon} values; "
+            "leave --horizon out or train another model"
+        )
+    if options.exog and options.exog != about.get("covariates"):
+        raise CommandError(
+            f"--exog: the model in {options.load} was trained with {about.get('covariates')}; leave it out"
+        )
+    series = read_csv(
+        options.file,
+        options.column or about["column"],
+        time_column=options.time_column or about.get("time_column"),
+        time_format=options.time_format or about.get("time_format"),
+        exog=about.get("covariates", []),
+        fill=options.fill,
+    )
+    step = str(series.step) if series.step else None
+    if about.get("step") and step != about["step"]:
+        raise CommandError(
+            f"{options.file} has steps of {step or 'unknown length'}, the model was trained on steps of "
+            f"{about['step']}; give times that fit (--time-column) or train another model"
+        )
+    return series
+
+
+def _train_and_report(series, forecaster, out, *, plot, about, unit=""):
+    n, horizon = len(series.values), forecaster.horizon
+    held_out = validation_size(n, horizon)
+    known = slice(0, max(n - held_out, 0))
+    if n - held_out < 1:
+        raise CommandError(f"--horizon {horizon} is too long for {n} rows; give more rows or a shorter horizon")
+    if np.ptp(series.values) == 0:
+        raise CommandError(
+            f"column {series.name!r} is constant (always {series.values[0]:g}), there is nothing to learn; "
+            "choose another column"
+        )
+    if series.filled:
+        print(f"{series.filled} of {n:,} values were interpolated (--fill)\n")
+    print(
+        f"{n:,} values{f', one each {series.step.each}' if series.step else ''}{_span(series, slice(0, n))}\n"
+        f"the last {held_out:,} are held out{_span(series, slice(n - held_out, n))}\n",
+        flush=True,
+    )
+    try:
+        forecaster.fit(
+            series.values[known], None if series.times is None else series.times[known], series.exog[known], verbose=1
+        )
+        backtest = forecaster.backtest(series.values, series.times, series.exog, start=n - held_out)
+    except ValueError as error:
+        raise CommandError(f"{n:,} rows, {held_out:,} of them held out: {_plain(error)}") from None
+    except NonFiniteLoss as error:
+        raise CommandError(f"column {series.name!r} could not be learnt: {error}") from None
+    if forecaster.history.stopped == "interrupted":
+        print(f"stopped by Ctrl-C after {len(forecaster.history)} epochs; the best of them counts")
+    lstm = forecaster.model[0]
+    season = f"season {forecaster.season} steps" if forecaster.season > 1 else "no season found"
+    print(
+        f"\nLSTM of {lstm.hidden_size} units reads {forecaster.window} steps of {lstm.input_size} features and "
+        f"corrects the {'seasonal naive' if forecaster.period > 1 else 'persistence'} forecast\n"
+        f"({forecaster.model.num_params:,} parameters, {season})\n\n"
+        f"Error of {len(backtest.origins):,} forecasts over the held-out part:\n"
+    )
+    for line in error_table(backtest, series.step, unit):
+        print(f"  {line}".rstrip())
+    print()
+    for line in verdict(backtest):
+        print(line)
+    print(f"the {forecaster.coverage:.0%} range held {backtest.inside.mean():.0%} of the held-out values\n")
+    forecast = _predict(forecaster, series)
+    _write_forecast(series, forecaster, forecast, out, plot=plot, unit=unit, backtest=backtest, about=about)
+
+
+def _predict(forecaster, series):
+    try:
+        return forecaster.predict(series.values, series.times, series.exog)
+    except ValueError as error:
+        raise CommandError(_plain(error)) from None
+
+
+def _write_forecast(series, forecaster, forecast, out, *, plot, unit="", backtest=None, about=None):
+    """Print the next values; write forecast.csv and, if asked for, the picture and the model."""
+    _print_next(series, forecast)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        written = [_write_csv(out / "forecast.csv", series, forecast)]
+        if plot:
+            written.append(out / "forecast.png")
+            write_picture(written[-1], series, forecaster, forecast, backtest, unit)
+        if about is not None:
+            written.append(out / "model.safetensors")
+            forecaster.save(written[-1], **about)
+    except OSError as error:
+        raise CommandError(
+            f"{error.filename or out} cannot be written: {error.strerror}; give another folder with --out"
+        ) from None
+    print("\nwritten: " + "\n         ".join(map(str, written)))
+
+
+def _print_next(series, forecast, most=8):
+    horizon = len(forecast.values)
+    times = series.future_times(horizon)
+    rows = [
+        (_time(series, times, k), *(f"{part[k]:.5g}" for part in (forecast.values, forecast.lower, forecast.upper)))
+        for k in range(horizon)
+    ]
+    shown = rows if horizon <= most else rows[: most - 2] + [("…", "…", "…", "…")] + rows[-1:]
+    head = ("next", "forecast", f"{forecast.coverage:.0%} range", "")
+    widths = [max(len(row[i]) for row in [head, *shown]) for i in range(4)]
+    for row in [head, *shown]:
+        print(
+            "  "
+            + "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))])
+        )
+
+
+def _write_csv(path, series, forecast):
+    times = series.future_times(len(forecast.values))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["step" if times is None else "time", "forecast", "lower", "upper"])
+    for k, row in enumerate(zip(forecast.values, forecast.lower, forecast.upper)):
+        writer.writerow([_time(series, times, k), *(f"{value:.7g}" for value in row)])
+    write_atomically(path, text.getvalue().encode())
+    return path
+
+
+def _time(series, times, k):
+    return f"+{k + 1}" if times is None else series.time_text(times[k])
+
+
+def _span(series, part):
+    if series.times is None:
+        return ""
+    first, last = map(series.time_text, series.times[part][[0, -1]])
+    return f", {first} to {last}"
+
+
+def _writable(folder):
+    """``CommandError`` if nothing can be written to `folder`: better now than after the training."""
+    present = folder
+    while not present.exists() and present != present.parent:
+        present = present.parent
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise CommandError(f"--out {folder} is a file; give a folder")
+        with tempfile.TemporaryFile(dir=present):
+            pass
+    except OSError as error:
+        raise CommandError(f"--out {folder} cannot be written: {error.strerror}; give another folder") from None
+
+
+def _existing(path):
+    if not os.access(path, os.R_OK) or path.is_dir():
+        raise CommandError(f"--load {path}: no such file that can be read; give a model.safetensors of an earlier run")
+    return path
+
+
+def _need_matplotlib(name, otherwise=""):
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise CommandError(
+            f'the picture of {name} needs matplotlib: pip install "eigenlstm[demo]"{otherwise}'
+        ) from None
+
+
+def _seed(seed):
+    seed = 0 if seed is None else seed
+    if not 0 <= seed < 2**63:
+        raise CommandError(f"--seed must lie in 0..2**63-1, got {seed}")
+    return seed
+
+
+def _plain(error):
+    """The message of one of the library's errors in one line, without the name of the function."""
+    return " ".join(str(error).partition(": ")[2].split()) or str(error)

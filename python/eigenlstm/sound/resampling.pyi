@@ -1,0 +1,3 @@
+from .._types import Array, ArrayLike
+
+def resample(signal: ArrayLike, sample_rate: int, new_rate: int) -> Array: ...
