@@ -278,7 +278,7 @@ TEST_CASE_TEMPLATE("transpose: every remainder, and nothing beside its place", R
 
 TEST_CASE_TEMPLATE("transpose_gates: dz by gates and columns, every remainder, and nothing beside its place", Real,
                    float, double) {
-  const Index L = kernels<Real>().lanes, U = cache_line<Real>;
+  const Index L = kernels<Real>().lanes, U = eigenlstm::cache_line<Real>;
   for (Index rows : {Index(1), L - 1, L, 2 * L + 3})
     for (Index blocks : {0, 1, 3})
       for (Index gates : {1, 3, 4}) {
