@@ -71,7 +71,7 @@ def greedy(model, sources):
 
 
 def main():
-    given = twin.options(__doc__, 16)
+    given = twin.options(__doc__, 18)
     given.data = given.data and Path(given.data)
     train, _, test = translation.read(given)
     units = translation.tokenizer(train, 1500 if given.quick else translation.UNITS)

@@ -21,6 +21,7 @@ struct ModelStream<Real>::Impl {
     std::unique_ptr<StepPart<Real>> part;
     Buffer<Real> y;               // of all but the last operation, which writes to the caller's
     std::vector<const Real*> xs;  // of each input
+    Index width = 0;              // the size of the first input
   };
 
   Impl(const StepGraph<Real>& graph, Index rows)
@@ -28,6 +29,13 @@ struct ModelStream<Real>::Impl {
     if (B < 1) throw std::invalid_argument("ModelStream: batch_size must be at least 1, got " + std::to_string(B));
     if (integers && graph.output_ == 0)
       throw std::invalid_argument("ModelStream: the graph gives nothing but its input");
+    // Values of all operations but the last are kept for several steps of one row; for few where they are large.
+    Index largest = I;
+    for (const auto& node : graph.nodes_) {
+      largest = std::max(largest, node->size);
+      if (node->may_refuse()) stepwise = true;
+    }
+    at_once = B == 1 && !stepwise ? std::clamp<Index>((1 << 16) / largest, 1, steps_at_once) : 1;
     allocate_ends();
     std::vector<bool> used(graph.nodes_.size() + 1, false);
     used[std::size_t(graph.output_)] = true;
@@ -39,7 +47,8 @@ struct ModelStream<Real>::Impl {
       Operation next;
       next.node = graph.nodes_[value - 1];
       next.part = next.node->start(B);
-      next.y = Buffer<Real>(Index(value) == graph.output_ ? 0 : values_of(B, next.node->size));
+      next.y = Buffer<Real>(Index(value) == graph.output_ ? 0 : values_of(B * at_once, next.node->size));
+      next.width = graph.size(next.node->inputs[0]);
       for (const Index x : next.node->inputs) next.xs.push_back(at[std::size_t(x)]);
       at[value] = next.y.data();
       operations.push_back(std::move(next));
@@ -48,13 +57,21 @@ struct ModelStream<Real>::Impl {
       if (const Index most = each.node->most_integers(); most > 0) count = std::min(count, most);
   }
 
-  Impl(const Impl& from) : B(from.B), I(from.I), O(from.O), integers(from.integers), count(from.count) {
+  Impl(const Impl& from)
+      : B(from.B),
+        I(from.I),
+        O(from.O),
+        integers(from.integers),
+        stepwise(from.stepwise),
+        at_once(from.at_once),
+        count(from.count) {
     allocate_ends();
     for (const Operation& each : from.operations) {
       Operation next;
       next.node = each.node;
       next.part = each.part->copy();
       next.y = Buffer<Real>(each.y.size());
+      next.width = each.width;
       for (const Real* x : each.xs) next.xs.push_back(counterpart(from, x));
       operations.push_back(std::move(next));
     }
@@ -62,9 +79,9 @@ struct ModelStream<Real>::Impl {
 
   void allocate_ends() {
     if (integers)
-      numbers = Buffer<std::int64_t>(B);
+      numbers = Buffer<std::int64_t>(values_of(B, at_once));
     else
-      x_in = Buffer<Real>(values_of(B, I));
+      x_in = Buffer<Real>(values_of(B * at_once, I));
     y_out = Buffer<Real>(values_of(B, O));
   }
 
@@ -77,12 +94,12 @@ struct ModelStream<Real>::Impl {
 
   const Real* x_data() const { return integers ? reinterpret_cast<const Real*>(numbers.data()) : x_in.data(); }
 
-  /// Copies one step of x, rows `stride` values apart.
-  void read(const Real* x, Index stride) {
-    for (Index b = 0; b < B; ++b) std::copy_n(x + b * stride, I, x_in.data() + b * I);
+  /// Copies one step of x for each of `rows`, rows `stride` values apart.
+  void read(const Real* x, Index stride, Index rows) {
+    for (Index b = 0; b < rows; ++b) std::copy_n(x + b * stride, I, x_in.data() + b * I);
   }
-  void read(const std::int64_t* x, Index stride) {
-    for (Index b = 0; b < B; ++b) {
+  void read(const std::int64_t* x, Index stride, Index rows) {
+    for (Index b = 0; b < rows; ++b) {
       const std::int64_t value = x[b * stride];
       if (value < 0 || value >= count)
         throw std::invalid_argument("ModelStream.step: x must lie in 0.." + std::to_string(count - 1) + ", got " +
@@ -111,11 +128,26 @@ struct ModelStream<Real>::Impl {
     operations[last].part->step(operations[last].xs.data(), y);
   }
 
+  /// T steps of one row, up to at_once of each operation in turn: the bits are those of step after step.
+  template <class X>
+  void process_row(const X* x, Index features, Index T, Real* y) {
+    for (Index done = 0; done < T; done += at_once) {
+      const Index n = std::min(at_once, T - done);
+      read(x + done * features, features, n);
+      for (std::size_t i = 0; i < operations.size(); ++i) {
+        const Operation& each = operations[i];
+        Real* const out = i + 1 < operations.size() ? each.y.data() : y + done * O;
+        each.part->steps(each.xs.data(), each.width, n, out, each.node->size);
+      }
+    }
+  }
+
   template <class X>
   void process(const X* x, Index features, Index T, Real* y) {
     const FlushDenormals flush;
+    if (at_once > 1 && !operations.empty()) return process_row(x, features, T, y);
     for (Index t = 0; t < T; ++t, x += features, y += O) {
-      read(x, T * features);
+      read(x, T * features, B);
       if (B == 1) {
         run(y);
         continue;
@@ -127,6 +159,8 @@ struct ModelStream<Real>::Impl {
 
   const Index B, I, O;
   const bool integers;
+  bool stepwise = false;                            // whether a step may be refused
+  Index at_once = 1;                                // steps of an operation before the next one, where B is 1
   Index count = std::numeric_limits<Index>::max();  // integers must be less
   Buffer<Real> x_in, y_out;
   Buffer<std::int64_t> numbers;
@@ -163,13 +197,13 @@ bool ModelStream<Real>::takes_integers() const {
 template <class Real>
 void ModelStream<Real>::step(const Real* x, Real* y) {
   impl_->check_kind(false);
-  impl_->read(x, impl_->I);
+  impl_->read(x, impl_->I, impl_->B);
   impl_->run(y);
 }
 template <class Real>
 void ModelStream<Real>::step(const std::int64_t* x, Real* y) {
   impl_->check_kind(true);
-  impl_->read(x, 1);
+  impl_->read(x, 1, impl_->B);
   impl_->run(y);
 }
 template <class Real>

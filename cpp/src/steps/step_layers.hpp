@@ -19,6 +19,7 @@ struct LSTMNode : StepNode<Real> {
   std::unique_ptr<StepPart<Real>> start(Index B) const override {
     return std::make_unique<Part>(Stream<Real>(lstm, weights, B));
   }
+  bool may_refuse() const override { return lstm.options().missing == Missing::error; }
 
   struct Part : StepPart<Real> {
     explicit Part(const Stream<Real>& session) : stream(session) {}
@@ -41,8 +42,12 @@ struct LinearNode : StepNode<Real> {
   std::unique_ptr<StepPart<Real>> start(Index B) const override { return std::make_unique<Part>(linear, B); }
 
   struct Part : StepPart<Real> {
-    Part(const PackedLinear<Real>& weights, Index rows) : linear(weights), B(rows), tile(weights.tile_size(rows)) {}
+    Part(const PackedLinear<Real>& weights, Index rows)
+        : linear(weights), B(rows), tile(weights.tile_size(rows == 1 ? steps_at_once : rows)) {}
     void step(const Real* const* xs, Real* y) override { linear.run(B, xs[0], tile.data(), y); }
+    void steps(const Real* const* xs, Index /*width*/, Index T, Real* y, Index /*size*/) override {
+      linear.run(T, xs[0], tile.data(), y);
+    }
     std::unique_ptr<StepPart<Real>> copy() const override { return std::make_unique<Part>(linear, B); }
     const PackedLinear<Real>& linear;
     const Index B;

@@ -15,6 +15,10 @@ inline Index values_of(Index B, Index n) {
   return B * n;
 }
 
+/// Steps of a session of one row that an operation does before the next operation takes its turn: what remembers
+/// nothing has then as many rows at once, whose chains of additions don't wait for each other.
+constexpr Index steps_at_once = 64;
+
 /// The part of a session that belongs to one node.
 template <class Real>
 struct StepPart {
@@ -25,6 +29,12 @@ struct StepPart {
   /// xs: of each input of the node (B, its size), contiguous; integers for an embedding. y (B, size) overlaps none.
   /// Called with denormals flushed.
   virtual void step(const Real* const* xs, Real* y) = 0;
+  /// Up to steps_at_once steps of a session of one row: xs of each input (T, its size), y (T, size). `width`: the size
+  /// of the first input, the only one of a node that remembers something.
+  virtual void steps(const Real* const* xs, Index width, Index T, Real* y, Index size) {
+    const Real* x = xs[0];
+    for (Index t = 0; t < T; ++t, x += width, y += size) step(&x, y);
+  }
   virtual void reset() {}
   /// What it remembers of each row, memory_size() values, the rows `stride` values apart.
   virtual Index memory_size() const { return 0; }
@@ -44,6 +54,8 @@ struct StepNode {
   virtual std::unique_ptr<StepPart<Real>> start(Index B) const = 0;
   /// Integers must be less than this.
   virtual Index most_integers() const { return 0; }
+  /// Whether a step may be refused by what is in x: then no later step is begun.
+  virtual bool may_refuse() const { return false; }
   const std::vector<Index> inputs;
   const Index size;
 };
@@ -59,6 +71,9 @@ struct FunctionNode : StepNode<Real> {
   struct Part : StepPart<Real> {
     Part(const FunctionNode& owner, Index rows) : node(owner), B(rows) {}
     void step(const Real* const* xs, Real* y) override { node.run(B, xs, y); }
+    void steps(const Real* const* xs, Index /*width*/, Index T, Real* y, Index /*size*/) override {
+      node.run(T, xs, y);
+    }
     std::unique_ptr<StepPart<Real>> copy() const override { return std::make_unique<Part>(node, B); }
     const FunctionNode& node;
     const Index B;

@@ -18,7 +18,7 @@ import numpy as np
 import eigenlstm as el
 from eigenlstm.apps import _catalogues, _common, _download
 
-EMBEDDING, HIDDEN, UNITS = 128, 256, 4000  # width of a unit; of the decoder; units of both languages
+EMBEDDING, HIDDEN, UNITS = 192, 320, 4000  # width of a unit; of the decoder; units of both languages
 DROPOUT, BATCH, PEAK = 0.3, 64, 4e-3  # messages; the largest learning rate
 BEAM, LONGEST = 5, 60  # hypotheses; units of a translation
 OWN = {"--text": "with --load: the English message to be translated"}
@@ -28,7 +28,7 @@ def main(arguments=None):
     given = _common.application(
         "eigenlstm.apps.translation",
         __doc__.split("\n")[0],
-        16,
+        18,
         12,
         arguments,
         data="a folder with the wheels of the seven packages, fetched before",
@@ -64,7 +64,8 @@ def main(arguments=None):
 def read(given):
     """Pairs to train on, to validate with and to test on."""
     packages = _catalogues.PACKAGES[: _catalogues.QUICK] if given.quick else _catalogues.PACKAGES
-    return _catalogues.split(_catalogues.pairs(_download.fetch(package, given.data) for package in packages))
+    parts = _catalogues.split(_catalogues.pairs(_download.fetch(package, given.data) for package in packages))
+    return tuple(part[:most] for part, most in zip(parts, (2000, 100, 200))) if given.quick else parts
 
 
 def tokenizer(train, size):
