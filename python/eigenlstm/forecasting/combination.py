@@ -9,17 +9,19 @@ _STRETCHES = 4  # origins within one horizon that count as much as independent o
 _STEPS = 300
 
 
-def combination_weights(errors):
+def combination_weights(errors, earlier=None):
     """The weights (M,), positive and of sum 1, with which the mean of M forecasts has the least squared error.
 
-    `errors` (M, N, horizon). Little evidence leaves them near the inverse power of each error: the fewer forecasts,
-    the nearer (ridge towards it, as Bates, Granger 1969 and the combinations of the M4 competition advise to shrink).
+    `errors` (M, N, horizon); `earlier` (M − 1, N', horizon), those that all but the first made before. Little
+    evidence leaves them near the inverse power of each error: the fewer forecasts, the nearer (ridge towards it, as
+    Bates, Granger 1969 and the combinations of the M4 competition advise to shrink).
     """
     absolute = np.abs(errors).mean(axis=(1, 2))
     best = absolute.min()
     if best == 0:  # someone is always right
         return (absolute == 0) / (absolute == 0).sum()
-    prior = (best / absolute) ** _PRIOR
+    typical = absolute if earlier is None else _typical(absolute, errors.shape[1], earlier)
+    prior = (typical.min() / typical) ** _PRIOR
     prior /= prior.sum()
     count, origins, horizon = errors.shape
     scaled = (errors / best).reshape(count, -1)
@@ -33,6 +35,16 @@ def combination_weights(errors):
         weights /= weights.sum()
     weights[weights < 0.01] = 0.0
     return weights / weights.sum()
+
+
+def _typical(absolute, origins, earlier):
+    """Mean absolute errors (M,) over `earlier`, too; the first method, which has none, goes with the others."""
+    before = np.abs(earlier).mean(axis=(1, 2))
+    share = origins / (origins + earlier.shape[1])
+    others = share * absolute[1:] + (1 - share) * before
+    if not (others > 0).all():
+        return absolute
+    return np.concatenate([absolute[:1] * np.exp(np.log(others / absolute[1:]).mean()), others])
 
 
 def error_quantiles(errors):
@@ -54,7 +66,7 @@ def error_quantiles(errors):
     spread = np.exp(trust * np.log(spread) + (1 - trust) * np.log(smooth))
     shared = np.quantile(errors / spread, LEVELS)[:, None] * spread
     trust = whole / (whole + 10)
-    found = (trust * by_step + (1 - trust) * shared) * (1 + 0.6 / (whole + 1))
+    found = (trust * by_step + (1 - trust) * shared) * (1 + 1 / (whole + 1))
     middle = LEVELS.index(0.5)
     found[:middle], found[middle + 1 :], found[middle] = (
         np.minimum(found[:middle], 0),

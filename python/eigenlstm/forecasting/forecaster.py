@@ -156,7 +156,7 @@ class Forecaster(Network, KnownArguments):
         self._train(z, times, exog, train, valid, verbose)
         found = self._methods(z, times, exog, valid)
         truth = targets(z, valid, self.horizon)
-        shares = combination_weights(np.stack([each - truth for each in found.values()]))
+        shares = combination_weights(np.stack([each - truth for each in found.values()]), self._earlier(z, split))
         self.weights = dict(zip(found, shares.tolist()))
         self._misses = truth - self._mean(found)
         self._errors = error_quantiles(self._misses)
@@ -250,14 +250,27 @@ class Forecaster(Network, KnownArguments):
 
     def _methods(self, z, times, exog, origins):
         """dict from each method to its forecasts from `origins` (N, horizon), in transformed values."""
-        found = {"LSTM": self._lstm_forecasts(z, times, exog, origins), "persistence": naive(z, origins, self.horizon)}
+        return {"LSTM": self._lstm_forecasts(z, times, exog, origins), **self._classical(z, origins)}
+
+    def _classical(self, z, origins):
+        """As `_methods`, but for the LSTM."""
+        found = {"persistence": naive(z, origins, self.horizon)}
         if self.season > 1:
             found["seasonal naive"] = naive(z, origins, self.horizon, self.season)
-        if self.weights is not None or self._smoothing is not None:
+        if self._smoothing is not None:  # else of a file of version 0.1
             found["drift"] = drift(z, origins, self.horizon)
             found["Theta"] = self.theta.forecasts(z, origins, self.horizon)
             found["smoothing"] = self._smoothing.forecasts(z, origins, self.horizon)
         return found
+
+    def _earlier(self, z, split):
+        """Errors of the classical methods over the training part (M − 1, N, horizon), None where it is too short."""
+        first, last = max(self._first, split // 2), split - self.horizon
+        if first > last:
+            return None
+        origins = evenly_spread(first, last, 500)
+        truth = targets(z, origins, self.horizon)
+        return np.stack([each - truth for each in self._classical(z, origins).values()])
 
     def _mean(self, found):
         """The weighted mean of the forecasts of all methods (N, horizon)."""

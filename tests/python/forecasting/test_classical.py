@@ -133,3 +133,11 @@ def test_ranges_hold_their_share_and_the_forecast():
     assert (shifted[0] == 0).all() and (shifted[LEVELS.index(0.5)] == 0).all() and (np.diff(shifted, axis=0) >= 0).all()
     few = error_quantiles(errors[:4])
     assert (few[-1] - few[0] > 0.5 * np.array([1, 2, 3])).all()
+
+
+def test_errors_from_before_the_validation_part_steady_the_weights_of_the_classical_methods():
+    """The second method is better by luck in the validation part, and far worse before it."""
+    errors = np.array([[[1.0, 1.0]], [[0.5, -0.5]], [[1.0, -1.0]]])
+    earlier = np.stack([np.full((30, 2), 4.0), np.full((30, 2), 1.0)])
+    alone, steadied = combination_weights(errors), combination_weights(errors, earlier)
+    assert alone[1] > alone[2] and steadied[2] > alone[2] and steadied[1] < alone[1]
