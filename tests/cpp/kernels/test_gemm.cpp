@@ -281,20 +281,20 @@ TEST_CASE_TEMPLATE("transpose: sizes with every remainder; nothing outside the r
 
 TEST_CASE_TEMPLATE("transpose_gates: dz by gates and columns, sizes with every remainder; nothing outside is written",
                    Real, float, double) {
-  const Index L = kernels<Real>().lanes;
+  const Index L = kernels<Real>().lanes, U = eigenlstm::cache_line<Real>;
   for (Index rows : {Index(1), L - 1, L, 2 * L + 3})
-    for (Index panels : {0, 1, 3})
+    for (Index blocks : {0, 1, 3})
       for (Index gates : {1, 3, 4}) {
-        const Index in_stride = panels * 4 * L + 2, out_stride = rows + 3,
-                    out_gate_stride = (panels * L + 1) * out_stride;
+        const Index in_stride = blocks * 4 * U + 2, out_stride = rows + 3,
+                    out_gate_stride = (blocks * U + 1) * out_stride;
         const std::vector<Real> in = test::Random(1).vector<Real>(rows * in_stride);
         std::vector<Real> expected(4 * out_gate_stride, Real(7)), out = expected;
         for (Index r = 0; r < rows; ++r)
-          for (Index unit = 0; unit < panels * L; ++unit)
+          for (Index unit = 0; unit < blocks * U; ++unit)
             for (Index gate = 0; gate < gates; ++gate)
               expected[gate * out_gate_stride + unit * out_stride + r] =
-                  in[r * in_stride + unit / L * 4 * L + gate * L + unit % L];
-        kernels<Real>().transpose_gates(rows, panels, gates, in.data(), in_stride, out.data(), out_gate_stride,
+                  in[r * in_stride + unit / U * 4 * U + gate * U + unit % U];
+        kernels<Real>().transpose_gates(rows, blocks, gates, in.data(), in_stride, out.data(), out_gate_stride,
                                         out_stride);
         CHECK(out == expected);
       }
