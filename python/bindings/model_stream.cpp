@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 #include "classes.hpp"
 #include "contiguous.hpp"
@@ -172,7 +173,15 @@ void register_classes(py::module_& m, const std::string& suffix) {
       .def(
           "fork", [](const Session& s) { return s; }, "An independent copy of the session, state included.")
       .def_property_readonly(
-          "batch_size", [](const Session& s) { return s.stream.batch_size(); }, "Rows of a step.");
+          "batch_size", [](const Session& s) { return s.stream.batch_size(); }, "Rows of a step.")
+      .def_property_readonly(
+          "input_size",
+          [](const Session& s) { return s.stream.takes_integers() ? std::optional<Index>() : s.stream.input_size(); },
+          "Features of x; None where it is integers.")
+      .def_property_readonly(
+          "output_size", [](const Session& s) { return s.stream.output_size(); }, "Features of y.")
+      .def_property_readonly(
+          "dtype", [](const Session&) { return py::dtype::of<Real>(); }, "Of x and y.");
 
   py::class_<Graph>(m, ("StepGraph" + suffix).c_str(),
                     "A model as operations on one step; each function gives the number of a new value, 0 is the input.")

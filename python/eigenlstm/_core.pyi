@@ -138,6 +138,12 @@ class _ModelStream(Generic[_Real]):
     @property
     def batch_size(self) -> int: ...
     @property
+    def input_size(self) -> int | None: ...
+    @property
+    def output_size(self) -> int: ...
+    @property
+    def dtype(self) -> np.dtype[_Real]: ...
+    @property
     def state(self) -> NDArray[_Real]: ...
     @state.setter
     def state(self, value: ArrayLike) -> None: ...
@@ -249,9 +255,7 @@ def random_bits(seed: int, stream: int, start: int, n: int) -> NDArray[np.uint32
     """n words of a stream of Philox4x32-10, from its block `start` on; four words a block."""
 
 def random_uniform(seed: int, stream: int, shape: int | Sequence[int], dtype: DType = "float64") -> Array:
-    """Uniform values in [0, 1) with 24 bits (float32) or 53 bits (float64); value i is a function of (seed, stream,
-    i).
-    """
+    """Uniform values in [0, 1) of 24 bits (float32) or 53 (float64); value i is a function of (seed, stream, i)."""
 
 def dropout_mask(seed: int, stream: int, shape: int | Sequence[int], p: float, dtype: DType) -> Array:
     """0 with probability p, else 1 / (1 - p); value i (C order) is a function of (seed, stream, i)."""

@@ -1,4 +1,4 @@
-"""The command line: ``python -m eigenlstm demo | forecast | convert | amp | info``."""
+"""The command line: ``python -m eigenlstm demo | forecast | convert | amp | latency | info``."""
 
 import argparse
 import os
@@ -7,6 +7,7 @@ import sys
 from .cli_amp import add_amp
 from .cli_convert import add_convert
 from .cli_forecast import CommandError, add_forecast
+from .cli_latency import add_latency
 from .forecasting.csv_series import SeriesError
 from .safetensors_files import FileError
 
@@ -50,6 +51,7 @@ def _parser():
     add_forecast(commands)
     add_convert(commands)
     add_amp(commands)
+    add_latency(commands)
 
     info = commands.add_parser("info", help="versions, instruction sets and threads, for bug reports")
     info.set_defaults(command=_info)

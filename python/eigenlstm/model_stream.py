@@ -21,6 +21,7 @@ def stream(self, batch_size=1):
       row also (T, I) -> (T, O); integers (batch_size, T), or (T,). `out` may be the block itself.
     - ``s.state``: all that the session remembers, an array (batch_size, S), copied out and in: rows can be stored, and
       moved between sessions of one model.
+    - ``s.batch_size``, ``s.input_size`` (I; None for integers), ``s.output_size`` (O), ``s.dtype``.
     - ``s.reset()``: back to the start, zero or what an LSTM has learned; ``s.fork()``: an independent copy.
 
     Results have the bits of `predict` over the whole sequence. The session keeps the weights as they are now. With

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "kernels/table.hpp"
+#include "layers/join.hpp"
 #include "runtime/team.hpp"
 
 namespace eigenlstm {
@@ -106,17 +107,13 @@ void activate(const LayerActivation& activation, Index rows, Index n, const Real
 template <class Real>
 void add(Index count, const Real* const* xs, Index n, Real* y) {
   const FlushDenormals flush;
-  std::copy_n(xs[0], n, y);
-  for (Index i = 1; i < count; ++i)
-    for (Index j = 0; j < n; ++j) y[j] += xs[i][j];
+  join<false>(count, xs, n, y);
 }
 
 template <class Real>
 void multiply(Index count, const Real* const* xs, Index n, Real* y) {
   const FlushDenormals flush;
-  std::copy_n(xs[0], n, y);
-  for (Index i = 1; i < count; ++i)
-    for (Index j = 0; j < n; ++j) y[j] *= xs[i][j];
+  join<true>(count, xs, n, y);
 }
 
 template <class Real>

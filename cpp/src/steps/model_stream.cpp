@@ -96,7 +96,10 @@ struct ModelStream<Real>::Impl {
 
   /// Copies one step of x for each of `rows`, rows `stride` values apart.
   void read(const Real* x, Index stride, Index rows) {
-    for (Index b = 0; b < rows; ++b) std::copy_n(x + b * stride, I, x_in.data() + b * I);
+    if (rows * I == 1)
+      *x_in.data() = *x;
+    else
+      for (Index b = 0; b < rows; ++b) std::copy_n(x + b * stride, I, x_in.data() + b * I);
   }
   void read(const std::int64_t* x, Index stride, Index rows) {
     for (Index b = 0; b < rows; ++b) {

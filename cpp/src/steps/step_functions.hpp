@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "eigenlstm/pointwise.hpp"
+#include "layers/join.hpp"
 #include "steps/step_node.hpp"
 
 namespace eigenlstm {
@@ -46,7 +47,7 @@ template <class Real, bool product>
 struct JoinNode : FunctionNode<Real> {
   using FunctionNode<Real>::FunctionNode;
   void run(Index B, const Real* const* xs, Real* y) const override {
-    (product ? multiply<Real> : add<Real>)(Index(this->inputs.size()), xs, B * this->size, y);
+    join<product>(Index(this->inputs.size()), xs, B * this->size, y);
   }
 };
 

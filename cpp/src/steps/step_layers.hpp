@@ -43,15 +43,15 @@ struct LinearNode : StepNode<Real> {
 
   struct Part : StepPart<Real> {
     Part(const PackedLinear<Real>& weights, Index rows)
-        : linear(weights), B(rows), tile(weights.tile_size(rows == 1 ? steps_at_once : rows)) {}
-    void step(const Real* const* xs, Real* y) override { linear.run(B, xs[0], tile.data(), y); }
+        : linear(weights), B(rows), product(weights, rows == 1 ? steps_at_once : rows) {}
+    void step(const Real* const* xs, Real* y) override { product.run(B, xs[0], y); }
     void steps(const Real* const* xs, Index /*width*/, Index T, Real* y, Index /*size*/) override {
-      linear.run(T, xs[0], tile.data(), y);
+      product.run(T, xs[0], y);
     }
     std::unique_ptr<StepPart<Real>> copy() const override { return std::make_unique<Part>(linear, B); }
     const PackedLinear<Real>& linear;
     const Index B;
-    const Buffer<Real> tile;
+    typename PackedLinear<Real>::Product product;
   };
   const PackedLinear<Real> linear;
 };
@@ -74,7 +74,7 @@ struct ConvolutionNode : StepNode<Real> {
           frames((owner.kernel_size - 1) * owner.dilation + 1),
           ring(Buffer<Real>::zeros(values_of(B, values_of(frames, owner.channels)))),
           window(values_of(B, values_of(owner.channels, owner.kernel_size))),
-          tile(owner.linear.tile_size(B)) {}
+          product(owner.linear, rows) {}
     void step(const Real* const* xs, Real* y) override {
       const Index C = node.channels, k = node.kernel_size;
       for (Index b = 0; b < B; ++b) {
@@ -86,7 +86,7 @@ struct ConvolutionNode : StepNode<Real> {
           for (Index c = 0; c < C; ++c) out[c * k + j] = x[c];
         }
       }
-      node.linear.run(B, window.data(), tile.data(), y);
+      product.run(B, window.data(), y);
       now = now + 1 < frames ? now + 1 : 0;
     }
     void reset() override { std::fill_n(ring.data(), ring.size(), Real(0)); }
@@ -111,7 +111,8 @@ struct ConvolutionNode : StepNode<Real> {
     Real* frame(Index b, Index i) const { return ring.data() + (b * frames + i) * node.channels; }
     const ConvolutionNode& node;
     const Index B, frames;
-    const Buffer<Real> ring, window, tile;
+    const Buffer<Real> ring, window;
+    typename PackedLinear<Real>::Product product;
     Index now = 0;
   };
   const Index channels, kernel_size, dilation;
