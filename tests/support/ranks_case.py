@@ -94,6 +94,10 @@ def nse(dtype):
     return per_row(dtype), x, y[:, -1], {"loss": "nse", "sample_weight": np.linspace(0, 1, len(x))}
 
 
+def esr(dtype):
+    return steps(dtype, {"loss": el.losses.ESR(), "tbptt": 5})
+
+
 def augmented(dtype):
     def noise(batch, rng):
         return {**batch, "x": batch["x"] + rng.standard_normal(batch["x"].shape).astype(dtype)}
@@ -127,6 +131,7 @@ CASES = {
     "class_weight": weighted,
     "ctc": ctc,
     "nse": nse,
+    "esr": esr,
     "augmented": augmented,
     "told": told,
 }

@@ -1,6 +1,7 @@
 """What ranks talk by: the protocol, and what it is made of by MPI and by torch.distributed."""
 
 import abc
+import atexit
 import datetime
 import sys
 import time
@@ -129,9 +130,16 @@ def torch_comm(group=None, *, timeout=_TIMEOUT):
     timeout = _checked_timeout(timeout, "torch_comm")
     if not dist.is_initialized():
         dist.init_process_group("gloo", timeout=datetime.timedelta(seconds=timeout))
+        atexit.register(_leave, dist)
     if dist.get_backend(group) != "gloo":
         raise ValueError(f"torch_comm: group must have the backend gloo, got {dist.get_backend(group)}")
     return _Torch(group, timeout, torch, dist)
+
+
+def _leave(dist):
+    """gloo's threads must have ended before the interpreter does."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def _checked_timeout(timeout, where):
@@ -231,7 +239,7 @@ class _Torch(Communicator):
     def abort(self, message):
         """The connections are closed, on which the other ranks notice that this one is gone."""
         sys.stderr.write(f"{message}\n")
-        self._dist.destroy_process_group()
+        _leave(self._dist)
 
     def _begin(self, function, *arguments):
         try:

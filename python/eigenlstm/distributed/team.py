@@ -128,7 +128,7 @@ class Team(Alone):
             said = [row[_HEADER : _HEADER + size].tobytes() for row, size in zip(slots, sizes)]
         else:
             gathered = np.empty(sum(sizes), np.uint8)
-            self._comm.all_gather(np.frombuffer(content, np.uint8), gathered, sizes)
+            self._comm.all_gather(np.frombuffer(bytearray(content), np.uint8), gathered, sizes)
             said = [part.tobytes() for part in np.split(gathered, np.cumsum(sizes)[:-1])]
         if status != _FAILED:
             self._check(label, slots[:, :_LABEL], about[:, 0], said)

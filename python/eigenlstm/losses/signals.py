@@ -20,6 +20,13 @@ class RatioSum(LossSum):
     def total(self):
         return self.value * self.divisor
 
+    @property
+    def weight(self):
+        return self._power + self._eps * self.divisor
+
+    def numbers(self):
+        return [float(each) for each in (self._errors, self._power, self.divisor, self._eps)]
+
     def __add__(self, other):
         return RatioSum(
             self._errors + other._errors, self._power + other._power, self.divisor + other.divisor, self._eps

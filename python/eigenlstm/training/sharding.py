@@ -6,8 +6,9 @@ import numpy as np
 
 from ..distributed.shards import added, cover, cuts_of, middle, rows_of_rank
 from ..losses.base import FlowSum, LossSum
+from ..losses.signals import RatioSum
 
-_SUMS = {"LossSum": LossSum, "FlowSum": FlowSum}
+_SUMS = {kind.__name__: kind for kind in (LossSum, FlowSum, RatioSum)}  # whose gradients add up by their `weight`
 
 
 class NotFinite(ArithmeticError):
@@ -122,7 +123,10 @@ def said(part):
     """A `LossSum` as JSON values."""
     kind = type(part).__name__
     if _SUMS.get(kind) is not type(part):
-        raise TypeError(f"fit: shards need a loss whose sums are eigenlstm.losses.LossSum, got {type(part).__name__}")
+        raise TypeError(
+            f"fit: shards need a loss whose gradients add up over shards; those that give a {kind}, as Combined does, "
+            "do not: leave shards out"
+        )
     return [kind, part.numbers()]
 
 

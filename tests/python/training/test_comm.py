@@ -88,6 +88,25 @@ def test_nse_without_std_is_that_of_the_whole_batch():
     np.testing.assert_allclose(moved[5], moved[1], rtol=1e-11, atol=1e-14)
 
 
+@pytest.mark.parametrize("loss", [el.losses.ESR(), el.losses.DC()])
+def test_the_losses_of_signals_add_up_to_the_gradient_of_the_batch(loss):
+    moved = {}
+    for shards in (1, 5):
+        x, y = ranks_case.data("float64")
+        model = ranks_case.per_step("float64")
+        before = model.flat_params.copy()
+        model.fit(x, y, loss=loss, optimizer=el.SGD(1.0), batch_size=22, shards=shards, seed=0, verbose=0)
+        moved[shards] = before - model.flat_params
+    np.testing.assert_allclose(moved[5], moved[1], rtol=1e-11, atol=1e-14)
+
+
+def test_a_loss_whose_gradients_do_not_add_up_is_refused():
+    x, y = ranks_case.data("float32")
+    loss = el.losses.Combined([(0.7, el.losses.ESR()), (0.3, el.losses.DC())])
+    with pytest.raises(TypeError, match="shards need a loss whose gradients add up over shards.* CombinedSum"):
+        ranks_case.per_step("float32").fit(x, y, loss=loss, optimizer="sgd", shards=2, verbose=0)
+
+
 @pytest.mark.parametrize("shards", [1, 2, 3, 7, 8, 12, 64])
 def test_every_rank_has_its_shards_and_all_of_the_tree_is_covered_once(shards):
     from eigenlstm.distributed.shards import added, cover, owned
