@@ -20,7 +20,7 @@ def on_page_content(html_text, page, config, files):
 
     def drawn(match):
         tag, tex = match[1], html.unescape(match[2]).replace("{aligned}", "{split}")  # which this library knows
-        scrolls, display = (' style="overflow-x: auto"', "block") if tag == "div" else ("", "inline")
+        scrolls, display = (' style="overflow: auto hidden"', "block") if tag == "div" else ("", "inline")
         return f"<{tag}{scrolls}>{convert(tex, display=display)}</{tag}>"
 
     return _FORMULA.sub(drawn, html_text)

@@ -1,5 +1,6 @@
-// The cell on tiles that stay in L1, forward (also keeping the gates, as training does) and backward, in cells a
-// second: a cell is one unit of one row. The products are empty: no inputs, no recurrent weights.
+// The cell by itself, on tiles that stay in L1: forward, forward with the gates kept as in training, and backward. The
+// matrix products are empty (no inputs, no recurrent weights). The rate is in cells a second; a cell is one unit of one
+// row.
 #include <cmath>
 
 #include "kernels/table.hpp"
@@ -13,7 +14,7 @@ using eigenlstm::kernels;
 
 constexpr Index rows = 16;
 
-/// One panel of L units for 16 rows.
+/// A panel of L units for 16 rows.
 template <class Real>
 struct Tile {
   Tile() {
@@ -78,15 +79,15 @@ template <class Real>
 void backward(benchmark::State& state) {
   Tile<Real> tile;
   tile.forward(true);
-  const Index L = tile.L;
+  const Index L = tile.L, U = eigenlstm::cache_line<Real>;
   test::Random random(2);
   const auto values = [&] { return bench::on_lines(random.vector<Real>(rows * L)); };
-  const eigenlstm::Buffer<Real> dy = values(), dh = values(), dc_in = values(), dc(rows * L), dz(rows * 4 * L);
+  const eigenlstm::Buffer<Real> dy = values(), dh = values(), dc_in = values(), dc(rows * L), dz(rows * 4 * U);
   std::copy_n(dc_in.data(), dc_in.size(), dc.data());
   eigenlstm::StepBackwardArgs<Real> step{};
   step.rows = rows;
   step.panels = 1;
-  step.last_gate_stride = L;
+  step.last_units = U;  // gaps stay
   step.gates = tile.gates.data();
   step.c_prev = tile.c_prev.data();
   step.c = tile.c.data();
@@ -94,7 +95,7 @@ void backward(benchmark::State& state) {
   step.dh = dh.data();
   step.dc = dc.data();
   step.dz = dz.data();
-  step.dz_stride = 4 * L;
+  step.dz_stride = 4 * U;
   step.c_prev_stride = step.c_stride = step.dy_stride = step.dh_stride = step.dc_stride = L;
   kernels<Real>().step_backward(step);
   for (Index r = 0; r < rows; ++r)
@@ -107,7 +108,7 @@ void backward(benchmark::State& state) {
                                  dcell * double(tile.c_prev.data()[r * L + u]) * gate(1) * (1 - gate(1)),
                                  dcell * gate(0) * (1 - gate(2) * gate(2)), d * tanh_c * gate(3) * (1 - gate(3))};
       for (Index g = 0; g < 4; ++g)
-        if (!(std::abs(double(dz.data()[r * 4 * L + g * L + u]) - expected[g]) <= (sizeof(Real) == 4 ? 4e-6 : 1e-14)))
+        if (!(std::abs(double(dz.data()[r * 4 * U + g * U + u]) - expected[g]) <= (sizeof(Real) == 4 ? 4e-6 : 1e-14)))
           return state.SkipWithError("wrong gradient");
     }
   for (auto _ : state) {

@@ -1,5 +1,5 @@
-// The states h and c of all layers and directions: one array (layers * D, B, size) each, or where the layers' widths
-// differ a list of arrays (B, size).
+// The states h and c of all layers and directions: an array (layers * D, B, size) for each of the two or, if the layers
+// differ in width, a list of arrays (B, size).
 #pragma once
 
 #include <limits>
@@ -7,11 +7,11 @@
 #include <optional>
 #include <vector>
 
-#include "arrays.hpp"
+#include "read_array.hpp"
 
 namespace eigenlstm_python {
 
-/// Sizes of h, or of c, over layers and directions.
+/// The sizes of h, or of c, in all layers and directions.
 class StateSizes {
  public:
   enum Part { h, c };
@@ -27,7 +27,14 @@ class StateSizes {
       uniform_ = uniform_ && options.hidden(layer) == options.hidden(0);
   }
 
-  /// `value` as the core takes it; none for None.
+  /// `value` as arrays, where it is one array; its shape is not looked at.
+  template <class Real>
+  py::object given(py::handle value, const char* where, const char* name) const {
+    if (value.is_none() || !uniform_) return py::reinterpret_borrow<py::object>(value);
+    return read_array<Real>(value, where, name);
+  }
+
+  /// `value` in the form that the core takes; nullopt for None.
   template <class Real>
   std::optional<py::array_t<Real, py::array::c_style>> read(py::handle value, Index B, const char* where,
                                                             const char* name) const {
@@ -35,7 +42,7 @@ class StateSizes {
     if (value.is_none()) return std::nullopt;
     const Index n = Index(sizes_.size());
     if (uniform_) {
-      auto array = real_array<Real>(value, where, name);
+      auto array = read_array<Real>(value, where, name);
       if (array.ndim() != 3 || array.shape(0) != n || array.shape(1) != B || array.shape(2) != sizes_.front())
         shape_error(where, name,
                     "(" + std::to_string(n) + ", " + std::to_string(B) + ", " + std::to_string(sizes_.front()) + ")",
@@ -43,8 +50,8 @@ class StateSizes {
       return Array(array);
     }
     if (!py::isinstance<py::list>(value) && !py::isinstance<py::tuple>(value))
-      throw py::value_error(std::string(where) + ": " + name + " must be a list of " + std::to_string(n) +
-                            " arrays (the layers' widths differ), got " + Py_TYPE(value.ptr())->tp_name);
+      throw py::type_error(std::string(where) + ": " + name +
+                           " must be a list of arrays (the layers' widths differ), got " + type_name(value));
     const auto list = py::reinterpret_borrow<py::sequence>(value);
     if (Index(list.size()) != n)
       throw py::value_error(std::string(where) + ": " + name + " must be a list of " + std::to_string(n) +
@@ -53,7 +60,7 @@ class StateSizes {
     Real* out = all.mutable_data();
     for (Index k = 0; k < n; ++k) {
       const std::string entry = std::string(name) + "[" + std::to_string(k) + "]";
-      const Array array(real_array<Real>(list[std::size_t(k)], where, entry.c_str()));
+      const Array array(read_array<Real>(list[std::size_t(k)], where, entry.c_str()));
       if (array.ndim() != 2 || array.shape(0) != B || array.shape(1) != sizes_[std::size_t(k)])
         shape_error(where, entry.c_str(), "(" + std::to_string(B) + ", " + std::to_string(sizes_[std::size_t(k)]) + ")",
                     array);
@@ -62,7 +69,8 @@ class StateSizes {
     return all;
   }
 
-  /// Room for the states of B rows: as Python sees them, or where the layers' widths differ, all in one flat array.
+  /// An array for the states of B rows, in the shape that Python sees or, if the layers differ in width, a flat one for
+  /// all of them.
   template <class Real>
   py::array_t<Real> make(Index B) const {
     if (B > std::numeric_limits<Index>::max() / Index(sizeof(Real)) / total_) throw std::bad_alloc();
@@ -70,7 +78,7 @@ class StateSizes {
     return py::array_t<Real>(B * total_);
   }
 
-  /// What `make` gave, now filled, as Python sees it.
+  /// The array that `make` returned, filled by now, in the form that Python sees.
   template <class Real>
   py::object present(const py::array_t<Real>& made, Index B) const {
     if (uniform_) return made;

@@ -12,13 +12,13 @@ import numpy as np
 from . import data
 from .atomic_files import write_atomically
 from .forecasting.csv_series import read_csv
-from .forecasting.forecaster import Forecaster, validation_size
-from .forecasting.report import error_table, verdict, write_picture
+from .forecasting.forecaster import LEVELS, Forecaster, validation_size
+from .forecasting.report import error_table, made_of, verdict, write_picture
 from .training.run import NonFiniteLoss
 
 
 class CommandError(Exception):
-    """What the user is told in one line; the exit code is 2."""
+    """A mistake of the user's, which is explained in one line; the exit code is 2."""
 
 
 def add_forecast(commands):
@@ -42,43 +42,57 @@ def add_forecast(commands):
     forecast.add_argument(
         "--time-column",
         metavar="NAME",
-        help="times; they are checked for gaps, and give the model the time of day, week and year",
+        help="the column with the times; they are checked for gaps, and tell the model the time of day, week and year",
     )
-    forecast.add_argument("--time-format", metavar="FORMAT", help="of the times, as of strptime; default: ISO 8601")
+    forecast.add_argument(
+        "--time-format", metavar="FORMAT", help="how times are written, as in strptime; default: ISO 8601"
+    )
     forecast.add_argument(
         "--exog",
         "--covariate",  # its name until 0.2
         action="append",
         default=[],
         metavar="NAME",
-        help="a further column that the model reads; may be given several times",
+        help="another column that the model reads; may be given several times",
     )
     forecast.add_argument("--fill", action="store_true", help="interpolate missing values and rows")
     forecast.add_argument(
         "--season",
         type=_at_least(1),
         metavar="N",
-        help="steps in a season, 1 for none; default: found by autocorrelation",
+        help="number of steps in a season, or 1 for no season; default: found by autocorrelation",
     )
     forecast.add_argument(
         "--window",
         type=_at_least(1),
         metavar="N",
-        help="steps that the model reads; default: three seasons or two horizons",
+        help="number of past steps that the model reads; default: three seasons, or two horizons without a season",
     )
     forecast.add_argument("--hidden", type=_at_least(1), metavar="N", help="hidden units of the LSTM; default: 64")
     forecast.add_argument(
-        "--epochs", type=_at_least(1), metavar="N", help="at most; default: 10 to 30, by the number of rows"
+        "--epochs",
+        type=_at_least(1),
+        metavar="N",
+        help="the most epochs to train for; default: 10 to 30, depending on the number of rows",
     )
     forecast.add_argument(
-        "--coverage", type=float, metavar="P", help="share of values that the range shall hold; default: 0.8"
+        "--coverage", type=float, metavar="P", help="share of the values that the range should contain; default: 0.8"
+    )
+    forecast.add_argument(
+        "--quantiles",
+        type=_levels,
+        default=(),
+        metavar="P,P",
+        help="further columns of forecast.csv: quantiles at these levels, 0.025 to 0.975",
     )
     forecast.add_argument("--seed", type=int, metavar="N", help="default: 0")
     forecast.add_argument(
         "--load", type=Path, metavar="MODEL", help="a model.safetensors of an earlier run: forecast without training"
     )
     forecast.add_argument("--out", type=Path, default=Path("."), metavar="FOLDER", help="where to write; default: here")
-    forecast.add_argument("--no-plot", action="store_true", help="do without forecast.png (and matplotlib)")
+    forecast.add_argument(
+        "--no-plot", action="store_true", help="don't draw forecast.png, so that matplotlib is not needed"
+    )
     forecast.set_defaults(command=_forecast)
 
 
@@ -91,6 +105,17 @@ def _at_least(least):
 
     number.__name__ = "whole number"
     return number
+
+
+def _levels(text):
+    levels = tuple(float(part) for part in text.split(","))
+    for level in levels:
+        if not LEVELS[0] <= level <= LEVELS[-1]:
+            raise argparse.ArgumentTypeError(f"levels lie in {LEVELS[0]}..{LEVELS[-1]}, got {level:g}")
+    return levels
+
+
+_levels.__name__ = "list of levels"
 
 
 def _demo(options):
@@ -118,7 +143,13 @@ def _forecast(options):
         print(f"{options.load}: a forecaster of {forecaster.horizon} values\n")
         forecast = _predict(forecaster, series)
         return _write_forecast(
-            series, forecaster, forecast, options.out, plot=not options.no_plot, unit=about.get("unit", "")
+            series,
+            forecaster,
+            forecast,
+            options.out,
+            plot=not options.no_plot,
+            unit=about.get("unit", ""),
+            quantiles=options.quantiles,
         )
     if options.column is None or options.horizon is None:
         missing = "--column NAME" if options.column is None else "--horizon N"
@@ -148,21 +179,22 @@ def _forecast(options):
         options.out,
         plot=not options.no_plot,
         about={**_about(series), "time_column": options.time_column, "time_format": options.time_format},
+        quantiles=options.quantiles,
     )
 
 
 def _about(series, unit=""):
-    """What a model's file says about the data that it was trained on."""
+    """What the file of a model says about the data that it was trained on."""
     return {
         "column": series.name,
-        "covariates": series.exog_names,  # their name in files, which is older than the argument's
+        "covariates": series.exog_names,  # what they are called in files, which are older than --exog
         "step": str(series.step) if series.step else None,
         "unit": unit,
     }
 
 
 def _series_for(forecaster, about, options):
-    """The series of `options.file` in the columns that the loaded forecaster was trained on."""
+    """The series in `options.file`, from the columns that the loaded forecaster was trained on."""
     if options.horizon not in (None, forecaster.horizon):
         raise CommandError(
             f"--horizon {options.horizon}: the model in {options.load} forecasts {forecaster.horizon} values; "
@@ -189,7 +221,7 @@ def _series_for(forecaster, about, options):
     return series
 
 
-def _train_and_report(series, forecaster, out, *, plot, about, unit=""):
+def _train_and_report(series, forecaster, out, *, plot, about, unit="", quantiles=()):
     n, horizon = len(series.values), forecaster.horizon
     held_out = validation_size(n, horizon)
     known = slice(0, max(n - held_out, 0))
@@ -218,13 +250,15 @@ def _train_and_report(series, forecaster, out, *, plot, about, unit=""):
         raise CommandError(f"column {series.name!r} could not be learnt: {error}") from None
     if forecaster.history.stopped == "interrupted":
         print(f"stopped by Ctrl-C after {len(forecaster.history)} epochs; the best of them counts")
-    lstm = forecaster.model[0]
+    lstm = forecaster.model.layers[0]
     season = f"season {forecaster.season} steps" if forecaster.season > 1 else "no season found"
+    base = "smoothing" if forecaster.smoothing else "seasonal naive" if forecaster.period > 1 else "persistence"
     print(
-        f"\nLSTM of {lstm.hidden_size} units reads {forecaster.window} steps of {lstm.input_size} features and "
-        "corrects the "
-        f"{'seasonal naive' if forecaster.period > 1 else 'persistence'} forecast\n"
-        f"({forecaster.model.num_params:,} parameters, {season})\n\n"
+        f"\n{forecaster.members} LSTMs of {lstm.hidden_size} units read {forecaster.window} steps of "
+        f"{lstm.input_size} features and correct the forecast of {base}\n"
+        f"({forecaster.model.num_params:,} parameters, {season}"
+        f"{', of logarithms' if forecaster.power == 0 else ', of square roots' if forecaster.power == 0.5 else ''})\n"
+        f"the forecast is {made_of(forecaster.weights)}\n\n"
         f"Error of {len(backtest.origins):,} forecasts over the held-out part:\n"
     )
     for line in error_table(backtest, series.step, unit):
@@ -232,9 +266,13 @@ def _train_and_report(series, forecaster, out, *, plot, about, unit=""):
     print()
     for line in verdict(backtest):
         print(line)
-    print(f"the {forecaster.coverage:.0%} range held {backtest.inside.mean():.0%} of the held-out values\n")
+    print(f"the {forecaster.coverage:.0%} range held {backtest.coverage:.0%} of the held-out values\n")
+    print("learning all values, the held-out ones as well", flush=True)
+    forecaster.update(series.values, series.times, series.exog, backtest=backtest)
     forecast = _predict(forecaster, series)
-    _write_forecast(series, forecaster, forecast, out, plot=plot, unit=unit, backtest=backtest, about=about)
+    _write_forecast(
+        series, forecaster, forecast, out, plot=plot, unit=unit, backtest=backtest, about=about, quantiles=quantiles
+    )
 
 
 def _predict(forecaster, series):
@@ -244,12 +282,12 @@ def _predict(forecaster, series):
         raise CommandError(_plain(error)) from None
 
 
-def _write_forecast(series, forecaster, forecast, out, *, plot, unit="", backtest=None, about=None):
-    """Print the next values and write forecast.csv and, as asked for, picture and model."""
+def _write_forecast(series, forecaster, forecast, out, *, plot, unit="", backtest=None, about=None, quantiles=()):
+    """Print the next values; write forecast.csv and, if asked for, the picture and the model."""
     _print_next(series, forecast)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        written = [_write_csv(out / "forecast.csv", series, forecast)]
+        written = [_write_csv(out / "forecast.csv", series, forecast, quantiles)]
         if plot:
             written.append(out / "forecast.png")
             write_picture(written[-1], series, forecaster, forecast, backtest, unit)
@@ -280,13 +318,16 @@ def _print_next(series, forecast, most=8):
         )
 
 
-def _write_csv(path, series, forecast):
+def _write_csv(path, series, forecast, quantiles=()):
     times = series.future_times(len(forecast.values))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["step" if times is None else "time", "forecast", "lower", "upper"])
-    for k, row in enumerate(zip(forecast.values, forecast.lower, forecast.upper)):
-        writer.writerow([_time(series, times, k), *(f"{value:.7g}" for value in row)])
+    levels = [f"q{level:g}" for level in quantiles]
+    writer.writerow(["step" if times is None else "time", "forecast", "lower", "upper", *levels, "method"])
+    columns = [forecast.values, forecast.lower, forecast.upper, *(forecast.quantiles(level) for level in quantiles)]
+    for k, row in enumerate(zip(*columns)):
+        values = (f"{value:.7g}" for value in row)
+        writer.writerow([_time(series, times, k), *values, made_of(forecast.weights)])
     write_atomically(path, text.getvalue().encode())
     return path
 
@@ -303,7 +344,7 @@ def _span(series, part):
 
 
 def _writable(folder):
-    """Refuse before the work what could not be written after it."""
+    """``CommandError`` if nothing can be written to `folder`: better now than after the training."""
     present = folder
     while not present.exists() and present != present.parent:
         present = present.parent
@@ -339,5 +380,5 @@ def _seed(seed):
 
 
 def _plain(error):
-    """An error of the library in one line, without the name of the function."""
+    """The message of one of the library's errors in one line, without the name of the function."""
     return " ".join(str(error).partition(": ")[2].split()) or str(error)

@@ -125,6 +125,9 @@ class Model(Trained, Group):
             return None
         return {name: gradients.take(index) for index, name in enumerate(self.inputs)}
 
+    def _stream_into(self, *_):
+        """`stream` adds the nodes of the graph itself: no other model holds a Model."""
+
     def _head_layer(self):
         last, graph = self._steps[-1], self.graph
         alone = graph.outputs == last.node.outputs and len(last.node.inputs) == 1
@@ -227,8 +230,7 @@ class Model(Trained, Group):
         if times != {self._time_out}:
             raise ValueError(
                 f"{where}: tbptt and stateful cut the output and all inputs into pieces of the same steps; the times "
-                "of "
-                f"this model's inputs are {', '.join(map(str, self._time.values()))}, that of its output is "
+                f"of this model's inputs are {', '.join(map(str, self._time.values()))}, that of its output is "
                 f"{self._time_out}"
             )
 

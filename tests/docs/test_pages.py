@@ -51,6 +51,13 @@ def test_benchmarks_are_those_of_the_results():
         assert (DOCS / "how" / file).read_text() == text
 
 
+def test_every_extra_is_on_the_page_of_installing():
+    listed = set(re.findall(r"^\| `(\w+)` \|", (DOCS / "start" / "install.md").read_text(), re.MULTILINE))
+    project = (ROOT / "pyproject.toml").read_text()
+    extras = project.partition("[project.optional-dependencies]\n")[2].partition("\n[")[0]
+    assert listed == set(re.findall(r"^(\w+) = ", extras, re.MULTILINE))
+
+
 def test_pictures_are_there():
     for page in DOCS.rglob("*.md"):
         for target in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", page.read_text()):

@@ -89,10 +89,16 @@ def test_the_public_headers_need_nothing_but_each_other_and_the_standard_library
 
 
 def test_the_core_includes_only_itself():
+    """Components may read JSON: those are libraries of their own."""
     own = r'<[a-z_/]+(\.h)?>|"[a-z_]+/[\w/]*\w\.hpp"'
+    components = {"audio": own + r"|<nlohmann/json\.hpp>"}
     assert not offences(
         sources("cpp/src", ".cpp", ".hpp"),
-        lambda path: [i for i in includes(path) if not i.startswith("<Eigen") and not re.fullmatch(own, i)],
+        lambda path: [
+            i
+            for i in includes(path)
+            if not i.startswith("<Eigen") and not re.fullmatch(components.get(path.parent.name, own), i)
+        ],
     )
 
 
@@ -265,7 +271,16 @@ def test_not_in_the_package(what):
     )
 
 
-SPEAKING = {"cli.py", "cli_amp.py", "cli_columns.py", "cli_convert.py", "cli_forecast.py", "__main__.py", "progress.py", "report.py"}
+SPEAKING = {
+    "cli.py",
+    "cli_amp.py",
+    "cli_columns.py",
+    "cli_convert.py",
+    "cli_forecast.py",
+    "__main__.py",
+    "progress.py",
+    "report.py",
+}
 
 
 def test_nothing_prints_or_exits_in_library_code():

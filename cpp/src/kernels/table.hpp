@@ -129,8 +129,8 @@ struct StepArgs {
 /// to dc of the step before.
 template <class Real>
 struct StepBackwardArgs {
-  Index rows, panels, last_gate_stride;
-  const Real* gates;  // [panel][row][4][L]
+  Index rows, panels, last_units;  // last_units: in the last block of these panels
+  const Real* gates;               // [panel][row][4][L]
   Index gates_panel_stride;
   const Real *c_prev, *c;  // [row][panels * L]
   Index c_prev_stride, c_stride;
@@ -138,7 +138,7 @@ struct StepBackwardArgs {
   Index dy_stride, dh_stride;
   Real* dc;  // [row][panels * L] in: from step t + 1, out: for step t - 1
   Index dc_stride;
-  Real* dz;  // [row][panel][4][L]; gates as in GateLayout
+  Real* dz;  // [row][block][4][U] as in GateLayout, from a whole block on
   Index dz_stride;
   const StepBackwardVariant<Real>* variant;  // null: the plain cell
 };
@@ -154,12 +154,14 @@ struct KernelTable {
   void (*step_backward_variant)(const StepBackwardArgs<Real>&);
   void (*sigmoid)(const Real* x, Real* y, Index n);
   void (*tanh)(const Real* x, Real* y, Index n);
+  void (*exp)(const Real* x, Real* y, Index n);
+  void (*activate)(const ActivationArgs<Real>&, const Real* x, Real* y, Index n);
   // sum[n] += the sum over r of x[r][n], r ascending
   void (*sum_rows)(Index rows, const Real* x, Index x_stride, Index vectors, Real* sum);
   // out[c][r] = in[r][c]
   void (*transpose)(Index rows, Index columns, const Real* in, Index in_stride, Real* out, Index out_stride);
-  // rows [panel][4][L], of each panel `gates` gates from `in` on, to [gate][panel][L][row]
-  void (*transpose_gates)(Index rows, Index panels, Index gates, const Real* in, Index in_stride, Real* out,
+  // rows [block][4][U], of each block `gates` gates from `in` on, to [gate][block][U][row]
+  void (*transpose_gates)(Index rows, Index blocks, Index gates, const Real* in, Index in_stride, Real* out,
                           Index out_gate_stride, Index out_stride);
   // the rows of one panel of a (4H, K) gate matrix to [k][4][L], gates `gate_stride` columns apart; the rest is zero.
   // `past_caches`: stored past the caches, where is_line(L); `out` must be aligned to 64 bytes then

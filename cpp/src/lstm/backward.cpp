@@ -111,7 +111,7 @@ struct DirectionMemory {
     // what recompute_gates() needs.
     const Index summed = d.per_row ? own_row.front().frames : most_frames;
     scratch_size = std::max(
-        {transposes_dz(p) ? columns_stride<Real>(summed) * std::min(panels_at_once, p.panels) * 4 * p.L : 0,
+        {transposes_dz(p) ? columns_stride<Real>(summed) * std::min(blocks_at_once(p), p.blocks) * 4 * p.U : 0,
          dx_frames * ceil_div(p.I, p.L) * p.L, p.column_panels(p.P) * 4 * p.L, light ? recompute_scratch(p) : 0});
     scratch = memory.allocate<Real>(scratch_size * members);
   }
@@ -164,7 +164,7 @@ void backward_direction(const DirectionBackward<Real>& d, const std::vector<Step
       if (d.per_row)
         row_gradients(d, row_begin, row_end, *chunk, arrays, shared.own_row[m], scratch);
       else
-        parameter_gradients(d, share(4 * p.panels, m, team.size()), arrays, d.dparameters, d.dmasked, scratch);
+        parameter_gradients(d, share(4 * p.blocks, m, team.size()), arrays, d.dparameters, d.dmasked, scratch);
     }
     if (recurs) {
       finish_gradient(d, a, h_columns(p, a), p.P, p.h_stride, w.dh, d.dinitial.h);

@@ -44,8 +44,12 @@ struct DirectionBackward : DirectionContext<Real> {
   bool plain_kernel() const { return this->weights.plain_cell && !this->shape.projected(); }
 };
 
-/// Panels of dz that stay in L2 while the columns of x or h pass by, 4 L at a time for all gates of these panels.
-constexpr Index panels_at_once = 4;
+/// Blocks of dz that stay in L2 while the columns of x or h pass by, 4 L at a time for all gates of these blocks.
+constexpr Index most_blocks_at_once = 4;
+template <class Real>
+Index blocks_at_once(const Padded<Real>& p) {
+  return std::max<Index>(1, most_blocks_at_once * p.L / p.U);
+}
 /// Whether dz is transposed for dW and dR. Untransposed, a tile uses 3 to 6 values of each cache line, once for each
 /// panel of x and h; with fewer than four such panels that is faster than transposing (by 5 to 12% of the backward
 /// pass). Layers of less than a vector of units are always transposed.
@@ -76,8 +80,8 @@ Index staged_size(const Padded<Real>& p, Index n, Index frames) {
 template <class Real>
 struct ChunkArrays {
   Index frames = 0;
-  Real* dz = nullptr;               // [frame][panel][4][L], dz_stride apart; gates as in GateLayout
-  Real *x = nullptr, *h = nullptr;  // room for staged frames
+  Real* dz = nullptr;                                       // [frame][block][4][U] as in GateLayout, dz_stride apart
+  Real *x = nullptr, *h = nullptr;                          // room for staged frames
   typename GemmArgs<Real>::Right x_columns{}, h_columns{};  // what is staged there, or h in the tape
   // Of variants, otherwise null.
   Real* terms = nullptr;   // [panel][frame][terms][L]: gradients of single units' parameters (table_variant.hpp)
@@ -132,8 +136,8 @@ template <class Real>
 void stage_inputs(const DirectionBackward<Real>& d, Index row_begin, Index row_limit, const Chunk& chunk,
                   ChunkArrays<Real>& arrays, Real* scratch);
 
-/// Adds the gradients of all parameters of the direction to dparameters (dR: to dmasked). The work has 4 * panels
-/// items, of which these are done. `scratch`: with transposes_dz(), the columns of panels_at_once panels of dz,
+/// Adds the gradients of all parameters of the direction to dparameters (dR: to dmasked). The work has 4 * blocks
+/// items, of which these are done. `scratch`: with transposes_dz(), the columns of blocks_at_once() blocks of dz,
 /// columns_stride() apart.
 template <class Real>
 void parameter_gradients(const DirectionBackward<Real>& d, Range items, const ChunkArrays<Real>& chunk,

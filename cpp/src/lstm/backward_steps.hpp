@@ -164,7 +164,7 @@ void step_back(const DirectionBackward<Real>& d, const Assignment& a, Index s, I
   StepBackwardArgs<Real> step{};
   step.rows = n;
   step.panels = a.panel_end - a.panel_begin;
-  step.last_gate_stride = p.dz_gate_stride(a.panel_end - 1);
+  step.last_units = p.dz_gate_stride((a.panel_end - 1) * p.L / p.U);
   step.gates = values.gates + gates;
   step.gates_panel_stride = values.panel_stride(p.L);
   step.c_prev = d.c_before(s) + start;

@@ -16,13 +16,14 @@ struct LayerWork {
   bool whole_rows;        // a step needs all units of a row more than once: members cannot split them
 };
 
-/// Numbers of values, as packed arrays have them.
+/// Numbers of values. How a batch is cut decides about bits, so it may only depend on numbers that are the same for
+/// vectors of any width; what is stored follows packed arrays, which are padded.
 struct LayerSizes {
   LayerWork work{};
   Index weights = 0;     // of W and R of a direction
-  Index h = 0, c = 0;    // in a frame of a direction
-  Index gates = 0;       // likewise: what the cell computes between its input and its state
-  Index full_frame = 0;  // what a full tape keeps besides h and c, in a frame of all directions
+  Index frame = 0;       // of gates, c and h in a frame of a direction
+  Index h = 0, c = 0;    // in a frame of a direction, padded
+  Index full_frame = 0;  // what a full tape keeps besides h and c, in a frame of all directions, padded
 };
 
 struct ModelSizes {

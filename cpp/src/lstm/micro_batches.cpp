@@ -27,7 +27,7 @@ Index micro_batches(const ModelSizes& model, const Rows& rows) {
   Index gradients = 0, frame = 0, weight_bytes = 0;
   for (const LayerSizes& layer : model.layers) {
     gradients += model.directions * layer.weights;
-    frame += model.directions * (layer.gates + layer.c + layer.h);
+    frame += model.directions * layer.frame;
     weight_bytes = std::max(weight_bytes, layer.weights * Index(model.value_bytes));
   }
   if (weight_bytes > max_weight_bytes) return 1;

@@ -55,7 +55,7 @@ void stage_h(const DirectionBackward<Real>& d, Index s, Index begin, Index end, 
 
 /// out += left^T right for the last `columns` columns of right, which fill no vector. The product is computed the other
 /// way round, in vectors of left: frames of n <= 4 L values, left_stride apart. out_of(u) is the place of the sums of
-/// left's value u, or null where they are not wanted.
+/// left's value u. Each sum gets the bits that it would have in a whole vector.
 template <class Real, class OutOf>
 void add_last_columns(Index frames, Index n, const Real* left, Index left_stride, Index columns, const Real* right,
                       Index right_stride, OutOf out_of) {
@@ -68,24 +68,25 @@ void add_last_columns(Index frames, Index n, const Real* left, Index left_stride
   product.a = {right, 1, right_stride};
   product.b = {left, width, left_stride};
   product.c = {sums, width, width};
+  product.start = GemmArgs<Real>::add;
+  for (Index u = 0; u < product.vectors * L; ++u)
+    for (Index j = 0; j < columns; ++j) sums[j * width + u] = u < n ? out_of(u)[j] : Real(0);
   kernels<Real>().gemm(product);
-  for (Index u = 0; u < n; ++u) {
-    Real* const out = out_of(u);
-    for (Index j = 0; out != nullptr && j < columns; ++j) out[j] += sums[j * width + u];
-  }
+  for (Index u = 0; u < n; ++u)
+    for (Index j = 0; j < columns; ++j) out_of(u)[j] = sums[j * width + u];
 }
 
-/// Gates whose gradients are summed at once: all gates of panels [panel, panel + panels), or gates [gate, gate + gates)
-/// of one panel.
+/// Gates whose gradients are summed at once: all gates of blocks [block, block + blocks), or gates [gate, gate + gates)
+/// of one block.
 struct GateSlice {
-  Index panel, panels, gate, gates;
+  Index block, blocks, gate, gates;
 };
 
-/// The first slice of `items` (item = 4 panel + gate), of at most so many panels.
-inline GateSlice first_slice(Range items, Index most_panels) {
-  const Index panel = items.begin / 4, gate = items.begin % 4, whole = (items.end - items.begin) / 4;
-  if (gate > 0 || whole == 0) return {panel, 1, gate, std::min(4 - gate, items.end - items.begin)};
-  return {panel, ceil_div(whole, ceil_div(whole, most_panels)), 0, 4};
+/// The first slice of `items` (item = 4 block + gate), of at most so many blocks.
+inline GateSlice first_slice(Range items, Index most_blocks) {
+  const Index block = items.begin / 4, gate = items.begin % 4, whole = (items.end - items.begin) / 4;
+  if (gate > 0 || whole == 0) return {block, 1, gate, std::min(4 - gate, items.end - items.begin)};
+  return {block, ceil_div(whole, ceil_div(whole, most_blocks)), 0, 4};
 }
 
 /// dz of a slice, transposed, as the rows of W and R are ordered: [gate][unit]. It is used in place, or with
@@ -95,24 +96,24 @@ typename GemmArgs<Real>::Left gate_rows(const Padded<Real>& p, const GateSlice& 
                                         Real* columns, Real* sums) {
   constexpr Index frames_at_once = 32;  // these stay in L1 for the sums
   const auto& table = kernels<Real>();
-  const Index end = slice.panel + slice.panels, units = p.units_of(slice.panel, end), whole_panels = units / p.L;
-  const Index size = 4 * p.L * (slice.panels - 1) + slice.gates * p.dz_gate_stride(end - 1);
-  const Index stride = columns_stride<Real>(frames), column = p.first_column(slice.panel, slice.gate);
+  const Index end = slice.block + slice.blocks, units = p.units_of_blocks(slice.block, end), whole_blocks = units / p.U;
+  const Index size = 4 * p.U * (slice.blocks - 1) + slice.gates * p.dz_gate_stride(end - 1);
+  const Index stride = columns_stride<Real>(frames), column = p.first_column(slice.block, slice.gate);
   const bool transposes = transposes_dz(p);
   for (Index frame = 0; frame < frames; frame += frames_at_once) {
     const Index n = std::min(frames_at_once, frames - frame);
     const Real* const from = dz + frame * p.dz_stride;
     if (transposes) {
-      table.transpose_gates(n, whole_panels, slice.gates, from + column, p.dz_stride, columns + frame, units * stride,
+      table.transpose_gates(n, whole_blocks, slice.gates, from + column, p.dz_stride, columns + frame, units * stride,
                             stride);
-      if (whole_panels < slice.panels)  // the gates of the last panel are closer together
+      if (whole_blocks < slice.blocks)  // the gates of the last block are closer together
         for (Index gate = 0; gate < slice.gates; ++gate)
-          table.transpose(n, units - whole_panels * p.L, from + p.first_column(end - 1, slice.gate + gate), p.dz_stride,
-                          columns + (gate * units + whole_panels * p.L) * stride + frame, stride);
+          table.transpose(n, units - whole_blocks * p.U, from + p.first_column(end - 1, slice.gate + gate), p.dz_stride,
+                          columns + (gate * units + whole_blocks * p.U) * stride + frame, stride);
     }
     table.sum_rows(n, from + column, p.dz_stride, ceil_div(size, p.L), sums);
   }
-  if (!transposes)  // first_slice() gave one panel, whose gates have no gaps
+  if (!transposes)  // first_slice() gave one block, whose gates have no gaps
     return {dz + column, 1, p.dz_stride};
   return {columns, stride, 1};
 }
@@ -120,10 +121,10 @@ typename GemmArgs<Real>::Left gate_rows(const Padded<Real>& p, const GateSlice& 
 /// db of a slice from the sums of gate_rows().
 template <class Real>
 void add_bias_gradient(const Padded<Real>& p, const GateSlice& slice, const Real* sums, Real* out) {
-  for (Index panel = slice.panel; panel < slice.panel + slice.panels; ++panel, sums += 4 * p.L)
+  for (Index block = slice.block; block < slice.block + slice.blocks; ++block, sums += 4 * p.U)
     for (Index gate = 0; gate < slice.gates; ++gate)
-      for (Index u = 0; u < p.units_of(panel, panel + 1); ++u)
-        out[(slice.gate + gate) * p.H + panel * p.L + u] += sums[gate * p.dz_gate_stride(panel) + u];
+      for (Index u = 0; u < p.units_of_blocks(block, block + 1); ++u)
+        out[(slice.gate + gate) * p.H + block * p.U + u] += sums[gate * p.dz_gate_stride(block) + u];
 }
 
 /// dW or dR of a slice: out (4H, columns) += left right. `left`: from gate_rows(). `right`: (frames, columns), in
@@ -132,25 +133,28 @@ template <class Real>
 void add_weight_gradient(const Padded<Real>& p, const GateSlice& slice, Index frames, const Real* dz,
                          const typename GemmArgs<Real>::Left& left, Index columns,
                          const typename GemmArgs<Real>::Right& right, Real* out) {
-  const Index width = 4 * p.L, whole = columns / p.L * p.L, units = p.units_of(slice.panel, slice.panel + slice.panels);
+  const Index width = 4 * p.L, whole = columns / p.L * p.L,
+              units = p.units_of_blocks(slice.block, slice.block + slice.blocks);
   GemmArgs<Real> product;
   product.rows = slice.gates * units;
   product.vectors = whole / p.L;
   product.K = frames;
   product.a = left;
   product.b = right;
-  product.c = {out + (slice.gate * p.H + slice.panel * p.L) * columns, width, columns, p.H * columns, units};
+  product.c = {out + (slice.gate * p.H + slice.block * p.U) * columns, width, columns, p.H * columns, units};
   product.start = GemmArgs<Real>::add;
   kernels<Real>().gemm(product);
   if (whole == columns) return;
-  for (Index panel = slice.panel; panel < slice.panel + slice.panels; ++panel) {
-    const Index stride = p.dz_gate_stride(panel), units_here = p.units_of(panel, panel + 1);
-    const auto out_of = [&](Index u) {
-      const Index row = (slice.gate + u / stride) * p.H + panel * p.L + u % stride;
-      return u % stride < units_here ? out + row * columns + whole : nullptr;
-    };
-    add_last_columns(frames, slice.gates * stride, dz + p.first_column(panel, slice.gate), p.dz_stride, columns - whole,
-                     right.data + whole / width * right.panel_stride + whole % width, right.k_stride, out_of);
+  for (Index block = slice.block; block < slice.block + slice.blocks; ++block) {
+    const Index stride = p.dz_gate_stride(block), n = slice.gates * stride;
+    for (Index first = 0; first < n; first += width)
+      add_last_columns(frames, std::min(width, n - first), dz + p.first_column(block, slice.gate) + first, p.dz_stride,
+                       columns - whole, right.data + whole / width * right.panel_stride + whole % width, right.k_stride,
+                       [&](Index u) {
+                         const Index row =
+                             (slice.gate + (first + u) / stride) * p.H + block * p.U + (first + u) % stride;
+                         return out + row * columns + whole;
+                       });
   }
 }
 
@@ -162,17 +166,17 @@ void add_sum(Index frames, Index units, const Real* values, Index stride, Real* 
   for (Index u = 0; u < units; ++u) out[u] += sum[u];
 }
 
-/// The gradients of those parameters of a panel that belong to single units: peepholes and layer normalisation.
+/// The gradients of those parameters of a block that belong to single units: peepholes and layer normalisation.
 template <class Real>
-void add_terms(const DirectionBackward<Real>& d, Index panel, const ChunkArrays<Real>& chunk, Real* dparameters) {
+void add_terms(const DirectionBackward<Real>& d, Index block, const ChunkArrays<Real>& chunk, Real* dparameters) {
   const Padded<Real>& p = d.p;
   const DirectionShape& shape = d.shape;
   const CellVariant<Real>& cell = d.weights.cell;
-  const Index stride = cell.terms * p.L, units = p.units_of(panel, panel + 1);
+  const Index stride = cell.terms * p.L, panels_end = std::min(p.panels, (block + 1) * p.U / p.L);
   const auto add = [&](Index term, Index parameter, Index gate) {
-    const Real* values = chunk.terms + panel * chunk.frames * stride + term * p.L;
-    if (parameter >= 0)
-      add_sum(chunk.frames, units, values, stride, dparameters + parameter + gate * p.H + panel * p.L);
+    for (Index panel = block * p.U / p.L; parameter >= 0 && panel < panels_end; ++panel)
+      add_sum(chunk.frames, p.units_of(panel, panel + 1), chunk.terms + panel * chunk.frames * stride + term * p.L,
+              stride, dparameters + parameter + gate * p.H + panel * p.L);
   };
   for (Index k = 0; k < cell.norm_terms; ++k) add(k, shape.peephole, k);
   if (!shape.normalised()) return;
@@ -189,7 +193,7 @@ template <class Real>
 void add_projection_gradient(const DirectionBackward<Real>& d, Range items, const ChunkArrays<Real>& chunk,
                              Real* dparameters) {
   const Padded<Real>& p = d.p;
-  const Index width = 4 * p.L, n = chunk.frames, all = 4 * p.panels, vectors = p.outputs / p.L;
+  const Index width = 4 * p.L, n = chunk.frames, all = 4 * p.blocks, vectors = p.outputs / p.L;
   const Index begin = vectors * items.begin / all * p.L,
               end = std::max(begin, std::min(p.P, vectors * items.end / all * p.L));
   const Index whole = p.H / p.L * p.L, last = whole / width;  // the panel of m with the columns that fill no vector
@@ -233,14 +237,14 @@ void parameter_gradients(const DirectionBackward<Real>& d, Range items, const Ch
   const Padded<Real>& p = d.p;
   const Index n = chunk.frames;
   for (Range rest = items; rest.begin < rest.end;) {
-    const GateSlice slice = first_slice(rest, transposes_dz(p) ? panels_at_once : 1);
+    const GateSlice slice = first_slice(rest, transposes_dz(p) ? blocks_at_once(p) : 1);
     // Without a bias the sums are not needed; they take next to no time.
-    alignas(64) Real sums[panels_at_once * 4 * 64 / sizeof(Real)] = {};
+    alignas(64) Real sums[most_blocks_at_once * 4 * 64 / sizeof(Real)] = {};
     const auto left = gate_rows(p, slice, n, chunk.dz, scratch, sums);
     if (d.shape.bias >= 0 && !d.shape.normalised()) add_bias_gradient(p, slice, sums, dparameters + d.shape.bias);
     add_weight_gradient(p, slice, n, chunk.dz, left, p.I, chunk.x_columns, dparameters + d.shape.weight_ih);
     add_weight_gradient(p, slice, n, chunk.dz, left, p.P, chunk.h_columns, dmasked + d.shape.weight_hh);
-    rest.begin += slice.panels * slice.gates;
+    rest.begin += slice.blocks * slice.gates;
   }
   for (Index item = items.begin; item < items.end && chunk.terms != nullptr; ++item)
     if (item % 4 == 0) add_terms(d, item / 4, chunk, dparameters);
@@ -272,7 +276,7 @@ void row_gradients(const DirectionBackward<Real>& d, Index row_begin, Index row_
       copy(batch.m, p.column_panels(p.H), width, row.m);
     }
     const Index b = d.rows.batch_row(position);
-    parameter_gradients(d, {0, 4 * p.panels}, row, d.dparameters + b * d.num_parameters,
+    parameter_gradients(d, {0, 4 * p.blocks}, row, d.dparameters + b * d.num_parameters,
                         d.dmasked + b * d.num_parameters, scratch);
   }
 }

@@ -1,8 +1,8 @@
 // Streaming: one step at a time, with all memory allocated at construction.
 #include <algorithm>
-#include <cmath>
 #include <stdexcept>
 
+#include "lstm/missing.hpp"
 #include "lstm/step.hpp"
 #include "runtime/team.hpp"
 
@@ -73,15 +73,14 @@ struct Stream<Real>::Impl {
     const Index I = options.input_size, row = layers.front().xh_stride();
     Real* out = layers.front().x(now);
     for (Index b = 0; b < B; ++b, x += I, out += row) {
-      std::copy_n(x, I, out);
-      for (Index i = 0; options.missing == Missing::forward_fill && i < I; ++i) {
-        Real& last = filled.data()[b * I + i];
-        if (!std::isnan(x[i])) last = x[i];
-        out[i] = last;
-      }
-      for (Index i = 0; options.missing == Missing::mask && i < I; ++i) {
-        out[I + i] = std::isnan(x[i]) ? Real(1) : Real(0);
-        if (std::isnan(x[i])) out[i] = Real(0);
+      if (options.missing == Missing::mask) {
+        indicate_missing(x, 1, I, out);
+      } else if (options.missing == Missing::forward_fill) {
+        Real* const last = filled.data() + b * I;
+        fill_frame(x, 1, I, last, last);
+        std::copy_n(last, I, out);
+      } else {
+        std::copy_n(x, I, out);
       }
     }
   }
@@ -148,10 +147,9 @@ void Stream<Real>::step(const Real* x, Real* y) {
   Impl& s = *impl_;
   const Index I = s.options.input_size;
   if (s.options.missing == Missing::error)
-    for (Index j = 0; j < s.B * I; ++j)
-      if (std::isnan(x[j]))
-        throw std::invalid_argument("Stream.step: x must not have NaN with missing=\"error\", got one in row " +
-                                    std::to_string(j / I) + ", feature " + std::to_string(j % I));
+    if (const Index j = first_missing(x, 1, s.B * I); j >= 0)
+      throw std::invalid_argument("Stream.step: x must not have NaN with missing=\"error\", got one in row " +
+                                  std::to_string(j / I) + ", feature " + std::to_string(j % I));
   s.read(x);
   const Real* input = nullptr;
   Index input_stride = 0;
@@ -192,6 +190,40 @@ void Stream<Real>::set_state(State<const Real> state) {
     for (Index b = 0; b < impl_->B; ++b, state.h += p.P, state.c += p.H) {
       std::copy_n(state.h, p.P, layer.h(impl_->now) + b * layer.xh_stride());
       std::copy_n(state.c, p.H, layer.c.data() + b * p.c_stride);
+    }
+  }
+}
+
+template <class Real>
+Index Stream<Real>::memory_size() const {
+  Index size = impl_->filled.size() / impl_->B;
+  for (const auto& layer : impl_->layers) size += layer.p.P + layer.p.H;
+  return size;
+}
+
+template <class Real>
+void Stream<Real>::get_memory(Real* rows, Index row_stride) const {
+  const Index filled = impl_->filled.size() / impl_->B;
+  for (Index b = 0; b < impl_->B; ++b) {
+    Real* out = std::copy_n(impl_->filled.data() + b * filled, filled, rows + b * row_stride);
+    for (const auto& layer : impl_->layers) {
+      out = std::copy_n(layer.h(impl_->now) + b * layer.xh_stride(), layer.p.P, out);
+      out = std::copy_n(layer.c.data() + b * layer.p.c_stride, layer.p.H, out);
+    }
+  }
+}
+
+template <class Real>
+void Stream<Real>::set_memory(const Real* rows, Index row_stride) {
+  const Index filled = impl_->filled.size() / impl_->B;
+  for (Index b = 0; b < impl_->B; ++b) {
+    const Real* in = rows + b * row_stride;
+    std::copy_n(in, filled, impl_->filled.data() + b * filled);
+    in += filled;
+    for (auto& layer : impl_->layers) {
+      std::copy_n(in, layer.p.P, layer.h(impl_->now) + b * layer.xh_stride());
+      std::copy_n(in + layer.p.P, layer.p.H, layer.c.data() + b * layer.p.c_stride);
+      in += layer.p.P + layer.p.H;
     }
   }
 }

@@ -11,14 +11,14 @@ namespace {
 /// Packing one value takes as long as so many multiply-adds.
 constexpr double packing_work = 25;
 
-/// w (4H, n) row-major -> panels of 4 L columns, [panel][k][4 L] with k = (panel, gate, unit): the order of dz.
-/// Here: the rows of one panel.
+/// w (4H, n) row-major -> panels of 4 L columns, [panel][k][4 L] with k = (block, gate, unit): the order of dz.
+/// Here: the rows of one block.
 template <class Real>
-void pack_backward(const Padded<Real>& p, Index panel, Index n, const Real* w, Real* out, bool past_caches) {
-  const Index width = 4 * p.L, units = p.units_of(panel, panel + 1);
-  out += panel * 4 * p.L * width;
+void pack_backward(const Padded<Real>& p, Index block, Index n, const Real* w, Real* out, bool past_caches) {
+  const Index width = 4 * p.L, units = p.units_of_blocks(block, block + 1);
+  out += p.first_column(block, 0) * width;
   for (Index gate = 0; gate < 4; ++gate, out += units * width)
-    kernels<Real>().pack_rows(units, n, w + (gate * p.H + panel * p.L) * n, out, p.column_panel_stride(), past_caches);
+    kernels<Real>().pack_rows(units, n, w + (gate * p.H + block * p.U) * n, out, p.column_panel_stride(), past_caches);
 }
 
 /// [k][4 L] of one panel, with k = bias, x, h.
@@ -73,11 +73,12 @@ DirectionWeights<Real> pack_direction(const LSTMOptions& options, Index layer, I
   const Index values = packed.forward.size() + packed.backward_h.size() + packed.backward_x.size();
   // All three follow the largest: they are used one after the other.
   const bool past_caches = bytes_of<Real>(packed.forward.size()) >= past_caches_bytes;
-  for_tasks<true>(p.panels, task_threads(p.panels, packing_work * double(values)), [&](Index panel, int) {
-    pack_forward(p, panel, bias, weight_ih, weight_hh, packed.forward.data(), past_caches);
+  for_tasks<true>(p.blocks, task_threads(p.blocks, packing_work * double(values)), [&](Index block, int) {
+    for (Index panel = block * p.U / p.L; panel < std::min(p.panels, (block + 1) * p.U / p.L); ++panel)
+      pack_forward(p, panel, bias, weight_ih, weight_hh, packed.forward.data(), past_caches);
     if (!for_backward) return;
-    pack_backward(p, panel, p.P, weight_hh, packed.backward_h.data(), past_caches);
-    pack_backward(p, panel, p.I, weight_ih, packed.backward_x.data(), past_caches);
+    pack_backward(p, block, p.P, weight_hh, packed.backward_h.data(), past_caches);
+    pack_backward(p, block, p.I, weight_ih, packed.backward_x.data(), past_caches);
   });
   pack_variant(options.cell_of(direction), shape, parameters, packed);
   return packed;
@@ -136,10 +137,10 @@ ModelSizes model_sizes(const LSTMOptions& options) {
     const Padded<Real> p(shape);
     LayerSizes layer;
     layer.work = p.work();
-    layer.weights = p.gates() * (shape.input_size + shape.output_size);
+    layer.weights = 4 * shape.hidden_size * (shape.input_size + shape.output_size);
+    layer.frame = 5 * shape.hidden_size + shape.output_size;
     layer.h = p.h_stride;
     layer.c = p.c_stride;
-    layer.gates = p.gates();
     for (Index d = 0; d < options.directions(); ++d) {
       const CellOptions cell = options.cell_of(d);
       layer.full_frame +=

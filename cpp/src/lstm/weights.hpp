@@ -28,13 +28,13 @@ DirectionShape direction_shape(const LSTMOptions& options, Index layer, Index di
 template <class Real>
 struct Padded : GateLayout {
   explicit Padded(const DirectionShape& shape)
-      : GateLayout(shape.hidden_size, kernels<Real>().lanes),
+      : GateLayout(shape.hidden_size, kernels<Real>().lanes, cache_line<Real>),
         I(shape.input_size),
         P(shape.output_size),
         outputs(ceil_div(P, L) * L),
         c_stride(padded_stride(units)),
         h_stride(padded_stride(outputs)),
-        dz_stride(padded_stride(gates())),
+        dz_stride(padded_stride(dz_values())),
         whole_rows(shape.projected() || shape.normalised()) {}
   Index I, P;
   Index outputs;                        // P, rounded up to whole vectors

@@ -38,7 +38,8 @@ def beam_search(
 
     >>> def step(tokens, state):
     ...     y, hidden = lstm(embedding(tokens[:, None]), state=state["hidden"])
-    ...     return output(attention(y, state["memory"], lengths=state["lengths"])[:, 0]), {**state, "hidden": hidden}
+    ...     mixed = attention(y, state["memory"], lengths=(None, state["lengths"]))
+    ...     return output(mixed[:, 0]), {**state, "hidden": hidden}
     >>> found = beam_search(step, {"hidden": (h, c), "memory": memory, "lengths": lengths}, start=2, end=3,
     ...                     max_length=60, state_axis={"hidden": 1, "memory": 0, "lengths": 0})
     >>> best = found[0]  # of the first row

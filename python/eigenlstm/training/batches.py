@@ -96,7 +96,7 @@ class Rows:
         )
 
     def _read(self, x, lengths, kinds, where):
-        """Set what is known of x: its column, its rows, and the steps of each."""
+        """Store x as a column, and find out how many rows it has and how many steps each row has."""
         self._x = kinds.x(x, where)
         self.rows = len(self._x)
         self.ragged = isinstance(self._x, Ragged)
@@ -104,11 +104,11 @@ class Rows:
         self._lengths = self._row_lengths(lengths, where)
 
     def times(self):
-        """The steps of x as the lengths of a single row."""
+        """The number of steps of x, as an array of lengths for a single row."""
         return np.array([self.time])
 
     def empty(self):
-        """x as it is where it has no rows but a shape, else None."""
+        """x itself if it is an array without rows, which has a shape all the same; otherwise None."""
         return np.asarray(self._given) if hasattr(self._given, "shape") else None
 
     sampling = None
@@ -123,7 +123,7 @@ class Rows:
         """Rows can be read as often as one likes."""
 
     def fingerprint(self):
-        """A text that other data would hardly give: a hash of at most some MB of each column, evenly spread."""
+        """A text by which other data can be told apart: a hash of a few MB of each column, taken at even distances."""
         return " ".join("-" if column is None else column.fingerprint() for column in self._all_columns())
 
     def _row_lengths(self, lengths, where):
@@ -139,7 +139,7 @@ class Rows:
         return as_lengths(lengths, shape[0], shape[1], where)
 
     def _aligned(self, column, where, name, per_step):
-        """A column of as many rows as x; cut to the length of its batch if it has one value a step."""
+        """A column with as many rows as x. If it has a value for each step, it is cut to the length of its batch."""
         if len(column) != self.rows:
             raise ValueError(f"{where}: {name} must have as many rows as x, {self.rows}, got {len(column)}")
         if isinstance(column, Ragged):
@@ -177,7 +177,7 @@ class Rows:
         return Part((x, y, each_of(lengths, lambda a: a[own]), weight), _size(index), lengths)
 
     def _sort_by(self):
-        """The lengths by which rows are put together, or None."""
+        """The lengths by which rows are sorted, so that rows of similar length form a batch; or None."""
         return self._lengths
 
     def _all_columns(self):
@@ -196,7 +196,7 @@ class Rows:
         )
 
     def order(self, key):
-        """Which rows each batch has: index arrays, or slices where the rows stay as they are."""
+        """The rows of each batch: arrays of indices, or slices if the rows keep their order."""
         size = self._batch_size
         shuffled, lengths = self._order == "shuffled", self._sort_by()
         if not shuffled and (lengths is None or self._order == "given"):
@@ -222,10 +222,10 @@ def _size(index):
 
 
 def epoch_key(seed, epoch):
-    """The key of the order of rows in `epoch` of a run with `seed`."""
+    """The key that determines the order of the rows in `epoch` of a run with `seed`."""
     return mix_seed(mix_seed(seed, 0), epoch)
 
 
 def step_key(seed, step):
-    """The key of what layers draw in `step` of a run with `seed`."""
+    """The key that determines what layers draw in `step` of a run with `seed`."""
     return mix_seed(mix_seed(seed, 1), step)

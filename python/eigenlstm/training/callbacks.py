@@ -118,29 +118,30 @@ class Callback:
     """
 
     def check(self, run):
-        """Before anything else: raise ValueError for what this run could not give. ``run.log_names`` has what it will
-        log.
+        """Called before anything else: raise ValueError if the run lacks something that the callback needs.
+
+        ``run.log_names`` has the names of what the run will log.
         """
 
     def begin(self, run):
-        """Before the first epoch of a run, and of a resumed one, where ``run.epoch`` is not 0."""
+        """Called before the first epoch of a run; ``run.epoch`` is not 0 if the run is resumed."""
 
     def resumed(self, run):
-        """After `load_state_dict` in a run that goes on: raise ValueError for a state that does not fit
+        """Called after `load_state_dict` in a run that is resumed: raise ValueError for a state that does not fit
         ``run.model``.
         """
 
     def after_backward(self, run):
-        """After the gradients of a step have been computed and before they are clipped.
+        """Called when the gradients of a step have been computed, before they are clipped.
 
         ``run.model.flat_grads`` may be changed in place: the place to sum the gradients of several processes.
         """
 
     def before_step(self, run):
-        """After clipping and before the optimizer's step: the place to set ``run.optimizer.lr``."""
+        """Called after clipping and before the optimizer's step, which is the place to set ``run.optimizer.lr``."""
 
     def __call__(self, run):
-        """After each epoch, with its ``run.logs``."""
+        """Called after each epoch, whose logs are in ``run.logs``."""
 
     def halted(self, run):
         """When a signal has ended a run with ``comm`` within an epoch: the place to write down how far it has come.
@@ -149,7 +150,7 @@ class Callback:
         """
 
     def end(self, run):
-        """After the run, however it ends; ``run.history.stopped`` says how, after an exception with "failed: ..."."""
+        """Called after the run, however it ended. ``run.history.stopped`` says how: "failed: ..." for an exception."""
 
 
 def hooks(callbacks, name):
@@ -162,7 +163,7 @@ def hooks(callbacks, name):
 
 
 class Monitor:
-    """Whether a number in the logs improves."""
+    """Watches a number in the logs and tells whether it improves."""
 
     def __init__(self, monitor, mode, min_delta, where):
         optional(one_of("min", "max"))(mode, f"{where}: mode")
@@ -177,7 +178,7 @@ class Monitor:
         self.best, self.waited = None, 0
 
     def improves(self, logs):
-        """Take the logs of an epoch in."""
+        """Whether the number in the logs of an epoch is better than the best so far, which is then replaced."""
         name = self.name or ("val_loss" if "val_loss" in logs else "loss")
         self._require(name, logs)
         value = logs[name]
@@ -190,7 +191,7 @@ class Monitor:
         return False
 
     def check(self, run):
-        """Refuse before the first step a name that no epoch will log."""
+        """``ValueError``, before the first step, for a name that no epoch will log."""
         if self.name is not None and run.log_names is not None:
             self._require(self.name, run.log_names)
 
@@ -358,7 +359,7 @@ class Log(Callback):
         _check_folder(self._path, "log")
 
     def begin(self, run):
-        """Keep the lines up to where the run goes on: a kill may have left later ones."""
+        """Keep the lines up to the epoch after which the run goes on: a run that was killed may have left more."""
         if run.rank:
             return
         lines = []
@@ -374,7 +375,7 @@ class Log(Callback):
 
 
 def _finite(logs):
-    """The logs as JSON values: null for NaN, which JSON doesn't know, and text for what is no number or list."""
+    """The logs as JSON values: null for NaN, which JSON doesn't have, and text for anything but numbers and lists."""
     return {name: _json_value(value) for name, value in logs.items()}
 
 
@@ -389,7 +390,7 @@ def _json_value(value):
 
 
 def _check_folder(path, where):
-    """Refuse before the first step a path whose folder is not there."""
+    """``FileNotFoundError``, before the first step, for a path in a folder that does not exist."""
     folder = os.path.dirname(path)
     if folder and not os.path.isdir(folder):
         raise FileNotFoundError(f"{where}: there is no folder {os.fsdecode(folder)!r} to write into")

@@ -1,4 +1,4 @@
-"""What a user gives as x, y and sample_weight, as columns of rows in the dtypes that model and loss take."""
+"""The user's x, y and sample_weight as columns of rows, in the dtypes that the model and the loss take."""
 
 from collections.abc import Mapping
 
@@ -7,11 +7,11 @@ import numpy as np
 from .. import _core
 from ..checks import converted
 
-_HASHED = 2**22  # bytes of a column by which it is known again
+_HASHED = 2**22  # bytes of a column that go into its fingerprint
 
 
 class Kinds:
-    """How what a user gives becomes what model and loss take: real numbers of any dtype are converted once.
+    """Converts the user's data to what model and loss take: real numbers of any dtype, converted once.
 
     Integers stay integers where the model begins with an `Embedding`, or the loss takes classes.
     """
@@ -43,7 +43,7 @@ class Kinds:
         return _column(values, self.dtype, where, "sample_weight", False)
 
     def batch(self, x, y, lengths, weight, where):
-        """A user's batch as ours."""
+        """A batch that the user made, converted."""
         if isinstance(x, Mapping):
             x = {name: _one_array(self.x(values, where, name), where, name) for name, values in x.items()}
         else:
@@ -60,7 +60,7 @@ def _one_array(column, where, name):
 
 
 def _as_classes(array, dtype):
-    """Classes that came as floats, 0.0 and 1.0, as integers. What are none stay floats, which the loss refuses."""
+    """Classes that are given as floats (0.0, 1.0) as integers. Other numbers stay floats, and the loss refuses them."""
     if array.dtype.kind != "f":
         return array
     whole = np.isfinite(array).all() and (array == np.trunc(array)).all()
@@ -87,7 +87,7 @@ def _differ(values):
 
 
 class Dense:
-    """A column that is one array: rows as they stand where neighbours, else gathered in a buffer."""
+    """A column that is one array. Neighbouring rows are given as a view, others are gathered in a buffer."""
 
     cut = True  # to the longest row of the batch, where rows have lengths
 

@@ -1,10 +1,10 @@
-"""The error of a run whose loss is no number any more, and what its batch says of the cause."""
+"""The error for a run whose loss became NaN or infinite, and the search for the cause in its batch."""
 
 import numpy as np
 
 
 class NonFiniteLoss(ArithmeticError):
-    """The loss became NaN or infinite; model and optimiser are as they were when it was last finite.
+    """The loss became NaN or infinite. Model and optimizer are as they were when it was last finite.
 
     Attributes: `epoch` and `step` (both counted from 1 over the whole run) and `value`.
     """
@@ -19,7 +19,7 @@ class NonFiniteLoss(ArithmeticError):
 
 
 def cause(loss, x, y, predicted, weight, lengths):
-    """What the batch says of why its loss is not finite, as a sentence; None if nothing."""
+    """A sentence that says what in the batch made its loss NaN or infinite; None if that can't be told."""
     explain = getattr(loss, "explain", None)
     said = None if explain is None else explain(predicted, y, weight, lengths)
     if said:

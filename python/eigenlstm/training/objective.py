@@ -1,4 +1,4 @@
-"""What a model is trained for: a loss of what it gives, or of what its last layer takes and computes the loss of."""
+"""What a model is trained for: a loss of its outputs, or a loss that is computed together with its last layer."""
 
 from ..losses import Loss, losses
 from ..losses.heads import HeadLoss
@@ -29,26 +29,26 @@ class Objective:
             self._sums = losses.sums_of(self.loss, model.keeps_time)
 
     def run(self, model, *arguments):
-        """``model._run(...)``, up to the head where there is one."""
+        """``model._run(...)``; without its last layer if the loss is computed together with that."""
         return model._run(*arguments) if self.head is None else model._run(*arguments, until_head=True)
 
     def sums(self, y, y_true, weight, lengths, need_gradient=True):
-        """``(LossSum, dy)`` of what `run` gave; a head adds to its gradients."""
+        """``(LossSum, dy)`` for the result of `run`. A last layer that takes part in the loss adds to its gradients."""
         if self.head is None:
             return self._sums(y, y_true, weight, lengths)
         return self.loss.through(self.head, y, y_true, weight, lengths, need_gradient=need_gradient)
 
     def predictions(self, y, lengths):
-        """What the model gives, from what `run` gave."""
+        """The outputs of the model, from the result of `run`."""
         return y if self.head is None else self.head.forward(y, lengths=lengths, training=False)[0]
 
 
 def described(loss):
-    """A loss as text, by which a resumed run knows it again."""
+    """A loss as text, so that a resumed run can check that it has the same loss."""
     loss = losses.get(loss)
     return repr(loss) if isinstance(loss, Loss) else getattr(loss, "__qualname__", type(loss).__qualname__)
 
 
 def per_step(loss):
-    """Whether the targets of `loss` have a value for each step; taken to be so unless it says otherwise."""
+    """Whether the targets of `loss` have a value for each step. They do unless its attribute `per_step` is false."""
     return getattr(losses.get(loss), "per_step", True)

@@ -165,14 +165,14 @@ class Optimiser(KnownArguments):
     # -- state ----------------------------------------------------------------------------------
 
     def state_dict(self):
-        """All that the next step depends on beside the parameters: numbers, and copies of the arrays."""
+        """Everything that the next step depends on, except the parameters: numbers, and copies of the arrays."""
         numbers = {name: getattr(self, name) for name in ("lr", "weight_decay", "steps", *self._options)}
         if self.lr_factors is not None:
             numbers["lr_factors"] = dict(self.lr_factors)
         return {**numbers, **{name: array.copy() for name, array in self._state.items()}}
 
     def load_state_dict(self, state):
-        """Take over what `state_dict` gave. ``ValueError`` or ``TypeError`` before anything changes."""
+        """Take over a result of `state_dict`. If it does not fit, an error is raised and nothing is changed."""
         where = f"{type(self).__name__}.load_state_dict"
         numbers = ("lr", "weight_decay", "steps", *self._options, *("lr_factors",) * ("lr_factors" in state))
         arrays = {name: value for name, value in state.items() if name not in numbers}

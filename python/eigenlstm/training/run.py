@@ -256,7 +256,8 @@ class Run:
             value = part.value if shards == 1 else part.total
             if not math.isfinite(value):
                 raise NotFinite(value, cause(self.objective.loss, x, y, predicted, weight, known))
-            model.backward(tape, dy, need_dx=False)
+            if shards > 1 or part.divisor:
+                model.backward(tape, dy, need_dx=False)
             if self.metrics:
                 seen.append((self.objective.predictions(predicted, known), y, known, weight))
             return part
@@ -268,6 +269,9 @@ class Run:
         model._drop_frozen()
         if self.metrics:
             self._update_metrics(seen)
+        if part.divisor == 0:  # nothing counts, as in a burn-in: momentum alone moves nothing
+            self.step += 1
+            return part, after
         for after_backward in self._after_backward:
             after_backward(self)
         if self._clip_norm is not None:

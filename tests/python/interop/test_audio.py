@@ -2,6 +2,7 @@
 
 import copy
 import json
+import tracemalloc
 from pathlib import Path
 
 import audio_case
@@ -179,17 +180,35 @@ def test_wrong_blocks_change_nothing(block, out, error, match, tmp_path):
 
 def test_any_model_that_sees_no_later_sample_can_be_played(tmp_path):
     model = el.Sequential([el.LSTM(1, 6, 2, seed=0), el.Dropout(0.1), el.Linear(6, 1, seed=1)])
-    amp = el.audio.Player(model, sample_rate=8000)
-    x = signal(1)[:, 0].astype(np.float32)
-    y = np.concatenate([amp.process(x[:100]), amp.process(x[100:])])
-    assert np.array_equal(y, model.predict(x[None, :, None])[0, :, 0])
+    causal = el.Sequential([el.Conv1D(1, 4, 3, padding="causal", dilation=2), el.LSTM(4, 6), el.Linear(6, 1)])
+    for each in (model, causal):
+        amp = el.audio.Player(each, sample_rate=8000)
+        x = signal(1)[:, 0].astype(np.float32)
+        y = np.concatenate([amp.process(x[:100]), amp.process(x[100:])])
+        assert np.array_equal(y, each.predict(x[None, :, None])[0, :, 0])
     for refused, match in (
-        (el.Sequential([el.LSTM(1, 6, bidirectional=True), el.Linear(12, 1)]), "runs backwards"),
+        (el.Sequential([el.LSTM(1, 6, bidirectional=True), el.Linear(12, 1)]), "a bidirectional LSTM needs the end"),
         (el.Sequential([el.LSTM(1, 6), el.Last(), el.Linear(6, 1)]), "of the same steps"),
-        (el.Sequential([el.Conv1D(1, 6, 3), el.LSTM(6, 6), el.Linear(6, 1)]), "Conv1D"),
+        (
+            el.Sequential([el.Conv1D(1, 6, 3), el.LSTM(6, 6), el.Linear(6, 1)]),
+            "with padding=.same. it sees later steps",
+        ),
     ):
         with pytest.raises(ValueError, match=match):
             el.audio.Player(refused)
+
+
+def test_a_million_samples_allocate_nothing_that_stays_or_grows(tmp_path):
+    amp = el.audio.load(file_of(tmp_path, audio_case.guitarml(np.random.default_rng(0), inputs=2)))
+    block, out = np.full(64, 0.25, np.float32), np.empty(64, np.float32)
+    amp.process(block, out)
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for _ in range(15_625):
+        amp.process(block, out)
+    now, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert now - before < 500 and peak - before < 2000  # views of the two arrays
 
 
 # -- what can't be written ---------------------------------------------------------------------------

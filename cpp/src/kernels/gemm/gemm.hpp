@@ -14,9 +14,12 @@ template <class Real>
 constexpr Index panel_row_bytes = 4 * lanes<Real>* Index(sizeof(Real));
 /// Bytes of a block of a panel, which all rows use before they go on to the next block: B then comes from L2. Blocks
 /// that fit into L1 would mean that tiles are stored and loaded more often. A product that adds has a block size of its
-/// own: its bits depend on the size, and its B may have rows that are far apart.
+/// own, as its B may have rows that are far apart.
 constexpr Index panel_block_bytes = num_vector_registers == 32 ? 196608 : 65536;
 constexpr Index adding_block_bytes = num_vector_registers == 32 ? 196608 : 32768;
+/// A product that adds to C sums at most so many k before it adds. Its bits depend on this number, so it is the same
+/// for all instruction sets.
+constexpr Index most_summed = 256;
 /// The most bytes of a panel, and of all panels, with which strips are faster: they prefetch no B, so it has to be in
 /// L2.
 constexpr Index strip_panel_bytes = 131072, strip_bytes = 1 << 20;
@@ -31,7 +34,7 @@ void gemm_single_row(const GemmArgs<Real>& g) {
     const Index vectors = rest < 4 * size ? rest : 4 * size;
     const Real* b = g.b.data + sweep.begin * g.b.panel_stride;
     Real* c = g.c.data + sweep.begin * g.c.panel_stride;
-    Tile<Real>::pick(1, vectors, false)(g, 0, 0, b, c, 0, g.K, g.start, {});
+    Tile<Real>::pick(1, vectors, false)(g, 0, 0, b, c, 0, g.K, g.K, g.start, {});
   }
 }
 
@@ -45,9 +48,10 @@ const Real* following_panel(const GemmArgs<Real>& g, Index panel, const Real* b)
   return panels_left == 0 ? nullptr : backwards ? b - g.b.panel_stride : b + g.b.panel_stride;
 }
 
-/// All rows over one panel of 1 to 4 vectors.
+/// All rows over one panel of 1 to 4 vectors, in blocks of k_block k; a product that adds does so every `summed` k.
 template <class Real>
-void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_block, const PrefetchPlan<Real>& plan) {
+void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_block, Index summed,
+                const PrefetchPlan<Real>& plan) {
   using Args = GemmArgs<Real>;
   constexpr Index L = lanes<Real>, lines = 4 * L / cache_line<Real>;
   const Index row_tiles = (g.rows + tile_rows - 1) / tile_rows;
@@ -79,7 +83,7 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
         prefetches.cursor =
             plan.cursor(g, (whole_after * row_tiles * g.K + row_tiles * (g.K - k0) - i * (k1 - k0)) / k_unroll,
                         (k1 - k0) / k_unroll);
-      tile[one_more](g, row, 0, b, c, k0, k1, start, prefetches);
+      tile[one_more](g, row, 0, b, c, k0, k1, summed, start, prefetches);
       row += size + one_more;
     }
     k0 = k1;
@@ -122,7 +126,7 @@ void gemm_strips(const GemmArgs<Real>& g) {
       const Index rows = i >= shorter ? size + 1 : size;
       TilePrefetch<Real> prefetches;
       if (walks) prefetches.cursor = plan.cursor(g, ((whole - strip) * row_tiles - i) * g.K / k_unroll, g.K / k_unroll);
-      Tile<Real>::pick_strip(rows, vectors, walks)(g, row, v % 4, b, c, 0, g.K, g.start, prefetches);
+      Tile<Real>::pick_strip(rows, vectors, walks)(g, row, v % 4, b, c, 0, g.K, g.K, g.start, prefetches);
       row += rows;
     }
   }
@@ -132,13 +136,13 @@ template <class Real>
 void gemm(const GemmArgs<Real>& g) {
   if (g.rows == 0) return;  // no tiles to divide by
   const Index whole = g.vectors / 4;
-  Index k_block = g.K;
-  const bool adds =
-      g.start == GemmArgs<Real>::add;  // always in blocks, so that they are the same for any number of rows
+  const bool adds = g.start == GemmArgs<Real>::add;
+  Index summed = g.K, k_block = g.K;
+  if (adds && g.K > most_summed) summed = ceil_div(g.K, ceil_div(g.K, most_summed));
   const Index block_bytes = adds ? adding_block_bytes : panel_block_bytes;
   if ((g.rows > tile_rows || adds) && g.K * panel_row_bytes < Real >> block_bytes) {
-    const Index blocks = (g.K * panel_row_bytes<Real> + block_bytes - 1) / block_bytes;
-    k_block = (g.K + blocks - 1) / blocks;
+    k_block = ceil_div(g.K, ceil_div(g.K * panel_row_bytes<Real>, block_bytes));
+    if (adds) k_block = ceil_div(k_block, summed) * summed;
   }
   if (g.rows == 1 && !adds) return gemm_single_row(g);
   if constexpr (num_vector_registers == 32) {
@@ -146,8 +150,8 @@ void gemm(const GemmArgs<Real>& g) {
     if (!adds && packed && g.vectors > 4 && by_strips<Real>(g.rows, g.K, (g.vectors + 3) / 4)) return gemm_strips(g);
   }
   const PrefetchPlan<Real> plan(g, (g.rows + tile_rows - 1) / tile_rows * whole * g.K / k_unroll);
-  for (Index i = 0; i < whole; ++i) gemm_panel(g, g.hints.backwards ? whole - 1 - i : i, 4, k_block, plan);
-  if (g.vectors % 4 != 0) gemm_panel(g, whole, g.vectors % 4, k_block, plan);
+  for (Index i = 0; i < whole; ++i) gemm_panel(g, g.hints.backwards ? whole - 1 - i : i, 4, k_block, summed, plan);
+  if (g.vectors % 4 != 0) gemm_panel(g, whole, g.vectors % 4, k_block, summed, plan);
 }
 
 }  // namespace EIGENLSTM_ISA

@@ -39,20 +39,22 @@ void transpose(Index rows, Index columns, const Real* in, Index in_stride, Real*
     for (Index c = 0; c < columns; ++c) out[c * out_stride] = in[c];
 }
 
-/// dz by columns: from rows [panel][4][L], of each panel `gates` gates from `in` on, to [gate][panel][L][row].
+/// dz by columns: from rows [block][4][U], of each block `gates` gates from `in` on, to [gate][block][U][row].
 template <class Real>
-void transpose_gates(Index rows, Index panels, Index gates, const Real* in, Index in_stride, Real* out,
+void transpose_gates(Index rows, Index blocks, Index gates, const Real* in, Index in_stride, Real* out,
                      Index out_gate_stride, Index out_stride) {
-  constexpr Index L = lanes<Real>;
+  constexpr Index L = lanes<Real>, U = cache_line<Real>;
   for (Index r = 0; r < rows; r += L)
-    for (Index panel = 0; panel < panels; ++panel)
+    for (Index block = 0; block < blocks; ++block)
       for (Index gate = 0; gate < gates; ++gate) {
-        const Real* const from = in + r * in_stride + (4 * panel + gate) * L;
-        Real* const to = out + gate * out_gate_stride + panel * L * out_stride + r;
-        if (r + L <= rows)
-          transpose_square(from, in_stride, to, out_stride);
-        else
-          transpose(rows - r, L, from, in_stride, to, out_stride);
+        const Real* const from = in + r * in_stride + (4 * block + gate) * U;
+        Real* const to = out + gate * out_gate_stride + block * U * out_stride + r;
+        for (Index u = 0; u < U; u += L) {
+          if (r + L <= rows)
+            transpose_square(from + u, in_stride, to + u * out_stride, out_stride);
+          else
+            transpose(rows - r, L, from + u, in_stride, to + u * out_stride, out_stride);
+        }
       }
 }
 

@@ -17,9 +17,10 @@ constexpr Index min_cursor_rows = 2 * tile_rows;
 template <class Real>
 constexpr Index min_pace = cache_line<Real>* k_unroll / 4;
 
-/// The sums that a tile adds to are prefetched two vectors every 32 k. Prefetched all at once, they would occupy most
-/// of a core's fill buffers (about twenty), and B would have to wait.
-constexpr Index sums_interval = 32, sums_per_interval = 2;
+/// The sums that a tile adds to are prefetched two or three vectors every 32 k, so that all are there after 256 k
+/// (most_summed), when it adds first. Prefetched all at once, they would occupy most of a core's fill buffers (about
+/// twenty), and B would have to wait.
+constexpr Index sums_interval = 32, sums_per_interval = num_vector_registers == 32 ? 3 : 2;
 
 /// Walks through the regions [region, end). At each turn of a tile's loop (k_unroll k) the line at its place is
 /// prefetched, then it moves `pace` values on.

@@ -159,11 +159,12 @@ struct Tile {
   }
 
   /// MR rows from `row` on by NV vectors over k0 <= k < k1, all accumulators in registers; b and c are the addresses of
-  /// the panel in B and C. A single row prefetches nothing. `walks` is a template parameter, since two more
-  /// instructions in a loop of 70 count where two threads share a core. A strip begins at the panel's vector `first`
-  /// (otherwise 0); it prefetches nothing but a cursor's lines, its B is packed and the k_stride of A is 1.
+  /// the panel in B and C. With Args::add, C += the sum of every `summed` k. A single row prefetches nothing. `walks`
+  /// is a template parameter, since two more instructions in a loop of 70 count where two threads share a core. A strip
+  /// begins at the panel's vector `first` (otherwise 0); it prefetches nothing but a cursor's lines, its B is packed
+  /// and the k_stride of A is 1.
   template <int MR, int NV, bool walks = false, bool strip = false>
-  static void run(const Args& g, Index row, Index first, const Real* b, Real* c, Index k0, Index k1,
+  static void run(const Args& g, Index row, Index first, const Real* b, Real* c, Index k0, Index k1, Index summed,
                   typename Args::Start start, const TilePrefetch<Real>& prefetches) {
     V acc[NV][MR];
     const Index b_stride = strip ? 4 * L : g.b.k_stride, begin = strip ? first : 0;
@@ -183,10 +184,19 @@ struct Tile {
     const Real* next = prefetches.next;
     [[maybe_unused]] Index sums_prefetched = 0;
     [[maybe_unused]] PrefetchCursor<Real> cursor = prefetches.cursor;
+    Index sum_end = start == Args::add && k0 + summed < k1 ? k0 + summed : k1;
+    const auto add_sums = [&]() EIGENLSTM_INLINED {
+      for_each<MR, NV>([&](auto v, auto r) EIGENLSTM_INLINED { acc[v][r] = add(load(c_at(v, r)), acc[v][r]); });
+    };
+    const auto store_all = [&]() EIGENLSTM_INLINED {
+      unroll<MR>([&](auto r) EIGENLSTM_INLINED {
+        unroll<NV>([&](auto v) EIGENLSTM_INLINED { store(c_at(v, r), acc[v][r]); });
+      });
+    };
     for (Index k = k0; k < k1;) {
       const bool second = k >= g.split;
       const typename Args::Left& a = second ? g.a2 : g.a;
-      const Index from = second ? k - g.split : k, end = !second && g.split < k1 ? g.split : k1;
+      const Index from = second ? k - g.split : k, end = !second && g.split < sum_end ? g.split : sum_end;
       const Index k_stride = strip ? 1 : a.k_stride;
       Index n = end - k;
       const LeftPointers<Real, MR> ak(a.data + row * a.row_stride + from * k_stride, a.row_stride);
@@ -212,14 +222,17 @@ struct Tile {
                                  pace);
       b += n * b_stride;
       k += n;
+      if (k < sum_end || k == k1) continue;
+      add_sums();
+      store_all();
+      for_each<MR, NV>([&](auto v, auto r) EIGENLSTM_INLINED { acc[v][r] = set1<V>(Real(0)); });
+      sum_end = k + summed < k1 ? k + summed : k1;
     }
-    if (start == Args::add)
-      for_each<MR, NV>([&](auto v, auto r) EIGENLSTM_INLINED { acc[v][r] = add(load(c_at(v, r)), acc[v][r]); });
-    unroll<MR>([&](auto r)
-                   EIGENLSTM_INLINED { unroll<NV>([&](auto v) EIGENLSTM_INLINED { store(c_at(v, r), acc[v][r]); }); });
+    if (start == Args::add) add_sums();
+    store_all();
   }
 
-  using Function = void (*)(const Args&, Index, Index, const Real*, Real*, Index, Index, typename Args::Start,
+  using Function = void (*)(const Args&, Index, Index, const Real*, Real*, Index, Index, Index, typename Args::Start,
                             const TilePrefetch<Real>&);
   template <int MR>
   static Function with_vectors(Index vectors, bool walks) {

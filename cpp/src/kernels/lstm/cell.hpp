@@ -5,6 +5,7 @@
 //   c = f c_prev + i g        h = o tanh(c)
 #pragma once
 
+#include "kernels/gate_layout.hpp"
 #include "kernels/math.hpp"
 #include "kernels/simd.hpp"
 #include "kernels/table.hpp"
@@ -119,10 +120,10 @@ void cell_forward(const StepArgs<Real>& s, Index panel, Index panels, const Real
 template <class Real>
 void cell_backward(const StepBackwardArgs<Real>& s, Index panel) {
   using V = Vec<Real>;
-  constexpr Index L = lanes<Real>;
+  constexpr Index L = lanes<Real>, U = cache_line<Real>;
   const V one = set1<V>(Real(1));
   const Real* gates = s.gates + panel * s.gates_panel_stride;
-  Real* dz = s.dz + panel * 4 * L;
+  Real* dz = s.dz + dz_column(panel, L, U);
   for (Index r = 0; r < s.rows; ++r, gates += 4 * L, dz += s.dz_stride) {
     const Index u = panel * L;
     const V i = load(gates), f = load(gates + L), g = load(gates + 2 * L), o = load(gates + 3 * L);
@@ -136,9 +137,9 @@ void cell_backward(const StepBackwardArgs<Real>& s, Index panel) {
     store(s.dc + r * s.dc_stride + u, mul(dc, f));
     // i, f, o = sigmoid(z): dz = d (1 - s) s;   g = tanh(z): dz = d (1 - g^2)
     store(dz, mul(mul(di, i), sub(one, i)));
-    store(dz + L, mul(mul(df, f), sub(one, f)));
-    store(dz + 2 * L, mul(dg, sub(one, mul(g, g))));
-    store(dz + 3 * L, mul(mul(do_, o), sub(one, o)));
+    store(dz + U, mul(mul(df, f), sub(one, f)));
+    store(dz + 2 * U, mul(dg, sub(one, mul(g, g))));
+    store(dz + 3 * U, mul(mul(do_, o), sub(one, o)));
   }
 }
 

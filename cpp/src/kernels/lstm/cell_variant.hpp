@@ -3,6 +3,7 @@
 // all rows.
 #pragma once
 
+#include "kernels/gate_layout.hpp"
 #include "kernels/lstm/activation_kinds.hpp"
 #include "kernels/lstm/normalise.hpp"
 #include "kernels/simd.hpp"
@@ -141,7 +142,7 @@ void cell_variant_output_backward(const StepBackwardArgs<Real>& s, Index panel, 
 template <class Real>
 void cell_variant_backward(const StepBackwardArgs<Real>& s, Index panel, const Real* tile) {
   using V = Vec<Real>;
-  constexpr Index L = lanes<Real>;
+  constexpr Index L = lanes<Real>, U = cache_line<Real>;
   const StepBackwardVariant<Real>& step = *s.variant;
   const CellVariant<Real>& v = *step.cell;
   const Peepholes<Real> p(v, step.first_panel + panel);
@@ -184,11 +185,11 @@ void cell_variant_backward(const StepBackwardArgs<Real>& s, Index panel, const R
       store(terms + 2 * L, mul(dz_o, c_new));
     }
     store(s.dc + r * s.dc_stride + panel * L, dc_prev);
-    Real* dz = s.dz + r * s.dz_stride + panel * 4 * L;
+    Real* dz = s.dz + r * s.dz_stride + dz_column(panel, L, U);
     store(dz, dz_i);
-    store(dz + L, dz_f);
-    store(dz + 2 * L, dz_g);
-    store(dz + 3 * L, dz_o);
+    store(dz + U, dz_f);
+    store(dz + 2 * U, dz_g);
+    store(dz + 3 * U, dz_o);
   }
 }
 

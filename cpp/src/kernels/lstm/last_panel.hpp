@@ -1,5 +1,5 @@
-// The last panel where H is no multiple of L: its gates lie close together for products and a vector apart for the cell
-// (gate_layout.hpp).
+// The last panel of z, and the last block of dz, where H is no multiple of their units: gates lie close together for
+// products and evenly apart for the cell (gate_layout.hpp).
 #pragma once
 
 #include "kernels/simd.hpp"
@@ -22,14 +22,15 @@ void spread_last_panel(const StepArgs<Real>& s, Real* z) {
   }
 }
 
-/// The last panel of a step's dz, in place: gates from [4][L] to last_gate_stride apart.
+/// The last block of a step's dz, in place: gates from [4][U] to last_units apart.
 template <class Real>
-void close_up_last_panel(const StepBackwardArgs<Real>& s) {
-  constexpr Index L = lanes<Real>;
-  if (s.last_gate_stride == L) return;
-  Real* dz = s.dz + (s.panels - 1) * 4 * L;
+void close_up_last_block(const StepBackwardArgs<Real>& s) {
+  constexpr Index L = lanes<Real>, U = cache_line<Real>;
+  if (s.last_units == U) return;
+  Real* dz = s.dz + (s.panels - 1) * L / U * 4 * U;
   for (Index r = 0; r < s.rows; ++r, dz += s.dz_stride)
-    for (Index gate = 1; gate < 4; ++gate) store(dz + gate * s.last_gate_stride, load(dz + gate * L));
+    for (Index gate = 1; gate < 4; ++gate)
+      for (Index u = 0; u < s.last_units; u += L) store(dz + gate * s.last_units + u, load(dz + gate * U + u));
 }
 
 }  // namespace EIGENLSTM_ISA

@@ -30,7 +30,7 @@ void step_forward(const StepArgs<Real>& s) {
 template <class Real>
 void step_backward(const StepBackwardArgs<Real>& s) {
   for (Index panel = 0; panel < s.panels; ++panel) cell_backward(s, panel);
-  close_up_last_panel(s);
+  close_up_last_block(s);
 }
 
 }  // namespace EIGENLSTM_ISA

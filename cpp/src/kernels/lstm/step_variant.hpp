@@ -56,27 +56,29 @@ void step_forward_variant(const StepArgs<Real>& s) {
 template <class Real>
 void normalise_gates_backward(const StepBackwardArgs<Real>& s) {
   using V = Vec<Real>;
-  constexpr Index L = lanes<Real>;
+  constexpr Index L = lanes<Real>, U = cache_line<Real>;
   const StepBackwardVariant<Real>& step = *s.variant;
   const CellVariant<Real>& v = *step.cell;
   for (Index panel = 0; panel < s.panels; ++panel) {
     const Real* weight = v.norm_gates + panel * 8 * L;
     for (Index r = 0; r < s.rows; ++r) {
-      Real* dz = s.dz + r * s.dz_stride + panel * 4 * L;
+      Real* dz = s.dz + r * s.dz_stride + dz_column(panel, L, U);
       Real* terms = step.terms + panel * step.terms_panel_stride + (r * v.terms + v.norm_terms + 2) * L;
       const Real* z_hat = step.z_hat + panel * s.gates_panel_stride + r * 4 * L;
       for (Index gate = 0; gate < 4; ++gate) {
-        const V d = load(dz + gate * L);
+        const V d = load(dz + gate * U);
         store(terms + gate * L, mul(d, load(z_hat + gate * L)));
         store(terms + (4 + gate) * L, d);
-        store(dz + gate * L, mul(d, load(weight + gate * L)));
+        store(dz + gate * U, mul(d, load(weight + gate * L)));
       }
     }
   }
   for (Index r = 0; r < s.rows; ++r)
     for (Index gate = 0; gate < 4; ++gate) {
+      Real* const dz = s.dz + r * s.dz_stride + gate * U;
       normalise_backward(Units{s.panels, v.units}, step.z_hat + (r * 4 + gate) * L, s.gates_panel_stride,
-                         step.deviation[r * 4 + gate], s.dz + r * s.dz_stride + gate * L, 4 * L);
+                         step.deviation[r * 4 + gate],
+                         [&](Index panel) EIGENLSTM_INLINED { return dz + dz_column(panel, L, U); });
     }
 }
 
@@ -92,7 +94,7 @@ void step_backward_variant(const StepBackwardArgs<Real>& s) {
       cell_variant_output_backward(s, panel, tile(panel));
       cell_variant_backward(s, panel, tile(panel));
     }
-    close_up_last_panel(s);
+    close_up_last_block(s);
     return;
   }
   // c_hat = normalise(c_new) is the tile's second place, dc_out the third.
@@ -106,11 +108,12 @@ void step_backward_variant(const StepBackwardArgs<Real>& s) {
   for (Index panel = 0; panel < s.panels; ++panel) cell_variant_output_backward(s, panel, tile(panel));
   for (Index r = 0; r < s.rows; ++r) {
     Real* c = step.tile + r * 4 * L;
-    normalise_backward(units, c + L, step.tile_panel_stride, *deviation(r), c + 2 * L, step.tile_panel_stride);
+    normalise_backward(units, c + L, step.tile_panel_stride, *deviation(r),
+                       [&](Index panel) EIGENLSTM_INLINED { return c + 2 * L + panel * step.tile_panel_stride; });
   }
   for (Index panel = 0; panel < s.panels; ++panel) cell_variant_backward(s, panel, tile(panel));
   normalise_gates_backward(s);
-  close_up_last_panel(s);
+  close_up_last_block(s);
 }
 
 }  // namespace EIGENLSTM_ISA

@@ -117,9 +117,11 @@ class CtcRow {
 
   /// Scales the states to the sum 1 and returns the sum.
   double normalise(CtcStates s) const {
-    V total = splat(0.0);
-    for (Index j = 0; j < width_; j += L) total = add(total, add(load(s.blank + j), load(s.label + j)));
-    const double sum = Eigen::internal::predux(total);
+    LineSum<double> total;
+    for_vectors<double>(width_ / L, [&](Index v, auto slot) EIGENLSTM_INLINED {
+      total.at[slot] = add(total.at[slot], add(load(s.blank + v * L), load(s.label + v * L)));
+    });
+    const double sum = total.total();
     const V factor = splat(1 / sum);
     for (Index j = 0; j < width_; j += L) {
       store(s.blank + j, mul(factor, load(s.blank + j)));
@@ -187,8 +189,9 @@ class CtcRow {
 
   /// posterior = alpha * beta, up to a factor that makes their sum the returned value.
   double multiply(CtcStates alpha_t, CtcStates beta, CtcStates posterior, double log_probability) const {
-    V total = splat(0.0);
-    for (Index j = 0; j < width_; j += L) {
+    LineSum<double> total;
+    for_vectors<double>(width_ / L, [&](Index v, auto slot) EIGENLSTM_INLINED {
+      const Index j = v * L;
       V b = Number::times(load(alpha_t.blank + j), load(beta.blank + j));
       V l = Number::times(load(alpha_t.label + j), load(beta.label + j));
       if constexpr (!Number::scaled) {
@@ -197,16 +200,18 @@ class CtcRow {
       }
       store(posterior.blank + j, b);
       store(posterior.label + j, l);
-      total = add(total, add(b, l));
-    }
-    return Eigen::internal::predux(total);
+      total.at[slot] = add(total.at[slot], add(b, l));
+    });
+    return total.total();
   }
 
   void subtract_posteriors(Index t, CtcStates posterior, double factor) const {
     Real* const dx = a_.dlogits + t * a_.C;
-    V blanks = splat(0.0);
-    for (Index j = 0; j < width_; j += L) blanks = add(blanks, load(posterior.blank + j));
-    dx[a_.blank] -= Real(factor * Eigen::internal::predux(blanks));
+    LineSum<double> blanks;
+    for_vectors<double>(width_ / L, [&](Index v, auto slot) EIGENLSTM_INLINED {
+      blanks.at[slot] = add(blanks.at[slot], load(posterior.blank + v * L));
+    });
+    dx[a_.blank] -= Real(factor * blanks.total());
     for (Index j = 0; j < a_.S; ++j) dx[a_.labels[j]] -= Real(factor * posterior.label[j]);
   }
 

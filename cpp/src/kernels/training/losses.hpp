@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "kernels/line_sum.hpp"
 #include "kernels/math.hpp"
 #include "kernels/simd.hpp"
 #include "kernels/table_training.hpp"
@@ -27,18 +28,21 @@ inline void store_first(Real* p, Index n, Vec<Real> v) {
   for (Index l = 0; l < n; ++l) p[l] = padded[l];
 }
 
-/// Sums vectors in float64, a lane each. The lanes are added in order at the end.
+/// Sums vectors in float64: one sum for each place in a cache line, as many for vectors of any width. They are added in
+/// order at the end.
 template <class Real>
 struct Sum {
-  double total[lanes<Real>] = {};
-  void add_vector(Vec<Real> v) {
+  double total[cache_line<Real>] = {};
+  /// `i`: where the vector begins, a multiple of its width.
+  void add_vector(Index i, Vec<Real> v) {
     Real values[lanes<Real>];
     store(values, v);
-    for (Index l = 0; l < lanes<Real>; ++l) total[l] += double(values[l]);
+    double* const sums = total + i % cache_line<Real>;
+    for (Index l = 0; l < lanes<Real>; ++l) sums[l] += double(values[l]);
   }
   double result() const {
     double sum = 0;
-    for (double lane : total) sum += lane;
+    for (double part : total) sum += part;
     return sum;
   }
 };
@@ -80,7 +84,7 @@ double element_loss(const ElementLossArgs<Real>& a, F point) {
     const V weight = load_first(a.weight == nullptr ? ones : a.weight + i, n, Real(0));
     const V parameter = load_first(a.parameter == nullptr ? ones : a.parameter + i, n, Real(1));
     const Point<V> p = point(load_first(a.y_pred + i, n, Real(0)), load_first(a.y_true + i, n, Real(0)), parameter);
-    sum.add_vector(where_weighted(weight, mul(weight, p.loss)));
+    sum.add_vector(i, where_weighted(weight, mul(weight, p.loss)));
     store_first(a.dy + i, n, where_weighted(weight, mul(mul(scale, weight), p.slope)));
   }
   return sum.result();
@@ -163,7 +167,7 @@ double gaussian_nll(const ElementLossArgs<Real>& a) {
     const V weight = load_first(a.weight == nullptr ? ones : a.weight + i, n, Real(0));
     const V d = sub(load(mean), load_first(a.y_true + i, n, Real(0))), s = load(log_var);
     const V dp = mul(d, exp(neg(s))), squared = mul(d, dp);  // (mean - y) / var, (mean - y)^2 / var
-    sum.add_vector(where_weighted(weight, mul(weight, mul(half, add(s, squared)))));
+    sum.add_vector(i, where_weighted(weight, mul(weight, mul(half, add(s, squared)))));
     const V outer = mul(scale, weight);
     store(mean, where_weighted(weight, mul(outer, dp)));
     store(log_var, where_weighted(weight, mul(outer, mul(half, sub(set1<V>(1), squared)))));
@@ -190,13 +194,14 @@ Softmax<Real> softmax_row(Index n, const Real* x, Real* e) {
   for (Index c = 0; c < n; c += L) top = Eigen::internal::pmax(top, load_first(x + c, n - c, lowest));
   const Real max = Eigen::internal::predux_max(top);
   const V shift = splat(max == lowest ? Real(0) : max);
-  V total = set1<V>(0);
-  for (Index c = 0; c < n; c += L) {
+  LineSum<Real> sum;
+  for_vectors<Real>(ceil_div(n, L), [&](Index v, auto slot) EIGENLSTM_INLINED {
+    const Index c = v * L;
     const V value = exp(sub(load_first(x + c, n - c, lowest), shift));
     store_first(e + c, n - c, value);
-    total = add(total, value);
-  }
-  return {max, Eigen::internal::predux(total)};
+    sum.at[slot] = add(sum.at[slot], value);
+  });
+  return {max, sum.total()};
 }
 
 /// -sum_c t_c log p_c with t = (1 - s) onehot(y) + s / C: slope of logit c is p_c sum(t) - t_c. With class weights w,

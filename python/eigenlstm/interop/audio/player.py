@@ -58,7 +58,7 @@ class Player:
         if not 0 <= self.prewarm <= 1 << 24:
             raise ValueError(f"Player: prewarm must be from 0 to {1 << 24}, got {prewarm}")
         self.metadata, self.format = dict(metadata or {}), format
-        self._session = Session(model)
+        self._session = _stream(model)
         self._x = np.zeros((0, self.inputs), self.dtype)
         self._knobs = np.zeros(self.inputs - 1, self.dtype)
         self._warm = None  # the state after the silence
@@ -90,7 +90,7 @@ class Player:
         if not flag(prewarm, "Player.reset: prewarm") or not self.prewarm:
             return
         if self._warm is None:
-            self._session.process(np.zeros((self.prewarm, self.inputs), self.dtype), None)
+            self._session.process(np.zeros((self.prewarm, self.inputs), self.dtype))
             self._warm = self._session.state
         else:
             self._session.state = self._warm
@@ -160,26 +160,6 @@ class Player:
         return f"<Player of a {self.format} model of {self.model.num_params:,} parameters, {rate}{knobs}>"
 
 
-class Session:
-    """The state of a model that is run block by block.
-
-    ``process(x, out)`` takes x (n, I) and writes y (n, O) into `out` where that is not None; `state` can be kept and
-    set again.
-    """
-
-    def __init__(self, model):
-        self._model = model
-        self.state = None
-
-    def reset(self):
-        self.state = None
-
-    def process(self, x, out):
-        y, _, self.state = self._model._run(x[None], None, False, None, self.state)
-        if out is not None:
-            out[...] = y[0]
-
-
 def _sizes(model):
     """I and O of a model that can be played; ``ValueError`` for any other."""
     try:
@@ -193,15 +173,15 @@ def _sizes(model):
         fits = isinstance(taken[2], int) and not isinstance(taken[1], int)
     if not fits or len(result) != 1 or len(result[0]) != 3 or result[0][1] != taken[1]:
         raise ValueError("Player: model must take x (B, T, I) of floats and give y (B, T, O) of the same steps")
-    for layer in graph.layers.values():
-        if getattr(layer, "bidirectional", False) or getattr(layer, "reverse", False):
-            raise ValueError("Player: model has an LSTM that runs backwards, from samples that are not there yet")
-        if not layer.recurrent and type(layer).__name__ not in _BY_SAMPLE:
-            raise ValueError(f"Player: model has a {type(layer).__name__}, which can't be played block by block")
     return taken[2], result[0][2]
 
 
-_BY_SAMPLE = ("Linear", "Activation", "Add", "Multiply", "Concat", "Slice", "Dropout", "LayerNorm")
+def _stream(model):
+    """A session of the model; ``ValueError`` says which layer can't be played block by block, and why."""
+    try:
+        return model.stream()
+    except ValueError as error:
+        raise ValueError(f"Player: {str(error).partition('.stream: ')[2] or error}") from None
 
 
 def _factor(gain, dtype):
