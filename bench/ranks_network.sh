@@ -31,7 +31,6 @@ for ((i = 0; i < hosts; i++)); do
   ip -n "el$i" link set eth0 up
   ip netns exec "el$i" tc qdisc add dev eth0 root netem delay 1ms || echo "no netem in this kernel: without the delay"
 done
-ip netns exec el0 ping -c 3 -q "10.77.0.$hosts" | tail -1
 
 rank() { # rank RANK ARGUMENTS...: a rank in its namespace, in the background
   local rank=$1
