@@ -265,7 +265,16 @@ def test_not_in_the_package(what):
     )
 
 
-SPEAKING = {"cli.py", "cli_amp.py", "cli_columns.py", "cli_convert.py", "cli_forecast.py", "__main__.py", "progress.py", "report.py"}
+SPEAKING = {
+    "cli.py",
+    "cli_amp.py",
+    "cli_convert.py",
+    "cli_forecast.py",
+    "cli_output.py",
+    "__main__.py",
+    "progress.py",
+    "report.py",
+}
 
 
 def test_nothing_prints_or_exits_in_library_code():

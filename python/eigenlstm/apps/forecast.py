@@ -13,7 +13,7 @@ import numpy as np
 import eigenlstm as el
 from eigenlstm import data
 from eigenlstm.apps._common import new_figure, options, tidy, write_figure
-from eigenlstm.forecasting.csv_series import read_csv
+from eigenlstm.forecasting.series import read_series
 from eigenlstm.forecasting.windows import calendar_features, naive, targets, windows
 from eigenlstm.training.schedules import one_cycle
 
@@ -24,7 +24,7 @@ MEDIAN = QUANTILES.index(0.5)
 
 def main(arguments=None):
     given = options("eigenlstm.apps.forecast", __doc__.split("\n")[0], 10, arguments)
-    series = read_csv(data.tetouan(), "demand_mw", time_column="time")
+    series = read_series(data.tetouan(), "demand_mw", time_column="time")
     demand, n = series.values, len(series.values)
     first, last = int(0.7 * n), int(0.85 * n)  # where the validation part and the held-out part begin
     train = np.arange(WINDOW + DAY, first - HORIZON + 1)
