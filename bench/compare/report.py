@@ -212,6 +212,20 @@ def page(run: dict, targets: list[Target]) -> str:
 
 def readme_section(run: dict) -> str:
     """Between the README's marks: mean and least ratio to each peer, the picture, and where a peer is faster."""
+    machine, date = run["machine"]["processor"], run["machine"]["date"].split()[0]
+    return "\n\n".join(
+        [
+            f"Geometric means over the shapes of the grid, in brackets the least, in float32 on {machine}, {date}:",
+            ratio_table(run),
+            where_slower(run),
+            "![GFLOP/s by shape in eigenlstm and its peers](bench/results.svg)",
+            ELSEWHERE,
+        ]
+    )
+
+
+def ratio_table(run: dict) -> str:
+    """Mean and least ratio to each peer, for inference, training and a step, on each number of threads."""
     peers = dict.fromkeys(label for record in run["rows"] for label in record["results"] if is_peer(label))
     rows = [["times as fast as", *peers]]
     for group, name in (("inference", "inference"), ("training", "training"), ("step", "one step of a stream")):
@@ -220,16 +234,7 @@ def readme_section(run: dict) -> str:
             cells = [mean_and_least(part, group, peer) for peer in peers]
             if any(cells):
                 rows.append([f"{name}, {threads} thread{'s' * (threads > 1)}", *cells])
-    machine, date = run["machine"]["processor"], run["machine"]["date"].split()[0]
-    return "\n\n".join(
-        [
-            f"Geometric means over the shapes of the grid, in brackets the least, in float32 on {machine}, {date}:",
-            markdown(rows),
-            where_slower(run),
-            "![GFLOP/s by shape in eigenlstm and its peers](bench/results.svg)",
-            ELSEWHERE,
-        ]
-    )
+    return markdown(rows)
 
 
 def where_slower(run: dict) -> str:

@@ -54,7 +54,8 @@ py::array_t<Real> new_sequence(Index B, Index T, Index features, bool time_major
 }
 
 Memory memory_of(py::handle value) {
-  if (py::isinstance<py::str>(value)) return {value.cast<std::string>() == "light" ? Memory::light : Memory::full};
+  if (py::isinstance<py::str>(value))
+    return {PyUnicode_CompareWithASCIIString(value.ptr(), "light") == 0 ? Memory::light : Memory::full};
   return {Memory::limited, value.cast<std::size_t>()};
 }
 

@@ -23,12 +23,12 @@ def main(arguments=None):
         return 2
     except MemoryError as error:
         print(
-            f"{parser.prog} {options.name}: error: the memory does not suffice ({error}); use fewer hidden units or "
+            f"{parser.prog} {options.name}: error: there is not enough memory ({error}); use fewer hidden units or "
             "a shorter window",
             file=sys.stderr,
         )
         return 2
-    except BrokenPipeError:  # whoever read our output has left; Python must not complain again when it exits
+    except BrokenPipeError:  # the reader of our output is gone; Python would complain of it again at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except KeyboardInterrupt:
@@ -38,7 +38,7 @@ def main(arguments=None):
 
 
 class _Parser(argparse.ArgumentParser):
-    """Wrong arguments are told in one line, as all errors are."""
+    """A parser that reports wrong arguments in one line, as all errors are reported."""
 
     def error(self, message):
         self.exit(2, f"{self.prog}: error: {message}; see {self.prog} --help\n")

@@ -40,7 +40,7 @@ def _amp(options):
     except OSError as error:
         raise CommandError(f"{error.filename}: {error.strerror}") from None
     except ImportError as error:  # what reads other sounds than WAV files of integers
-        raise CommandError(str(error).replace("[sound]", "[audio]")) from None
+        raise CommandError(str(error)) from None
     _turn(amp, options)
     print(f"{options.model}: {amp!r}")
     if not -120 <= options.gain <= 120:

@@ -36,27 +36,29 @@ def add_forecast(commands):
         "--season",
         type=at_least(1),
         metavar="N",
-        help="steps in a season, 1 for none; default: found by autocorrelation",
+        help="number of steps in a season, or 1 for no season; default: found by autocorrelation",
     )
     forecast.add_argument(
         "--window",
         type=at_least(1),
         metavar="N",
-        help="steps that the model reads; default: three seasons or two horizons",
+        help="number of past steps that the model reads; default: three seasons, or two horizons without a season",
     )
     forecast.add_argument("--hidden", type=at_least(1), metavar="N", help="hidden units of the LSTM; default: 64")
     forecast.add_argument(
-        "--epochs", type=at_least(1), metavar="N", help="at most; default: 10 to 30, by the number of rows"
+        "--epochs", type=at_least(1), metavar="N", help="the most epochs to train for; default: 10 to 30, depending on the rows"
     )
     forecast.add_argument(
-        "--coverage", type=float, metavar="P", help="share of values that the range shall hold; default: 0.8"
+        "--coverage", type=float, metavar="P", help="share of the values that the range should contain; default: 0.8"
     )
     forecast.add_argument("--seed", type=int, metavar="N", help="default: 0")
     forecast.add_argument(
         "--load", type=Path, metavar="MODEL", help="a model.safetensors of an earlier run: forecast without training"
     )
     forecast.add_argument("--out", type=Path, default=Path("."), metavar="FOLDER", help="where to write; default: here")
-    forecast.add_argument("--no-plot", action="store_true", help="do without forecast.png (and matplotlib)")
+    forecast.add_argument(
+        "--no-plot", action="store_true", help="don't draw forecast.png, so that matplotlib is not needed"
+    )
     forecast.set_defaults(command=_forecast)
 
 
@@ -148,17 +150,17 @@ def _what_is_missing(options):
 
 
 def _about(series, unit=""):
-    """What a model's file says about the data that it was trained on."""
+    """What the file of a model says about the data that it was trained on."""
     return {
         "column": series.name,
-        "covariates": series.exog_names,  # their name in files, which is older than the argument's
+        "covariates": series.exog_names,  # what they are called in files, which are older than --exog
         "step": str(series.step) if series.step else None,
         "unit": unit,
     }
 
 
 def _series_for(forecaster, about, options):
-    """The series of `options.file` in the columns that the loaded forecaster was trained on."""
+    """The series in `options.file`, from the columns that the loaded forecaster was trained on."""
     if options.horizon not in (None, forecaster.horizon):
         raise CommandError(
             f"--horizon {options.horizon}: the model in {options.load} forecasts {forecaster.horizon} values; "
@@ -223,8 +225,7 @@ def _train_and_report(series, forecaster, *, about, unit=""):
     season = f"season {forecaster.season} steps" if forecaster.season > 1 else "no season found"
     print(
         f"\nLSTM of {lstm.hidden_size} units reads {forecaster.window} steps of {lstm.input_size} features and "
-        "corrects the "
-        f"{'seasonal naive' if forecaster.period > 1 else 'persistence'} forecast\n"
+        f"corrects the {'seasonal naive' if forecaster.period > 1 else 'persistence'} forecast\n"
         f"({forecaster.model.num_params:,} parameters, {season})\n\n"
         f"Error of {len(backtest.origins):,} forecasts over the held-out part:\n"
     )
@@ -254,7 +255,7 @@ def _span(series, part):
 
 
 def _writable(folder):
-    """Refuse before the work what could not be written after it."""
+    """``CommandError`` if nothing can be written to `folder`: better now than after the training."""
     present = folder
     while not present.exists() and present != present.parent:
         present = present.parent
@@ -290,5 +291,5 @@ def _seed(seed):
 
 
 def _plain(error):
-    """An error of the library in one line, without the name of the function."""
+    """The message of one of the library's errors in one line, without the name of the function."""
     return " ".join(str(error).partition(": ")[2].split()) or str(error)

@@ -7,7 +7,7 @@ from .forecasting.series import DUPLICATES, read_series, read_table
 
 
 class CommandError(Exception):
-    """What the user is told in one line; the exit code is 2."""
+    """A mistake of the user's, which is explained in one line; the exit code is 2."""
 
 
 def add_input(parser):

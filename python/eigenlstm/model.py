@@ -227,8 +227,7 @@ class Model(Trained, Group):
         if times != {self._time_out}:
             raise ValueError(
                 f"{where}: tbptt and stateful cut the output and all inputs into pieces of the same steps; the times "
-                "of "
-                f"this model's inputs are {', '.join(map(str, self._time.values()))}, that of its output is "
+                f"of this model's inputs are {', '.join(map(str, self._time.values()))}, that of its output is "
                 f"{self._time_out}"
             )
 

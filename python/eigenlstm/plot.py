@@ -1,4 +1,4 @@
-"""Pictures of a training run and of what an LSTM did; need matplotlib (``eigenlstm[demo]``)."""
+"""Pictures of a training run and of the gates of an LSTM. They need matplotlib: ``pip install "eigenlstm[demo]"``."""
 
 import io
 
@@ -6,14 +6,14 @@ import numpy as np
 
 
 def history(history, *, path=None):
-    """The curves of a `fit`: loss and validation loss, and one panel for each metric.
+    """Training curves: a panel for the loss and one for each metric, on training and validation data.
 
     Parameters
     ----------
     history : list of dict
-        What `fit` returns.
-    path : path
-        Where to write the picture, if anywhere; the suffix says the format.
+        What `fit` returned.
+    path : path or None
+        Where to write the picture; the suffix chooses the format. None: it is not written.
 
     Returns
     -------
@@ -36,18 +36,18 @@ def history(history, *, path=None):
 
 
 def gates(trace, *, row=0, layer=0, reverse=False, path=None):
-    """Heat maps of the gates, the cell and the output of one row over time: a line for each unit.
+    """Heat maps of the gates, the cell and the output of one row over time, with a line for each unit.
 
     Parameters
     ----------
-    trace : eigenlstm.trace.Trace
-        What ``lstm(x, trace=True)`` gives.
+    trace : eigenlstm.layers.trace.Trace
+        What ``lstm(x, trace=True)`` returned.
     row, layer : int
-        Which row of the batch, which layer.
+        The row of the batch, and the layer.
     reverse : bool
-        The reverse direction of the layer.
-    path : path
-        Where to write the picture, if anywhere; the suffix says the format.
+        Show the reverse direction of the layer.
+    path : path or None
+        Where to write the picture; the suffix chooses the format. None: it is not written.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def gates(trace, *, row=0, layer=0, reverse=False, path=None):
     for axes, (name, values) in zip(figure.axes, panels.items()):
         title, bound = _PANELS[name]
         bound = bound or max(1e-12, float(np.abs(values).max(initial=0)))
-        gate = name in "ifo"  # from 0 to 1; the others have a sign
+        gate = name in "ifo"  # values from 0 to 1; the others may be negative
         image = axes.imshow(
             values.T,
             aspect="auto",
@@ -76,6 +76,7 @@ def gates(trace, *, row=0, layer=0, reverse=False, path=None):
     return _finished(figure, path)
 
 
+# The title of each panel, and the largest absolute value of its colours (None: that of the data).
 _PANELS = {
     "i": ("input gate i", 1),
     "f": ("forget gate f", 1),
@@ -83,7 +84,7 @@ _PANELS = {
     "o": ("output gate o", 1),
     "c": ("cell c", None),
     "h": ("output h", None),
-}  # the largest absolute value; None: of the data
+}
 
 
 def _figure(panels, height):
@@ -94,7 +95,7 @@ def _figure(panels, height):
         raise ImportError('eigenlstm.plot needs matplotlib: pip install "eigenlstm[demo]"') from None
 
     class Shown(Figure):
-        """A figure that a notebook shows as the last value of a cell: without pyplot, nothing has told IPython how."""
+        """A figure that a notebook can show as the value of a cell. IPython learns that from pyplot, which we avoid."""
 
         def _repr_png_(self):
             buffer = io.BytesIO()

@@ -43,6 +43,21 @@ def test_sizes_are_reduced_only_when_asked_to(tmp_path, monkeypatch):
     assert "epochs = 30 " in pages.program("page.md", full=True)
 
 
+def test_benchmarks_are_those_of_the_results():
+    """The pages are what their script makes of the results in bench/."""
+    import benchmarks
+
+    for file, text in benchmarks.pages().items():
+        assert (DOCS / "how" / file).read_text() == text
+
+
+def test_every_extra_is_on_the_page_of_installing():
+    listed = set(re.findall(r"^\| `(\w+)` \|", (DOCS / "start" / "install.md").read_text(), re.MULTILINE))
+    project = (ROOT / "pyproject.toml").read_text()
+    extras = project.partition("[project.optional-dependencies]\n")[2].partition("\n[")[0]
+    assert listed == set(re.findall(r"^(\w+) = ", extras, re.MULTILINE))
+
+
 def test_pictures_are_there():
     for page in DOCS.rglob("*.md"):
         for target in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", page.read_text()):

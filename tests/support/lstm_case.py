@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from hypothesis import strategies as st
 
 import eigenlstm as el
 from reference.gradcheck import relative_error
@@ -33,6 +34,17 @@ class Case:
         sizes = f"B{self.B}-T{self.T}-I{self.I}-H{self.H}"
         flags = [name for name in ("bidirectional", "time_major", "state", "ragged") if getattr(self, name)]
         return "-".join([sizes, f"x{self.num_layers}", self.dtype, *flags, *([] if self.bias else ["no_bias"])])
+
+
+def random_cases(B, T, I, H, **options):
+    """Cases of up to 3 layers with any combination of the other fields; sizes from 1 to the given ones.
+
+    `options` are strategies for further fields, or in place of those of this function.
+    """
+    sizes = {name: st.integers(1, most) for name, most in (("B", B), ("T", T), ("I", I), ("H", H))}
+    flags = {name: st.booleans() for name in ("bidirectional", "time_major", "state", "ragged")}
+    others = {"num_layers": st.integers(1, 3), "dtype": st.sampled_from(["float32", "float64"])}
+    return st.builds(Case, **{**sizes, **flags, **others, "seed": st.integers(0, 999), **options})
 
 
 class Run:
@@ -92,7 +104,7 @@ class Run:
 
 def set_params(lstm, params):
     views = lstm.params
-    assert set(views) == set(params), "parameters of other names"
+    assert set(views) == set(params), set(views) ^ set(params)
     for name, value in params.items():
         views[name][...] = value
 

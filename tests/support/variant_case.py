@@ -5,7 +5,7 @@ seed gives.
 from dataclasses import dataclass, field
 
 import numpy as np
-from lstm_case import assert_same_bits
+from lstm_case import Case, assert_same_bits, set_params
 
 import eigenlstm as el
 from eigenlstm import _core
@@ -14,26 +14,15 @@ from reference.lstm import lstm_backward, lstm_forward, options
 from reference.random_params import random_params
 
 SEED = 0x1234_5678_9ABC_DEF0
-DROPOUT, INPUT, RECURRENT, ZONEOUT_H, ZONEOUT_C, WEIGHT = range(6)  # cpp/src/masks.hpp
+DROPOUT, INPUT, RECURRENT, ZONEOUT_H, ZONEOUT_C, WEIGHT = range(6)  # as in cpp/src/lstm/masks.hpp
 
 
 @dataclass(frozen=True)
-class VariantCase:
-    B: int = 4
-    T: int = 5
-    I: int = 3
+class VariantCase(Case):
     H: object = 5
-    num_layers: int = 1
-    bidirectional: bool = False
-    bias: bool = True
     dtype: str = "float64"
-    time_major: bool = False
-    state: bool = False
-    ragged: bool = False
-    dstate: bool = True
     training: bool = True  # masks apply
     nans: bool = False
-    seed: int = 0
     scale: float = 0.4
     options: dict = field(default_factory=dict)
 
@@ -94,10 +83,7 @@ class VariantRun:
             scale=scale,
         )
         self.params = {name: value.astype(case.dtype) for name, value in params.items()}
-        views = self.lstm.params
-        assert set(views) == set(self.params), set(views) ^ set(self.params)
-        for name, value in self.params.items():
-            views[name][...] = value
+        set_params(self.lstm, self.params)
         normal = lambda *shape: rng.standard_normal(shape).astype(case.dtype)
         self.x = normal(case.B, case.T, case.I)
         if case.nans:

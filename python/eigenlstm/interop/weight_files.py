@@ -93,10 +93,9 @@ def _prefix(state, path):
     others = [name for name in state if not name.startswith(tuple(found))] if "" not in found else []
     more = f" and {', '.join(others[:8])}" if others else ""
     raise FileError(
-        f"{path}: holds LSTMs under {', '.join(map(repr, sorted(found)))}{more}; what is done with their results is "
-        "not "
-        "in the file: el.torch.from_torch reads that from the module, el.LSTM.from_state_dict(weights, prefix) takes "
-        "one LSTM"
+        f"{path}: holds LSTMs under {', '.join(map(repr, sorted(found)))}{more}; what is done with their results "
+        "is not in the file: el.torch.from_torch reads that from the module, and "
+        "el.LSTM.from_state_dict(weights, prefix) takes one LSTM"
     )
 
 

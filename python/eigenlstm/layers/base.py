@@ -14,11 +14,11 @@ from .parameters import ParameterStore, admitted, blank_parameters, initialising
 from .registry import register
 from .symbolic import Value
 
-_EITHER = object()  # no dtype of its own
+_EITHER = object()  # the dtype of a layer without parameters, which takes float32 and float64
 
 
 class Views(dict):
-    """name -> view into the flat buffer. Assigning to a name copies into the view."""
+    """Parameters or gradients by name: views into the flat buffer. Assigning to a name copies a value into its view."""
 
     def __setitem__(self, name, value):
         if name not in self:
@@ -49,13 +49,13 @@ class Views(dict):
 class Layer(KnownArguments):
     """Base of all layers.
 
-    A layer holds parameters and gradients and no activations: what `forward` must remember for
-    `backward` is in the tape that it returns. Calling a layer is inference and may be done from
-    many threads at once.
+    A layer holds its parameters and their gradients but no activations: whatever `backward` needs to know of the
+    forward pass is in the tape that `forward` returns. To call a layer is to run inference, and many threads may do so
+    at once.
 
-    A subclass calls ``_build(specs, dtype, seed)`` in its constructor, implements `forward`,
-    `backward`, `config` and, where it has parameters, ``_initialise(rng)``. It is registered under
-    its class name, so that `load` finds it.
+    To write a layer, derive a class that calls ``_build(specs, dtype, seed)`` in its constructor and implements
+    `forward`, `backward`, `config` and, if it has parameters, ``_initialise(rng)``. The class is registered under its
+    name, so that `load` finds it.
     """
 
     recurrent = False  # forward takes state= and returns (y, state, tape)
@@ -63,11 +63,11 @@ class Layer(KnownArguments):
     keeps_time = True  # gives (B, T, …) for (B, T, …): lengths go on to the next layer
     stochastic = False  # forward draws random numbers from `seed` in training
 
-    _drawn = 0  # keys that the layer has drawn
-    trainable = True  # False: optimisers leave its parameters alone, and clipping its gradients; files don't hold it
-    tied = None  # a layer of the same model whose parameters it uses
+    _drawn = 0  # how many random keys the layer has drawn so far
+    trainable = True  # False: the layer is frozen: optimizers leave it alone. Files don't keep this
+    tied = None  # the layer of the same model whose parameters this one uses, too
 
-    _parent = None  # name of the model that it is part of
+    _parent = None  # the class name of the model that the layer is part of
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -78,11 +78,11 @@ class Layer(KnownArguments):
 
     # -- construction ---------------------------------------------------------------------------
 
-    # The options of a layer of this package, name -> check(value, what), in the order of its constructor's arguments.
-    # They are
-    # attributes that cannot be assigned to, and the config. A class that leaves it None has to do these things itself.
+    # The options of one of this package's layers: name -> check(value, what), in the order of the constructor's
+    # arguments. Each becomes an attribute that cannot be assigned to and an entry of the config. A class that leaves
+    # _options at None sees to that by itself.
     _options = None
-    _fixed = frozenset()
+    _fixed = frozenset()  # the names that cannot be assigned to
 
     def __setattr__(self, name, value):
         if name in self._fixed:
@@ -95,7 +95,7 @@ class Layer(KnownArguments):
         super().__setattr__(name, value)
 
     def _take(self, **given):
-        """Check the options that the constructor was `given`, and become a layer that has them."""
+        """Check the options that the constructor was `given`, and store them as attributes."""
         where = type(self).__name__
         self._become({name: check(given[name], f"{where}: {name}") for name, check in self._options.items()})
 
@@ -103,14 +103,14 @@ class Layer(KnownArguments):
         self.__dict__.update(options)
 
     def _build(self, specs, dtype=_EITHER, seed=None):
-        """Allocate `specs` (an iterable of (name, shape)) and draw the initial values from `seed`.
+        """Allocate the parameters `specs`, pairs (name, shape), and draw their initial values from `seed`.
 
-        Layers without parameters give no `dtype` and take either.
+        Layers without parameters give no `dtype`; they take float32 and float64.
         """
         where = type(self).__name__
         self._dtype = None if dtype is _EITHER else float_dtype(dtype, where)
         self._seed = None if seed is None else as_seed(seed, where)
-        self._draws, self._drawn = itertools.count(), 0  # threads may share a layer: a count is drawn from in one go
+        self._draws, self._drawn = itertools.count(), 0  # a count, since next() is atomic and threads share layers
         store = ParameterStore(admitted(specs), self._dtype or np.float32)
         self._specs = store.specs
         self._bind(store, 0)
@@ -122,7 +122,7 @@ class Layer(KnownArguments):
         """Write initial values into `_param_views`."""
 
     def _bind(self, store, offset):
-        """Make `store` from `offset` on the home of the parameters; values are not copied here."""
+        """Take the part of `store` that begins at `offset` for the parameters; their values are not copied here."""
         size = sum(math.prod(shape) for _, shape in self._specs)
         self._store, self._offset, self._size = store, offset, size
         self._flat_params = store.params[offset : offset + size]
@@ -160,7 +160,7 @@ class Layer(KnownArguments):
         return tuple(leaf.trainable for leaf in self._leaves())
 
     def _drop_frozen(self):
-        """Set the gradients of what is not trained to zero."""
+        """Set the gradients of frozen layers to zero."""
         for leaf in self._leaves():
             if not leaf.trainable:
                 leaf.zero_grad()
@@ -223,7 +223,7 @@ class Layer(KnownArguments):
         _core.set_zero(self._flat_grads)
 
     def touch(self):
-        """Say that parameters were changed by other means than the views of this layer."""
+        """Tell the layer that its parameters were changed by other means than its views."""
         self._store.touch()
 
     # -- state ----------------------------------------------------------------------------------
@@ -233,16 +233,16 @@ class Layer(KnownArguments):
         return {name: view.copy() for name, view in self._param_views.items()}
 
     def load_state_dict(self, state):
-        """Copy values in from a dict like `state_dict` gives.
+        """Copy values in from a dict such as `state_dict` returns.
 
-        Every name, shape and dtype is checked before anything changes: ``ValueError`` (or
-        ``TypeError`` if only dtypes differ) lists all that does not fit.
+        Every name, shape and dtype is checked before anything is changed. A ``ValueError``, or a ``TypeError`` if only
+        dtypes are wrong, lists everything that does not fit.
         """
         self._write_state(self._checked_state(state))
         self._store.touch()
 
     def _checked_state(self, state):
-        """`state` as arrays under the usual names, or the error that says what does not fit."""
+        """`state` as arrays under the usual names; raises the error that says what does not fit."""
         where = f"{type(self).__name__}.load_state_dict"
         if not isinstance(state, Mapping):
             raise TypeError(f"{where}: state must be a dict of arrays, got {type(state).__name__}")
@@ -266,7 +266,7 @@ class Layer(KnownArguments):
         return self._canonical_state(state)
 
     def _state_specs(self, state):
-        """dict name -> shape of what `state` must hold, under the accepted names that it uses."""
+        """dict name -> shape of what `state` must hold. A layer may accept several names: those that `state` uses."""
         return dict(self._specs)
 
     def _canonical_state(self, state):
@@ -295,8 +295,8 @@ class Layer(KnownArguments):
         return _rebuild, (type(self), self.config(), *arrays, self._trainable(), self._kept())
 
     def _kept(self):
-        """What a copy or a pickle takes along beside config and parameters, as a dict: so that it draws next what this
-        layer would draw next."""
+        """What a copy or a pickle holds beside config and parameters, as a dict: the state of the random draws, so that
+        the copy draws next what this layer would draw next."""
         return {"drawn": self._drawn, "seed_drawn": getattr(self, "_seed_drawn", None)}
 
     def _take_along(self, kept):
@@ -321,10 +321,10 @@ class Layer(KnownArguments):
         raise NotImplementedError
 
     def input_shape(self):
-        """Shape of x with symbols for the free sizes, None if any will do."""
+        """Shape of x, with symbols such as "B" for the free sizes; None if x may have any shape."""
 
     def input_for(self, shape):
-        """Shape of x for a ``y`` of `shape`, where any x will do; None if that can't be said."""
+        """Shape that x must have for a ``y`` of `shape`, for a layer that takes any x; None if several would do."""
         return shape
 
     def output_shape(self, shape):
@@ -335,18 +335,19 @@ class Layer(KnownArguments):
         return shape
 
     def output_dtype(self, *dtypes):
-        """ "float" or "int64", for x of such: `output_shape`'s companion. ``TypeError`` if `x` could not be of that."""
+        """The dtype of y, "float" or "int64", for inputs of the `dtypes` (of the same two). ``TypeError`` if an input
+        can't have its dtype."""
         for dtype in dtypes:
             if dtype != "float":
                 raise TypeError(f"{type(self).__name__} takes floats, got {dtype}")
         return "float"
 
     def output_lengths(self, lengths):
-        """The steps of each row of ``y`` for the `lengths` of x, where y has a time axis."""
+        """The number of steps of each row of ``y``, given that of x (`lengths`), where y has a time axis."""
         return lengths
 
     def state_shapes(self):
-        """The shapes of h and c of a recurrent layer, the batch axis "B"; None where they can't be handed on."""
+        """The shapes of h and c of a recurrent layer, with "B" for the batch; None if a `Model` can't pass them on."""
         return None, None
 
     def _expect_features(self, shape, size):

@@ -3,7 +3,7 @@
 import math
 import os
 import sys
-import threading
+from _thread import RLock  # threading's own; the rest of that module would be a sixth of the time of our import
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -13,10 +13,10 @@ from .. import _core
 
 _blank_limit = ContextVar("blank_limit", default=None)
 
-# Of the versions of all stores. One for all, so that a fork can wait for it: a child forked while another thread holds
-# it
-# would find it taken for ever. Re-entrant, as a signal handler may use the model that it interrupts.
-_version_lock = threading.RLock()
+# Guards the versions of all stores. There is one lock for all of them, so that a fork can wait for it: a child process
+# that is forked while another thread holds the lock would find it locked for ever. It is re-entrant because a signal
+# handler may use the very model that it interrupts.
+_version_lock = RLock()
 os.register_at_fork(
     before=_version_lock.acquire, after_in_parent=_version_lock.release, after_in_child=_version_lock.release
 )
@@ -24,10 +24,10 @@ os.register_at_fork(
 
 @contextmanager
 def blank_parameters(limit):
-    """Layers built in here are not initialised and may not hold more than `limit` values together.
+    """Within this context, layers are built without initial values and may hold at most `limit` values in total.
 
-    For those who overwrite the values at once (load, copy): what a file claims about sizes is
-    refused before anything is allocated for it.
+    It is meant for code that overwrites the values at once, as when a model is loaded or copied. A file that claims
+    larger sizes than it has data for is refused before any memory is allocated for them.
     """
     token = _blank_limit.set([limit])
     try:
@@ -42,14 +42,14 @@ def initialising():
 
 
 def admit(values):
-    """Refuse a layer of at least so many `values` if that is over the limit of `blank_parameters`."""
+    """``ValueError`` if a layer that needs at least `values` values would exceed the limit of `blank_parameters`."""
     budget = _blank_limit.get()
     if budget is not None and values > budget[0]:
         raise ValueError("the layers hold more values than there are")
 
 
 def admitted(specs):
-    """Pass `specs` on while they stay within the limit of `blank_parameters`, and count them."""
+    """Yield `specs` one by one, counting their values against the limit of `blank_parameters`."""
     budget = _blank_limit.get()
     for name, shape in specs:
         values = max(1, math.prod(shape))
@@ -72,19 +72,21 @@ class ParameterStore:
     Attributes
     ----------
     params, grads : ndarray, shape (size,), 64-byte aligned
-        For this package's own code. Whoever writes into `params` calls `touch` afterwards.
+        For the package's own code, which must call `touch` after it has written into `params`.
 
     Notes
     -----
-    `version` must tell exactly when packed weights are stale, although users write through NumPy
-    views as they please. A user can only write through a view that he holds, and every view that
-    leaves the package is cut from `_public`: a second array over the memory of `params` that stands
-    on a memoryview. NumPy makes the base of a view of a view the outermost *array*, and stops there
-    because the next base is no array, so each slice, reshape, memoryview or tensor made from a
-    public view keeps one reference to `_public` as long as it lives. While its reference count is
-    above the one it was born with, or once after it was, the bytes are compared by a 64-bit
-    fingerprint; when nobody has held a view since the last look, the answer costs nothing.
-    The package's own views are cut from `params` and do not count.
+    `version` must tell exactly when packed weights are out of date, although users may write into the parameters at
+    any time through NumPy views. They can only do so through a view that they hold, so the store keeps track of whether
+    anyone holds one:
+
+    - Every view that leaves the package is cut from `_public`, a second array over the memory of `params`. The base of
+      `_public` is a memoryview, not an array. NumPy sets the base of a view of a view to the outermost *array*, which
+      is therefore `_public`: each slice, reshape, memoryview or tensor made from a public view holds a reference to it
+      for as long as it lives. A reference count above the initial one means that a user holds a view.
+    - While a view is held, and once more after the last one is gone, the parameters are compared with what they were by
+      a 64-bit fingerprint of their bytes. If nobody has held a view since the last comparison, nothing is computed.
+    - The package's own views are cut from `params` and are not counted.
     """
 
     def __init__(self, specs, dtype):
@@ -110,7 +112,7 @@ class ParameterStore:
     def public(self, start, stop):
         """A fresh writable view of ``params[start:stop]`` to hand to a user."""
         view = self._public[start:stop]
-        self._handed_out += 1  # after the view exists: `_look` then sees one of the two
+        self._handed_out += 1  # only now, when the view exists: `_look` notices at least one of the two
         return view
 
     def held(self):
@@ -121,7 +123,7 @@ class ParameterStore:
         """Say that the parameters have changed."""
         with _version_lock:
             self._version += 1
-            self._fingerprint = None  # of the values before: must not match them again
+            self._fingerprint = None  # the old values, should they come back, count as a change, too
 
     def version(self):
         """A number that differs from every earlier answer if the parameters may have changed."""
@@ -131,11 +133,11 @@ class ParameterStore:
 
     def _look(self):
         with _version_lock:
-            handed_out = self._handed_out  # before counting: a view taken meanwhile makes it differ
+            handed_out = self._handed_out  # read first: if a view is handed out meanwhile, the two differ below
             held = self.held()
             fingerprint = _core.fingerprint(self.params)
             if fingerprint != self._fingerprint:
                 self._fingerprint = fingerprint
                 self._version += 1
             if not held:
-                self._settled = handed_out  # last: till then other threads wait for the lock
+                self._settled = handed_out  # last of all: until then, other threads come here and wait for the lock

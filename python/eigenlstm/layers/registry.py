@@ -6,9 +6,8 @@ from contextvars import ContextVar
 
 _registry = {}
 _PACKAGE = __package__.rpartition(".")[0]
-# Files name the first layers by their class and the later ones as in "eigenlstm.Add": a file that names "Add" was
-# written
-# by someone who had a layer of his own called so, before there was one here.
+# Files call the first ten layers by their class name alone and all later ones by a name such as "eigenlstm.Add". A file
+# that says plain "Add" was written by someone who had a layer of that name before this package did.
 _BUILT_IN = {
     name: f"{_PACKAGE}.{module}"
     for name, module in {
@@ -46,8 +45,9 @@ _allowed = ContextVar("classes of the user's own that layer_class may give", def
 
 
 def layer_class(name):
-    """The class of layers that files call `name`; ``KeyError`` if there is none, or none that `only_custom_layers`
-    allows.
+    """The class of layers that files call `name`.
+
+    ``KeyError`` if there is none, or if it is one of the user's that `only_custom_layers` does not allow.
     """
     if name in _BUILT_IN:
         importlib.import_module(_BUILT_IN[name])
@@ -58,8 +58,8 @@ def layer_class(name):
 
 
 def described(layer, names):
-    """`layer` as JSON values, for `layer_from`; `names`: from the ids of the layers of its model to what the file calls
-    them.
+    """`layer` as JSON values that `layer_from` reads. `names` maps the id of each layer of the model to its name in the
+    file, for layers that are tied to others.
     """
     description = {"class": class_name(layer), "config": layer.config()}
     if layer.tied is not None:
@@ -68,10 +68,10 @@ def described(layer, names):
 
 
 def layer_from(description, layers=None):
-    """The layer that a file describes: ``{"class": its name, "config": what `from_config` takes}``; ``ValueError`` if
-    it is no such thing.
+    """The layer that a file describes as ``{"class": its name, "config": what `from_config` takes}``.
 
-    A layer that is tied to another says to which, by its name in `layers`, those of the same model before it.
+    ``ValueError`` if `description` is anything else. A layer that is tied to another one names it; `layers` holds the
+    layers of the model that come before it, by name.
     """
     if not (isinstance(description, dict) and isinstance(description.get("config"), dict)):
         raise ValueError("an architecture must have a class and a config")
@@ -92,8 +92,8 @@ def layer_from(description, layers=None):
 
 @contextlib.contextmanager
 def only_custom_layers(classes):
-    """Within this context `layer_class` gives the library's own classes and, of the user's, those of `classes` (None:
-    all) alone.
+    """Within this context, `layer_class` knows the library's own classes and, of the user's, only those in `classes`.
+    None allows all of them.
     """
     token = _allowed.set(None if classes is None else tuple(classes))
     try:
@@ -108,8 +108,9 @@ def class_name(layer):
 
 
 def register(cls):
-    """Makes `cls` known to `layer_class`, and returns what files call it. ``TypeError`` if another module has a class
-    of this name.
+    """Make `cls` known to `layer_class`, and return what files call it.
+
+    ``TypeError`` if another module has a layer of this name already.
     """
     name = cls.__name__
     later = cls.__module__.startswith(f"{_PACKAGE}.") and name not in _BUILT_IN

@@ -25,7 +25,7 @@ class Joint(Layer):
         return self.forward(*xs, lengths=lengths, training=False)[0]
 
     def _floats(self, xs, least):
-        """`xs` as arrays of one dtype, at least so many."""
+        """`xs`, at least `least` of them, as arrays of one dtype."""
         if len(xs) < least:
             raise TypeError(f"{self._forward_name}: takes at least {least} arrays, got {len(xs)}")
         first = as_array(xs[0], self._dtype, self._forward_name, "x[0]") if self._dtype else None
@@ -34,7 +34,7 @@ class Joint(Layer):
 
 
 class _Elementwise(Joint):
-    """Of two arrays or more that have one shape."""
+    """Base of the layers that combine two or more arrays of the same shape, value by value."""
 
     _options = {}
 

@@ -1,6 +1,4 @@
-"""Losses that the last layer of a model computes with its parameters: of what that layer takes, not of what it
-gives.
-"""
+"""Losses that are computed together with the last layer of a model: from the input of that layer, not its output."""
 
 import numpy as np
 
@@ -11,7 +9,7 @@ from .losses import CrossEntropy, by_name
 
 
 class HeadLoss(Loss):
-    """Base of these losses. `fit` and `evaluate` run the model up to its last layer and call `through` with that.
+    """Base of these losses. `fit` and `evaluate` run the model up to its last layer and give that layer to `through`.
 
     Attributes
     ----------
@@ -25,8 +23,9 @@ class HeadLoss(Loss):
     whole_rows = False
 
     def through(self, layer, x, y_true, sample_weight=None, lengths=None, *, need_gradient=True):
-        """``(LossSum, dx)`` of what `layer` takes, x; adds to the gradients of `layer`. Without `need_gradient`, dx is
-        None.
+        """``(LossSum, dx)`` for x, the input of `layer`; adds to the gradients of `layer`.
+
+        If `need_gradient` is false, dx is None and nothing is added.
         """
         raise NotImplementedError
 
@@ -78,8 +77,7 @@ class LinearCrossEntropy(HeadLoss, CrossEntropy):
         if x.ndim < 2 or x.shape[-1] != matrix.shape[1] or x.shape[:-1] != y_true.shape:
             raise ValueError(
                 f"LinearCrossEntropy: y_true must have shape (...) for x (..., {matrix.shape[1]}), got "
-                f"{y_true.shape} for "
-                f"{x.shape}"
+                f"{y_true.shape} for {x.shape}"
             )
         weight = None
         if sample_weight is not None or lengths is not None:

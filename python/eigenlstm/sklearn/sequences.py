@@ -50,20 +50,14 @@ class _SequenceEstimator(KnownArguments, BaseEstimator):
         random_state=None,
         verbose=0,
     ):
-        self.hidden_size = hidden_size
-        self.num_layers = num_layers
-        self.bidirectional = bidirectional
-        self.pooling = pooling
-        self.dropout = dropout
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.clip_norm = clip_norm
-        self.validation_fraction = validation_fraction
-        self.patience = patience
-        self.missing = missing
-        self.random_state = random_state
-        self.verbose = verbose
+        self._keep(locals())
+
+    def _keep(self, arguments):
+        """Store the constructor's `arguments` under their names, unchecked and unchanged, as scikit-learn expects.
+
+        It reads the names from the signature of the constructor, so each class has to spell them out there.
+        """
+        vars(self).update((name, arguments[name]) for name in self._get_param_names())
 
     def _fit(self, X, y, outputs, loss, weight):
         """Train on checked sequences X, targets y (n, …) and weights (n,) or None."""
@@ -315,23 +309,7 @@ class LSTMClassifier(ClassifierMixin, _SequenceEstimator):
         random_state=None,
         verbose=0,
     ):
-        super().__init__(
-            hidden_size,
-            num_layers,
-            bidirectional=bidirectional,
-            pooling=pooling,
-            dropout=dropout,
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            clip_norm=clip_norm,
-            validation_fraction=validation_fraction,
-            patience=patience,
-            missing=missing,
-            random_state=random_state,
-            verbose=verbose,
-        )
-        self.class_weight = class_weight
+        self._keep(locals())
 
     def fit(self, X, y, sample_weight=None):
         """Train on sequences X and labels y (n,), weighted by `sample_weight` (n,)."""

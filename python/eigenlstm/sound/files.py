@@ -18,7 +18,7 @@ def read(path, *, sample_rate=None, mono=False):
     >>> features = el.sound.MFCC(sample_rate)(signal)
 
     WAV files of integers are read by the standard library, everything else (FLAC, Ogg, MP3, WAV of floats) by
-    soundfile: ``pip install "eigenlstm[sound]"``.
+    soundfile: ``pip install "eigenlstm[audio]"``.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def _read_soundfile(path):
         import soundfile
     except ImportError:
         raise ImportError(
-            f'{path}: is not a WAV file of integers; others are read by soundfile: pip install "eigenlstm[sound]"'
+            f'{path}: is not a WAV file of integers; others are read by soundfile: pip install "eigenlstm[audio]"'
         ) from None
     try:
         return soundfile.read(os.fspath(path), dtype="float64")

@@ -1,17 +1,17 @@
-"""What `fit` shows while it runs: a table with a line an epoch, and under it tqdm's bar if there."""
+"""What `fit` shows while it runs: a table with a line for each epoch and, below it, tqdm's bar where installed."""
 
 import sys
 import time
 
 from ..tables import format_row
 
-_EVERY = 0.1  # seconds between two looks at the bar
+_EVERY = 0.1  # seconds between two updates of the bar
 
 
 class Progress:
-    """`verbose` 0 shows nothing, 1 the table and (in a terminal or notebook with tqdm) the bar, 2 the table.
+    """Shows nothing for `verbose` 0; the table and, in a terminal or notebook, the bar for 1; only the table for 2.
 
-    `epochs` in all, each of so many `steps` (0: unknown), of which `done` are behind.
+    There are `epochs` epochs of `steps` steps each (0 if unknown), and the first `done` epochs were trained before.
     """
 
     def __init__(self, verbose, epochs, steps, done):
@@ -26,7 +26,7 @@ class Progress:
             )
 
     def step(self, loss):
-        """After each step; cheap unless it is time to show something."""
+        """Called after each step; costs next to nothing unless the bar is due for an update."""
         if self._bar is None:
             return
         self._pending += 1
@@ -38,7 +38,7 @@ class Progress:
             self._pending = 0
 
     def epoch(self, logs):
-        """After each epoch: a line of the table."""
+        """Called after each epoch: prints a line of the table."""
         if not self._verbose:
             return
         cells = {name: _cell(name, value, self._epochs) for name, value in logs.items()}
@@ -49,7 +49,7 @@ class Progress:
         self._print(format_row([cell.rjust(width) for cell, width in zip(cells.values(), self._widths)], self._widths))
 
     def note(self, text):
-        """A line outside of the table."""
+        """Print a line that is no part of the table."""
         if self._verbose:
             self._print(text)
 
@@ -65,7 +65,7 @@ class Progress:
 
 
 def _shows_bars():
-    """Whether a bar that is drawn over itself can be seen: in a terminal or a notebook, not in a pipe or a file."""
+    """Whether output goes to a terminal or a notebook, where a bar can be redrawn, and not to a pipe or a file."""
     if sys.stderr is None or sys.stdout is None:
         return False
     shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None

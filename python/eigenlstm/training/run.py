@@ -200,12 +200,15 @@ class Run:
         part, dy = self.objective.sums(predicted, y, weight, known)
         if not math.isfinite(part.value):
             self._fail("the loss", part.value, cause(self.objective.loss, x, y, predicted, weight, known))
-        model.backward(tape, dy, need_dx=False)
-        model._drop_frozen()
         if self.metrics:
             predicted = self.objective.predictions(predicted, known)
         for metric in self.metrics:
             metric_module.update(metric, predicted, y, known, weight)
+        if part.divisor == 0:  # nothing counts, as in a burn-in: momentum alone moves nothing
+            self.step += 1
+            return part, states
+        model.backward(tape, dy, need_dx=False)
+        model._drop_frozen()
         for after_backward in self._after_backward:
             after_backward(self)
         if self._clip_norm is not None:

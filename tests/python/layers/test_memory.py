@@ -6,26 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lstm_case import TOLERANCE, Case, Run, assert_all_same_bits, assert_same_bits
+from lstm_case import TOLERANCE, Case, Run, assert_all_same_bits, assert_same_bits, random_cases
 
 import eigenlstm as el
 from reference.gradcheck import relative_error
 
-CASES = st.builds(
-    Case,
-    B=st.integers(1, 30),
-    T=st.integers(1, 40),
-    I=st.integers(1, 20),
-    H=st.integers(1, 70),
-    num_layers=st.integers(1, 3),
-    bidirectional=st.booleans(),
-    dtype=st.sampled_from(["float32", "float64"]),
-    time_major=st.booleans(),
-    state=st.booleans(),
-    ragged=st.booleans(),
-    bias=st.booleans(),
-    seed=st.integers(0, 999),
-)
+CASES = random_cases(B=30, T=40, I=20, H=70, bias=st.booleans())
 
 
 def with_memory(run, memory):
@@ -146,21 +132,7 @@ def test_bytes_give_the_bits_of_full(case):
 
 @settings(max_examples=100, deadline=None)
 @given(
-    st.builds(
-        Case,
-        B=st.integers(1, 200),
-        T=st.integers(1, 60),
-        I=st.integers(1, 20),
-        H=st.integers(1, 40),
-        num_layers=st.integers(1, 3),
-        bidirectional=st.booleans(),
-        dtype=st.sampled_from(["float32", "float64"]),
-        time_major=st.booleans(),
-        state=st.booleans(),
-        ragged=st.booleans(),
-        bias=st.booleans(),
-        seed=st.integers(0, 999),
-    ),
+    random_cases(B=200, T=60, I=20, H=40, bias=st.booleans()),
     st.lists(st.floats(0, 1), min_size=1, max_size=3),
 )
 def test_bytes_give_the_bits_of_full_in_random_cases(case, fractions):

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
-from lstm_case import TOLERANCE, Case, Run, assert_same_bits
+from lstm_case import TOLERANCE, Case, Run, assert_same_bits, random_cases
 
 import eigenlstm as el
 from reference.gradcheck import relative_error
@@ -64,22 +63,7 @@ def test_every_value_is_the_oracles(case):
 
 
 @settings(max_examples=40, deadline=None)
-@given(
-    st.builds(
-        Case,
-        B=st.integers(1, 9),
-        T=st.integers(1, 12),
-        I=st.integers(1, 5),
-        H=st.integers(1, 40),
-        num_layers=st.integers(1, 3),
-        bidirectional=st.booleans(),
-        dtype=st.sampled_from(["float32", "float64"]),
-        time_major=st.booleans(),
-        state=st.booleans(),
-        ragged=st.booleans(),
-        seed=st.integers(0, 999),
-    )
-)
+@given(random_cases(B=9, T=12, I=5, H=40))
 def test_every_value_is_the_oracles_in_random_cases(case):
     check_trace(case)
 

@@ -62,7 +62,7 @@ def test_soundfile_reads_the_same_and_more(tmp_path):
 def test_without_soundfile_the_extra_is_named(tmp_path, monkeypatch):
     (tmp_path / "a.flac").write_bytes(b"fLaC and so on")
     monkeypatch.setitem(sys.modules, "soundfile", None)
-    with pytest.raises(ImportError, match=r'pip install "eigenlstm\[sound\]"'):
+    with pytest.raises(ImportError, match=r'pip install "eigenlstm\[audio\]"'):
         read(tmp_path / "a.flac")
 
 

@@ -5,11 +5,13 @@
 >>> amp.sample_rate, amp.metadata["name"]
 (48000, 'Plexi')
 >>> el.audio.save(amp, "amp.aidax")
+>>> amp, history = el.audio.train("dry.wav", "wet.wav")
 
 ``python -m eigenlstm amp MODEL IN.wav OUT.wav`` plays a file through a model.
 """
 
 from .files import FORMATS, load, save
 from .player import Player
+from .training import train
 
-__all__ = ["FORMATS", "Player", "load", "save"]
+__all__ = ["FORMATS", "Player", "load", "save", "train"]
