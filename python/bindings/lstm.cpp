@@ -9,7 +9,9 @@
 #include "classes.hpp"
 #include "lstm_options.hpp"
 #include "lstm_state.hpp"
+#include "lstm_weights.hpp"
 #include "register.hpp"
+#include "step_arrays.hpp"
 
 namespace eigenlstm_python {
 namespace {
@@ -22,11 +24,6 @@ using eigenlstm::State;
 using eigenlstm::Stream;
 using eigenlstm::Tape;
 using eigenlstm::Weights;
-
-template <class Real>
-struct PyWeights {
-  std::shared_ptr<const Weights<Real>> packed;
-};
 
 /// The tape, and the array that it refers to.
 template <class Real>
@@ -152,40 +149,16 @@ py::array_t<Real> trace(const PyTape<Real>& kept, Index direction, const std::st
   return out;
 }
 
-/// A stream and where its arrays are checked against.
 template <class Real>
 struct PyStream {
   LSTM<Real> lstm;
   Stream<Real> stream;
-  py::object as_array,
-      as_state;  // functions that make an array of another x, a pair (h, c) of arrays of a state, or raise
 
-  py::array_t<Real> step(py::handle x_in, py::handle out) {
-    const char* where = "Stream.step";
-    const Index B = stream.batch_size(), I = lstm.options().input_size,
-                H = lstm.options().features(lstm.options().num_layers - 1);
-    // a subclass of ndarray may mean more than its numbers do: a masked array, say
-    const bool plain = Py_TYPE(x_in.ptr()) == py::detail::npy_api::get().PyArray_Type_;
-    auto x = plain && py::isinstance<py::array_t<Real>>(x_in) ? aligned<Real>(x_in)
-                                                              : real_array<Real>(as_array(x_in), where, "x");
-    if ((x.flags() & py::array::c_style) == 0) x = contiguous_copy<Real>(x);
-    const bool row = x.ndim() == 2 && x.shape(0) == B && x.shape(1) == I;
-    if (!row && !(B == 1 && x.ndim() == 1 && x.shape(0) == I))
-      shape_error(where, "x", "(" + std::to_string(B) + ", " + std::to_string(I) + ")", x);
-    if (out.is_none()) {
-      py::array_t<Real> y = row ? py::array_t<Real>({B, H}) : py::array_t<Real>(H);
-      stream.step(x.data(), y.mutable_data());
-      return y;
-    }
-    auto y = real_array<Real>(out, where, "out");
-    if (y.ndim() != x.ndim() || y.shape(y.ndim() - 1) != H || (row && y.shape(0) != B))
-      shape_error(where, "out",
-                  row ? "(" + std::to_string(B) + ", " + std::to_string(H) + ")" : "(" + std::to_string(H) + ",)", y);
-    if ((y.flags() & py::array::c_style) == 0 || y.ptr() != out.ptr())
-      throw py::value_error("Stream.step: out must be contiguous and aligned");
-    if (!y.writeable()) throw py::value_error("Stream.step: out must be writable, got a read-only array");
-    stream.step(x.data(), y.mutable_data());
-    return y;
+  py::array_t<Real> step(py::handle x, py::handle out) {
+    const LSTMOptions& o = lstm.options();
+    const StepSizes sizes{stream.batch_size(), o.input_size, o.features(o.num_layers - 1)};
+    return run_step<Real>("Stream.step", x, out, sizes, fills_masked(o),
+                          [this](const Real* in, Real* y) { stream.step(in, y); });
   }
 
   py::tuple get_state() const {
@@ -197,10 +170,21 @@ struct PyStream {
   }
 
   void set_state(py::handle value) {
-    const auto state = py::cast<py::tuple>(as_state(value));
+    if (value.is_none()) throw py::value_error("Stream.state: h and c must be arrays, got None");
+    const bool several = PyTuple_Check(value.ptr()) || PyList_Check(value.ptr());
+    if (!several || py::len(value) != 2) {
+      const std::string got = type_name(value) + (several ? " of " + std::to_string(py::len(value)) : "");
+      const std::string text = "Stream.state: state must be a pair (h, c), got " + got;
+      if (several) throw py::value_error(text);
+      throw py::type_error(text);
+    }
+    const auto state = py::reinterpret_borrow<py::sequence>(value);
     const Index B = stream.batch_size();
-    const auto h = StateSizes(lstm.options(), StateSizes::h).read<Real>(state[0], B, "Stream.state", "h");
-    const auto c = StateSizes(lstm.options(), StateSizes::c).read<Real>(state[1], B, "Stream.state", "c");
+    const StateSizes h_sizes(lstm.options(), StateSizes::h), c_sizes(lstm.options(), StateSizes::c);
+    const py::object h_given = h_sizes.given<Real>(state[0], "Stream.state", "h"),
+                     c_given = c_sizes.given<Real>(state[1], "Stream.state", "c");
+    const auto h = h_sizes.read<Real>(h_given, B, "Stream.state", "h");
+    const auto c = c_sizes.read<Real>(c_given, B, "Stream.state", "c");
     if (!h || !c) throw py::value_error("Stream.state: h and c must be arrays, got None");
     stream.set_state({h->data(), c->data()});
   }
@@ -273,14 +257,10 @@ void register_classes(py::module_& m, const std::string& suffix) {
            "(dx, dh0, dc0, None); adds to grads. `per_row`: each row's gradients (B, num_parameters) in place of None.")
       .def(
           "stream",
-          [](const Core& lstm, const PyWeights<Real>& weights, Index batch_size, py::object as_array,
-             py::object as_state) {
-            return PyStream<Real>{lstm, Stream<Real>(lstm, weights.packed, batch_size), std::move(as_array),
-                                  std::move(as_state)};
+          [](const Core& lstm, const PyWeights<Real>& weights, Index batch_size) {
+            return PyStream<Real>{lstm, Stream<Real>(lstm, weights.packed, batch_size)};
           },
-          py::arg("weights"), py::arg("batch_size"), py::arg("as_array"), py::arg("as_state"),
-          "`as_array`, `as_state`: make arrays of what step gets for x, and a pair (h, c) of them of what becomes the "
-          "state, or raise.");
+          py::arg("weights"), py::arg("batch_size"), "A session of so many rows with these weights.");
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include <optional>
 #include <vector>
 
-#include "arrays.hpp"
+#include "read_array.hpp"
 
 namespace eigenlstm_python {
 
@@ -27,6 +27,13 @@ class StateSizes {
       uniform_ = uniform_ && options.hidden(layer) == options.hidden(0);
   }
 
+  /// `value` as arrays, where it is one array; its shape is not looked at.
+  template <class Real>
+  py::object given(py::handle value, const char* where, const char* name) const {
+    if (value.is_none() || !uniform_) return py::reinterpret_borrow<py::object>(value);
+    return read_array<Real>(value, where, name);
+  }
+
   /// `value` as the core takes it; none for None.
   template <class Real>
   std::optional<py::array_t<Real, py::array::c_style>> read(py::handle value, Index B, const char* where,
@@ -35,7 +42,7 @@ class StateSizes {
     if (value.is_none()) return std::nullopt;
     const Index n = Index(sizes_.size());
     if (uniform_) {
-      auto array = real_array<Real>(value, where, name);
+      auto array = read_array<Real>(value, where, name);
       if (array.ndim() != 3 || array.shape(0) != n || array.shape(1) != B || array.shape(2) != sizes_.front())
         shape_error(where, name,
                     "(" + std::to_string(n) + ", " + std::to_string(B) + ", " + std::to_string(sizes_.front()) + ")",
@@ -43,8 +50,8 @@ class StateSizes {
       return Array(array);
     }
     if (!py::isinstance<py::list>(value) && !py::isinstance<py::tuple>(value))
-      throw py::value_error(std::string(where) + ": " + name + " must be a list of " + std::to_string(n) +
-                            " arrays (the layers' widths differ), got " + Py_TYPE(value.ptr())->tp_name);
+      throw py::type_error(std::string(where) + ": " + name +
+                           " must be a list of arrays (the layers' widths differ), got " + type_name(value));
     const auto list = py::reinterpret_borrow<py::sequence>(value);
     if (Index(list.size()) != n)
       throw py::value_error(std::string(where) + ": " + name + " must be a list of " + std::to_string(n) +
@@ -53,7 +60,7 @@ class StateSizes {
     Real* out = all.mutable_data();
     for (Index k = 0; k < n; ++k) {
       const std::string entry = std::string(name) + "[" + std::to_string(k) + "]";
-      const Array array(real_array<Real>(list[std::size_t(k)], where, entry.c_str()));
+      const Array array(read_array<Real>(list[std::size_t(k)], where, entry.c_str()));
       if (array.ndim() != 2 || array.shape(0) != B || array.shape(1) != sizes_[std::size_t(k)])
         shape_error(where, entry.c_str(), "(" + std::to_string(B) + ", " + std::to_string(sizes_[std::size_t(k)]) + ")",
                     array);

@@ -33,6 +33,8 @@ PYBIND11_MODULE(_core_of_the_main_interpreter, m) {
   register_random(m);
   register_linear(m);
   register_embedding(m);
+  register_pointwise(m);
+  register_model_stream(m);
   register_attention(m);
   register_crf(m);
   register_losses(m);

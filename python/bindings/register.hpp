@@ -14,7 +14,9 @@ void register_linear(pybind11::module_& m);
 void register_linear_cross_entropy(pybind11::module_& m);
 void register_losses(pybind11::module_& m);
 void register_lstm(pybind11::module_& m);
+void register_model_stream(pybind11::module_& m);
 void register_optimisers(pybind11::module_& m);
+void register_pointwise(pybind11::module_& m);
 void register_random(pybind11::module_& m);
 
 }  // namespace eigenlstm_python

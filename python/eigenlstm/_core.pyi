@@ -4,8 +4,8 @@ Nothing is cast: an array must have the dtype of its class or of its fellow argu
 tells of a shape.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Generic, TypeAlias, TypeVar
+from collections.abc import Sequence
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,6 +16,7 @@ __version__: str
 
 _Real = TypeVar("_Real", np.float32, np.float64)
 _Optional: TypeAlias = NDArray[_Real] | None
+_Out: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
 _State: TypeAlias = (
     NDArray[_Real] | list[NDArray[_Real]]
 )  # of all layers and directions: a list where their widths differ
@@ -72,7 +73,7 @@ class _Stream(Generic[_Real]):
         """
     @state.setter
     def state(self, value: tuple[object, object] | list[object]) -> None: ...
-    def step(self, x: ArrayLike, out: NDArray[np.float32] | NDArray[np.float64] | None = None) -> NDArray[_Real]:
+    def step(self, x: ArrayLike, out: _Out | None = None) -> NDArray[_Real]:
         """One time step: x (B, I) -> y (B, P); for B = 1 also (I,) -> (P,). `out`: where to write y."""
     def reset(self) -> None:
         """Set the state to what it was at the start: zero, or learned."""
@@ -120,16 +121,8 @@ class _LSTM(Generic[_Real]):
         per_row: bool,
     ) -> tuple[_Optional[_Real], _State[_Real], _State[_Real], _Optional[_Real]]:
         """(dx, dh0, dc0, None); adds to grads. `per_row`: each row's gradients (B, num_parameters) in place of None."""
-    def stream(
-        self,
-        weights: _Weights[_Real],
-        batch_size: int,
-        as_array: Callable[[ArrayLike], NDArray[_Real]],
-        as_state: Callable[[object], tuple[_State[_Real] | None, _State[_Real] | None]],
-    ) -> _Stream[_Real]:
-        """`as_array`, `as_state`: make arrays of what step gets for x, and a pair (h, c) of them of what becomes the
-        state, or raise.
-        """
+    def stream(self, weights: _Weights[_Real], batch_size: int) -> _Stream[_Real]:
+        """A session of so many rows with these weights."""
 
 class WeightsFloat32(_Weights[np.float32]): ...
 class WeightsFloat64(_Weights[np.float64]): ...
@@ -139,6 +132,42 @@ class StreamFloat32(_Stream[np.float32]): ...
 class StreamFloat64(_Stream[np.float64]): ...
 class LSTMFloat32(_LSTM[np.float32]): ...
 class LSTMFloat64(_LSTM[np.float64]): ...
+
+class _ModelStream(Generic[_Real]):
+    """A session of a whole model: see eigenlstm.Sequential.stream."""
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def state(self) -> NDArray[_Real]: ...
+    @state.setter
+    def state(self, value: ArrayLike) -> None: ...
+    def step(self, x: ArrayLike, out: _Out | None = None) -> NDArray[_Real]: ...
+    def process(self, block: ArrayLike, out: _Out | None = None) -> NDArray[_Real]: ...
+    def reset(self) -> None: ...
+    def fork(self) -> _ModelStream[_Real]: ...
+
+class _StepGraph(Generic[_Real]):
+    """A model as operations on one step; each function gives the number of a new value, 0 is the input."""
+    def __init__(self, input_size: int, integers: bool = False) -> None: ...
+    def lstm(self, x: int, lstm: _LSTM[_Real], weights: _Weights[_Real]) -> int: ...
+    def linear(self, x: int, weight: NDArray[_Real], bias: _Optional[_Real]) -> int: ...
+    def layer_norm(self, x: int, weight: NDArray[_Real], bias: NDArray[_Real], eps: float) -> int: ...
+    def activation(self, x: int, name: str, parameters: Sequence[float]) -> int: ...
+    def embedding(self, x: int, weight: NDArray[_Real]) -> int: ...
+    def causal_conv1d(self, x: int, weight: NDArray[_Real], bias: _Optional[_Real], dilation: int) -> int: ...
+    def add(self, xs: Sequence[int]) -> int: ...
+    def multiply(self, xs: Sequence[int]) -> int: ...
+    def concat(self, xs: Sequence[int]) -> int: ...
+    def slice(self, x: int, start: int, count: int) -> int: ...
+    def shift(self, x: int, start: float) -> int: ...
+    def affine(self, x: int, scale: NDArray[_Real], offset: NDArray[_Real]) -> int: ...
+    def size(self, value: int) -> int: ...
+    def stream(self, output: int, batch_size: int) -> _ModelStream[_Real]: ...
+
+class ModelStreamFloat32(_ModelStream[np.float32]): ...
+class ModelStreamFloat64(_ModelStream[np.float64]): ...
+class StepGraphFloat32(_StepGraph[np.float32]): ...
+class StepGraphFloat64(_StepGraph[np.float64]): ...
 
 # -- layers -------------------------------------------------------------------------------------
 
@@ -150,6 +179,12 @@ def linear_backward(
 ) -> NDArray[_Real]:
     """dx (N, F) = dy (N, O) weight; adds to dweight (O, F) and dbias (O) or None in place."""
 
+def activate(x: NDArray[_Real], name: str, parameters: Sequence[float]) -> NDArray[_Real]: ...
+def add(xs: Sequence[NDArray[_Real]]) -> NDArray[_Real]: ...
+def multiply(xs: Sequence[NDArray[_Real]]) -> NDArray[_Real]: ...
+def layer_norm_forward(
+    x: NDArray[_Real], weight: NDArray[_Real], bias: NDArray[_Real], eps: float, training: bool
+) -> tuple[NDArray[_Real], NDArray[_Real], NDArray[_Real]]: ...
 def embedding_forward(indices: NDArray[np.int64], weight: NDArray[_Real]) -> NDArray[_Real]:
     """y (N, D) = weight (V, D)[indices (N)]."""
 
@@ -226,55 +261,24 @@ def fingerprint(array: NDArray[np.generic]) -> int:
 
 # -- losses: the value in float64, and the gradient with respect to the first argument -----------
 
-def mse(
-    y_pred: NDArray[_Real],
-    y_true: NDArray[_Real],
-    weight: _Optional[_Real] = None,
-    scale: float = 1.0,
-    parameters: _Optional[_Real] = None,
-) -> tuple[float, NDArray[_Real]]: ...
-def mae(
-    y_pred: NDArray[_Real],
-    y_true: NDArray[_Real],
-    weight: _Optional[_Real] = None,
-    scale: float = 1.0,
-    parameters: _Optional[_Real] = None,
-) -> tuple[float, NDArray[_Real]]: ...
-def huber(
-    y_pred: NDArray[_Real],
-    y_true: NDArray[_Real],
-    weight: _Optional[_Real] = None,
-    scale: float = 1.0,
-    parameters: _Optional[_Real] = None,
-) -> tuple[float, NDArray[_Real]]: ...
-def bce(
-    y_pred: NDArray[_Real],
-    y_true: NDArray[_Real],
-    weight: _Optional[_Real] = None,
-    scale: float = 1.0,
-    parameters: _Optional[_Real] = None,
-) -> tuple[float, NDArray[_Real]]: ...
-def quantile(
-    y_pred: NDArray[_Real],
-    y_true: NDArray[_Real],
-    weight: _Optional[_Real] = None,
-    scale: float = 1.0,
-    parameters: _Optional[_Real] = None,
-) -> tuple[float, NDArray[_Real]]: ...
-def gaussian_nll(
-    y_pred: NDArray[_Real],
-    y_true: NDArray[_Real],
-    weight: _Optional[_Real] = None,
-    scale: float = 1.0,
-    parameters: _Optional[_Real] = None,
-) -> tuple[float, NDArray[_Real]]: ...
-def poisson_nll(
-    y_pred: NDArray[_Real],
-    y_true: NDArray[_Real],
-    weight: _Optional[_Real] = None,
-    scale: float = 1.0,
-    parameters: _Optional[_Real] = None,
-) -> tuple[float, NDArray[_Real]]: ...
+class _ElementLoss(Protocol):
+    def __call__(
+        self,
+        y_pred: NDArray[_Real],
+        y_true: NDArray[_Real],
+        weight: _Optional[_Real] = None,
+        scale: float = 1.0,
+        parameters: _Optional[_Real] = None,
+    ) -> tuple[float, NDArray[_Real]]: ...
+
+mse: _ElementLoss
+mae: _ElementLoss
+huber: _ElementLoss
+bce: _ElementLoss
+quantile: _ElementLoss
+gaussian_nll: _ElementLoss
+poisson_nll: _ElementLoss
+
 def cross_entropy(
     logits: NDArray[_Real],
     labels: NDArray[np.int64],

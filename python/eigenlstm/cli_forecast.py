@@ -46,7 +46,10 @@ def add_forecast(commands):
     )
     forecast.add_argument("--hidden", type=at_least(1), metavar="N", help="hidden units of the LSTM; default: 64")
     forecast.add_argument(
-        "--epochs", type=at_least(1), metavar="N", help="the most epochs to train for; default: 10 to 30, depending on the rows"
+        "--epochs",
+        type=at_least(1),
+        metavar="N",
+        help="the most epochs to train for; default: 10 to 30, depending on the rows",
     )
     forecast.add_argument(
         "--coverage", type=float, metavar="P", help="share of the values that the range should contain; default: 0.8"

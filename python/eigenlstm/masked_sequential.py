@@ -29,6 +29,8 @@ class MaskedSequential(Sequential):
     mask_value : float
     """
 
+    _no_step = "its layers see a mask of whole rows"
+
     def __init__(self, layers, *, mask_value=0.0):
         super().__init__(layers)
         self.mask_value = finite(mask_value, "MaskedSequential: mask_value")

@@ -125,6 +125,9 @@ class Model(Trained, Group):
             return None
         return {name: gradients.take(index) for index, name in enumerate(self.inputs)}
 
+    def _stream_into(self, *_):
+        """`stream` adds the nodes of the graph itself: no other model holds a Model."""
+
     def _head_layer(self):
         last, graph = self._steps[-1], self.graph
         alone = graph.outputs == last.node.outputs and len(last.node.inputs) == 1

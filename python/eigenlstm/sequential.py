@@ -8,6 +8,7 @@ from .graph import Graph
 from .layers.base import Layer
 from .layers.parameters import ParameterStore
 from .layers.registry import described, layer_from
+from .model_stream import stream, stream_into
 from .saving import save
 from .seeds import as_seed, mix_seed
 from .tables import Table
@@ -214,7 +215,7 @@ class Trained:
         """Whether some layer draws random numbers in training."""
         return any(layer.stochastic for layer in self.layers)
 
-    fit, evaluate, predict = fit, evaluate, predict
+    fit, evaluate, predict, stream = fit, evaluate, predict, stream
 
     def _kept(self):
         return {**super()._kept(), "evaluation": _of_names(self._evaluation)}
@@ -298,6 +299,11 @@ class Sequential(Trained, Group):
             else:
                 dy = layer.backward(part, dy)
         return dy if need_dx else None
+
+    def _stream_into(self, graph, x):
+        for i, layer in enumerate(self.layers):
+            x = stream_into(layer, graph, (x,), f"layer {i} of a Sequential")
+        return x
 
     def _head_layer(self):
         return self.layers[-1] if type(self)._run is Sequential._run else None

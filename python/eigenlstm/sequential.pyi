@@ -1,6 +1,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Literal, NoReturn, overload
 
+from . import model_stream as _stream
 from ._types import Array, ArrayLike, Path, Shape
 from .graph import Graph, Input
 from .layers.base import Layer
@@ -24,6 +25,7 @@ class Trained:
     fit = _fit.fit
     evaluate = _fit.evaluate
     predict = _fit.predict
+    stream = _stream.stream
 
 class Sequential(Trained, Group):
     def __init__(self, layers: Iterable[Layer]) -> None: ...

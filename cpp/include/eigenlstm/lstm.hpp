@@ -144,6 +144,11 @@ class Stream {
   void get_state(State<Real> state) const;
   void set_state(State<const Real> state);
   void reset();
+  /// All that is remembered of each row, the values that fill gaps in x, and h and c of every layer: memory_size()
+  /// values a row, the rows `row_stride` values apart; copied out or in.
+  Index memory_size() const;
+  void get_memory(Real* rows, Index row_stride) const;
+  void set_memory(const Real* rows, Index row_stride);
 
  private:
   struct Impl;

@@ -3,6 +3,7 @@
 
 #include "kernels/gemm/pack.hpp"
 #include "kernels/lstm/step.hpp"
+#include "kernels/map.hpp"
 #include "kernels/training/training.hpp"
 #include "kernels/variants.hpp"
 
@@ -17,19 +18,6 @@ template void gemm(const GemmArgs<double>&);
 
 namespace {
 
-/// y = function(x) for any n: the tail passes through a padded vector, so that every value is computed in the same way.
-template <class Real, class Function>
-void map(const Real* x, Real* y, Index n, Function function) {
-  constexpr Index L = lanes<Real>;
-  Index j = 0;
-  for (; j + L <= n; j += L) store(y + j, function(load(x + j)));
-  if (j == n) return;
-  Real tail[L] = {};
-  for (Index l = 0; j + l < n; ++l) tail[l] = x[j + l];
-  store(tail, function(load(tail)));
-  for (Index l = 0; j + l < n; ++l) y[j + l] = tail[l];
-}
-
 template <class Real>
 void map_sigmoid(const Real* x, Real* y, Index n) {
   map(x, y, n, [](Vec<Real> v) { return sigmoid(v); });
@@ -37,6 +25,10 @@ void map_sigmoid(const Real* x, Real* y, Index n) {
 template <class Real>
 void map_tanh(const Real* x, Real* y, Index n) {
   map(x, y, n, [](Vec<Real> v) { return tanh(v); });
+}
+template <class Real>
+void map_exp(const Real* x, Real* y, Index n) {
+  map(x, y, n, [](Vec<Real> v) { return exp(v); });
 }
 
 template <class Real>
@@ -82,6 +74,8 @@ constexpr KernelTable<Real> make_table() {
   table.step_backward_variant = step_backward_variant<Real>;
   table.sigmoid = map_sigmoid<Real>;
   table.tanh = map_tanh<Real>;
+  table.activate = activate_values<Real>;
+  table.exp = map_exp<Real>;
   table.sum_rows = sum_rows<Real>;
   table.transpose = transpose<Real>;
   table.transpose_gates = transpose_gates<Real>;

@@ -154,6 +154,8 @@ struct KernelTable {
   void (*step_backward_variant)(const StepBackwardArgs<Real>&);
   void (*sigmoid)(const Real* x, Real* y, Index n);
   void (*tanh)(const Real* x, Real* y, Index n);
+  void (*exp)(const Real* x, Real* y, Index n);
+  void (*activate)(const ActivationArgs<Real>&, const Real* x, Real* y, Index n);
   // sum[n] += the sum over r of x[r][n], r ascending
   void (*sum_rows)(Index rows, const Real* x, Index x_stride, Index vectors, Real* sum);
   // out[c][r] = in[r][c]

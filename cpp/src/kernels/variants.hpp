@@ -10,6 +10,8 @@ template <class Real>
 void step_forward_variant(const StepArgs<Real>& step);
 template <class Real>
 void step_backward_variant(const StepBackwardArgs<Real>& step);
+template <class Real>
+void activate_values(const ActivationArgs<Real>& activation, const Real* x, Real* y, Index n);
 
 }  // namespace EIGENLSTM_ISA
 }  // namespace eigenlstm

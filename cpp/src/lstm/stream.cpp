@@ -197,6 +197,40 @@ void Stream<Real>::set_state(State<const Real> state) {
 }
 
 template <class Real>
+Index Stream<Real>::memory_size() const {
+  Index size = impl_->filled.size() / impl_->B;
+  for (const auto& layer : impl_->layers) size += layer.p.P + layer.p.H;
+  return size;
+}
+
+template <class Real>
+void Stream<Real>::get_memory(Real* rows, Index row_stride) const {
+  const Index filled = impl_->filled.size() / impl_->B;
+  for (Index b = 0; b < impl_->B; ++b) {
+    Real* out = std::copy_n(impl_->filled.data() + b * filled, filled, rows + b * row_stride);
+    for (const auto& layer : impl_->layers) {
+      out = std::copy_n(layer.h(impl_->now) + b * layer.xh_stride(), layer.p.P, out);
+      out = std::copy_n(layer.c.data() + b * layer.p.c_stride, layer.p.H, out);
+    }
+  }
+}
+
+template <class Real>
+void Stream<Real>::set_memory(const Real* rows, Index row_stride) {
+  const Index filled = impl_->filled.size() / impl_->B;
+  for (Index b = 0; b < impl_->B; ++b) {
+    const Real* in = rows + b * row_stride;
+    std::copy_n(in, filled, impl_->filled.data() + b * filled);
+    in += filled;
+    for (auto& layer : impl_->layers) {
+      std::copy_n(in, layer.p.P, layer.h(impl_->now) + b * layer.xh_stride());
+      std::copy_n(in + layer.p.P, layer.p.H, layer.c.data() + b * layer.p.c_stride);
+      in += layer.p.P + layer.p.H;
+    }
+  }
+}
+
+template <class Real>
 void Stream<Real>::reset() {
   std::fill_n(impl_->filled.data(), impl_->filled.size(), Real(0));
   for (auto& layer : impl_->layers) {

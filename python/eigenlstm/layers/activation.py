@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from .. import _core
-from ..checks import number
+from ..checks import finite
 from .base import Layer
 
 _SELU_SCALE, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772  # Klambauer et al. 2017
@@ -51,7 +51,7 @@ class Activation(Layer):
         defaults = _DEFAULTS.get(name, ())
         if len(parameters) > len(defaults):
             raise ValueError(f"Activation: {name} has {len(defaults)} parameters, got {len(parameters)}")
-        parameters = tuple(number(value, f"Activation: a parameter of {name}") for value in parameters)
+        parameters = tuple(finite(value, f"Activation: a parameter of {name}") for value in parameters)
         self._become({"name": name, "parameters": parameters})
         self._values = (*self.parameters, *defaults[len(parameters) :])
         self._build([])
@@ -66,14 +66,14 @@ class Activation(Layer):
     def forward(self, x, *, lengths=None, training=True, seed=None):
         """``x -> y, tape`` of one shape, any rank; at least one axis for softmax and log_softmax."""
         x = self._input(x)
-        x = np.ascontiguousarray(x).reshape(x.shape)  # NumPy may compute values that lie apart by another function
-        if self.name in _OF_VECTORS:
-            if x.ndim == 0 or x.shape[-1] == 0:
-                raise ValueError(f"Activation.forward: x must have a last axis of at least 1, got shape {x.shape}")
-            y = _OF_VECTORS[self.name](x)
-        else:
-            y = _FUNCTIONS[self.name][0](x, *map(x.dtype.type, self._values))
+        x = np.ascontiguousarray(x).reshape(x.shape)
+        if self.name in _OF_VECTORS and (x.ndim == 0 or x.shape[-1] == 0):
+            raise ValueError(f"Activation.forward: x must have a last axis of at least 1, got shape {x.shape}")
+        y = _core.activate(x, self.name, self.parameters)
         return y, ((x, y) if training else None)
+
+    def _stream_into(self, graph, x):
+        return graph.activation(x, self.name, self.parameters)
 
     def backward(self, tape, dy):
         """``dy -> dx``."""
@@ -84,50 +84,15 @@ class Activation(Layer):
             return y * (dy - np.add.reduce(dy * y, axis=-1, keepdims=True))
         if self.name == "log_softmax":  # dx = dy - e^y sum(dy)
             return dy - np.exp(y) * np.add.reduce(np.ascontiguousarray(dy), axis=-1, keepdims=True)
-        return dy * _FUNCTIONS[self.name][1](x, y, *map(x.dtype.type, self._values))
+        return dy * _SLOPES[self.name](x, y, *map(x.dtype.type, self._values))
 
 
-# -- of each vector -----------------------------------------------------------------------------
-
-
-def _softmax(x):
-    y = np.exp(x - np.maximum.reduce(x, axis=-1, keepdims=True))
-    y /= np.add.reduce(y, axis=-1, keepdims=True)
-    return y
-
-
-def _log_softmax(x):
-    y = x - np.maximum.reduce(x, axis=-1, keepdims=True)
-    y -= np.log(np.add.reduce(np.exp(y), axis=-1, keepdims=True))
-    return y
-
-
-# -- of each value: f(x, *parameters), and its derivative from x and y ----------------------------
-
-
-def _softplus(x):
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
-
-
-def _elu(x, alpha):
-    return np.where(x < 0, alpha * np.expm1(np.minimum(x, 0)), x)
-
-
-def _scaled_tanh(x, alpha, beta):
-    return alpha * _core.tanh(beta * x)
-
-
-def _clipped_line(x, alpha, beta):
-    return np.clip(alpha * x + beta, 0, 1)
+# -- derivatives, from x and y: df/dx(x, y, *parameters) ----------------------------------------
 
 
 def _clipped_line_slope(x, y, alpha, beta):
     line = alpha * x + beta
     return np.where((line > 0) & (line <= 1), alpha, x.dtype.type(0))
-
-
-def _hard_swish(x):
-    return x * np.clip(x / 6 + x.dtype.type(0.5), 0, 1)
 
 
 def _hard_swish_slope(x, y):
@@ -143,18 +108,10 @@ def _gelu_inner(x):
     return x.dtype.type(_SQRT_2_OVER_PI) * (x + x.dtype.type(0.044715) * x * x * x)
 
 
-def _gelu_tanh(x):
-    return x / 2 * (1 + _core.tanh(_gelu_inner(x)))
-
-
 def _gelu_tanh_slope(x, y):
     t = _core.tanh(_gelu_inner(x))
     inner = x.dtype.type(_SQRT_2_OVER_PI) * (1 + x.dtype.type(3 * 0.044715) * x * x)
     return (1 + t) / 2 + x / 2 * (1 - t * t) * inner
-
-
-def _selu(x):
-    return x.dtype.type(_SELU_SCALE) * _elu(x, x.dtype.type(_SELU_ALPHA))
 
 
 def _selu_slope(x, y):
@@ -165,29 +122,29 @@ def _one_where(condition, x):
     return condition.astype(x.dtype)
 
 
-_FUNCTIONS = {
-    "linear": (lambda x: x, lambda x, y: np.ones_like(x)),
-    "sigmoid": (_core.sigmoid, lambda x, y: y * (1 - y)),
-    "tanh": (_core.tanh, lambda x, y: 1 - y * y),
-    "relu": (lambda x: np.maximum(x, 0), lambda x, y: _one_where(x > 0, x)),
-    "softsign": (lambda x: x / (1 + np.abs(x)), lambda x, y: 1 / np.square(1 + np.abs(x))),
-    "softplus": (_softplus, lambda x, y: _core.sigmoid(x)),
-    "hard_swish": (_hard_swish, _hard_swish_slope),
-    "leaky_relu": (lambda x, a: np.where(x < 0, a * x, x), lambda x, y, a: np.where(x <= 0, a, x.dtype.type(1))),
-    "elu": (_elu, lambda x, y, a: np.where(x <= 0, y + a, x.dtype.type(1))),
-    "thresholded_relu": (lambda x, a: np.where(x > a, x, x.dtype.type(0)), lambda x, y, a: _one_where(x > a, x)),
-    "affine": (lambda x, a, b: a * x + b, lambda x, y, a, b: np.full_like(x, a)),
-    "scaled_tanh": (_scaled_tanh, lambda x, y, a, b: a * b * (1 - np.square(_core.tanh(b * x)))),
-    "hard_sigmoid": (_clipped_line, _clipped_line_slope),
-    "hard_sigmoid_keras3": (_clipped_line, _clipped_line_slope),
-    "silu": (lambda x: x * _core.sigmoid(x), _silu_slope),
-    "gelu_tanh": (_gelu_tanh, _gelu_tanh_slope),
-    "selu": (_selu, _selu_slope),
-    "relu6": (lambda x: np.clip(x, 0, 6), lambda x, y: _one_where((x > 0) & (x <= 6), x)),
-    "exponential": (np.exp, lambda x, y: y),
-}  # fmt: skip
-_OF_VECTORS = {"softmax": _softmax, "log_softmax": _log_softmax}
-_KNOWN = (*_FUNCTIONS, *_OF_VECTORS)
+_SLOPES = {
+    "linear": lambda x, y: np.ones_like(x),
+    "sigmoid": lambda x, y: y * (1 - y),
+    "tanh": lambda x, y: 1 - y * y,
+    "relu": lambda x, y: _one_where(x > 0, x),
+    "softsign": lambda x, y: 1 / np.square(1 + np.abs(x)),
+    "softplus": lambda x, y: _core.sigmoid(x),
+    "hard_swish": _hard_swish_slope,
+    "leaky_relu": lambda x, y, a: np.where(x <= 0, a, x.dtype.type(1)),
+    "elu": lambda x, y, a: np.where(x <= 0, y + a, x.dtype.type(1)),
+    "thresholded_relu": lambda x, y, a: _one_where(x > a, x),
+    "affine": lambda x, y, a, b: np.full_like(x, a),
+    "scaled_tanh": lambda x, y, a, b: a * b * (1 - np.square(_core.tanh(b * x))),
+    "hard_sigmoid": _clipped_line_slope,
+    "hard_sigmoid_keras3": _clipped_line_slope,
+    "silu": _silu_slope,
+    "gelu_tanh": _gelu_tanh_slope,
+    "selu": _selu_slope,
+    "relu6": lambda x, y: _one_where((x > 0) & (x <= 6), x),
+    "exponential": lambda x, y: y,
+}
+_OF_VECTORS = ("softmax", "log_softmax")
+_KNOWN = (*_SLOPES, *_OF_VECTORS)
 _DEFAULTS = {
     "leaky_relu": (0.01,), "elu": (1.0,), "thresholded_relu": (1.0,), "affine": (1.0, 0.0), "scaled_tanh": (1.0, 1.0),
     "hard_sigmoid": (0.2, 0.5), "hard_sigmoid_keras3": (1 / 6, 0.5),

@@ -42,6 +42,7 @@ class Attention(Joint):
     ``memory_weight`` (hidden, memory_size), ``bias`` (hidden) and ``v`` (hidden).
     """
 
+    _no_step = "it looks at the steps of a whole sequence"
     _options = {
         "query_size": positive_int,
         "memory_size": positive_int,

@@ -60,6 +60,7 @@ class Layer(KnownArguments):
 
     recurrent = False  # forward takes state= and returns (y, state, tape)
     several = False  # forward takes several arrays, lengths as a tuple of one for each; backward gives a tuple
+    _no_step = None  # why it can't stream; else `_stream_into` adds a step of it to a graph of steps
     keeps_time = True  # gives (B, T, …) for (B, T, …): lengths go on to the next layer
     stochastic = False  # forward draws random numbers from `seed` in training
 

@@ -105,6 +105,16 @@ class Conv1D(Layer):
             y[past] = 0
         return y, ((windows, past, x.shape) if training else None)
 
+    @property
+    def _no_step(self):
+        return (
+            f'with padding="{self.padding}" it sees later steps; with padding="causal" it sees none' * (self._right > 0)
+            or None
+        )
+
+    def _stream_into(self, graph, x):
+        return graph.causal_conv1d(x, self._param_views["weight"], self._param_views.get("bias"), self.dilation)
+
     def _windows(self, x, past):
         """(B T, in_channels k): the values that each step sees."""
         batch, time, channels = x.shape

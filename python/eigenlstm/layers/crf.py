@@ -34,6 +34,7 @@ class CRF(Layer):
     that can't follow another may have a transition of -1e4: its gradient is then zero.
     """
 
+    _no_step = "the tags of a row depend on all of its steps"
     _options = {"num_tags": positive_int, "dtype": dtype_option, "seed": optional(as_seed)}
 
     def __init__(self, num_tags, *, dtype="float32", seed=None):

@@ -94,6 +94,9 @@ class Embedding(Layer):
         y = _core.embedding_forward(indices, self._param_views["weight"])
         return y.reshape(shape), ((indices, shape) if training else None)
 
+    def _stream_into(self, graph, x):
+        return graph.embedding(x, self._param_views["weight"])
+
     def backward(self, tape, dy):
         """Adds ``dy (..., embedding_dim)`` to the rows taken. None: integers have no gradient."""
         indices, shape = self._opened(tape)

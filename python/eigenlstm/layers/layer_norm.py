@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .. import _core
 from ..checks import dtype_option, positive, positive_int
 from .base import Layer
 
@@ -45,13 +46,14 @@ class LayerNorm(Layer):
         x = self._input(x)
         if x.ndim == 0 or x.shape[-1] != self.features:
             raise ValueError(f"LayerNorm.forward: x must have shape (..., {self.features}), got {x.shape}")
-        x = np.ascontiguousarray(x)  # NumPy then sums a row in an order that `features` alone sets
-        centred = x - _row_mean(x)
-        scale = 1 / np.sqrt(_row_mean(np.square(centred)) + self.dtype.type(self.eps))
-        normed = centred * scale
-        y = normed * self._param_views["weight"]
-        y += self._param_views["bias"]
-        return y, ((normed, scale) if training else None)
+        rows = np.ascontiguousarray(x).reshape(-1, self.features)
+        weight, bias = self._param_views["weight"], self._param_views["bias"]
+        y, normed, scale = _core.layer_norm_forward(rows, weight, bias, self.eps, training)
+        tape = (normed.reshape(x.shape), scale.reshape(*x.shape[:-1], 1)) if training else None
+        return y.reshape(x.shape), tape
+
+    def _stream_into(self, graph, x):
+        return graph.layer_norm(x, self._param_views["weight"], self._param_views["bias"], self.eps)
 
     def backward(self, tape, dy):
         """``dy (..., features) -> dx``; adds to `grads`.

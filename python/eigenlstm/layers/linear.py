@@ -75,6 +75,9 @@ class Linear(Layer):
         shape = (*x.shape[:-1], self.out_features)
         return y.reshape(shape), ((rows, shape) if training else None)
 
+    def _stream_into(self, graph, x):
+        return graph.linear(x, self._weight, self._bias)
+
     def backward(self, tape, dy):
         """``dy (..., out_features) -> dx (..., in_features)``; adds to `grads`."""
         rows, shape = self._opened(tape)

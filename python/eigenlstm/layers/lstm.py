@@ -1,7 +1,5 @@
 """The LSTM layer and its streaming session."""
 
-from functools import partial
-
 import numpy as np
 
 from .. import _core
@@ -356,12 +354,10 @@ class LSTM(ForeignWeights, Layer):
         used by one thread at a time. With ``missing="forward_fill"`` it remembers the last values of x until `reset`;
         with ``"error"``, NaN is a ValueError and changes nothing. ValueError for an LSTM with a reverse direction.
         """
-        return self._core.stream(
-            self._weights(False),
-            positive_int(batch_size, "LSTM.stream: batch_size"),
-            partial(as_input, dtype=self._dtype, missing=self.missing, where="Stream.step"),
-            partial(as_state, dtype=self._dtype, uniform=self._uniform, where="Stream.state", name="state", part="{}"),
-        )
+        return self._core.stream(self._weights(False), positive_int(batch_size, "LSTM.stream: batch_size"))
+
+    def _stream_into(self, graph, x):
+        return graph.lstm(x, self._core, self._weights(False))
 
     def _run(self, x, state, lengths, with_tape, seed=None, memory="full", for_backward=True):
         if type(x) is not _Array or x.dtype is not self._dtype:  # else it is what as_input would give

@@ -9,6 +9,8 @@ from .base import Layer
 class _OverTime(Layer):
     """Layers that take (B, T, F) and lengths to (B, F). Rows of length zero give zeros."""
 
+    _no_step = "it gives one vector for a whole sequence"
+
     keeps_time = False
 
     _options = {}

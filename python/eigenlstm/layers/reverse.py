@@ -10,6 +10,7 @@ class Reverse(Layer):
     """Each row from its last step to its first: ``y[b, t] = x[b, lengths[b] - 1 - t]``. Steps past the length stay."""
 
     _options = {}
+    _no_step = "it begins with the last step of a sequence"
 
     def __init__(self):
         self._build([])

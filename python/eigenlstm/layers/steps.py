@@ -51,6 +51,9 @@ class Shift(Layer):
         y[:, 1:] = x[:, :-1]
         return y, ((None if integers else (x.shape, x.dtype),) if training else None)
 
+    def _stream_into(self, graph, x):
+        return graph.shift(x, self.start)
+
     def backward(self, tape, dy):
         """``dy -> dx``; None for integers."""
         (floats,) = self._opened(tape)
@@ -66,6 +69,8 @@ class _Indexed(Joint):
     """Base of the layers that take x (B, T, F) and integers that number steps, where -1 means no step."""
 
     _options = {}
+
+    _no_step = "it picks from the steps of a whole sequence"
 
     def __init__(self):
         self._build([])
@@ -136,6 +141,8 @@ class Scatter(_Indexed):
     the result gets, to (B, S, F).
     """
 
+    _no_step = "it sums over the steps of a whole sequence"
+
     def output_dtype(self, *dtypes):
         if dtypes[:2] != ("float", "int64"):
             raise TypeError(f"Scatter takes floats, then integers, then any value, got {' and '.join(dtypes)}")
@@ -181,6 +188,7 @@ class JoinDirections(Layer):
     For an encoder of two directions and a decoder of one: ``decoder(x, (join(h), join(c)))``.
     """
 
+    _no_step = "it takes the state after a whole sequence"
     keeps_time = False
     _options = {}
 
@@ -216,6 +224,7 @@ class StackFrames(Layer):
     A row of n steps has ceil(n / count) then: an LSTM behind it runs over so many fewer.
     """
 
+    _no_step = "it makes one step of several"
     _options = {"count": positive_int}
 
     def __init__(self, count):

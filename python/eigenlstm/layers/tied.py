@@ -71,6 +71,9 @@ class TiedLinear(Layer):
         shape = (*x.shape[:-1], len(weight))
         return _core.linear_forward(rows, weight, bias).reshape(shape), ((rows, shape) if training else None)
 
+    def _stream_into(self, graph, x):
+        return graph.linear(x, *self.output_weights()[:2])
+
     def backward(self, tape, dy):
         """``dy (..., num_embeddings) -> dx (..., embedding_dim)``; adds to `grads`, and to those of the embedding."""
         rows, shape = self._opened(tape)

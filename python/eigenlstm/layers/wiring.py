@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from .. import _core
 from ..checks import as_array, as_floats, integer, optional
 from .base import Layer
 from .symbolic import Value, shape_text
@@ -64,10 +65,11 @@ class Add(_Elementwise):
     def forward(self, *xs, lengths=None, training=True, seed=None):
         """``a, b, … -> y, tape``."""
         xs = self._alike(xs)
-        y = xs[0] + xs[1]
-        for x in xs[2:]:
-            y += x
+        y = _core.add(xs)
         return y, ((y.shape, y.dtype, len(xs)) if training else None)
+
+    def _stream_into(self, graph, *xs):
+        return graph.add(xs)
 
     def backward(self, tape, dy):
         """``dy -> (dy, dy, …)``."""
@@ -81,10 +83,11 @@ class Multiply(_Elementwise):
     def forward(self, *xs, lengths=None, training=True, seed=None):
         """``a, b, … -> y, tape``."""
         xs = self._alike(xs)
-        y = xs[0] * xs[1]
-        for x in xs[2:]:
-            y *= x
+        y = _core.multiply(xs)
         return y, (tuple(xs) if training else None)
+
+    def _stream_into(self, graph, *xs):
+        return graph.multiply(xs)
 
     def backward(self, tape, dy):
         """``dy -> (dy * b * …, dy * a * …, …)``."""
@@ -125,6 +128,9 @@ class Concat(Joint):
         y = np.concatenate(xs, axis=-1)
         return y, ((y.shape, y.dtype, np.cumsum([x.shape[-1] for x in xs[:-1]])) if training else None)
 
+    def _stream_into(self, graph, *xs):
+        return graph.concat(xs)
+
     def backward(self, tape, dy):
         """``dy -> (da, db, …)``: its parts."""
         shape, dtype, cuts = self._opened(tape)
@@ -160,6 +166,10 @@ class Slice(Layer):
             raise ValueError(f"Slice.forward: [..., {self.start}:{self.stop}] takes nothing of x of shape {x.shape}")
         y = x[..., self.start : self.stop]
         return y, ((x.shape, y.shape, x.dtype) if training else None)
+
+    def _stream_into(self, graph, x):
+        taken = range(graph.size(x))[self.start : self.stop]
+        return graph.slice(x, taken.start, len(taken))
 
     def backward(self, tape, dy):
         """``dy (…, m) -> dx (…, n)``: zero where nothing was taken."""
