@@ -1,4 +1,4 @@
-"""What ``python -m eigenlstm forecast FILE`` says of a file: its columns, and the command that forecasts one of them."""
+"""What ``python -m eigenlstm forecast FILE`` says of a file: its columns, and a command that forecasts one."""
 
 import shlex
 

@@ -104,8 +104,8 @@ def _decimal_mark(texts, comma_hint, notes, name):
     if notes is not None:
         read = commas[0].replace(",", "." if comma_hint else "")
         notes.append(
-            f"column {name!r}: {commas[0]} is read as {read}; if it is {commas[0].replace(',', '' if comma_hint else '.')}, "
-            f"give --decimal {'.' if comma_hint else ','}"
+            f"column {name!r}: {commas[0]} is read as {read}; "
+            f"if it is {commas[0].replace(',', '' if comma_hint else '.')}, give --decimal {'.' if comma_hint else ','}"
         )
     return "," if comma_hint else "."
 

@@ -239,8 +239,8 @@ def _in_order(times, data, lines, duplicates, notes):
     if duplicates is None:
         i = int(again[0])
         raise SeriesError(
-            f"line {lines[i]}: the time {text_of(times[i])} comes twice, as in line {lines[i - 1]} ({again.size} rows in "
-            "all); give --duplicates mean, first or last; where a column says which series a row belongs to, "
+            f"line {lines[i]}: the time {text_of(times[i])} comes twice, as in line {lines[i - 1]} ({again.size} rows "
+            "in all); give --duplicates mean, first or last; where a column says which series a row belongs to, "
             "--id-column; for a clock set back in autumn, --time-zone"
         )
     first = np.flatnonzero(np.diff(times, prepend=times[:1] - np.timedelta64(1, "s")).astype(np.int64))
@@ -326,8 +326,8 @@ def _filled(names, data, lines, fill):
         present = ~missing[:, j]
         if not (present[0] and present[-1]):
             raise SeriesError(
-                f"line {lines[rows[-1]]}: column {name!r} has no value at the end of the series, where there is nothing to "
-                f"interpolate; fill it in, or leave --exog {name} out"
+                f"line {lines[rows[-1]]}: column {name!r} has no value at the end of the series, where there is nothing "
+                f"to interpolate; fill it in, or leave --exog {name} out"
             )
         data[:, j] = np.interp(np.arange(len(data)), np.flatnonzero(present), data[present, j])
     return data, ~missing[:, 0]

@@ -20,7 +20,7 @@ _MONTH = (
 _WEEKDAY = r"(?:(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,?\s+)?"
 _YEAR, _BETWEEN = r"(?P<y>[12]\d{3})", r"[\s,./:_-]*"
 # Each form of a date as a pattern of named parts: y(ear), m(onth), d(ay), b (a month's name), q(uarter), w(eek) with u
-# (its day), j (day of the year), Y (two digits of the year). A column has one of them, the first that fits all its cells.
+# (its day), j (day of the year), Y (two digits of the year). A column has one of them: the first that fits all cells.
 _FORMS = {
     name: re.compile(_WEEKDAY + pattern, re.IGNORECASE)
     for name, pattern in {
@@ -50,7 +50,8 @@ _FORMS = {
     }.items()
 }
 _CLOCK = re.compile(
-    r"(?P<date>.*?\S)(?:\s*T\s*|,?\s+|(?<=\d):(?=\d\d:))(?P<H>\d{1,2})(?::?(?P<M>\d{2}))?(?::?(?P<S>\d{2})(?:[.,]\d*)?)?"
+    r"(?P<date>.*?\S)(?:\s*T\s*|,?\s+|(?<=\d):(?=\d\d:))(?P<H>\d{1,2})(?::?(?P<M>\d{2}))?"
+    r"(?::?(?P<S>\d{2})(?:[.,]\d*)?)?"
     r"\s*(?P<p>[ap]\.?m\.?)?\s*(?P<z>Z|UTC|GMT|(?:UTC|GMT)?[+-]\d{2}(?::?\d{2})?(?::\d{2})?)?(?:\[[\w/+-]+\])?",
     re.IGNORECASE,
 )
@@ -187,12 +188,12 @@ def _by_form(cells, name, lines, notes):
     if not found:
         example = f"{cells[furthest]}"
         raise SeriesError(
-            f"line {lines[furthest]}: column {name!r} has {short(example)}, which is not a time like the others (as ISO "
-            "8601, 31.12.2020 or Jan 2020); correct it, or give its format, as --time-format '%d.%m.%Y %H:%M'"
+            f"line {lines[furthest]}: column {name!r} has {short(example)}, which is not a time like the others (as "
+            "ISO 8601, 31.12.2020 or Jan 2020); correct it, or give its format, as --time-format '%d.%m.%Y %H:%M'"
             if furthest
             else f"line {lines[0]}: column {name!r} has {short(example)}, which is not a time that is known (ISO 8601, "
-            "31.12.2020, Jan 2020, 2020Q1 and others are); give its format, as --time-format '%d.%m.%Y %H:%M', or leave "
-            "--time-column out to count rows as steps"
+            "31.12.2020, Jan 2020, 2020Q1 and others are); give its format, as --time-format '%d.%m.%Y %H:%M', or "
+            "leave --time-column out to count rows as steps"
         )
     if len(found) > 1:
         return _day_or_month_first(found, days, notes), _offsets(clocks)

@@ -83,8 +83,8 @@ def localised_in(wall, zone, column=None, lines=None):
         seen.add(time)
         if column is not None and moment.astimezone(zone).replace(tzinfo=None) != local:
             raise SeriesError(
-                f"line {lines[i]}: column {column!r} has {text_of(wall[i])}, which the clocks of {zone} skip in spring; "
-                "correct it, or leave --time-zone out"
+                f"line {lines[i]}: column {column!r} has {text_of(wall[i])}, which the clocks of {zone} skip in "
+                "spring; correct it, or leave --time-zone out"
             )
         utc[i] = np.datetime64(moment.replace(tzinfo=None), "s")
     return utc
