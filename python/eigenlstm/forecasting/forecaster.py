@@ -1,99 +1,40 @@
-"""Forecasting one series with an LSTM: windows, scaling, naive forecasts, and the forecaster.
+"""Forecasting one series: an LSTM, weighed against classical forecasts, with a calibrated range.
 
 >>> forecaster = Forecaster(horizon=24).fit(values, times)
 >>> forecast = forecaster.predict(values, times)      # the next 24 values, with a range
 >>> forecast.values, forecast.lower, forecast.upper
 
-The LSTM reads the last `window` steps, and its last hidden state gives all steps of the horizon at once. It
-predicts how the series departs from a naive forecast, and sees levels relative to the last value only: what
-it learnt holds at any level of the series.
+A few LSTMs, trained side by side, read the last `window` steps, and from the last hidden state give all steps of the
+horizon at once. They predict how the series departs from a base forecast: exponential smoothing's, which takes level,
+trend and season off the LSTM (the idea of Smyl's hybrid, which won the M4 competition: International Journal of
+Forecasting 36, 2020), or that of a period ago, where that is better. The forecast is the mean of the LSTM's, naive,
+drift, Theta and smoothing's forecasts, with weights from the validation part: where there is nothing to be learnt, it
+is as good as they are.
 """
 
 import json
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
 from .. import saving
 from ..checks import KnownArguments, positive_int, unmasked
-from ..layers.dropout import Dropout
-from ..layers.linear import Linear
-from ..layers.lstm import LSTM
-from ..layers.pooling import Last
-from ..losses.losses import Huber
 from ..moments import varies
 from ..safetensors_files import FileError, parse_json, read_tensors
-from ..sequential import Sequential
-from ..training import schedules
-from ..training.callbacks import early_stopping, schedule
-from ..training.optimisers import Adam
-from .windows import (
-    CYCLES,
-    Scaler,
-    calendar_cycles,
-    calendar_features,
-    checked_times,
-    evenly_spread,
-    find_season,
-    naive,
-    targets,
-    windows,
-)
+from .classical import Smoothing, Theta, drift
+from .combination import combination_weights, error_quantiles
+from .network import Network
+from .results import FORECAST, LEVELS, Backtest, Forecast, between_levels
+from .states import parameters_of, restored, state_of
+from .transforms import best_power, restore, transform
+from .windows import checked_times, evenly_spread, find_season, naive, targets
 
-LEVELS = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)  # of the quantiles of the errors that are kept
-_SCALERS = ("_level", "_change", "_target", "_exog")
-_MIN_WINDOWS = 32  # to train on
-_CHUNK = 1024  # windows that are predicted at a time
+__all__ = ["LEVELS", "Backtest", "Forecast", "Forecaster", "validation_size"]
+_MIN_WINDOW, _MIN_WINDOWS = 4, 4  # steps that the LSTM reads, windows that it is trained on: at least
 _TOO_LARGE = 1e100  # squares of values must not overflow
 
 
-@dataclass
-class Forecast:
-    """The next values of a series: `values`, `lower` and `upper` (horizon,), the range's `coverage`, and
-    `quantiles`, a function of a level in 0.025..0.975."""
-
-    values: np.ndarray
-    lower: np.ndarray
-    upper: np.ndarray
-    coverage: float
-    errors: np.ndarray  # quantiles of y − forecast at LEVELS: (levels, horizon)
-
-    def quantiles(self, level):
-        """The quantile of each step at `level` (horizon,)."""
-        if not LEVELS[0] <= level <= LEVELS[-1]:
-            raise ValueError(f"Forecast.quantiles: level must lie in {LEVELS[0]}..{LEVELS[-1]}, got {level}")
-        return self.values + _between_levels(self.errors, level)
-
-
-@dataclass
-class Backtest:
-    """Errors of forecasts from many points of a known series.
-
-    Attributes
-    ----------
-    errors : dict name -> (N, horizon)
-        forecast − truth; "LSTM", "persistence" and, with a season, "seasonal naive".
-    inside : bool (N, horizon)
-        Whether the truth lay in the range.
-    origins : (N,)
-        Where the forecasts start.
-    """
-
-    errors: dict
-    inside: np.ndarray
-    origins: np.ndarray
-
-    def mae(self, name):
-        """Mean absolute error of each step (horizon,)."""
-        return np.abs(self.errors[name]).mean(axis=0)
-
-    def rmse(self, name):
-        """Root mean squared error of each step (horizon,)."""
-        return np.sqrt(np.square(self.errors[name]).mean(axis=0))
-
-
-class Forecaster(KnownArguments):
+class Forecaster(Network, KnownArguments):
     """Forecasts the next `horizon` values of an evenly spaced series, with a range.
 
     Parameters
@@ -101,11 +42,14 @@ class Forecaster(KnownArguments):
     horizon : int
         Steps to forecast, all at once.
     window : int, optional
-        Steps that the LSTM reads. Default: three seasons or two horizons, but 32 to 192.
+        Steps that the LSTM reads. Default: three seasons or two horizons, but 32 to 192, and at most half of what is
+        there to train on.
     season : int, optional
         Steps in a season; 1 for none. Default: `find_season` of the training part.
     hidden_size, num_layers, dropout
-        Of the LSTM; dropout is on the last hidden state.
+        Of each LSTM; dropout is on the last hidden state.
+    members : int
+        LSTMs that are trained side by side, from different weights; their mean counts.
     epochs, patience, batch_size, learning_rate
         Training ends after `epochs` (default: 10 to 30, for about 1,000 updates), or when the validation
         loss has not fallen for `patience` of them (default: half); the best epoch counts. The rate is
@@ -119,13 +63,25 @@ class Forecaster(KnownArguments):
 
     Attributes (after `fit`)
     ------------------------
-    model : Sequential
+    model : Model (Sequential with one member)
     history : list of dict
     season, window : int
         As found or given.
+    power : float
+        Of the Box–Cox transform that everything happens in: 0 for logarithms, 1 for none. A positive series whose
+        swings grow with its level has one below 1.
     period : int
-        That of the naive forecast which the LSTM corrects: the better one on the training part.
+        That of the best naive forecast of the training part.
+    smoothing : Smoothing or None
+        What the LSTM corrects; None: the naive forecast of `period`.
+    weights : dict
+        Method -> its share of the forecast.
+    floor : float or None
+        0 where no value is negative: forecasts and ranges don't go below.
     """
+
+    power, weights, floor, theta = 1.0, None, None, None  # as in files of version 0.1
+    _smoothing = None  # the method, whether the LSTM corrects it or not
 
     def __init__(
         self,
@@ -136,6 +92,7 @@ class Forecaster(KnownArguments):
         hidden_size=64,
         num_layers=1,
         dropout=0.2,
+        members=3,
         epochs=None,
         patience=None,
         batch_size=64,
@@ -151,6 +108,7 @@ class Forecaster(KnownArguments):
             raise ValueError(f"Forecaster: coverage must lie in 0..{LEVELS[-1] - LEVELS[0]:g}, got {coverage!r}")
         self.coverage = float(coverage)
         self.hidden_size, self.num_layers, self.dropout = hidden_size, num_layers, dropout
+        self.members = positive_int(members, "Forecaster: members")
         self.epochs = None if epochs is None else positive_int(epochs, "Forecaster: epochs")
         self.patience = None if patience is None else positive_int(patience, "Forecaster: patience")
         self.batch_size, self.learning_rate = positive_int(batch_size, "Forecaster: batch_size"), learning_rate
@@ -160,7 +118,7 @@ class Forecaster(KnownArguments):
     # -- training -------------------------------------------------------------------------------
 
     def fit(self, values, times=None, exog=None, *, verbose=0):
-        """Train on a series, whose last 15 % serve for validation and for the range.
+        """Train on a series, whose last 15 % serve for validation, for weights and range, before they are learnt, too.
 
         Parameters
         ----------
@@ -176,110 +134,159 @@ class Forecaster(KnownArguments):
         """
         values, times, exog = self._checked(values, times, exog, "fit")
         n = len(values)
-        held_out = validation_size(n, self.horizon)
-        self.season = self.season or find_season(values[: max(n - held_out, 0)]) or 1
-        self.window = self.window or int(np.clip(max(3 * self.season * (self.season > 1), 2 * self.horizon), 32, 192))
-        first, split = self.window + self.season, n - held_out
-        needed = first + self.horizon + _MIN_WINDOWS + held_out
-        if n < needed:
-            raise ValueError(
-                f"Forecaster.fit: {n} values are too few to train on with horizon {self.horizon}, "
-                f"window {self.window} and season {self.season}, which need {needed}: "
-                "give more values, or a shorter horizon, window or season"
-            )
-        if not varies(values[:split].min(), values[:split].max()):
+        split = n - validation_size(n, self.horizon)
+        self.season = self.season or find_season(values[: max(split, 0)]) or 1
+        if split < max(self.season, self._least_known(self.horizon)):
+            raise ValueError(self._too_few(n))
+        known = values[:split]
+        if not varies(known.min(), known.max()):
             raise ValueError(
                 f"Forecaster.fit: the series is constant ({values[0]:g}) in the part to train on: there is nothing "
                 "to learn"
             )
-        train = evenly_spread(first, split - self.horizon, self.max_windows)
+        self.power = best_power(known, self.season) if values.min() > 0 else 1.0
+        self.floor = 0.0 if values.min() >= 0 else None
+        z = transform(values, self.power)
+        self._fit_classical(z[:split])
+        self._choose_base(z[:split])
+        self.window = self.window or self._default_window(split)
+        train = evenly_spread(self.window + self._lag, split - self.horizon, self.max_windows)
         valid = evenly_spread(split, n - self.horizon, self.max_windows // 4 + 1)
-        self._fit_scalers(values, times, exog, train)
-        x, y = self._inputs(values, times, exog, train), self._scaled_targets(values, train)
-        xv, yv = self._inputs(values, times, exog, valid), self._scaled_targets(values, valid)
-        self.model = self._build(x.shape[2])
-        steps = math.ceil(len(x) / self.batch_size)
-        epochs = self.epochs or min(max(1000 // steps, 10), 30)
-        rate = schedules.one_cycle(self.learning_rate, steps=max(epochs * steps, 10))
-        self.history = self.model.fit(
-            x,
-            y,
-            loss=Huber(delta=0.5),
-            optimizer=Adam(self.learning_rate),
-            epochs=epochs,
-            batch_size=self.batch_size,
-            validation_data=(xv, yv),
-            callbacks=[schedule(rate), early_stopping(self.patience or max(epochs // 2, 1))],
-            clip_norm=1.0,
-            seed=self.seed,
-            verbose=verbose,
-        )
-        errors = targets(values, valid, self.horizon) - self.point_forecasts(values, times, exog, valid)
-        self._errors = np.quantile(errors, LEVELS, axis=0)
+        self._fit_scalers(z, times, exog, train)
+        self._train(z, times, exog, train, valid, verbose)
+        found = self._methods(z, times, exog, valid)
+        truth = targets(z, valid, self.horizon)
+        shares = combination_weights(np.stack([each - truth for each in found.values()]))
+        self.weights = dict(zip(found, shares.tolist()))
+        self._misses = truth - self._mean(found)
+        self._errors = error_quantiles(self._misses)
+        return self._learn(values, times, exog)
+
+    def update(self, values, times=None, exog=None, *, backtest=None):
+        """Learn a longer series to its end, without anything held out: weights of the methods stay.
+
+        Parameters
+        ----------
+        values, times, exog
+            As in `fit`, with what has come since.
+        backtest : Backtest, optional
+            Of `values`, from before this call: the range is then calibrated on its errors, too.
+
+        Returns
+        -------
+        self
+        """
+        values, times, exog = self._checked(values, times, exog, "update", fitted=True)
+        if self.power < 1 and values.min() <= 0:
+            raise ValueError("Forecaster.update: the series was positive in fit, and is not any more: call fit again")
+        if self.weights is None:
+            raise ValueError("Forecaster.update: the forecaster is of a file of version 0.1; call fit")
+        if backtest is not None:
+            truth = targets(values, backtest.origins, self.horizon)
+            misses = self._transformed(truth) - self._transformed(truth + backtest.errors[FORECAST])
+            self._errors = error_quantiles(np.concatenate([getattr(self, "_misses", misses[:0]), misses]))
+        return self._learn(values, times, exog)
+
+    def _learn(self, values, times, exog):
+        """Everything that is learnt but weights, season and range, from all of `values`."""
+        z = transform(values, self.power)
+        if self.floor is not None and values.min() < 0:
+            self.floor = None
+        corrects = self.smoothing is not None
+        self._fit_classical(z)
+        self.smoothing = self._smoothing if corrects else None
+        if getattr(getattr(self, "history", None), "stopped", "") != "interrupted":
+            origins = evenly_spread(self.window + self._lag, len(z) - self.horizon, self.max_windows)
+            self._learn_all(z, times, exog, origins)
         return self
 
-    def _fit_scalers(self, values, times, exog, train):
-        """Everything that is learnt about scales, from the training windows alone."""
-        truth = targets(values, train, self.horizon)
+    def _fit_classical(self, z):
+        self._smoothing = Smoothing.fit(z, self.season, self.horizon)
+        self.theta = Theta.fit(z, self.season)
+
+    def _choose_base(self, z):
+        """What the LSTM corrects: the best of persistence, seasonal naive and smoothing over the training part."""
+        last = len(z) - self.horizon
+        origins = np.unique(np.linspace(min(max(self.season, len(z) // 4), last), last, 300).astype(np.int64))
+        truth = targets(z, origins, self.horizon)
         cost = {
-            period: np.abs(truth - naive(values, train, self.horizon, period)).mean() for period in {1, self.season}
+            period: np.abs(truth - naive(z, origins, self.horizon, period)).mean()
+            for period in (1, self.season)
+            if period <= origins[0] and len(z) >= self._least_known(self.horizon, period)
         }
         self.period = min(cost, key=cost.get)
-        self.cycles = [] if times is None else calendar_cycles(times[: train[-1]])
-        level, change = self._relative(values, train)
-        self._level, self._change = Scaler.fit(level.ravel()), Scaler.fit(change.ravel())
-        self._target = Scaler.fit((truth - naive(values, train, self.horizon, self.period)).ravel())
-        self._exog = Scaler.fit(exog[: train[-1]])
+        smoothed = np.abs(truth - self._smoothing.forecasts(z, origins, self.horizon)).mean()
+        self.smoothing = self._smoothing if smoothed < cost[self.period] else None
 
-    def _build(self, features):
-        seeds = np.random.SeedSequence(self.seed).generate_state(2).tolist()
-        return Sequential(
-            [
-                LSTM(features, self.hidden_size, self.num_layers, seed=seeds[0]),
-                Last(),
-                Dropout(self.dropout),
-                Linear(self.hidden_size, self.horizon, seed=seeds[1]),
-            ]
+    def _default_window(self, known):
+        wanted = np.clip(max(3 * self.season * (self.season > 1), 2 * self.horizon), 32, 192)
+        return int(max(min(wanted, (known - self.horizon - self._lag) // 2), _MIN_WINDOW))
+
+    @property
+    def _first(self):
+        """The first origin that everything is there for."""
+        least = 1 if self._smoothing is None else self._smoothing.least
+        return max(self.window + self._lag, self.season, least)
+
+    def _least_known(self, horizon, lag=1):
+        """Values that there must be to train on."""
+        return horizon + (self.window or _MIN_WINDOW) + lag + _MIN_WINDOWS - 1
+
+    def _too_few(self, n):
+        def needed(horizon):
+            least = max(self.season, self._least_known(horizon))
+            return next(m for m in range(least, 20 * least) if m - validation_size(m, horizon) >= least)
+
+        shorter = next((h for h in range(self.horizon - 1, 0, -1) if needed(h) <= n), None)
+        return (
+            f"Forecaster.fit: {n} values are too few to train on with horizon {self.horizon}, "
+            f"window {self.window or 'of any length'} and season {self.season}: give {needed(self.horizon)} values"
+            + (f", or a horizon of at most {shorter}" if shorter else "")
+            + (", or a shorter window" if self.window else "")
+            + (", or a shorter season" if self.season > 1 else "")
         )
 
-    # -- what the model sees --------------------------------------------------------------------
+    # -- the methods ----------------------------------------------------------------------------
 
-    def _relative(self, values, origins):
-        """Each window relative to its last value, and to the naive forecast of each of its steps."""
-        x = windows(values, origins, self.window)
-        return x - x[:, -1:], x - windows(values, origins - self.period, self.window)
+    def _methods(self, z, times, exog, origins):
+        """dict from each method to its forecasts from `origins` (N, horizon), in transformed values."""
+        found = {"LSTM": self._lstm_forecasts(z, times, exog, origins), "persistence": naive(z, origins, self.horizon)}
+        if self.season > 1:
+            found["seasonal naive"] = naive(z, origins, self.horizon, self.season)
+        if self.weights is not None or self._smoothing is not None:
+            found["drift"] = drift(z, origins, self.horizon)
+            found["Theta"] = self.theta.forecasts(z, origins, self.horizon)
+            found["smoothing"] = self._smoothing.forecasts(z, origins, self.horizon)
+        return found
 
-    def _inputs(self, values, times, exog, origins):
-        """The windows before `origins` as features (N, window, 2 + E + calendar), float32."""
-        level, change = self._relative(values, origins)
-        own = np.stack([self._level.transform(level), self._change.transform(change)], -1)
-        given = self._exog.transform(exog)
-        if self.cycles:
-            given = np.concatenate([given, calendar_features(times, self.cycles)], 1)
-        return np.concatenate([own, windows(given, origins, self.window)], -1).astype(np.float32)
+    def _mean(self, found):
+        """The weighted mean of the forecasts of all methods (N, horizon)."""
+        weights = self.weights or {"LSTM": 1.0}
+        return sum(weight * found[name] for name, weight in weights.items() if weight)
 
-    def _scaled_targets(self, values, origins):
-        departure = targets(values, origins, self.horizon) - naive(values, origins, self.horizon, self.period)
-        return self._target.transform(departure).astype(np.float32)
+    def _transformed(self, values):
+        """`values`, forecasts among them, transformed: what is not positive counts as very small."""
+        return values if self.power == 1 else transform(np.maximum(values, 1e-300), self.power)
+
+    def _restored(self, z):
+        values = restore(z, self.power)
+        return values if self.floor is None else np.maximum(values, self.floor)
 
     def point_forecasts(self, values, times, exog, origins):
         """The forecasts from each of `origins` (N,), each from what came before: (N, horizon)."""
-        out = np.empty((len(origins), self.horizon))
-        for start in range(0, len(origins), _CHUNK):
-            part = origins[start : start + _CHUNK]
-            departure = self.model.predict(self._inputs(values, times, exog, part))
-            out[start : start + _CHUNK] = naive(values, part, self.horizon, self.period) + self._target.inverse(
-                departure.astype(np.float64)
-            )
-        return out
+        return self._restored(self._mean(self._methods(self._transformed(values), times, exog, np.asarray(origins))))
 
     # -- use ------------------------------------------------------------------------------------
 
     def predict(self, values, times=None, exog=None):
         """The `Forecast` of the `horizon` values that follow `values`."""
         values, times, exog = self._checked(values, times, exog, "predict", fitted=True)
-        point = self.point_forecasts(values, times, exog, np.array([len(values)]))[0]
-        return Forecast(point, *(point + self._range()), self.coverage, self._errors)
+        z = self._mean(self._methods(self._transformed(values), times, exog, np.array([len(values)])))[0]
+        point = self._restored(z)
+        errors = self._restored(z + self._errors) - point
+        lower, upper = (point + between_levels(errors, level) for level in self._tails())
+        weights = dict(self.weights or {"LSTM": 1.0})
+        return Forecast(point, lower, upper, self.coverage, errors, weights)
 
     def backtest(self, values, times=None, exog=None, *, start, max_origins=5000):
         """The `Backtest` of forecasts from `start` on, as if nothing later were known.
@@ -287,25 +294,23 @@ class Forecaster(KnownArguments):
         Of more than `max_origins` possible forecasts, evenly spread ones are made.
         """
         values, times, exog = self._checked(values, times, exog, "backtest", fitted=True)
-        start = max(start, self.window + self.season)
+        start = max(start, self._first)
         if start + self.horizon > len(values):
             raise ValueError(
                 f"Forecaster.backtest: {len(values)} values leave no forecast of {self.horizon} steps from {start} on"
             )
         origins = evenly_spread(start, len(values) - self.horizon, max_origins)
         truth = targets(values, origins, self.horizon)
-        point = self.point_forecasts(values, times, exog, origins)
-        errors = {"LSTM": point - truth, "persistence": naive(values, origins, self.horizon) - truth}
-        if self.season > 1:
-            errors["seasonal naive"] = naive(values, origins, self.horizon, self.season) - truth
-        lower, upper = self._range()
-        return Backtest(errors, (truth >= point + lower) & (truth <= point + upper), origins)
+        found = self._methods(self._transformed(values), times, exog, origins)
+        z = self._mean(found)
+        errors = {FORECAST: self._restored(z) - truth}
+        errors.update((name, self._restored(each) - truth) for name, each in found.items())
+        lower, upper = (self._restored(z + between_levels(self._errors, level)) for level in self._tails())
+        return Backtest(errors, (truth >= lower) & (truth <= upper), origins)
 
-    def _range(self):
-        """What to add to a forecast for the range (2, horizon): quantiles of the validation errors
-        (split conformal prediction; Lei et al. 2018)."""
+    def _tails(self):
         tail = (1 - self.coverage) / 2
-        return np.stack([_between_levels(self._errors, level) for level in (tail, 1 - tail)])
+        return tail, 1 - tail
 
     def _checked(self, values, times, exog, method, fitted=False):
         where = f"Forecaster.{method}"
@@ -328,18 +333,15 @@ class Forecaster(KnownArguments):
             times = checked_times(times, values.shape, where)
         if fitted and self.cycles and times is None:
             raise ValueError(f"{where}: times are needed, the forecaster was trained with them")
-        if fitted and len(values) < self.window + self.season:
-            raise ValueError(
-                f"{where}: {len(values)} values are too few, a forecast needs the last "
-                f"{self.window + self.season}; give more"
-            )
+        if fitted and len(values) < self._first:
+            raise ValueError(f"{where}: {len(values)} values are too few, a forecast needs {self._first}; give more")
         return values, times, exog
 
     # -- files ----------------------------------------------------------------------------------
 
     def save(self, path, **about):
         """Write model, scales and `about` (JSON values) as one safetensors file, whole or not at all."""
-        saving.save(self.model, path, metadata={"forecaster": json.dumps({**self._state(), "about": about})})
+        saving.save(self.model, path, metadata={"forecaster": json.dumps({**state_of(self), "about": about})})
 
     @classmethod
     def load(cls, path):
@@ -350,50 +352,13 @@ class Forecaster(KnownArguments):
         state = parse_json(metadata["forecaster"].encode(), path, "its description of the forecaster")
         model = saving.load(path)
         try:
-            forecaster = cls._from_state(state, model)
+            forecaster = restored(cls(**parameters_of(state)), state, model)
             return forecaster, dict(state["about"])
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
             raise FileError(f"{path}: its forecaster does not fit its model: {error!r}") from None
 
-    def _state(self):
-        scalers = {name: [getattr(self, name).mean.tolist(), getattr(self, name).scale.tolist()] for name in _SCALERS}
-        return {
-            "horizon": self.horizon,
-            "window": self.window,
-            "season": self.season,
-            "period": self.period,
-            "coverage": self.coverage,
-            "cycles": self.cycles,
-            "scalers": scalers,
-            "errors": self._errors.tolist(),
-        }
-
-    @classmethod
-    def _from_state(cls, state, model):
-        forecaster = cls(state["horizon"], window=state["window"], season=state["season"], coverage=state["coverage"])
-        forecaster.model, forecaster.cycles = model, [name for name in state["cycles"] if CYCLES[name]]
-        forecaster.period = positive_int(state["period"], "period")
-        for name in _SCALERS:
-            mean, scale = (np.array(part, np.float64) for part in state["scalers"][name])
-            if mean.shape != scale.shape or mean.ndim != (name == "_exog") or not (scale > 0).all():
-                raise ValueError(f"scaler {name}")
-            setattr(forecaster, name, Scaler(mean, scale))
-        forecaster._errors = np.array(state["errors"], np.float64)
-        features = 2 + len(forecaster._exog.mean) + 2 * len(forecaster.cycles)
-        if (
-            forecaster._errors.shape != (len(LEVELS), forecaster.horizon)
-            or forecaster.period > forecaster.season
-            or model.output_shape(("B", "T", features)) != ("B", forecaster.horizon)
-        ):
-            raise ValueError("shapes")
-        return forecaster
-
 
 def validation_size(n, horizon):
-    """How many of `n` values to hold out for forecasts over `horizon`: 15 %, but enough for 16 forecasts."""
-    return max(math.ceil(0.15 * n), horizon + 15)
-
-
-def _between_levels(quantiles, level):
-    """The rows of `quantiles` (levels, horizon) interpolated at `level`."""
-    return np.array([np.interp(level, LEVELS, column) for column in quantiles.T])
+    """How many of `n` values to hold out for forecasts over `horizon`: 15 %, but enough for 16 forecasts; of a short
+    series a fifth, but enough for 3 of them."""
+    return min(max(math.ceil(0.15 * n), horizon + 15), max(horizon + 2, n // 5))

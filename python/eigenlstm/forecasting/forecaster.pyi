@@ -1,40 +1,25 @@
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Self
 
 from .._types import ArrayLike, Path
 from ..checks import KnownArguments
-from ..sequential import Sequential
+from .classical import Theta
+from .network import Network
+from .results import LEVELS as LEVELS
+from .results import Backtest as Backtest
+from .results import Forecast as Forecast
 
-LEVELS: tuple[float, ...]
-
-@dataclass
-class Forecast:
-    values: NDArray[np.float64]
-    lower: NDArray[np.float64]
-    upper: NDArray[np.float64]
-    coverage: float
-    errors: NDArray[np.float64]
-    def quantiles(self, level: float) -> NDArray[np.float64]: ...
-
-@dataclass
-class Backtest:
-    errors: dict[str, NDArray[np.float64]]
-    inside: NDArray[np.bool_]
-    origins: NDArray[np.int64]
-    def mae(self, name: str) -> NDArray[np.float64]: ...
-    def rmse(self, name: str) -> NDArray[np.float64]: ...
-
-class Forecaster(KnownArguments):
+class Forecaster(Network, KnownArguments):
     horizon: int
     window: int
     season: int | None
     coverage: float
     period: int
-    model: Sequential
-    history: list[dict[str, float]]
+    power: float
+    weights: dict[str, float] | None
+    floor: float | None
+    theta: Theta | None
     def __init__(
         self,
         horizon: int,
@@ -44,6 +29,7 @@ class Forecaster(KnownArguments):
         hidden_size: int = 64,
         num_layers: int = 1,
         dropout: float = 0.2,
+        members: int = 3,
         epochs: int | None = None,
         patience: int | None = None,
         batch_size: int = 64,
@@ -59,6 +45,14 @@ class Forecaster(KnownArguments):
         exog: ArrayLike | None = None,
         *,
         verbose: int = 0,
+    ) -> Self: ...
+    def update(
+        self,
+        values: ArrayLike,
+        times: NDArray[np.datetime64] | None = None,
+        exog: ArrayLike | None = None,
+        *,
+        backtest: Backtest | None = None,
     ) -> Self: ...
     def point_forecasts(
         self, values: ArrayLike, times: NDArray[np.datetime64] | None, exog: ArrayLike | None, origins: ArrayLike

@@ -5,9 +5,18 @@ import io
 import numpy as np
 
 from ..atomic_files import write_atomically
+from .results import FORECAST
 from .windows import naive
 
-_COLOURS = {"LSTM": "#d1495b", "persistence": "#8d99ae", "seasonal naive": "#30638e"}
+_COLOURS = {
+    FORECAST: "#d1495b",
+    "LSTM": "#edae49",
+    "persistence": "#8d99ae",
+    "seasonal naive": "#30638e",
+    "drift": "#6c757d",
+    "Theta": "#66a182",
+    "smoothing": "#5e548e",
+}
 
 
 def error_table(backtest, step, unit=""):
@@ -37,19 +46,27 @@ def chosen_steps(horizon, most=7):
 
 
 def verdict(backtest):
-    """Lines that say by how much the LSTM wins or loses against each naive forecast."""
-    ours = backtest.mae("LSTM")
+    """Lines that say by how much the forecast wins or loses against each naive one, and how much its range held."""
+    ours = backtest.mae(FORECAST)
     lines = []
-    for name in backtest.errors:
-        if name == "LSTM":
+    for name in ("persistence", "seasonal naive"):
+        if name not in backtest.errors:
             continue
         theirs = backtest.mae(name)
         ratio = ours.mean() / theirs.mean() if theirs.mean() > 0 else np.inf
         share = f"{abs(1 - ratio):.0%} " if np.isfinite(ratio) else ""
         wins = int(np.sum(ours < theirs))
         how = "the same as" if share == "0% " else f"{share}{'lower' if ratio < 1 else 'higher'} than"
-        lines.append(f"the LSTM's mean absolute error is {how} that of {name} (lower at {wins} of {len(ours)} steps)")
+        lines.append(
+            f"the forecast's mean absolute error is {how} that of {name} (lower at {wins} of {len(ours)} steps)"
+        )
     return lines
+
+
+def made_of(weights):
+    """The methods that a forecast is the mean of, with their shares: ``0.64 LSTM + 0.36 Theta``."""
+    shares = sorted(((share, name) for name, share in weights.items() if share >= 0.005), reverse=True)
+    return " + ".join(f"{share:.2f} {name}" for share, name in shares)
 
 
 def _number(value):
@@ -83,14 +100,14 @@ def _draw_forecast(axes, series, forecast, unit):
     last = series.values[-1:]
     lower, upper, middle = (np.concatenate([last, part]) for part in (forecast.lower, forecast.upper, forecast.values))
     axes.fill_between(
-        ahead, lower, upper, color=_COLOURS["LSTM"], alpha=0.22, lw=0, label=f"{forecast.coverage:.0%} range"
+        ahead, lower, upper, color=_COLOURS[FORECAST], alpha=0.22, lw=0, label=f"{forecast.coverage:.0%} range"
     )
     axes.plot(
         ahead,
         middle,
-        color=_COLOURS["LSTM"],
+        color=_COLOURS[FORECAST],
         lw=1.8,
-        label="LSTM's forecast",
+        label="forecast",
         marker="o" if horizon <= 30 else None,
         markersize=3,
     )
@@ -120,7 +137,11 @@ def _draw_held_out(axes, series, forecaster, backtest, unit):
     for i, (origin, values) in enumerate(zip(origins, point)):
         part = slice(origin, origin + horizon)
         axes.plot(
-            x[part], values, color=_COLOURS["LSTM"], lw=1.6, label=None if i else f"LSTM, {horizon} steps at a time"
+            x[part],
+            values,
+            color=_COLOURS[FORECAST],
+            lw=1.6,
+            label=None if i else f"forecast, {horizon} steps at a time",
         )
         axes.axvline(x[origin], color="#8d99ae", lw=0.6, ls=":")
     _finish(axes, "The end of the held-out part", unit, series)

@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, column_or_1d
 
 from ..checks import KnownArguments, unmasked
 from ..forecasting.forecaster import Forecaster
+from ..forecasting.results import FORECAST
 from ..forecasting.windows import targets
 from ..moments import varies
 
@@ -19,7 +20,7 @@ class LSTMForecaster(KnownArguments, BaseEstimator):
     horizon : int
     window, season : int, optional
         Steps that the LSTM reads, steps in a season; found in the series by default.
-    hidden_size, num_layers, dropout, epochs, patience, batch_size, learning_rate
+    hidden_size, num_layers, dropout, members, epochs, patience, batch_size, learning_rate
     coverage : float
         Share of values that the range shall hold.
     random_state : int, RandomState or None
@@ -44,6 +45,7 @@ class LSTMForecaster(KnownArguments, BaseEstimator):
         hidden_size=64,
         num_layers=1,
         dropout=0.2,
+        members=3,
         epochs=None,
         patience=None,
         batch_size=64,
@@ -58,6 +60,7 @@ class LSTMForecaster(KnownArguments, BaseEstimator):
         self.hidden_size = hidden_size
         self.num_layers = num_layers
         self.dropout = dropout
+        self.members = members
         self.epochs = epochs
         self.patience = patience
         self.batch_size = batch_size
@@ -101,7 +104,7 @@ class LSTMForecaster(KnownArguments, BaseEstimator):
         backtest = self.forecaster_.backtest(*series, start=len(past[0]))
         truth = targets(series[0], backtest.origins, self.horizon)
         spread = np.square(truth - truth.mean()).sum()
-        error = np.square(backtest.errors["LSTM"]).sum()
+        error = np.square(backtest.errors[FORECAST]).sum()
         if not varies(truth.min(), truth.max()):
             return 1.0 if error == 0 else 0.0  # as in scikit-learn's r2_score
         return float(1 - error / spread)

@@ -20,6 +20,7 @@ class LSTMForecaster(KnownArguments, BaseEstimator):  # type: ignore[misc]
         hidden_size: int = 64,
         num_layers: int = 1,
         dropout: float = 0.2,
+        members: int = 3,
         epochs: int | None = None,
         patience: int | None = None,
         batch_size: int = 64,

@@ -1,0 +1,1 @@
+"""Accuracy of forecasts on series of other packages, against statsforecast: ``python -m bench.forecast``."""

@@ -1,0 +1,29 @@
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+LEVELS: tuple[float, ...]
+FORECAST: str
+
+@dataclass
+class Forecast:
+    values: NDArray[np.float64]
+    lower: NDArray[np.float64]
+    upper: NDArray[np.float64]
+    coverage: float
+    errors: NDArray[np.float64]
+    weights: dict[str, float] | None = None
+    def quantiles(self, level: float) -> NDArray[np.float64]: ...
+
+@dataclass
+class Backtest:
+    errors: dict[str, NDArray[np.float64]]
+    inside: NDArray[np.bool_]
+    origins: NDArray[np.int64]
+    def mae(self, name: str) -> NDArray[np.float64]: ...
+    def rmse(self, name: str) -> NDArray[np.float64]: ...
+    @property
+    def coverage(self) -> float: ...
+
+def between_levels(quantiles: NDArray[np.float64], level: float) -> NDArray[np.float64]: ...
