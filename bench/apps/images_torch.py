@@ -15,7 +15,7 @@ class Images(nn.Module):
     def __init__(self, size, classes):
         super().__init__()
         self.lstm = nn.LSTM(2 * size, images.HIDDEN, bidirectional=True, batch_first=True)
-        self.dropout, self.output = nn.Dropout(0.2), nn.Linear(2 * images.HIDDEN, classes)
+        self.dropout, self.output = nn.Dropout(0.3), nn.Linear(2 * images.HIDDEN, classes)
 
     def forward(self, x, lengths):
         return self.output(self.dropout(self.lstm(x)[0].amax(dim=1)))
@@ -26,7 +26,7 @@ def loss(model, x, lengths, y):
 
 
 def main():
-    given = twin.options(__doc__, 6)
+    given = twin.options(__doc__, 20)
     given.data = given.data and Path(given.data)
     (x, y), (x_test, y_test), names = images.pictures(given)
     valid = len(x) // 12
@@ -39,12 +39,14 @@ def main():
         size=images.BATCH,
         rate=el.schedules.one_cycle(images.PEAK, steps=given.epochs * -(-(len(x) - valid) // images.BATCH)),
         seed=given.seed,
-        augment=images.moved,
+        ema=1 - 1 / -(-(len(x) - valid) // images.BATCH),
+        augment=images.mirrored if names == images.CLOTHES else images.moved,
     )
     model.eval()
     with torch.no_grad():
-        logits = model(torch.from_numpy(images.lines(x_test)), None)
-    print({"accuracy": float((logits.argmax(dim=1).numpy() == y_test).mean())}, f"{seconds:.0f} processor seconds")
+        views = [x_test, x_test[:, :, ::-1]] if names == images.CLOTHES else [x_test]
+        logits = sum(model(torch.from_numpy(images.lines(view)), None) for view in views)
+    print({"accuracy": float((logits.argmax(dim=1).numpy() == y_test).mean())}, f"{seconds:.1f} processor seconds")
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def main():
     model.eval()
     with torch.no_grad():
         logits = torch.cat([model(*twin.ragged([rows[i]])) for i in test]).numpy()
-    print(sentiment.scored(logits, ratings[test]), f"{seconds:.0f} processor seconds")
+    print(sentiment.scored(logits, ratings[test]), f"{seconds:.1f} processor seconds")
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def main():
     model.eval()
     with torch.no_grad():
         logits = [model(*twin.ragged([row]))[0].numpy() for row in x_test]
-    print(speech.scored(logits, said_test, letters, vocabulary), f"{seconds:.0f} processor seconds")
+    print(speech.scored(logits, said_test, letters, vocabulary), f"{seconds:.1f} processor seconds")
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ def main():
     seconds = time.process_time() - started
     scores = tagging.measured(addresses, tagged(found[0], addresses))
     scores["f1_names"] = tagging.measured(names, tagged(found[1], names))["f1"]
-    print(scores, f"{seconds:.0f} processor seconds")
+    print(scores, f"{seconds:.1f} processor seconds")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import argparse
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,12 +11,14 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_se
 import eigenlstm as el
 
 
-def options(description, epochs):
+def options(description, epochs, out=None):
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--epochs", type=int, default=epochs)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--data", default=None)
+    if out is not None:
+        parser.add_argument("--out", type=Path, default=out)
     given = parser.parse_args()
     torch.set_num_threads(el.get_num_threads())
     torch.manual_seed(given.seed)
@@ -43,10 +46,12 @@ def batches(lengths, size, rng):
     return [made[i] for i in rng.permutation(len(made))]
 
 
-def train(model, loss, rows, *, epochs, size, rate, seed, augment, optimizer=torch.optim.Adam):
+def train(model, loss, rows, *, epochs, size, rate, seed, augment, ema=0.0, optimizer=torch.optim.Adam, watch=None):
     """Train by ``loss(model, batch) -> tensor`` with the schedule `rate(step)`; the processor seconds that it took.
 
-    A batch is the dict that `augment` of `fit` gets; `rows` makes it of indices."""
+    A batch is the dict that `augment` of `fit` gets; `rows` makes it of indices. With `ema` the model ends with
+    the running mean of its parameters. `watch(seconds)` is called after each epoch; its own time does not count."""
+    kept = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(ema))
     rng = np.random.default_rng(seed)
     updates, step = optimizer(model.parameters(), lr=rate(0)), 0
     lengths = [len(row) for row in rows["x"]]
@@ -63,6 +68,14 @@ def train(model, loss, rows, *, epochs, size, rate, seed, augment, optimizer=tor
             value.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             updates.step()
+            if ema:
+                kept.update_parameters(model)
             total, step = total + value.item(), step + 1
         print(f"epoch {epoch + 1:3}/{epochs}  loss {total / -(-len(lengths) // size):.4f}", flush=True)
+        if watch is not None:
+            stopped = time.process_time()
+            watch(stopped - started)
+            started += time.process_time() - stopped
+    if ema:
+        model.load_state_dict(kept.module.state_dict())
     return time.process_time() - started

@@ -1,5 +1,5 @@
-// Throughput of sigmoid and tanh over arrays that stay in L1, against what the C library's scalar ones give.
-// Each is checked before it is timed. EIGENLSTM_ISA chooses the instruction set.
+// Throughput of sigmoid and tanh on arrays that stay in L1, beside that of the C library's scalar functions. Results
+// are checked before anything is timed. EIGENLSTM_ISA chooses the instruction set.
 
 #include "eigenlstm/activations.hpp"
 
@@ -37,7 +37,7 @@ void std_tanh(const Real* x, Real* y, std::ptrdiff_t count) {
   for (std::ptrdiff_t j = 0; j < count; ++j) y[j] = std::tanh(x[j]);
 }
 
-/// The largest error in ULP.
+/// The largest error, in ULP.
 template <class Real>
 long double worst_error(const std::vector<Real>& x, const std::vector<Real>& y, bool is_tanh) {
   long double worst = 0;

@@ -1,5 +1,6 @@
-// The cell on tiles that stay in L1, forward (also keeping the gates, as training does) and backward, in cells a
-// second: a cell is one unit of one row. The products are empty: no inputs, no recurrent weights.
+// The cell by itself, on tiles that stay in L1: forward, forward with the gates kept as in training, and backward. The
+// matrix products are empty (no inputs, no recurrent weights). The rate is in cells a second; a cell is one unit of one
+// row.
 #include <cmath>
 
 #include "kernels/table.hpp"
@@ -13,7 +14,7 @@ using eigenlstm::kernels;
 
 constexpr Index rows = 16;
 
-/// One panel of L units for 16 rows.
+/// A panel of L units for 16 rows.
 template <class Real>
 struct Tile {
   Tile() {

@@ -1,6 +1,6 @@
-// CTC, forward and backward, at the shapes of speech and handwriting. Each is checked before it is timed: the slopes
-// of a frame sum to zero and follow a step along them. "hard": a network so sure of the blank that only logarithms
-// help.
+// CTC with its gradient, at shapes of speech and handwriting recognition. Results are checked before they are timed:
+// the gradients of a frame add up to zero, and they predict how the loss changes along them. In the cases called "hard"
+// the network is so sure of the blank that probabilities underflow and the computation has to use logarithms.
 
 #include "eigenlstm/ctc.hpp"
 

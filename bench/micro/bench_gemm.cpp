@@ -1,4 +1,4 @@
-// The micro-kernel on panels in cache: W x + R h of a batch, of one row, and dW = dz^T x.
+// The micro-kernel on panels that are in cache: W x + R h for a batch and for one row, and dW = dz^T x.
 #include <cmath>
 
 #include "kernels/table.hpp"
@@ -11,7 +11,7 @@ using eigenlstm::GemmArgs;
 using eigenlstm::Index;
 using eigenlstm::kernels;
 
-/// C (rows, vectors * L) = A (rows, K) B. `a_by_columns`: A lies as dz does for dW.
+/// C (rows, vectors * L) = A (rows, K) B. `a_by_columns`: A is stored by columns, as dz is for dW.
 template <class Real>
 void product(benchmark::State& state, Index rows, Index columns, Index K, bool a_by_columns) {
   const Index L = kernels<Real>().lanes, width = 4 * L, vectors = eigenlstm::ceil_div(columns, L),

@@ -1,6 +1,6 @@
-// A training step of one layer without its optimiser, over the grid of bench/compare: the weights packed, forward with
-// its tape, backward to dx and every gradient. Checked along a random direction by central differences of the scalar
-// equations.
+// A training step of one layer without the optimizer, at the shapes of bench/compare: packing the weights, forward with
+// a tape, backward with dx and the gradients of all parameters. The gradients are checked along a random direction, by
+// central differences of the scalar equations.
 #include <cmath>
 
 #include "measure.hpp"
@@ -9,7 +9,7 @@ namespace {
 
 using eigenlstm::Index;
 
-/// Two rows of two steps with these sizes: their gradient along a direction of the parameters.
+/// Two rows of two steps with the sizes of `shape`, whose gradient is checked along a direction in parameter space.
 template <class Real>
 bool right(const bench::Shape& shape) {
   test::Problem p = test::random_problem(test::model(shape.I, shape.H), 2, 2, false, 2);

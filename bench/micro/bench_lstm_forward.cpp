@@ -1,4 +1,4 @@
-// Inference of one layer over the grid of bench/compare. Its first steps are compared with the scalar equations.
+// Inference of one layer at the shapes of bench/compare. The first steps are compared with the scalar equations.
 #include <cmath>
 
 #include "measure.hpp"
@@ -7,7 +7,7 @@ namespace {
 
 using eigenlstm::Index;
 
-/// The first steps of the first row, which depend on nothing else (the rows and steps around them included).
+/// The first steps of the first row, which depend on no other row and on no later step.
 template <class Real>
 bool right(const test::Core<Real>& core, const test::Results<Real>& results) {
   test::Problem first = core.problem;

@@ -1,5 +1,5 @@
-// What one core can read of memory of different sizes: the bound of a product of one row, which reads all weights for
-// each step.
+// How fast one core reads memory of different sizes. This is the limit for a single row, whose products read all
+// weights in each step.
 #include <cstring>
 #include <string>
 #include <vector>
@@ -8,7 +8,7 @@
 
 namespace {
 
-/// libc's memchr, for a byte that is not there: little else than loads of the widest vectors.
+/// Calls libc's memchr for a byte that does not occur, which does little else than load the widest vectors.
 void read(benchmark::State& state, std::size_t bytes) {
   const std::vector<char> memory(bytes, 1);
   const void* found = nullptr;

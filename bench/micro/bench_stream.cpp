@@ -1,4 +1,4 @@
-// One step of a stream, as a real-time thread calls it: nanoseconds a step. Checked against the scalar equations.
+// Nanoseconds for one step of a stream, called as in a real-time thread. It is checked against the scalar equations.
 #include <cmath>
 
 #include "measure.hpp"

@@ -1,4 +1,4 @@
-// What every benchmark of the engine reports: GFLOP/s, and the share of what this core's multiply-adds can do.
+// What every benchmark of the engine reports: GFLOP/s, and their share of the peak of this core's multiply-adds.
 #pragma once
 
 #include <benchmark/benchmark.h>
@@ -23,8 +23,8 @@ double peak_gflops() {
   return peak;
 }
 
-/// After the loop: `flops` are those of one iteration. The share is of one core's peak times `threads`. Google
-/// Benchmark writes "/s" behind both: "GFLOP=90/s of_peak=0.9/s" is 90 GFLOP/s, nine tenths of the peak.
+/// Call it after the loop, with the `flops` of one iteration. The share refers to the peak of one core times `threads`.
+/// Google Benchmark prints "/s" behind both numbers: "GFLOP=90/s of_peak=0.9/s" is 90 GFLOP/s, nine tenths of the peak.
 template <class Real>
 void report(benchmark::State& state, double flops, int threads = 1) {
   using benchmark::Counter;
@@ -34,7 +34,7 @@ void report(benchmark::State& state, double flops, int threads = 1) {
   state.SetLabel(eigenlstm::isa());
 }
 
-/// (T, B, I, H): the grid of bench/compare.
+/// (T, B, I, H): the shapes of bench/compare.
 struct Shape {
   Index T, B, I, H;
   std::string name() const {
@@ -51,7 +51,7 @@ inline const Shape grid[] = {{1, 1, 16, 16},      {1, 1, 64, 64},      {1, 1, 25
 template <class Real>
 constexpr const char* dtype = sizeof(Real) == 4 ? "float32" : "float64";
 
-/// Registers run(state, shape, threads) for every shape on one and two threads, and one shape in float64.
+/// Registers run(state, shape, threads) for every shape with one and with two threads, and for one shape in float64.
 template <class Function32, class Function64>
 void register_grid(const std::string& name, Function32 run32, Function64 run64) {
   const auto add = [&](const char* type, const Shape& shape, int threads, auto run) {

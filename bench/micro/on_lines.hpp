@@ -1,11 +1,11 @@
-// Where the arrays of a benchmark stand.
+// Memory for the arrays of a benchmark.
 #pragma once
 
 #include <algorithm>
 #include <vector>
 
-// Not eigenlstm/buffer.hpp: bench/builds compiles this file with older revisions too, which lack that header or keep
-// memory.hpp elsewhere.
+// This does not use eigenlstm/buffer.hpp, since bench/builds also compiles the file with older revisions, which lack
+// that header or have memory.hpp in another folder.
 #if __has_include("runtime/memory.hpp")
 #include "runtime/memory.hpp"
 #else
@@ -14,8 +14,8 @@
 
 namespace bench {
 
-/// The values where they begin on a cache line and large ones in huge pages, as those of the engine do and those that
-/// Python gets from it: a SIMD vector across two lines takes two reads.
+/// Values that begin on a cache line and, if there are many, are in huge pages, like the engine's own arrays and those
+/// that it returns to Python. (A SIMD vector that crosses a line takes two reads.)
 template <class Real>
 eigenlstm::Buffer<Real> on_lines(const std::vector<Real>& values) {
   eigenlstm::Buffer<Real> copy(std::ptrdiff_t(values.size()));

@@ -1,4 +1,4 @@
-// NumPy arrays to the core's views, checked here: the core trusts.
+// From NumPy arrays to the pointers and strides that the core takes. Everything is checked here, so the core need not.
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -20,7 +20,7 @@ namespace eigenlstm_python {
 namespace py = pybind11;
 using eigenlstm::Index;
 
-/// "(3, 4)", as Python writes a shape.
+/// The shape of an array as Python writes it, such as "(3, 4)".
 inline std::string shape_text(const py::array& a) {
   std::string text = "(";
   for (py::ssize_t i = 0; i < a.ndim(); ++i) text += (i ? ", " : "") + std::to_string(a.shape(i));
@@ -35,7 +35,7 @@ inline std::string shape_text(const py::array& a) {
 template <class Real>
 constexpr const char* dtype_name = sizeof(Real) == 4 ? "float32" : "float64";
 
-/// An array of what is stored in a block of the core.
+/// An array whose values are in a block of the core's memory; the array owns the block.
 template <class Real>
 py::array_t<Real> array_in(eigenlstm::Block block, const std::vector<py::ssize_t>& shape) {
   auto owned = std::make_unique<eigenlstm::Block>(std::move(block));
@@ -45,7 +45,7 @@ py::array_t<Real> array_in(eigenlstm::Block block, const std::vector<py::ssize_t
   return py::array_t<Real>(shape, values, owner);
 }
 
-/// A new array with undefined values. Large ones are stored in a Block.
+/// A new array whose values are undefined. The values of a large one are in a Block.
 template <class Real>
 py::array_t<Real> new_array(const std::vector<py::ssize_t>& shape) {
   constexpr py::ssize_t large = 65536 / sizeof(Real),
@@ -58,8 +58,8 @@ py::array_t<Real> new_array(const std::vector<py::ssize_t>& shape) {
   return n < large ? py::array_t<Real>(shape) : array_in<Real>(eigenlstm::Block(eigenlstm::bytes_of<Real>(n)), shape);
 }
 
-/// A copy in the order of C. NumPy gives up the GIL while it copies, so that the interpreter may end this thread there:
-/// no object with a destructor may lie between that call and its guard.
+/// A copy in C order. NumPy releases the GIL while it copies, so the interpreter may end this thread there (gil.hpp):
+/// no object with a destructor may live between that call and its guard.
 template <class Real>
 py::array_t<Real> contiguous_copy(const py::array& array) {
   PyObject* const copy =
@@ -68,7 +68,7 @@ py::array_t<Real> contiguous_copy(const py::array& array) {
   return py::reinterpret_steal<py::array_t<Real>>(copy);
 }
 
-/// An array of Real as it is; a misaligned one is copied.
+/// An array of Real itself, or a copy of it if it is misaligned.
 template <class Real>
 py::array_t<Real> aligned(py::handle value) {
   auto array = py::reinterpret_borrow<py::array>(value);
@@ -79,7 +79,7 @@ py::array_t<Real> aligned(py::handle value) {
   return py::reinterpret_borrow<py::array_t<Real>>(value);
 }
 
-/// `value` as an array of Real, as it is: TypeError for another dtype. A misaligned one is copied.
+/// `value`, which must be an array of Real (otherwise a TypeError); it is copied only if it is misaligned.
 template <class Real>
 py::array_t<Real> real_array(py::handle value, const char* where, const char* name) {
   if (!py::isinstance<py::array_t<Real>>(value)) {
@@ -91,7 +91,7 @@ py::array_t<Real> real_array(py::handle value, const char* where, const char* na
   return aligned<Real>(value);
 }
 
-/// A writable contiguous 1-D array of exactly n values: the flat buffers.
+/// The values of `value`, which must be a writable, contiguous array of shape (n,): one of the flat buffers.
 template <class Real>
 Real* flat_buffer(py::handle value, Index n, const char* where, const char* name) {
   auto array = real_array<Real>(value, where, name);

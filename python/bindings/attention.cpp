@@ -11,7 +11,7 @@ using eigenlstm::AttentionShape;
 
 using Lengths = py::array_t<std::int64_t, py::array::c_style>;
 
-/// Lengths (B) that lie in 0..most, or null. `own` holds them.
+/// Lengths (B), checked to be from 0 to `most`, or null for None. `own` keeps the copy that the result points into.
 const std::int64_t* take_lengths(const py::object& lengths, Index B, Index most, Lengths& own, const char* where,
                                  const char* name) {
   if (lengths.is_none()) return nullptr;
@@ -23,7 +23,7 @@ const std::int64_t* take_lengths(const py::object& lengths, Index B, Index most,
   return own.data();
 }
 
-/// `own` holds the lengths that the shape points to.
+/// `own` keeps the lengths that the result points to.
 AttentionShape take_shape(const py::array& query, const py::array& memory, const py::object& query_lengths,
                           const py::object& memory_lengths, Lengths (&own)[2], const char* where) {
   if (query.ndim() != 3) shape_error(where, "query", "(B, T, Q)", query);

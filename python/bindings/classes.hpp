@@ -1,8 +1,8 @@
-// Classes whose instances are made by this module's functions alone.
+// Classes whose instances can only be made by functions of this module.
 //
-// pybind11 gives `Class.__new__(Class)`, which copy.copy calls too, uninitialised memory at the first use. And what
-// pybind11 itself allocates when it takes over an object that lies on the heap may fail after it has taken it, and both
-// sides then delete it: functions return such objects by value.
+// Without this, `Class.__new__(Class)` gives an object whose first use reads uninitialised memory; copy.copy makes such
+// objects, too. And a function should return such an object by value, not by pointer: pybind11 allocates memory of its
+// own when it takes over an object on the heap, and if that fails after it has taken it, both sides delete the object.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -13,7 +13,7 @@ namespace eigenlstm_python {
 
 namespace py = pybind11;
 
-/// `maker` says what makes instances: "LSTM.forward".
+/// `maker` names the function that makes instances, such as "LSTM.forward", for the error.
 inline void no_constructor(py::handle cls, const std::string& maker) {
   const std::string text = std::string(py::str(cls.attr("__name__"))) + ": instances are made by " + maker +
                            ", and are not copied or pickled";
@@ -21,7 +21,7 @@ inline void no_constructor(py::handle cls, const std::string& maker) {
       py::staticmethod(py::cpp_function([text](const py::args&, const py::kwargs&) { throw py::type_error(text); }));
 }
 
-/// Makes instances by `make(options)` in `__new__`, so that there are none without a value.
+/// Makes instances by `make(options)`, in `__new__`, so that none exists without a value.
 template <class Make>
 void constructor_from_options(py::handle cls, Make make) {
   cls.attr("__new__") =

@@ -1,4 +1,4 @@
-// For the functions that work on contiguous arrays: which Real, and the checks of shapes.
+// For functions that work on contiguous arrays: chooses the scalar type by the dtype, and checks shapes.
 #pragma once
 
 #include "arrays.hpp"
@@ -8,7 +8,7 @@ namespace eigenlstm_python {
 template <class Real>
 using Contiguous = py::array_t<Real, py::array::c_style>;
 
-/// Calls f(Real()) with Real = float or double, as `value`'s dtype says. TypeError for any other.
+/// Calls f(Real()), where Real is float or double by the dtype of `value`. TypeError for any other dtype.
 template <class F>
 auto by_dtype(const py::array& value, const char* where, const char* name, F&& f) {
   if (py::isinstance<py::array_t<float>>(value)) return f(float());
@@ -17,7 +17,7 @@ auto by_dtype(const py::array& value, const char* where, const char* name, F&& f
                        std::string(py::str(value.dtype())));
 }
 
-/// Calls f(Real()) for a dtype given as such: np.float32, "float64" ...
+/// The same for a dtype itself: np.float32, "float64" ...
 template <class F>
 auto by_dtype(const py::object& dtype, const char* where, F&& f) {
   const py::dtype resolved = py::dtype::from_args(dtype);
@@ -40,7 +40,7 @@ inline void check_shape(const py::array& a, std::initializer_list<Index> shape, 
   if (!same) shape_error(where, name, shape_text(shape), a);
 }
 
-/// An argument that is only read: of this dtype; copied where it is not contiguous.
+/// An argument that is only read, of dtype Real. It is copied if it is not contiguous.
 template <class Real>
 Contiguous<Real> input(py::handle value, const char* where, const char* name) {
   const auto array = real_array<Real>(value, where, name);
@@ -48,7 +48,7 @@ Contiguous<Real> input(py::handle value, const char* where, const char* name) {
   return py::reinterpret_borrow<Contiguous<Real>>(contiguous ? array : contiguous_copy<Real>(array));
 }
 
-/// The same, of this shape.
+/// The same for an argument that must have this shape.
 template <class Real>
 Contiguous<Real> input(py::handle value, std::initializer_list<Index> shape, const char* where, const char* name) {
   auto array = input<Real>(value, where, name);
@@ -56,7 +56,7 @@ Contiguous<Real> input(py::handle value, std::initializer_list<Index> shape, con
   return array;
 }
 
-/// An argument that is written in place: contiguous, aligned and writable, or a ValueError.
+/// An argument that is written in place. ValueError unless it is contiguous, aligned and writable.
 template <class Real>
 Real* in_place(py::handle value, std::initializer_list<Index> shape, const char* where, const char* name) {
   auto array = real_array<Real>(value, where, name);
@@ -67,7 +67,7 @@ Real* in_place(py::handle value, std::initializer_list<Index> shape, const char*
   return array.mutable_data();
 }
 
-/// Labels, indices and lengths: a copy, since what was checked must be what is used when other threads run, too.
+/// Labels, indices or lengths, copied, so that another thread cannot change them after they have been checked.
 inline py::array_t<std::int64_t, py::array::c_style> int64_input(py::handle value, std::initializer_list<Index> shape,
                                                                  const char* where, const char* name) {
   if (!py::isinstance<py::array_t<std::int64_t>>(value))
@@ -76,7 +76,7 @@ inline py::array_t<std::int64_t, py::array::c_style> int64_input(py::handle valu
                                                                       : py::str(py::type::handle_of(value))));
   const auto array = aligned<std::int64_t>(value);
   check_shape(array, shape, where, name);
-  // By hand, as NumPy gives up the GIL when it copies.
+  // Copied by a loop, since NumPy would release the GIL while it copies.
   auto copy = py::array_t<std::int64_t, py::array::c_style>(std::vector<py::ssize_t>(shape.begin(), shape.end()));
   std::int64_t* out = copy.mutable_data();
   const Index rows = array.ndim() == 2 ? array.shape(0) : 1, columns = array.shape(array.ndim() - 1);
@@ -85,7 +85,7 @@ inline py::array_t<std::int64_t, py::array::c_style> int64_input(py::handle valu
   return copy;
 }
 
-/// A new array with undefined values.
+/// A new array whose values are undefined.
 template <class Real>
 Contiguous<Real> output(std::initializer_list<Index> shape) {
   return new_array<Real>(shape);

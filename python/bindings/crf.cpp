@@ -6,7 +6,7 @@
 namespace eigenlstm_python {
 namespace {
 
-/// The arrays of a CRF, checked, and what keeps them.
+/// The arrays of a CRF, checked, and the Python objects that own them.
 template <class Real>
 struct Taken {
   Index B, T, K;

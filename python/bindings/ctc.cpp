@@ -67,7 +67,7 @@ py::list ctc_beam_search(const py::array& logits, std::int64_t blank, Index widt
   if (width < 1) throw py::value_error("ctc_beam_search: width must be at least 1, got " + std::to_string(width));
   return by_dtype(logits, where, "logits", [&](auto zero) {
     using Real = decltype(zero);
-    // A copy: the search sorts by what is checked here.
+    // Copied, since the search relies on values that are checked here and that another thread might change.
     const auto logits_ = contiguous_copy<Real>(real_array<Real>(logits, where, "logits"));
     const Real* const data = logits_.data();
     for (Index i = 0; i < T * C; ++i)

@@ -1,9 +1,9 @@
-// The GIL, given up for the length of a native call and taken for the interrupt check.
+// The GIL, which is released during a native call and acquired for the check for interrupts.
 //
-// When the interpreter shuts down while a daemon thread is in a call, CPython before 3.14 ends that thread where it
-// asks for the GIL again, by pthread_exit: glibc then unwinds the stack through our frames, and a destructor that must
-// not throw would end the whole process (SIGABRT). CPython 3.14 lets such a thread hang instead, and so do these
-// classes: the process ends without it.
+// What happens if the interpreter shuts down while a daemon thread is in a call? CPython before 3.14 ends that thread
+// by pthread_exit when it asks for the GIL again. glibc then unwinds the stack through our frames, and the first
+// destructor that must not throw would abort the whole process. CPython 3.14 lets such a thread hang instead. These
+// classes do the same with any version: the thread sleeps, and the process ends without it.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -14,25 +14,25 @@
 
 namespace eigenlstm_python {
 
-/// Set by Py_AtExit: the interpreter has freed what a thread would look at to learn that it must end.
+/// Set by Py_AtExit, after which a thread must not look at the interpreter's state any more: it has been freed.
 inline std::atomic<bool> interpreter_is_gone{false};
 
 [[noreturn]] inline void sleep_for_ever() {
   for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
 }
 
-/// Runs f, which asks for the GIL. If the interpreter ends this thread there, it sleeps until the process is gone.
+/// Runs f, which acquires the GIL. If the interpreter would end this thread there, it sleeps until the process ends.
 template <class F>
 auto or_sleep_for_ever(F&& f) {
   if (interpreter_is_gone.load(std::memory_order_relaxed)) sleep_for_ever();
   try {
     return f();
-  } catch (...) {  // the unwinding of pthread_exit, which must not leave this handler: that would be an abort
+  } catch (...) {  // the unwinding of pthread_exit, which would abort the process if it left this handler
     sleep_for_ever();
   }
 }
 
-/// Gives the GIL up for its lifetime.
+/// Releases the GIL during its lifetime.
 class ReleasedGil {
  public:
   ReleasedGil() : state_(PyEval_SaveThread()) {}
@@ -46,7 +46,7 @@ class ReleasedGil {
   PyThreadState* state_;
 };
 
-/// Holds the GIL for its lifetime.
+/// Holds the GIL during its lifetime.
 class HeldGil {
  public:
   HeldGil() : state_(or_sleep_for_ever([] { return PyGILState_Ensure(); })) {}

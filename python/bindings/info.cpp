@@ -1,4 +1,4 @@
-// What the library runs on: version, ISA, threads; and the kernels that tests and benchmarks call by themselves.
+// What the library runs on: version, instruction set, threads; and kernels that tests and benchmarks call directly.
 #include <pybind11/stl.h>
 
 #include "arrays.hpp"
@@ -55,7 +55,7 @@ void register_info(py::module_& m) {
   m.def("set_num_threads", set_num_threads, py::arg("n"), "Set the threads that a call may use.");
   m.def("fma_peak", &eigenlstm::fma_peak, py::arg("dtype_size") = 4, py::arg("seconds") = 0.05,
         py::call_guard<ReleasedGil>(),
-        "Multiply-adds a second that one core does at best, in GFLOP/s, measured for about `seconds`.");
+        "The peak rate of multiply-adds on one core in GFLOP/s, measured for about `seconds`.");
   register_activations<float>(m);
   register_activations<double>(m);
 }

@@ -6,7 +6,7 @@
 namespace eigenlstm_python {
 namespace {
 
-/// (rows, columns) of a 2-D array.
+/// The numbers of rows and columns of a 2-D array.
 struct Size {
   Index rows, columns;
 };

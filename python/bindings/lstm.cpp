@@ -1,4 +1,4 @@
-// The LSTM: layer, tape, stream. Arrays are checked here, once.
+// The LSTM: the layer, its tape and its stream. Arrays are checked here and nowhere below.
 #include "eigenlstm/lstm.hpp"
 
 #include <pybind11/stl.h>
@@ -25,13 +25,13 @@ using eigenlstm::Stream;
 using eigenlstm::Tape;
 using eigenlstm::Weights;
 
-/// The tape, and the array that it refers to.
+/// A tape, and the array x that it refers to.
 template <class Real>
 struct PyTape {
   std::unique_ptr<Tape<Real>> tape;
   py::object x;
   bool time_major;
-  LSTMOptions options;  // of the layer that made it
+  LSTMOptions options;  // those of the layer that made the tape
 };
 
 template <class Real>
@@ -204,7 +204,7 @@ void register_classes(py::module_& m, const std::string& suffix) {
   tape_class
       .def_property_readonly(
           "nbytes", [](const PyTape<Real>& t) { return t.tape->bytes(); },
-          "Bytes that the tape holds, with what backward computes again at a time; without x.")
+          "Bytes that the tape holds, plus the longest piece that backward computes again; without x.")
       .def("trace", &trace<Real>, py::arg("direction"), py::arg("name"),
            "i, f, g, o, c or h of every step of one direction: (B, T, H), h (B, T, P).");
 

@@ -10,8 +10,7 @@ namespace {
 namespace py = pybind11;
 using namespace eigenlstm;
 
-/// Calls visit(name, member), where member(options) points to the option of that name, for every one that is a plain
-/// value.
+/// Calls visit(name, member) for every option that is a plain value; member(options) is a pointer to it.
 template <class Visit>
 void each_option(const Visit& visit) {
   visit("input_size", [](auto& o) { return &o.input_size; });
@@ -42,7 +41,7 @@ void take(const py::handle& value, const char*, T& option) {
   option = py::cast<T>(value);
 }
 
-/// One of `names`, by its place.
+/// The position of `value` in `names`, as an enumerator.
 template <class Enum>
 void take_one_of(const py::handle& value, const char* what, std::initializer_list<const char*> names, Enum& option) {
   const auto name = py::cast<std::string>(value);
@@ -66,7 +65,7 @@ void take(const py::handle& value, const char* what, Missing& option) {
   take_one_of(value, what, {"propagate", "error", "forward_fill", "mask"}, option);
 }
 
-/// "name", or (name, alpha), or (name, alpha, beta).
+/// An activation, given as a name, as (name, alpha) or as (name, alpha, beta).
 Activation take_activation(const py::handle& value) {
   if (py::isinstance<py::str>(value)) return activation(py::cast<std::string>(value).c_str());
   const auto parts = py::cast<py::sequence>(value);
@@ -79,7 +78,7 @@ bool equal(const Activation& a, const Activation& b) {
   return std::tie(a.kind, a.alpha, a.beta) == std::tie(b.kind, b.alpha, b.beta);
 }
 
-/// (gate, candidate, output).
+/// The activations of (gates, candidate, output).
 CellActivations take_activations(const py::handle& value) {
   const auto three = py::cast<py::sequence>(value);
   return {take_activation(three[0]), take_activation(three[1]), take_activation(three[2])};
@@ -103,7 +102,7 @@ LSTMOptions lstm_options(const py::dict& keywords) {
   }
   if (keywords.contains("activations")) {
     const auto given = py::cast<py::sequence>(keywords["activations"]);
-    const bool each = py::len(given) == 2;  // of each direction
+    const bool each = py::len(given) == 2;  // one triple for each direction
     static_cast<CellActivations&>(o.cell) = take_activations(each ? py::object(given[0]) : py::object(given));
     if (each) o.reverse_activations = take_activations(given[1]);
   }

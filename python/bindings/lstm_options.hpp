@@ -1,4 +1,4 @@
-// The options of an LSTM between Python and the core.
+// The options of an LSTM on their way from Python to the core.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -7,8 +7,8 @@
 
 namespace eigenlstm_python {
 
-/// From keywords with the names of el.LSTM's arguments, already of the right types; those that are missing have their
-/// defaults.
+/// The options in keywords that are named as el.LSTM's arguments and have the right types already. Options that are
+/// missing have their default values.
 eigenlstm::LSTMOptions lstm_options(const pybind11::dict& keywords);
 
 bool same(const eigenlstm::LSTMOptions& a, const eigenlstm::LSTMOptions& b);

@@ -1,5 +1,5 @@
-// The states h and c of all layers and directions: one array (layers * D, B, size) each, or where the layers' widths
-// differ a list of arrays (B, size).
+// The states h and c of all layers and directions: an array (layers * D, B, size) for each of the two or, if the layers
+// differ in width, a list of arrays (B, size).
 #pragma once
 
 #include <limits>
@@ -11,7 +11,7 @@
 
 namespace eigenlstm_python {
 
-/// Sizes of h, or of c, over layers and directions.
+/// The sizes of h, or of c, in all layers and directions.
 class StateSizes {
  public:
   enum Part { h, c };
@@ -34,7 +34,7 @@ class StateSizes {
     return read_array<Real>(value, where, name);
   }
 
-  /// `value` as the core takes it; none for None.
+  /// `value` in the form that the core takes; nullopt for None.
   template <class Real>
   std::optional<py::array_t<Real, py::array::c_style>> read(py::handle value, Index B, const char* where,
                                                             const char* name) const {
@@ -69,7 +69,8 @@ class StateSizes {
     return all;
   }
 
-  /// Room for the states of B rows: as Python sees them, or where the layers' widths differ, all in one flat array.
+  /// An array for the states of B rows, in the shape that Python sees or, if the layers differ in width, a flat one for
+  /// all of them.
   template <class Real>
   py::array_t<Real> make(Index B) const {
     if (B > std::numeric_limits<Index>::max() / Index(sizeof(Real)) / total_) throw std::bad_alloc();
@@ -77,7 +78,7 @@ class StateSizes {
     return py::array_t<Real>(B * total_);
   }
 
-  /// What `make` gave, now filled, as Python sees it.
+  /// The array that `make` returned, filled by now, in the form that Python sees.
   template <class Real>
   py::object present(const py::array_t<Real>& made, Index B) const {
     if (uniform_) return made;

@@ -11,8 +11,8 @@ PYBIND11_MODULE(_core_of_the_main_interpreter, m) {
   m.doc() = "The compiled core of eigenlstm.";
   m.attr("__version__") = EIGENLSTM_VERSION;
 
-  // Ctrl-C: a long call asks Python every 50 ms. The error that a signal handler raised is set when Interrupted
-  // arrives.
+  // Ctrl-C: a long call asks Python every 50 ms whether a signal has come. If a handler has raised an error, that error
+  // is set already when the core throws Interrupted.
   eigenlstm::set_interrupt_check([] {
     const eigenlstm_python::HeldGil gil;
     return PyErr_CheckSignals() != 0;
@@ -43,8 +43,8 @@ PYBIND11_MODULE(_core_of_the_main_interpreter, m) {
   register_optimisers(m);
 }
 
-/// What Python calls. In a subinterpreter, where pybind11's own state would wait for a GIL that its thread holds, the
-/// import is refused before anything else happens.
+/// Called by Python's import. In a subinterpreter the import is refused first of all, since pybind11's initialisation
+/// would wait there for a GIL that its own thread holds.
 extern "C" PYBIND11_EXPORT PyObject* PyInit__core();   // NOLINT(bugprone-reserved-identifier)
 extern "C" PYBIND11_EXPORT PyObject* PyInit__core() {  // NOLINT(bugprone-reserved-identifier)
   if (PyInterpreterState_Get() != PyInterpreterState_Main()) {

@@ -16,7 +16,8 @@ using eigenlstm::RmsProp;
 using eigenlstm::Sgd;
 using eigenlstm::Update;
 
-/// What all optimisers take. Group g is the parameters [ends[g - 1], ends[g]), with its own weight decay.
+/// The arguments that all optimizers take. The parameters [ends[g - 1], ends[g]) form group g, which has a weight decay
+/// of its own.
 struct Step {
   py::array params, grads;
   std::int64_t step;
@@ -56,7 +57,7 @@ void run(const char* where, const Options& options, const Step& s, std::initiali
   });
 }
 
-/// An array of state that must be there.
+/// An array of the optimizer's state that must be given.
 const py::object& needed(const py::object& array, const char* where, const char* name) {
   if (array.is_none()) throw py::type_error(std::string(where) + ": " + name + " must be an array, got None");
   return array;
@@ -108,7 +109,7 @@ py::array zeros(py::ssize_t n, const py::object& dtype) {
 void register_optimisers(py::module_& m) {
   using Ends = const std::vector<Index>&;
   m.def("zeros", zeros, py::arg("n"), py::arg("dtype"),
-        "A flat array of n zeros, aligned to 64 bytes; large ones stand in huge pages.");
+        "A flat array of n zeros, aligned to 64 bytes; large ones are in huge pages.");
   using Decay = const std::vector<double>&;
   using Array = const py::array&;
   using State = const py::object&;

@@ -12,7 +12,7 @@ namespace {
 
 using Shape = std::vector<py::ssize_t>;
 
-/// An int or a tuple of ints, none negative.
+/// A shape given as an int or a tuple of ints, none of them negative.
 Shape shape_of(const py::object& shape, const char* where) {
   Shape sizes = py::isinstance<py::int_>(shape) ? Shape{shape.cast<py::ssize_t>()} : shape.cast<Shape>();
   for (const py::ssize_t n : sizes)

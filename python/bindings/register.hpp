@@ -1,4 +1,4 @@
-// One function per concept, each in a file of its own.
+// One function for each concept, each in a file of its own, adds its part to the module.
 #pragma once
 
 #include <pybind11/pybind11.h>

@@ -39,7 +39,7 @@ def set_num_threads(n: int) -> None:
     """Set the threads that a call may use: 1 to 1024. Results do not depend on it."""
 
 def fma_peak(dtype_size: int = 4, seconds: float = 0.05) -> float:
-    """Multiply-adds a second that one core does at best, in GFLOP/s, measured for about `seconds`."""
+    """The peak rate of multiply-adds on one core in GFLOP/s, measured for about `seconds`."""
 
 def sigmoid(x: NDArray[_Real]) -> NDArray[_Real]:
     """sigmoid(x), as the cell computes it: at most 4 ULP."""
@@ -58,7 +58,7 @@ class _Tape(Generic[_Real]):
     """What LSTM.forward keeps for LSTM.backward. It keeps its own x."""
     @property
     def nbytes(self) -> int:
-        """Bytes that the tape holds, with what backward computes again at a time; without x."""
+        """Bytes that the tape holds, plus the longest piece that backward computes again; without x."""
     def trace(self, direction: int, name: str) -> NDArray[_Real]:
         """i, f, g, o, c or h of every step of one direction: (B, T, H), h (B, T, P)."""
 
@@ -325,7 +325,7 @@ def ctc_beam_search(logits: Array, blank: int, width: int) -> list[tuple[NDArray
 # weight_decay[i] holds for the parameters before ends[i].
 
 def zeros(n: int, dtype: DType) -> Array:
-    """A flat array of n zeros, aligned to 64 bytes; large ones stand in huge pages."""
+    """A flat array of n zeros, aligned to 64 bytes; large ones are in huge pages."""
 
 def set_zero(x: NDArray[_Real]) -> None:
     """x = 0, in place."""

@@ -1,4 +1,4 @@
-// Runs the tests on the ISA that EIGENLSTM_ISA names; exit code 77 where this CPU lacks it.
+// Runs the tests with the instruction set that EIGENLSTM_ISA names. Exit code 77, for "skipped", if the CPU lacks it.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 

@@ -27,7 +27,7 @@ struct CrfGradients {
 };
 
 /// losses[b] of tags (B, T), each in 0..K-1 within the lengths; and the gradients of sum over b of scale[b] losses[b],
-/// unless `gradients` is null. Sums over rows go in chunks that depend on B only.
+/// unless `gradients` is null. How sums over rows are cut depends on B only.
 template <class Real>
 void crf_loss(const CrfArrays<Real>& arrays, const std::int64_t* tags, const double* scale, double* losses,
               const CrfGradients<Real>* gradients);

@@ -1,8 +1,9 @@
-// An affine map to C classes and the cross-entropy of its results as one, in chunks of rows: the logits of all rows
-// never stand in memory. Sizes: N rows, F inputs, C classes; all arrays row-major, contiguous.
+// An affine map to C classes and the cross-entropy of its results, computed together for a slice of rows at a time, so
+// that the logits of all rows are never in memory at once. Sizes: N rows, F inputs, C classes; all arrays are row-major
+// and contiguous.
 //
-// Rows whose label is ignore_index, or whose weight is 0, are left out of every product. The sums over rows go in
-// chunks of 256 of the others, so no result depends on the number of threads.
+// Rows whose label is ignore_index, or whose weight is 0, are left out of every product. The others are summed in
+// slices of 256 rows, whatever the number of threads, so that no result depends on it.
 #pragma once
 
 #include <cstddef>

@@ -11,8 +11,8 @@
 namespace eigenlstm {
 namespace {
 
-constexpr Index most_chunks = 16;  // of rows, whose gradients of the parameters are summed apart
-constexpr double pair_work = 20;   // an exponential costs about as much as this many multiply-adds
+constexpr Index most_tasks = 16;  // the rows are cut into so many tasks at most; each sums its own gradients
+constexpr double pair_work = 20;  // an exponential costs about as much as this many multiply-adds
 constexpr double lowest = -std::numeric_limits<double>::infinity();
 
 /// The parameters in float64: matrices whose rows are padded to whole vectors with -inf, also transposed.
@@ -129,7 +129,7 @@ template <class Real>
 void crf_loss(const CrfArrays<Real>& a, const std::int64_t* tags, const double* scale, double* losses,
               const CrfGradients<Real>* gradients) {
   const Index K = a.K, lanes = kernels<double>().lanes, stride = ceil_div(K, lanes) * lanes;
-  const Index rows = std::max<Index>(1, ceil_div(a.B, most_chunks)), tasks = ceil_div(a.B, rows);
+  const Index rows = std::max<Index>(1, ceil_div(a.B, most_tasks)), tasks = ceil_div(a.B, rows);
   const int threads = task_threads(tasks, pair_work * double(a.B) * double(a.T) * double(K) * double(K));
   const Index sums_size = (K + 2) * stride, chains_size = Chains::size(a.T, stride);
   Arena& memory = arena();

@@ -10,7 +10,7 @@ namespace eigenlstm {
 namespace {
 
 constexpr Index task_rows = 256;    // rows of a task of the two products by rows: the panel is packed once for them
-constexpr Index sum_rows = 128;     // rows of a chunk of the sums over rows: its packed panel stays in L1
+constexpr Index sum_rows = 128;     // sums over rows go by this many: their packed panel stays in L1
 constexpr Index task_outputs = 48;  // outputs of a task of those sums
 
 /// y (N, n) = start + A (N, K) B (K, n), where pack(j, columns, out) writes the columns [j, j + columns) of B as a
@@ -86,13 +86,13 @@ void add_weight_gradient(Index N, Index F, Index O, const Real* x, const Real* d
 
 template <class Real>
 void add_bias_gradient(Index N, Index O, const Real* dy, Real* dbias) {
-  Real *const total = arena().allocate<Real>(2 * O), *const chunk = total + O;
+  Real *const total = arena().allocate<Real>(2 * O), *const partial = total + O;
   std::fill_n(total, O, Real(0));
   for (Index r = 0; r < N; r += sum_rows) {
-    std::fill_n(chunk, O, Real(0));
+    std::fill_n(partial, O, Real(0));
     for (Index i = r; i < std::min(N, r + sum_rows); ++i)
-      for (Index o = 0; o < O; ++o) chunk[o] += dy[i * O + o];
-    for (Index o = 0; o < O; ++o) total[o] += chunk[o];
+      for (Index o = 0; o < O; ++o) partial[o] += dy[i * O + o];
+    for (Index o = 0; o < O; ++o) total[o] += partial[o];
   }
   for (Index o = 0; o < O; ++o) dbias[o] += total[o];
 }

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <optional>
 
 #include "eigenlstm/lstm.hpp"
 #include "lstm/masks.hpp"
+#include "lstm/missing.hpp"
 #include "lstm/rows.hpp"
 
 namespace eigenlstm {
@@ -73,7 +73,7 @@ struct LayerInput {
     } else {
       const Real* in = at(position, t);
       if (indicates)
-        indicate(in, out);
+        indicate_missing(in, x.feature_stride, size / 2, out);
       else if (x.feature_stride == 1)
         std::copy_n(in, size, out);
       else
@@ -95,9 +95,7 @@ struct LayerInput {
 
   /// `row` is a gradient with respect to (x, indicators): makes it 0 where x is missing.
   void drop_missing(Index position, Index t, Real* row) const {
-    const Real* in = at(position, t);
-    for (Index i = 0; i < size / 2; ++i)
-      if (std::isnan(in[i * x.feature_stride])) row[i] = Real(0);
+    indicate_missing_backward(at(position, t), x.feature_stride, size / 2, row);
   }
 
  private:
@@ -125,14 +123,6 @@ struct LayerInput {
       for (Index i = 0; i < n; ++i) out[i] = add((a[i] + b[i]) * Real(0.5), out[i]);
     } else {
       for (Index i = 0; i < n; ++i) out[i] = add(a[i] * b[i], out[i]);
-    }
-  }
-  void indicate(const Real* in, Real* out) const {
-    const Index n = size / 2;
-    for (Index i = 0; i < n; ++i) {
-      const bool missing = std::isnan(in[i * x.feature_stride]);
-      out[i] = missing ? Real(0) : in[i * x.feature_stride];
-      out[n + i] = missing ? Real(1) : Real(0);
     }
   }
 };

@@ -1,8 +1,8 @@
 // Streaming: one step at a time, with all memory allocated at construction.
 #include <algorithm>
-#include <cmath>
 #include <stdexcept>
 
+#include "lstm/missing.hpp"
 #include "lstm/step.hpp"
 #include "runtime/team.hpp"
 
@@ -73,15 +73,14 @@ struct Stream<Real>::Impl {
     const Index I = options.input_size, row = layers.front().xh_stride();
     Real* out = layers.front().x(now);
     for (Index b = 0; b < B; ++b, x += I, out += row) {
-      std::copy_n(x, I, out);
-      for (Index i = 0; options.missing == Missing::forward_fill && i < I; ++i) {
-        Real& last = filled.data()[b * I + i];
-        if (!std::isnan(x[i])) last = x[i];
-        out[i] = last;
-      }
-      for (Index i = 0; options.missing == Missing::mask && i < I; ++i) {
-        out[I + i] = std::isnan(x[i]) ? Real(1) : Real(0);
-        if (std::isnan(x[i])) out[i] = Real(0);
+      if (options.missing == Missing::mask) {
+        indicate_missing(x, 1, I, out);
+      } else if (options.missing == Missing::forward_fill) {
+        Real* const last = filled.data() + b * I;
+        fill_frame(x, 1, I, last, last);
+        std::copy_n(last, I, out);
+      } else {
+        std::copy_n(x, I, out);
       }
     }
   }
@@ -148,10 +147,9 @@ void Stream<Real>::step(const Real* x, Real* y) {
   Impl& s = *impl_;
   const Index I = s.options.input_size;
   if (s.options.missing == Missing::error)
-    for (Index j = 0; j < s.B * I; ++j)
-      if (std::isnan(x[j]))
-        throw std::invalid_argument("Stream.step: x must not have NaN with missing=\"error\", got one in row " +
-                                    std::to_string(j / I) + ", feature " + std::to_string(j % I));
+    if (const Index j = first_missing(x, 1, s.B * I); j >= 0)
+      throw std::invalid_argument("Stream.step: x must not have NaN with missing=\"error\", got one in row " +
+                                  std::to_string(j / I) + ", feature " + std::to_string(j % I));
   s.read(x);
   const Real* input = nullptr;
   Index input_stride = 0;

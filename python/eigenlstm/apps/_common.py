@@ -9,29 +9,27 @@ from pathlib import Path
 from ..atomic_files import write_atomically
 
 
-def options(module, description, epochs, arguments=None, **flags):
-    """The parsed command line of an example; `flags` are names of further switches with their help."""
-    parser = _parser(module, description)
-    parser.add_argument("--epochs", type=int, default=epochs, help="default: %(default)s")
-    for name, text in flags.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", action="store_true", help=text)
-    return _prepared(parser.parse_args(arguments))
+def application(
+    module, description, epochs, quick_epochs, arguments=None, *, data=None, own=None, flags=None, loads=True
+):
+    """The parsed command line of an application.
 
-
-def application(module, description, epochs, quick_epochs, arguments=None, *, data, own):
-    """The parsed command line of an application that fetches its data.
-
-    `data` is the help of ``--data``; `own` maps the application's own options to their help. `given.epochs` is
-    `epochs`, or `quick_epochs` with ``--quick``, unless ``--epochs`` says otherwise.
+    `data` is the help of ``--data``, which is left out without it, as ``--load`` is without `loads`; `own` maps the
+    application's own options to their help, `flags` its switches. `given.epochs` is `epochs`, or `quick_epochs` with
+    ``--quick``, unless ``--epochs`` says otherwise.
     """
     parser = _parser(module, description)
     parser.add_argument("--epochs", type=int, help=f"default: {epochs}, with --quick {quick_epochs}")
-    parser.add_argument("--quick", action="store_true", help="a small part of the data, to see that it runs")
-    parser.add_argument("--data", type=Path, metavar="PATH", help=data)
+    parser.add_argument("--quick", action="store_true", help="a small part of the work, to see that it runs")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the scores there")
-    parser.add_argument("--load", type=Path, metavar="MODEL", help="use a saved model on input of your own")
-    for name, text in own.items():
+    if data:
+        parser.add_argument("--data", type=Path, metavar="PATH", help=data)
+    if loads:
+        parser.add_argument("--load", type=Path, metavar="MODEL", help="use a saved model on input of your own")
+    for name, text in (own or {}).items():
         parser.add_argument(name, help=text)
+    for name, text in (flags or {}).items():
+        parser.add_argument(name, action="store_true", help=text)
     given = parser.parse_args(arguments)
     if given.epochs is None:
         given.epochs = quick_epochs if given.quick else epochs
@@ -63,6 +61,11 @@ def report(given, scores, baselines, seconds):
     for name, row in {**baselines, "LSTM": scores}.items():
         print(f"  {name:32}" + "".join(f"{row[key]:14.4f}" if key in row else " " * 14 for key in scores))
     print(f"\ntrained in {seconds:.0f} processor seconds")
+    write_scores(given, scores, baselines, seconds)
+
+
+def write_scores(given, scores, baselines, seconds):
+    """Write what `report` shows to ``--json``, if that was given."""
     if given.json:
         text = json.dumps({**scores, "baselines": baselines, "seconds": seconds}, indent=2) + "\n"
         write_atomically(given.json, text.encode())

@@ -1,20 +1,30 @@
 """Who speaks? A bidirectional LSTM tells nine speakers apart by one pair of vowels.
 
     python -m eigenlstm.apps.classify
+    python -m eigenlstm.apps.classify --load classify.safetensors --frames mine.csv
 
 Data: Japanese Vowels (Kudo, Toyama, Shimbo 1999; UCI, CC BY 4.0): 270 utterances to train on and 370 to test on, each
 of 7 to 29 frames of 12 cepstrum coefficients. The sequences stay as long as they are: `fit` and `predict` take lists.
 """
 
+import json
+import sys
+import time
+
 import numpy as np
 
 import eigenlstm as el
 from eigenlstm import data
-from eigenlstm.apps._common import new_figure, options, tidy, write_figure
+from eigenlstm.apps._common import application, new_figure, tidy, write_figure, write_scores
+from eigenlstm.safetensors_files import read_tensors
+
+OWN = {"--frames": "with --load: a file of comma-separated values, 12 coefficients on each line"}
 
 
 def main(arguments=None):
-    given = options("eigenlstm.apps.classify", __doc__.split("\n")[0], 40, arguments)
+    given = application("eigenlstm.apps.classify", __doc__.split("\n")[0], 40, 6, arguments, own=OWN)
+    if given.load:
+        return listen(given)
     (x_train, y_train), (x_test, y_test) = data.japanese_vowels()
     print(
         f"{len(x_train)} utterances to train on, {len(x_test)} to test on, of {min(map(len, x_test))} to "
@@ -25,6 +35,8 @@ def main(arguments=None):
         "nearest mean frame of an utterance": nearest_neighbour(x_train, y_train, x_test),
     }
 
+    frames = np.concatenate(x_train)
+    scale = np.stack([frames.mean(axis=0), frames.std(axis=0)])
     x_train, x_test = standardise(x_train, x_test)
     model = el.Sequential(
         [
@@ -35,6 +47,7 @@ def main(arguments=None):
         ]
     )
     print(model.summary(), "\n")
+    started = time.process_time()
     history = model.fit(
         x_train,
         y_train,
@@ -46,6 +59,7 @@ def main(arguments=None):
         clip_norm=1.0,
         seed=given.seed,
     )
+    seconds = time.process_time() - started
     predicted = model.predict(x_test).argmax(axis=1)
 
     print("\nAccuracy on the test utterances")
@@ -56,11 +70,29 @@ def main(arguments=None):
     if heard.max() >= 0.9:
         print(f"\n{enough} frames ({enough * 6.4:.0f} ms) are enough for 9 of 10 right")
 
-    model.save(given.out / "classify.safetensors")
+    shares = {name: {"accuracy": float((guess == y_test).mean())} for name, guess in baselines.items()}
+    write_scores(given, {"accuracy": float((predicted == y_test).mean())}, shares, seconds)
+    model.save(given.out / "classify.safetensors", {"scale": json.dumps(scale.tolist())})
     best = max((guess == y_test).mean() for guess in baselines.values())
     draw(given.out / "classify.png", y_test, predicted, heard, history, best)
     print(f"\nwritten: {given.out / 'classify.png'}\n         {given.out / 'classify.safetensors'}")
     return float((predicted == y_test).mean())
+
+
+def listen(given):
+    """The speaker, from 1, whom the model in ``--load`` hears in ``--frames``."""
+    if not given.frames:
+        sys.exit("--load needs --frames FILE, the coefficients of an utterance")
+    model, (_, about) = el.load(given.load), read_tensors(given.load)
+    mean, deviation = np.array(json.loads(about["scale"]), np.float32)
+    x = np.loadtxt(given.frames, np.float32, delimiter=",", ndmin=2)
+    if x.shape[1] != len(mean):
+        sys.exit(f"{given.frames} has {x.shape[1]} values on a line, expected {len(mean)}")
+    logits = model.predict([(x - mean) / deviation])[0]
+    odds = np.exp(logits - logits.max())
+    for i in np.argsort(-odds)[:3]:
+        print(f"{odds[i] / odds.sum():6.1%}  speaker {i + 1}")
+    return int(odds.argmax()) + 1
 
 
 def standardise(x_train, x_test):

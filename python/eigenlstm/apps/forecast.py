@@ -8,11 +8,13 @@ how sure it is.
 ``python -m eigenlstm forecast`` does the same and more for any CSV file.
 """
 
+import time
+
 import numpy as np
 
 import eigenlstm as el
 from eigenlstm import data
-from eigenlstm.apps._common import new_figure, options, tidy, write_figure
+from eigenlstm.apps._common import application, new_figure, tidy, write_figure, write_scores
 from eigenlstm.forecasting.series import read_series
 from eigenlstm.forecasting.windows import calendar_features, naive, targets, windows
 from eigenlstm.training.schedules import one_cycle
@@ -23,7 +25,7 @@ MEDIAN = QUANTILES.index(0.5)
 
 
 def main(arguments=None):
-    given = options("eigenlstm.apps.forecast", __doc__.split("\n")[0], 10, arguments)
+    given = application("eigenlstm.apps.forecast", __doc__.split("\n")[0], 10, 1, arguments, loads=False)
     series = read_series(data.tetouan(), "demand_mw", time_column="time")
     demand, n = series.values, len(series.values)
     first, last = int(0.7 * n), int(0.85 * n)  # where the validation part and the held-out part begin
@@ -60,6 +62,7 @@ def main(arguments=None):
     )
     print(model.summary(), "\n")
     steps = given.epochs * -(-len(train) // 64)
+    started = time.process_time()
     model.fit(
         inputs(train),
         departures(train),
@@ -73,6 +76,7 @@ def main(arguments=None):
         callbacks=[el.schedule(one_cycle(4e-3, steps=steps)), el.early_stopping(given.epochs)],
     )
 
+    seconds = time.process_time() - started
     ahead = model.predict(inputs(test)).reshape(len(test), HORIZON, len(QUANTILES)).astype(np.float64)
     day_before = naive(demand, test, HORIZON, DAY)
     quantiles = np.sort(ahead, axis=2) * unit + day_before[:, :, None]  # sorted: quantiles must not cross
@@ -98,6 +102,8 @@ def main(arguments=None):
         + "".join(f"{share:7.0%}" for share in below)
     )
 
+    ours, *others = ((name, {"mae": float(np.abs(error).mean())}) for name, error in errors.items())
+    write_scores(given, ours[1], dict(others), seconds)
     model.save(given.out / "forecast.safetensors")
     draw(given.out / "forecast.png", series, test, quantiles, errors, below)
     print(f"\nwritten: {given.out / 'forecast.png'}\n         {given.out / 'forecast.safetensors'}")

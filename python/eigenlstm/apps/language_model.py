@@ -1,13 +1,16 @@
 """A language model of characters: an LSTM reads "Alice's Adventures in Wonderland" and writes on.
 
     python -m eigenlstm.apps.language_model
+    python -m eigenlstm.apps.language_model --load language_model.safetensors --text "The Queen "
 
 Trained by truncated backpropagation: the book is cut into 16 lanes that are read side by side, 64 characters between
 two updates, and the state is carried over. Compared by bits per character on the last tenth of the book with smoothed
 n-grams and, where PyTorch is installed, with the same model trained there from the same weights on the same batches.
 """
 
+import json
 import math
+import sys
 import time
 from collections import Counter, defaultdict
 
@@ -15,22 +18,28 @@ import numpy as np
 
 import eigenlstm as el
 from eigenlstm import data
-from eigenlstm.apps._common import new_figure, options, tidy, write_figure
+from eigenlstm.apps._common import application, new_figure, tidy, write_figure, write_scores
+from eigenlstm.safetensors_files import read_tensors
 from eigenlstm.training.schedules import one_cycle
 
 LANES, PIECE = 16, 64
 EMBEDDING, HIDDEN, DROPOUT, RATE = 32, 192, 0.5, 5e-3
+OWN = {"--text": "with --load: how the text begins that is to be written on"}
 
 
 def main(arguments=None):
-    given = options(
+    given = application(
         "eigenlstm.apps.language_model",
         __doc__.split("\n")[0],
         15,
+        2,
         arguments,
-        no_torch="leave the comparison with PyTorch out",
+        own=OWN,
+        flags={"--no-torch": "leave the comparison with PyTorch out"},
     )
-    text = data.alice()
+    if given.load:
+        return write_on(given)
+    text = data.alice()[: 30_000 if given.quick else None]
     alphabet = sorted(set(text))
     codes = np.array([alphabet.index(character) for character in text])
     train, test = np.split(codes, [int(0.9 * len(codes))])
@@ -42,7 +51,7 @@ def main(arguments=None):
     model = build(len(alphabet), given.seed)
     initial = model.state_dict()
     print(model.summary(), "\n")
-    started = time.perf_counter()
+    started, worked = time.perf_counter(), time.process_time()
     history = model.fit(
         *lanes,
         loss="cross_entropy",
@@ -57,6 +66,7 @@ def main(arguments=None):
     )
     curves = {"LSTM, eigenlstm": [bits(logs["val_loss"]) for logs in history]}
     seconds = {"LSTM, eigenlstm": time.perf_counter() - started}
+    worked = time.process_time() - worked
 
     if not given.no_torch and torch_is_there():
         print("\nthe same in PyTorch …", flush=True)
@@ -76,13 +86,29 @@ def main(arguments=None):
         note = "" if len(curve) == len(ours) else f", then given up; ours had {ours[len(curve) - 1]:.3f} by then"
         print(f"  {name:22} {curve[-1]:.3f}   ({len(curve)} epochs in {seconds[name]:.0f} s{note})")
 
+    scores = {name: {"bits": float(value)} for name, value in baselines.items()}
+    scores |= {name: {"bits": float(curve[-1])} for name, curve in curves.items() if curve is not ours}
+    write_scores(given, {"bits": float(ours[-1])}, scores, worked)
+
     start = "Alice "
     written = sample(model, alphabet, start, 600, np.random.default_rng(given.seed))
     print(f"\nWhat it writes after {start!r} (temperature 0.7):\n\n{written}\n")
-    model.save(given.out / "language_model.safetensors")
+    model.save(given.out / "language_model.safetensors", {"alphabet": json.dumps(alphabet)})
     draw(given.out / "language_model.png", curves, baselines, *surprise(model, test, alphabet))
     print(f"written: {given.out / 'language_model.png'}\n         {given.out / 'language_model.safetensors'}")
     return curves, baselines
+
+
+def write_on(given):
+    """What the model in ``--load`` writes after ``--text``."""
+    model, (_, about) = el.load(given.load), read_tensors(given.load)
+    alphabet = json.loads(about["alphabet"])
+    unknown = sorted(set(given.text or "") - set(alphabet))
+    if not given.text or unknown:
+        sys.exit(f"the book has no {' '.join(unknown)}" if unknown else "--load needs --text, the beginning")
+    written = sample(model, alphabet, given.text, 400, np.random.default_rng(given.seed))
+    print(written)
+    return written
 
 
 def build(characters, seed):

@@ -58,7 +58,7 @@ TEST_CASE_TEMPLATE("activations: NaN, infinities, signed zero; in place and in t
     CHECK(t[n - 3] == 1);
     CHECK(s[n - 2] == 0);
     CHECK(t[n - 2] == -1);
-    Real alone_s, alone_t;  // a value gives the same bits wherever it stands
+    Real alone_s, alone_t;  // a value gives the same bits at any place in the array
     const Real last = Real(0.25);
     eigenlstm::sigmoid(&last, &alone_s, 1);
     eigenlstm::tanh(&last, &alone_t, 1);

@@ -1,4 +1,5 @@
-// The matrix product of the kernel table: every shape of tile, every start, A by rows and by columns, against loops.
+// The matrix product of the kernel table, compared with plain loops: every shape of a tile, every way to start a sum, A
+// stored by rows and by columns.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -17,16 +18,16 @@ using eigenlstm::kernels;
 
 namespace {
 
-/// One multiply-add as this ISA does it: SSE4.2 alone rounds twice.
+/// One multiply-add with the rounding of this instruction set: SSE4.2 rounds twice, all others once.
 template <class Real>
 Real madd(Real a, Real b, Real c) {
   static const bool fused = std::string(eigenlstm::isa()) != "sse4.2";
   if (fused) return std::fma(a, b, c);
-  const volatile Real product = a * b;  // volatile: not to be fused by the compiler
+  const volatile Real product = a * b;  // volatile, so that the compiler does not fuse it with the addition
   return product + c;
 }
 
-/// How the operands lie.
+/// How the operands are stored.
 struct Layout {
   bool a_by_columns = false;
   Index split = std::numeric_limits<Index>::max();  // A in two pieces
@@ -37,7 +38,7 @@ struct Layout {
 template <class Real>
 struct Problem {
   using Args = GemmArgs<Real>;
-  static constexpr Index margin = 3;  // values around every row of C, which must stay as they are
+  static constexpr Index margin = 3;  // values before and after every row of C, which must not change
 
   Problem(Index rows, Index vectors, Index K, Layout layout, typename Args::Start start, unsigned seed)
       : a(left(rows, std::min(K, layout.split), layout, seed)),
@@ -76,7 +77,8 @@ struct Problem {
     return a;
   }
 
-  /// What C must be: one chain for each output, k ascending. `add` may sum K in blocks, so it is compared in double.
+  /// The expected C: each output is one chain of multiply-adds over ascending k. With `add`, K may be summed in blocks,
+  /// so the sum is computed in double and compared within a tolerance.
   template <class Sum>
   std::vector<Sum> expected() const {
     const Index L = kernels<Real>().lanes, width = 4 * L;
@@ -165,7 +167,7 @@ TEST_CASE_TEMPLATE("gemm: a long K is blocked without changing a bit", Real, flo
         }
 }
 
-TEST_CASE_TEMPLATE("gemm: what a row adds has the same bits whatever rows are beside it", Real, float, double) {
+TEST_CASE_TEMPLATE("gemm: what is added to a row has the same bits, whatever the other rows are", Real, float, double) {
   for (Index rows : {2, 3, 7, 20})
     for (Index K : {300, 700, 1500}) {
       Problem<Real> all(rows, 6, K, {true, 290}, GemmArgs<Real>::add, 1);
@@ -230,7 +232,7 @@ TEST_CASE_TEMPLATE("gemm: A in two pieces, and a row-major B", Real, float, doub
             }
 }
 
-TEST_CASE_TEMPLATE("gemm: what it asks for ahead changes nothing", Real, float, double) {
+TEST_CASE_TEMPLATE("gemm: prefetching changes no result", Real, float, double) {
   using Args = GemmArgs<Real>;
   unsigned seed = 0;
   const std::vector<Real> memory(4096);
@@ -260,7 +262,8 @@ TEST_CASE_TEMPLATE("gemm: no rows, no columns", Real, float, double) {
   }
 }
 
-TEST_CASE_TEMPLATE("transpose: every remainder, and nothing beside its place", Real, float, double) {
+TEST_CASE_TEMPLATE("transpose: sizes with every remainder; nothing outside the result is written", Real, float,
+                   double) {
   const Index L = kernels<Real>().lanes;
   for (Index rows : {Index(1), L - 1, L, L + 1, 2 * L + 3})
     for (Index columns : {Index(1), L - 1, L, L + 1, 2 * L + 3}) {
@@ -276,8 +279,8 @@ TEST_CASE_TEMPLATE("transpose: every remainder, and nothing beside its place", R
     }
 }
 
-TEST_CASE_TEMPLATE("transpose_gates: dz by gates and columns, every remainder, and nothing beside its place", Real,
-                   float, double) {
+TEST_CASE_TEMPLATE("transpose_gates: dz by gates and columns, sizes with every remainder; nothing outside is written",
+                   Real, float, double) {
   const Index L = kernels<Real>().lanes;
   for (Index rows : {Index(1), L - 1, L, 2 * L + 3})
     for (Index panels : {0, 1, 3})

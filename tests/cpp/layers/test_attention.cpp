@@ -25,7 +25,7 @@ struct Problem {
   eigenlstm::AttentionShape shape() const { return {B, T, S, Q, M, query_lengths.data(), memory_lengths.data()}; }
   eigenlstm::AttentionScore<Real> score() const { return {additive ? v.data() : nullptr, Real(0.5)}; }
 
-  /// Context, weights and all gradients, one after the other.
+  /// The context, the weights and all gradients in one vector, in this order.
   std::vector<Real> solve() const {
     std::vector<Real> w(B * T * S), y(B * T * M), dq(B * T * Q), dk(B * S * Q), dm(B * S * M), dv(Q, Real(0));
     eigenlstm::attention_forward(shape(), score(), query.data(), key.data(), memory.data(), w.data(), y.data());
@@ -35,7 +35,7 @@ struct Problem {
     return y;
   }
 
-  /// Context and weights by plain loops.
+  /// The context and the weights, computed by plain loops.
   std::vector<double> expected() const {
     std::vector<double> w(B * T * S), y(B * T * M);
     for (Index b = 0; b < B; ++b)

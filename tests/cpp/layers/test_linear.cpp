@@ -21,7 +21,7 @@ struct Problem {
   std::vector<Real> x = values<Real>(N * F, 1), weight = values<Real>(O * F, 2), bias = values<Real>(O, 3),
                     dy = values<Real>(N * O, 4);
 
-  /// y, dx, dweight, dbias, one after the other; the last two are added to ones.
+  /// y, dx, dweight and dbias in one vector, in this order. The last two are added to arrays of ones.
   std::vector<Real> solve() const {
     std::vector<Real> y(N * O), dx(N * F), dweight(O * F, Real(1)), dbias(O, Real(1));
     eigenlstm::linear_forward(N, F, O, x.data(), weight.data(), bias.data(), y.data());

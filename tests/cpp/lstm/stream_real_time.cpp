@@ -1,7 +1,6 @@
-// Proof that a step of a stream is fit for a real-time thread: a million of them, in a process whose kernel kills it
-// at its first system call, without one allocation and without one lock.
-//
-// The linker's --wrap (CMakeLists.txt) leads every call of the library to malloc, free and the mutexes here first.
+// Shows that a real-time thread may run the steps of a stream: a million steps make no allocation, take no lock and
+// make no system call. The process runs under seccomp, so the kernel would kill it at its first system call. All calls
+// of the library to malloc, free and the mutexes are counted: the linker's --wrap (CMakeLists.txt) directs them here.
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -16,7 +15,7 @@
 #include "eigenlstm/isa.hpp"
 #include "eigenlstm/lstm.hpp"
 
-static long calls = 0;  // to what a real-time thread must not call
+static long calls = 0;  // of functions that a real-time thread must not use
 
 #define COUNTED(type, name, parameters, arguments) \
   extern "C" type __real_##name parameters;        \
@@ -46,7 +45,8 @@ namespace {
 
 constexpr long steps = 1000000;
 
-/// In a child of its own: ends with SIGKILL at a system call, else reports the counted calls through `report`.
+/// Runs in a child process. A system call ends it with SIGKILL; otherwise it writes the number of counted calls to the
+/// file descriptor `report`.
 template <class Real>
 [[noreturn]] void child(eigenlstm::Index I, eigenlstm::Index H, eigenlstm::Index layers, eigenlstm::Index B,
                         int report) {
@@ -58,7 +58,7 @@ template <class Real>
   const std::vector<Real> parameters(lstm.num_parameters(), Real(0.1)), x(B * I, Real(0.5));
   std::vector<Real> y(B * H);
   eigenlstm::Stream<Real> stream(lstm, lstm.pack(parameters.data(), false), B);
-  if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) != 0) _exit(77);  // from here on: only read, write and exit
+  if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) != 0) _exit(77);  // from now on, only read, write and exit are allowed
   const long before = calls;
   for (long i = 0; i < steps; ++i) stream.step(x.data(), y.data());
   const long made = calls - before;

@@ -1,4 +1,4 @@
-// How a batch is cut: into parts of its rows, and these into the chunks of the backward pass.
+// How a batch is cut: into micro-batches of its rows, and the steps of these into chunks for the backward pass.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -25,7 +25,8 @@ Rows random_rows(test::Random& random, Index B, Index T, bool ragged) {
 
 }  // namespace
 
-TEST_CASE("parts of a batch have each of its rows once, and as many at every step, within one") {
+TEST_CASE(
+    "micro-batches have each row of the batch once, and at every step as many rows as one another, give or take one") {
   test::Random random(2);
   for (Index B : {1, 5, 16, 33})
     for (Index T : {0, 1, 9})
@@ -62,7 +63,7 @@ TEST_CASE("parts of a batch have each of its rows once, and as many at every ste
         }
 }
 
-TEST_CASE("chunks cover all steps in turn, about as many rows each, and those of some steps are cut out of these") {
+TEST_CASE("chunks cover all steps in turn with about equally many frames; those of a few steps are cut from them") {
   test::Random random(1);
   for (Index B : {1, 2, 23, 70, 511, 512, 513, 1200})
     for (Index T : {0, 1, 60, 511, 512, 513, 1500})
@@ -88,7 +89,8 @@ TEST_CASE("chunks cover all steps in turn, about as many rows each, and those of
               const Index in_chunk = part.first_frame(chunk.end) - part.first_frame(chunk.begin),
                           steps = chunk.end - chunk.begin, most = (B + n - 1) / n;
               CHECK(in_chunk <= even + most);
-              CHECK(in_chunk >= even - most - steps);  // a part may have a row less than the largest, at each step
+              CHECK(in_chunk >=
+                    even - most - steps);  // at each step, a micro-batch may have one row less than the largest
             }
             step = chunk.end;
           }

@@ -1,4 +1,4 @@
-// Forward and backward against the scalar equations and their central differences.
+// The forward pass is compared with the scalar equations, the gradients with central differences of these equations.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -42,7 +42,7 @@ double worst_difference(const std::vector<Real>& values, const Values& expected)
   return worst;
 }
 
-/// Central differences of the loss, for some values of one array, and along a random direction.
+/// Central differences of the loss: for some values of one array, one by one, and along a random direction.
 template <class Real>
 void check_gradient(Problem p, Values Problem::*array, const std::vector<Real>& gradient, Random& random) {
   REQUIRE(gradient.size() == (p.*array).size());
@@ -120,15 +120,16 @@ TEST_CASE("backward adds to the gradients of the parameters") {
   };
   backward();
   const std::vector<double> once = gradients;
-  backward();  // a tape may be used again
+  backward();  // a tape can be used more than once
   for (std::size_t j = 0; j < once.size(); ++j) CHECK(gradients[j] == doctest::Approx(2 * once[j]).epsilon(1e-12));
 }
 
 TEST_CASE_TEMPLATE("training and inference give the same bits, at any number of threads", Real, float, double) {
   const test::EveryThread every;
   const int before = eigenlstm::num_threads();
-  // rows split; units split (one row, a large recurrent matrix); directions split; rows of both directions; ragged,
-  // many rows down to one: rows split, units split, in double on five threads backwards too
+  // In turn: threads share the rows; the units (one row, a large recurrent matrix); the directions; the rows of both
+  // directions; and in ragged batches, which go from many rows to a single one, first the rows and then the units (in
+  // double on five threads the backward pass does so, too).
   for (const Case& c : {Case{model(8, 64), 40, 20, false}, Case{model(4, 160), 1, 40, false},
                         Case{model(4, 150), 2, 30, false}, Case{model(8, 40, 2, true), 12, 30, true},
                         Case{model(8, 64, 1, true), 20, 40, false}, Case{model(3, 130, 1, true), 3, 40, true},
@@ -151,12 +152,13 @@ TEST_CASE_TEMPLATE("training and inference give the same bits, at any number of 
 }
 
 TEST_CASE_TEMPLATE("weights packed by any number of threads are the same", Real, float, double) {
-  const Problem p = random_problem(model(64, 403), 1, 2, false, 11);  // large enough for three
-  std::deque<Core<Real>> all;  // kept: memory that is used again would have the right weights already
+  const Problem p = random_problem(model(64, 403), 1, 2, false, 11);  // enough work for three threads
+  std::deque<Core<Real>>
+      all;  // all kept, since memory that was freed and used again would hold the right weights already
   CHECK(test::same_for_any_threads([&] { return all.emplace_back(p).forward_backward(); }));
 }
 
-TEST_CASE("any strides: time-major and every second feature") {
+TEST_CASE("arrays with any strides: time-major, and every second feature") {
   const Problem p = random_problem(model(3, 20), 4, 6, true, 3);
   const Core<double> core(p);
   const Index B = p.B, T = p.T, I = 3, H = 20;
@@ -175,7 +177,7 @@ TEST_CASE("any strides: time-major and every second feature") {
       }
 }
 
-TEST_CASE("no rows, no steps: the state goes through") {
+TEST_CASE("without rows or steps, the initial state is returned") {
   for (auto [B, T] : {std::pair<Index, Index>{0, 5}, {3, 0}, {0, 0}}) {
     const Problem p = random_problem(model(2, 9, 2), B, T, false, 5);
     const Results<double> r = Core<double>(p).forward_backward();

@@ -1,4 +1,4 @@
-// What is stored past the caches is what would be stored into them, and nothing beside it.
+// Stores that bypass the caches write the same values as ordinary stores, and nothing outside the result.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -17,7 +17,7 @@ using eigenlstm::kernels;
 
 namespace {
 
-/// n values of 7.
+/// n sevens.
 template <class Real>
 Buffer<Real> sevens(Index n) {
   Buffer<Real> buffer(n);
@@ -30,7 +30,7 @@ bool same(const Buffer<Real>& a, const std::vector<Real>& b) {
   return std::equal(b.begin(), b.end(), a.data(), a.data() + a.size());
 }
 
-/// y of a layer, row t of batch row b at y + (b * T + t) * P + b * gap, between sevens.
+/// y of a layer, surrounded by sevens: step t of row b is stored at y + (b * T + t) * P + b * gap.
 template <class Real>
 std::vector<Real> y_of(const eigenlstm::LSTMOptions& options, Index B, Index T, Index offset, Index gap, bool tape) {
   const eigenlstm::LSTM<Real> lstm(options);
@@ -53,7 +53,7 @@ std::vector<Real> y_of(const eigenlstm::LSTMOptions& options, Index B, Index T, 
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("packing, either way: every gate and column in its place", Real, float, double) {
+TEST_CASE_TEMPLATE("packing, with and without caches: every gate and column is in its place", Real, float, double) {
   const Index L = kernels<Real>().lanes, width = 4 * L;
   for (bool past_caches : {false, true}) {
     for (auto [units, distance] : {std::pair<Index, Index>{L, L}, {1, L}, {L - 1, L - 1}, {1, 1}})
@@ -85,7 +85,7 @@ TEST_CASE_TEMPLATE("packing, either way: every gate and column in its place", Re
   }
 }
 
-TEST_CASE_TEMPLATE("zeros, of kept memory and of fresh", Real, float, double) {
+TEST_CASE_TEMPLATE("zeros, in memory that was used before and in new memory", Real, float, double) {
   for (Index n : {1, 100, 1 << 20, 2'000'003}) {
     for (Index offset : {0, 1}) {
       const Buffer<Real> values = sevens<Real>(n + 2);
@@ -93,15 +93,16 @@ TEST_CASE_TEMPLATE("zeros, of kept memory and of fresh", Real, float, double) {
       CHECK(std::count(values.data(), values.data() + n + 2, Real(0)) == n);
       CHECK(std::count(values.data() + offset, values.data() + offset + n, Real(0)) == n);
     }
-    const Buffer<Real> zeros = Buffer<Real>::zeros(n);  // where sevens stood a moment before
+    const Buffer<Real> zeros = Buffer<Real>::zeros(n);  // in the memory that held sevens a moment ago
     CHECK(std::count(zeros.data(), zeros.data() + n, Real(0)) == n);
   }
 }
 
-TEST_CASE_TEMPLATE("y of many megabytes is the same wherever it stands", Real, float, double) {
-  const Index T = 64, B = Index(4104 * sizeof(float) / sizeof(Real));  // 16 MB with H = 16: as little work as there is
+TEST_CASE_TEMPLATE("y of many megabytes is the same at any address", Real, float, double) {
+  const Index T = 64,
+              B = Index(4104 * sizeof(float) / sizeof(Real));  // 16 MB with H = 16: the least work that fills them
   const auto plain = model(1, 16);
-  const std::vector<Real> expected = y_of<Real>(plain, B, T, 1, 1, false);  // off the cache lines
+  const std::vector<Real> expected = y_of<Real>(plain, B, T, 1, 1, false);  // not aligned to cache lines
   CHECK(y_of<Real>(plain, B, T, 0, 16, true) == expected);
   const int threads = eigenlstm::num_threads();
   eigenlstm::set_num_threads(threads == 2 ? 1 : 2);

@@ -1,4 +1,4 @@
-// Streaming: the bits of the whole sequence, and sessions that do not touch each other.
+// Streaming gives the bits of a call with the whole sequence, and sessions don't affect each other.
 #include <doctest/doctest.h>
 
 #include <stdexcept>
@@ -9,7 +9,7 @@ using namespace test;
 
 namespace {
 
-/// y of steps [t0, t1) of every row, into (B, T, H).
+/// Runs steps [t0, t1) of every row and writes their y into the array (B, T, H).
 template <class Real>
 void run(eigenlstm::Stream<Real>& stream, const Core<Real>& core, Index t0, Index t1, std::vector<Real>& y) {
   const Index B = core.problem.B, T = core.problem.T, I = core.problem.options.input_size,
@@ -24,7 +24,7 @@ void run(eigenlstm::Stream<Real>& stream, const Core<Real>& core, Index t0, Inde
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("a stream gives the bits of the sequence", Real, float, double) {
+TEST_CASE_TEMPLATE("a stream gives the same bits as a call with the sequence", Real, float, double) {
   for (Index B : {1, 2, 5, 20})
     for (Index H : {1, 8, 31, 64, 100})
       for (Index layers : {1, 3}) {
@@ -43,7 +43,7 @@ TEST_CASE_TEMPLATE("a stream gives the bits of the sequence", Real, float, doubl
       }
 }
 
-TEST_CASE("a copy of a stream goes on by itself; reset starts from zeros") {
+TEST_CASE("a copy of a stream is independent; reset starts from zeros") {
   const Core<float> core(random_problem(model(4, 24, 2), 2, 10, false, 13));
   eigenlstm::Stream<float> stream(core.lstm, core.weights, 2);
   std::vector<float> whole(core.problem.y_size()), y = whole, again = whole;
@@ -55,7 +55,7 @@ TEST_CASE("a copy of a stream goes on by itself; reset starts from zeros") {
   again = y;
   run(copy, core, 5, 10, again);
   CHECK(again == whole);
-  run(stream, core, 5, 10, y);  // the copy's steps have not moved it
+  run(stream, core, 5, 10, y);  // the steps of the copy have not changed it
   CHECK(y == whole);
 }
 
@@ -73,7 +73,7 @@ TEST_CASE("a stream outlives the model that made it") {
   CHECK(y == expected);
 }
 
-TEST_CASE("what cannot stream is refused") {
+TEST_CASE("layers that cannot stream are refused") {
   const Core<float> both(random_problem(model(2, 4, 1, true), 1, 1, false, 1)),
       one(random_problem(model(2, 4), 1, 1, false, 1));
   CHECK_THROWS_AS(eigenlstm::Stream<float>(both.lstm, both.weights, 1), std::invalid_argument);

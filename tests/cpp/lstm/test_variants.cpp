@@ -1,5 +1,5 @@
-// What a C++ program sets in CellOptions and LSTMOptions, against the equations of variants.hpp, one scalar at a time
-// in double.
+// The options that a C++ program sets in CellOptions and LSTMOptions, compared with the equations of variants.hpp,
+// which are computed here one scalar at a time, in double.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -70,7 +70,7 @@ double apply(const Activation& a, double x) {
   }
 }
 
-/// Layer normalisation of n values in place, before gain and bias.
+/// Layer normalisation of n values, in place and without gain and bias.
 void normalise(double* values, Index n) {
   double mean = 0, variance = 0;
   for (Index u = 0; u < n; ++u) mean += values[u] / double(n);
@@ -78,7 +78,7 @@ void normalise(double* values, Index n) {
   for (Index u = 0; u < n; ++u) values[u] = (values[u] - mean) / std::sqrt(variance + 1e-5);
 }
 
-/// What the tests vary: parameters, x (B, T, I).
+/// The arrays of a test: parameters, x (B, T, I), dy (B, T, P).
 struct Problem {
   LSTMOptions options;
   Values parameters, x, dy;  // dy (B, T, P)
@@ -101,7 +101,7 @@ Problem problem(const LSTMOptions& options) {
           single(B * T * options.output(0), 1)};
 }
 
-/// y (B, T, P) by the equations of variants.hpp, without random masks.
+/// y (B, T, P), computed by the equations of variants.hpp, without random masks.
 Values equations(const Problem& p) {
   const CellOptions& cell = p.options.cell;
   const Index H = p.options.hidden_size, P = p.options.output(0);
@@ -163,7 +163,7 @@ Sequence<Real> batch_major(Real* data, Index features) {
   return {data, T * features, features, 1};
 }
 
-/// One model of `Real`, its batch, and what forward and backward give.
+/// A model in precision `Real`, a batch, and the results of forward and backward.
 template <class Real>
 struct Run {
   std::vector<Real> parameters, x, dy, y, dx, dparameters;
@@ -186,7 +186,7 @@ struct Run {
   }
 };
 
-/// `gradient` against central differences of the loss, for some values of `array`.
+/// Compares `gradient` with central differences of the loss for some values of `array`.
 template <class Real>
 void check_gradient(Problem p, Values Problem::*array, const std::vector<Real>& gradient) {
   const double step = 1e-5, tolerance = sizeof(Real) == 4 ? 2e-4 : 1e-7;
@@ -218,7 +218,7 @@ TEST_CASE_TEMPLATE("every variant computes its equations, and the gradients of t
   }
 }
 
-TEST_CASE_TEMPLATE("a stream gives the bits of every variant's forward", Real, float, double) {
+TEST_CASE_TEMPLATE("a stream gives the same bits as forward, with every variant", Real, float, double) {
   for (const Case& c : cases()) {
     CAPTURE(c.name);
     if (c.options.reverse) continue;
@@ -236,7 +236,7 @@ TEST_CASE_TEMPLATE("a stream gives the bits of every variant's forward", Real, f
   }
 }
 
-TEST_CASE("options that make no sense are refused with the reason") {
+TEST_CASE("options that make no sense are refused, and the error says why") {
   const auto refused = [](const char* reason, auto change) {
     LSTMOptions o = variant("", change).options;
     CAPTURE(reason);
@@ -249,7 +249,7 @@ TEST_CASE("options that make no sense are refused with the reason") {
   };
   refused("proj_size must be smaller than hidden_size 9, got 9", [](LSTMOptions& o) { o.proj_size = 9; });
   refused("gate_clip must be greater than 0", [](LSTMOptions& o) { o.cell.gate_clip = 0; });
-  refused("gate_clip must be greater than 0", [](LSTMOptions& o) { o.cell.gate_clip = 1e-300; });  // 0 in float
+  refused("gate_clip must be greater than 0", [](LSTMOptions& o) { o.cell.gate_clip = 1e-300; });  // becomes 0 in float
   refused("cell_clip must be greater than 0",
           [](LSTMOptions& o) { o.cell.cell_clip = std::numeric_limits<double>::quiet_NaN(); });
   refused("zoneout of c must be at least 0 and below 1", [](LSTMOptions& o) { o.cell.zoneout_c = 1; });

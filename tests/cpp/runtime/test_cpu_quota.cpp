@@ -1,4 +1,4 @@
-// Quotas of control groups, on files as the kernel writes them.
+// CPU quotas of control groups, read from files like those of the kernel.
 #include <doctest/doctest.h>
 
 #include <cstdlib>
@@ -10,7 +10,7 @@
 
 namespace {
 
-/// A folder in place of /sys/fs/cgroup, gone in the end.
+/// A temporary folder in place of /sys/fs/cgroup; the destructor removes it.
 class Mount {
  public:
   Mount() {
@@ -49,7 +49,7 @@ TEST_CASE("version 1: cpu.cfs_quota_us over cpu.cfs_period_us") {
   CHECK(mount("-1\n") == 0);
 }
 
-TEST_CASE("the least of the process's group and those above it counts") {
+TEST_CASE("the smallest quota of the process's group and the groups above it counts") {
   Mount mount;
   mount.write("cpu.max", "max 100000\n").write("a/cpu.max", "300000 100000\n").write("a/b/cpu.max", "max 100000\n");
   CHECK(mount.quota("0::/a/b\n") == 3);
@@ -57,14 +57,14 @@ TEST_CASE("the least of the process's group and those above it counts") {
   CHECK(mount.quota("0::/\n") == 0);
 }
 
-TEST_CASE("in a container the path may be the host's") {
+TEST_CASE("in a container, the path may be that of the host") {
   CHECK(Mount()
             .write("cpu/cpu.cfs_quota_us", "400000")
             .write("cpu/cpu.cfs_period_us", "100000")
             .quota("4:cpu:/docker/0123abcd\n") == 4);
 }
 
-TEST_CASE("no groups, no files, or what no kernel writes: no quota") {
+TEST_CASE("there is no quota without groups, without files, or if their text is not the kernel's") {
   CHECK(Mount().quota("") == 0);
   CHECK(Mount().quota("0::/some/where\n1:cpu:/\n") == 0);
   CHECK(Mount().quota("cpu\n::\n0::\n:cpu:x\n") == 0);

@@ -21,7 +21,7 @@ bool aligned(const void* p, std::uintptr_t to) { return reinterpret_cast<std::ui
 
 }  // namespace
 
-TEST_CASE("a block is aligned, large ones to huge pages") {
+TEST_CASE("blocks are aligned, large ones to huge pages") {
   const std::size_t mb = std::size_t(1) << 20;
   for (std::size_t bytes : {std::size_t(1), std::size_t(63), std::size_t(64), std::size_t(65), mb, 3 * mb / 2, 2 * mb,
                             2 * mb + 1, 5 * mb}) {
@@ -32,21 +32,21 @@ TEST_CASE("a block is aligned, large ones to huge pages") {
   }
 }
 
-TEST_CASE("an empty block, and sizes that no machine has") {
+TEST_CASE("empty blocks, and sizes that no machine has memory for") {
   CHECK(Block(0).data() == nullptr);
   CHECK(Buffer<float>(0).data() == nullptr);
   CHECK_THROWS_AS(Block(std::size_t(1) << 61), std::bad_alloc);
   CHECK_THROWS_AS(Block(~std::size_t(0)), std::bad_alloc);
-  for (const std::ptrdiff_t n :
-       {std::ptrdiff_t(1) << 62, (std::ptrdiff_t(1) << 62) + 1, std::ptrdiff_t(-1)}) {  // their bytes wrap around
+  for (const std::ptrdiff_t n : {std::ptrdiff_t(1) << 62, (std::ptrdiff_t(1) << 62) + 1,
+                                 std::ptrdiff_t(-1)}) {  // whose number of bytes overflows
     CHECK_THROWS_AS(Buffer<float>{n}, std::bad_alloc);
     CHECK_THROWS_AS(Arena().allocate<float>(n), std::bad_alloc);
   }
 }
 
-#ifndef __SANITIZE_ADDRESS__  // under which nothing is kept
-TEST_CASE("a freed block is used again for about its size, not for much less") {
-  const std::size_t bytes = std::size_t(60) << 20;  // larger than any other test's
+#ifndef __SANITIZE_ADDRESS__  // AddressSanitizer, with which no freed block is kept
+TEST_CASE("a freed block is used again for about as much memory, not for much less") {
+  const std::size_t bytes = std::size_t(60) << 20;  // more than any other test uses
   void* first;
   {
     const Block block(bytes);
@@ -60,10 +60,10 @@ TEST_CASE("a freed block is used again for about its size, not for much less") {
   CHECK(again.data() == first);
 }
 
-TEST_CASE("a block freed lately is kept rather than larger ones freed long ago") {
+TEST_CASE("a block that was freed recently is kept in preference to larger ones that were freed long ago") {
   const std::size_t mb = std::size_t(1) << 20;
   {
-    std::vector<Block> large(300);  // more than are kept, in number and in bytes
+    std::vector<Block> large(300);  // more than are kept, both by number and by bytes
     for (Block& block : large) block = Block(4 * mb);
   }
   void* first;
@@ -85,7 +85,7 @@ TEST_CASE("moving a block hands it over") {
   CHECK(a.data() == data);
 }
 
-TEST_CASE("an arena's pieces are aligned and do not overlap, and its memory stays") {
+TEST_CASE("the pieces of an arena are aligned and don't overlap, and its memory is kept") {
   Arena arena;
   test::Random random(1);
   for (int call = 0; call < 20; ++call) {

@@ -1,4 +1,4 @@
-// Threads: every member runs every job once, whatever else goes on.
+// Threads: every member of a team runs every job exactly once, whatever else happens.
 #include <doctest/doctest.h>
 #include <sched.h>
 #include <sys/wait.h>
@@ -22,14 +22,14 @@ using eigenlstm::Team;
 
 namespace {
 
-/// Runs jobs that count their members and meet at barriers. Returns whether all was as it should be.
+/// Runs jobs whose members are counted and meet at barriers. Returns whether the counts were right.
 bool run_jobs(int jobs, int most, unsigned seed) {
   Random random(seed);
   bool right = true;
   for (int job = 0; job < jobs; ++job) {
     Team team(int(random.whole(1, most)));
     std::vector<std::atomic<int>> runs(std::size_t(team.size()));
-    std::vector<int> posted(std::size_t(team.size()));  // plain: the barrier must order it
+    std::vector<int> posted(std::size_t(team.size()));  // not atomic: the barrier must order the accesses
     std::atomic<bool> seen_all{true};
     Barrier barrier(team.size());
     for (int round = 1; round <= 2; ++round) {
@@ -54,7 +54,7 @@ bool run_jobs(int jobs, int most, unsigned seed) {
 
 TEST_CASE("team: sizes that change from job to job") { CHECK(run_jobs(150, 6, 1)); }
 
-TEST_CASE("team: its parts make each call once, with as many members as divide it, and meet nobody else's") {
+TEST_CASE("team: its parts make each call once, with the right number of members, and wait for no other part") {
   struct Split {
     int size, calls, parts;
   };
@@ -79,7 +79,7 @@ TEST_CASE("team: its parts make each call once, with as many members as divide i
     team.split(s.calls, [&](Team& part, std::ptrdiff_t call) {
       if (part.size() != s.size / s.parts) ++wrong;
       if (++began <= s.parts)
-        while (began < s.parts) std::this_thread::yield();  // all parts are at work
+        while (began < s.parts) std::this_thread::yield();  // until all parts have begun
       std::vector<int> posted(std::size_t(part.size()));
       Barrier barrier(part.size());
       for (int round = 1; round <= 3; ++round)
@@ -96,7 +96,7 @@ TEST_CASE("team: its parts make each call once, with as many members as divide i
   }
 }
 
-TEST_CASE("team: what a call of a part throws comes out, once the other parts are through") {
+TEST_CASE("team: an exception in a part is thrown to the caller, after the other parts have ended") {
   for (int size : {1, 2, 4})
     for (int bad : {0, 1}) {
       Team team(size);
@@ -113,7 +113,7 @@ TEST_CASE("team: what a call of a part throws comes out, once the other parts ar
     }
 }
 
-TEST_CASE("team: the caller's part asks for the interrupt check, and all parts hear of it") {
+TEST_CASE("team: the caller's part checks for interrupts, and all parts are told of one") {
   eigenlstm::set_interrupt_check([] { return true; });
   const std::thread::id caller = std::this_thread::get_id();
   for (int size : {1, 2, 4}) {
@@ -134,19 +134,19 @@ TEST_CASE("team: the caller's part asks for the interrupt check, and all parts h
   std::atomic<int> calls{0};
   CHECK_THROWS_AS(
       team.split(6,
-                 [&](Team& part, std::ptrdiff_t) {  // the caller is through at once, and asks on for the others
+                 [&](Team& part, std::ptrdiff_t) {  // the caller finishes at once, and goes on checking for the others
                    ++calls;
                    part.run([&](int) {
                      while (std::this_thread::get_id() != caller && !part.stopped()) std::this_thread::yield();
                    });
                  }),
       eigenlstm::Interrupted);
-  CHECK(calls == 4);  // the caller's two, one of each other part
+  CHECK(calls == 4);  // two by the caller's part, one by each of the others
   eigenlstm::set_interrupt_check(nullptr);
 }
 
 #ifdef __linux__
-TEST_CASE("team: workers that have met their caller keep off its processor, within what the process may use") {
+TEST_CASE("team: workers move off the processor of their caller, to others that the process may use") {
   const auto mask = [] {
     cpu_set_t set;
     CPU_ZERO(&set);
@@ -168,10 +168,10 @@ TEST_CASE("team: workers that have met their caller keep off its processor, with
       if (m > 0) f();
     });
   };
-  each_worker(2, [] {});  // started where it may run everywhere
+  each_worker(2, [] {});  // started while it may run on all processors
 
   const int cpu = sched_getcpu();
-  const cpu_set_t one = only(cpu);  // as `taskset -a` sets all threads of a process
+  const cpu_set_t one = only(cpu);  // as `taskset -a` does for all threads of a process
   each_worker(2, [&] { only(cpu); });
   for (int job = 0; job < 4; ++job) {
     cpu_set_t allowed;
@@ -184,7 +184,7 @@ TEST_CASE("team: workers that have met their caller keep off its processor, with
     only(cpu);
     cpu_set_t others = all;
     CPU_CLR(cpu, &others);
-    each_worker(2, [] {});  // the worker may still be where it has been put above
+    each_worker(2, [] {});  // the worker may still be on the processor from above
     for (int job = 0; job < 4; ++job) {
       cpu_set_t allowed;
       each_worker(2, [&] { allowed = mask(); });
@@ -192,7 +192,7 @@ TEST_CASE("team: workers that have met their caller keep off its processor, with
     }
   }).join();
 
-  const int more = CPU_COUNT(&all) + 1;  // members that need all there are
+  const int more = CPU_COUNT(&all) + 1;  // more members than there are processors
   std::atomic<int> everywhere{0};
   each_worker(more, [&] {
     const cpu_set_t allowed = mask();
@@ -202,7 +202,7 @@ TEST_CASE("team: workers that have met their caller keep off its processor, with
 }
 #endif
 
-TEST_CASE("team: one call at a time has the pool, the others run alone") {
+TEST_CASE("team: one call at a time has the pool; others run on their own thread") {
   Team first(3);
   Team second(3);
   CHECK(first.size() == 3);
@@ -221,8 +221,8 @@ TEST_CASE("team: many callers at once") {
   CHECK(right == 6);
 }
 
-TEST_CASE("team: a forked child has threads of its own, and so has its parent still") {
-  REQUIRE(run_jobs(3, 4, 1));  // the pool is running
+TEST_CASE("team: after a fork, the child has threads of its own and the parent keeps its threads") {
+  REQUIRE(run_jobs(3, 4, 1));  // so that the pool is running
   const pid_t pid = fork();
   if (pid == 0) {
     alarm(60);
@@ -235,7 +235,7 @@ TEST_CASE("team: a forked child has threads of its own, and so has its parent st
   CHECK(run_jobs(3, 4, 3));
 }
 
-TEST_CASE("denormals are flushed in every member, and the caller's mode comes back") {
+TEST_CASE("every member flushes denormals, and the caller's mode is restored") {
   volatile float tiny = std::numeric_limits<float>::min(), half = 0.5f;
   CHECK(tiny * half > 0);
   std::atomic<int> flushed{0};
@@ -248,11 +248,12 @@ TEST_CASE("denormals are flushed in every member, and the caller's mode comes ba
   CHECK(tiny * half > 0);
 }
 
-TEST_CASE("concurrent calls on one model give the bits of one") {
+TEST_CASE("concurrent calls on one model give the same bits as a single call") {
   const test::EveryThread every;
   const int before = eigenlstm::num_threads();
   eigenlstm::set_num_threads(3);
-  for (bool ragged : {false, true}) {  // each thread its rows of all layers; threads together in each layer
+  for (bool ragged :
+       {false, true}) {  // threads with rows of their own through all layers; threads that share each layer
     const Core<float> core(random_problem(model(4, 48, 2), 24, 20, ragged, 23));
     const Results<float> expected = core.forward_backward(), inference = core.forward();
     std::vector<std::thread> callers;
@@ -270,7 +271,7 @@ TEST_CASE("concurrent calls on one model give the bits of one") {
 TEST_CASE("an interrupted call throws, and the next one is right") {
   const test::EveryThread every;
   const int before = eigenlstm::num_threads();
-  for (Index B : {1, 16}) {  // units of one row on each thread; rows of all layers
+  for (Index B : {1, 16}) {  // threads share the units of one row; threads have rows of their own
     const Core<float> small(random_problem(model(2, 160), B, 40, false, 29));
     const Results<float> expected = small.forward();
     for (int threads : {1, 2}) {
@@ -278,7 +279,7 @@ TEST_CASE("an interrupted call throws, and the next one is right") {
       eigenlstm::set_interrupt_check([] { return true; });
       bool interrupted = false;
       for (Index T = 2000 / B; T <= 512000 && !interrupted;
-           T *= 2) {  // until a call lasts the 50 ms after which it asks
+           T *= 2) {  // until a call lasts longer than the 50 ms after which it checks
         const Core<float> core(random_problem(model(2, 160), B, T, false, 31));
         try {
           core.forward();

@@ -1,4 +1,4 @@
-// The core on a test's problem.
+// Runs the core on the problem of a test.
 #pragma once
 
 #include <memory>
@@ -14,13 +14,13 @@ std::vector<Real> as(const Values& values) {
   return std::vector<Real>(values.begin(), values.end());
 }
 
-/// A batch-major array in place.
+/// A batch-major array as a Sequence, not copied.
 template <class Real>
 eigenlstm::Sequence<Real> batch_major(Real* data, Index T, Index features) {
   return {data, T * features, features, 1};
 }
 
-/// All that forward and backward give.
+/// All results of forward and backward.
 template <class Real>
 struct Results {
   std::vector<Real> y, h, c;
@@ -43,11 +43,11 @@ class Core {
         c0(as<Real>(p.c0)),
         weights(lstm.pack(parameters.data(), true)) {}
 
-  /// y, h and c; and the tape where wanted.
+  /// y, h and c, and the tape if asked for.
   Results<Real> forward(std::unique_ptr<eigenlstm::Tape<Real>>* tape = nullptr) const {
     const Problem& p = problem;
     Results<Real> r;
-    r.y.resize(p.y_size(), Real(7));  // not zero: what forward leaves unwritten shows
+    r.y.resize(p.y_size(), Real(7));  // not zero, so that values that forward does not write are noticed
     r.h.resize(p.state_size(), Real(7));
     r.c.resize(p.state_size(), Real(7));
     lstm.forward(weights, p.B, p.T, batch_major(x.data(), p.T, p.options.input_size),

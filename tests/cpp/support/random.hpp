@@ -1,4 +1,4 @@
-// Values for the tests: the same on every run.
+// Random values for the tests, the same in every run.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// The LSTM as its equations say, in double, one scalar at a time: what the core is compared with.
+// The equations of the LSTM, computed in double and one scalar at a time, for comparison with the core.
 #pragma once
 
 #include <algorithm>
@@ -14,11 +14,12 @@ namespace test {
 using eigenlstm::Index;
 using Values = std::vector<double>;
 
-/// A model, a batch, and gradients of a scalar with respect to what comes out. All arrays contiguous, batch-major.
+/// A model, a batch, and the gradients of a scalar with respect to the outputs. All arrays are contiguous and
+/// batch-major.
 struct Problem {
   eigenlstm::LSTMOptions options;
   Index B, T;
-  std::vector<Index> lengths;  // empty: all T
+  std::vector<Index> lengths;  // empty: all rows have T steps
   Values parameters, x, h0, c0;
   Values dy, dh, dc;
 
@@ -33,7 +34,7 @@ inline Problem random_problem(const eigenlstm::LSTMOptions& options, Index B, In
   Problem p{options, B, T, {}, {}, {}, {}, {}, {}, {}, {}};
   for (Index b = 0; ragged && b < B; ++b) p.lengths.push_back(b == 1 ? 0 : b == 2 ? T : random.whole(0, T));
   const auto single = [&](Index n,
-                          double scale) {  // values that float holds too, so that both types see the same problem
+                          double scale) {  // values that are exact in float, so that both types get the same problem
     const std::vector<float> values = random.vector<float>(n, scale);
     return Values(values.begin(), values.end());
   };
@@ -51,7 +52,7 @@ struct Outputs {
 
 inline double sigmoid(double z) { return 1 / (1 + std::exp(-z)); }
 
-/// The parameter of that name, or null.
+/// The parameter called `name`, or null.
 inline const double* parameter(const Problem& p, const std::string& name) {
   const eigenlstm::LSTM<double> lstm(p.options);
   for (const eigenlstm::Parameter& candidate : lstm.parameters())
@@ -59,7 +60,7 @@ inline const double* parameter(const Problem& p, const std::string& name) {
   return nullptr;
 }
 
-/// One row's pass through one direction of one layer: in (T, n) -> columns [column, column + H) of out (T, width).
+/// One row through one direction of one layer: in (T, n) -> columns [column, column + H) of out (T, width).
 inline void run_row(const Problem& p, const std::string& suffix, bool reverse, Index length, const Values& in, Index n,
                     double* h, double* c, Values& out, Index width, Index column) {
   const Index H = p.options.hidden_size;
@@ -102,7 +103,7 @@ inline Outputs reference(const Problem& p) {
   return result;
 }
 
-/// The scalar whose gradients dy, dh, dc are.
+/// The scalar that has the gradients dy, dh and dc.
 inline double loss(const Problem& p) {
   const Outputs out = reference(p);
   double sum = 0;

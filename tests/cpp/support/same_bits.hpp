@@ -1,4 +1,4 @@
-// Promise 1: the same work on several numbers of threads.
+// Promise 1: the same results for any number of threads.
 #pragma once
 
 #include "eigenlstm/threads.hpp"
@@ -14,7 +14,7 @@ std::vector<Real> values(Index n, unsigned seed) {
   return Random(seed).vector<Real>(n, 2);
 }
 
-/// For its lifetime all threads are worth having, however little the work.
+/// During its lifetime, even the least work is shared by all threads.
 class EveryThread {
  public:
   EveryThread() { eigenlstm::min_work_per_member = 1; }
@@ -26,7 +26,7 @@ class EveryThread {
   const double saved_ = eigenlstm::min_work_per_member;
 };
 
-/// Calls f() with 1, 2, 3 and 5 threads and tells whether all answers equal the first, bit for bit.
+/// Calls f() with 1, 2, 3 and 5 threads and returns whether all results equal the first one, bit for bit.
 template <class F>
 bool same_for_any_threads(F f) {
   const EveryThread every;

@@ -16,7 +16,7 @@ namespace {
 
 using Labels = std::vector<std::int64_t>;
 
-/// The probability of everything that T frames can spell, path by path; blank 0.
+/// The probability of every sequence of labels that T frames can spell, summed path by path; label 0 is the blank.
 std::map<Labels, double> labellings(Index T, Index C, const double* logits) {
   std::map<Labels, double> found;
   Index paths = 1;
@@ -53,7 +53,7 @@ Result run(Index B, Index T, Index C, Index S, const std::vector<double>& logits
 
 }  // namespace
 
-TEST_CASE("CTC sums over the paths that spell the labels") {
+TEST_CASE("CTC sums the probabilities of the paths that spell the labels") {
   const Index T = 5, C = 3;
   auto logits = values<double>(T * C, 1);
   for (const Labels& target : {Labels{}, {1}, {1, 2}, {2, 2}, {1, 2, 1}, {1, 1, 1}, {2, 2, 2, 1}}) {
@@ -82,16 +82,17 @@ TEST_CASE("CTC sums over the paths that spell the labels") {
   }
 }
 
-TEST_CASE("CTC gives the same bits on any number of threads, in probabilities and in logarithms") {
+TEST_CASE("CTC gives the same bits on any number of threads, with probabilities and with logarithms") {
   const Index B = 16, T = 600, C = 12, S = 15;
   auto logits = values<double>(B * T * C, 2);
-  for (Index i = 0; i < B / 2 * T * C; i += C) logits[i] += 200;  // rows whose labels cost e^-200 each
+  for (Index i = 0; i < B / 2 * T * C; i += C)
+    logits[i] += 200;  // in these rows, each label has a probability of e^-200
   Labels targets(B * S);
   for (Index i = 0; i < B * S; ++i) targets[i] = 1 + i * i % (C - 1);
   CHECK(same_for_any_threads([&] { return run(B, T, C, S, logits, targets); }));
 }
 
-TEST_CASE("a wide beam finds the likeliest labels with their probability") {
+TEST_CASE("a wide beam finds the most probable labels and their probability") {
   const Index T = 6, C = 3;
   for (unsigned seed = 0; seed < 5; ++seed) {
     const auto logits = values<double>(T * C, seed);

@@ -25,7 +25,7 @@ struct Problem {
   }();
   eigenlstm::CrossEntropyOptions options{0.1, -100, true};
 
-  /// The value, dx, dmatrix and dbias, one after the other.
+  /// The value, dx, dmatrix and dbias in one vector, in this order.
   std::vector<double> together() const {
     std::vector<Real> dx(N * F), dmatrix(C * F, Real(0)), dbias(C, Real(0));
     const eigenlstm::LinearCrossEntropyGradients<Real> gradients{dx.data(), dmatrix.data(), dbias.data()};
@@ -50,7 +50,8 @@ struct Problem {
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("an affine map and its cross-entropy as one are both apart", Real, float, double) {
+TEST_CASE_TEMPLATE("an affine map with its cross-entropy gives the same as the two one after the other", Real, float,
+                   double) {
   for (const auto& problem : {Problem<Real>{1, 1, 2}, Problem<Real>{5, 3, 7}, Problem<Real>{700, 64, 130}}) {
     const auto got = problem.together(), expected = problem.apart();
     double worst = 0;

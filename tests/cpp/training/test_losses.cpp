@@ -16,7 +16,7 @@ using eigenlstm::ElementLoss;
 
 namespace {
 
-/// One prediction (gaussian_nll: two) against one target, as the papers write it.
+/// The loss of one prediction (of two for gaussian_nll) for one target, as the papers define it.
 double exact(ElementLoss loss, const double* p, double y, double parameter) {
   const double d = y - p[0];
   switch (loss) {
@@ -48,7 +48,7 @@ std::pair<double, std::vector<Real>> evaluate(ElementLoss loss, Index n, Index e
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("losses of values: sums and slopes, weights spread over targets", Real, float, double) {
+TEST_CASE_TEMPLATE("losses of values: sums, gradients, and weights that several targets share", Real, float, double) {
   const Index n = 6000, each = 2;
   auto y_pred = values<Real>(n * each, 1), y_true = values<Real>(n, 2), weight = values<Real>(n / 3, 3);
   for (Real& w : weight) w = w < 0 ? Real(0) : w;
@@ -91,7 +91,7 @@ TEST_CASE_TEMPLATE("losses give the same bits on any number of threads", Real, f
   }));
 }
 
-TEST_CASE_TEMPLATE("cross-entropy: values, slopes, ignored rows", Real, float, double) {
+TEST_CASE_TEMPLATE("cross-entropy: values, gradients, ignored rows", Real, float, double) {
   const Index N = 900, C = 21;
   const auto logits = values<Real>(N * C, 1);
   std::vector<std::int64_t> labels(N);

@@ -14,7 +14,7 @@ using namespace eigenlstm;
 
 namespace {
 
-/// Parameters and state after three steps on fixed gradients.
+/// The parameters and the state after three steps with fixed gradients.
 template <class Real, class Options>
 std::vector<Real> three_steps(const Options& options, Index n, double weight_decay) {
   std::vector<Real> p = values<Real>(n, 1), a(n), b(n), c(n);

@@ -1,5 +1,6 @@
 """The examples run, do better than their baselines, and draw their pictures; the data are what README.md says."""
 
+import json
 import math
 import subprocess
 import sys
@@ -34,28 +35,50 @@ def test_the_data_are_what_their_readme_says():
 
 
 def test_speakers_are_told_apart(tmp_path, capsys):
-    accuracy = classify.main(["--out", str(tmp_path)])
+    accuracy = classify.main(["--out", str(tmp_path), "--json", str(tmp_path / "scores.json")])
     assert accuracy >= 0.96
     shown = capsys.readouterr().out
     assert "nearest mean frame" in shown and f"{accuracy:.3f}" in shown
     assert png(tmp_path / "classify.png")
     model = el.load(tmp_path / "classify.safetensors")
     (x, _), (x_test, y_test) = data.japanese_vowels()
-    assert (model.predict(classify.standardise(x, x_test)[1]).argmax(axis=1) == y_test).mean() == accuracy
+    told = model.predict(classify.standardise(x, x_test)[1]).argmax(axis=1)
+    assert (told == y_test).mean() == accuracy
+    written = json.loads((tmp_path / "scores.json").read_text())
+    assert written["accuracy"] == accuracy and len(written["baselines"]) == 2 and written["seconds"] > 0
+    np.savetxt(tmp_path / "mine.csv", x_test[7], delimiter=",")
+    load = ["--load", str(tmp_path / "classify.safetensors"), "--out", str(tmp_path)]
+    assert classify.main([*load, "--frames", str(tmp_path / "mine.csv")]) == told[7] + 1
+    with pytest.raises(SystemExit, match="--frames"):
+        classify.main(load)
 
 
 def test_a_day_is_forecast_with_honest_quantiles(tmp_path, capsys):
-    errors, below = forecast.main(["--out", str(tmp_path), "--epochs", "4"])
+    errors, below = forecast.main(["--out", str(tmp_path), "--epochs", "4", "--json", str(tmp_path / "scores.json")])
     mae = {name: np.abs(error).mean() for name, error in errors.items()}
     assert mae["LSTM (median)"] < 0.8 * mae["the day before"] < mae["the last value"]
     assert np.abs(below - forecast.QUANTILES).max() < 0.1 and (np.diff(below) > 0).all()
+    written = json.loads((tmp_path / "scores.json").read_text())
+    assert (
+        written["mae"] == mae["LSTM (median)"]
+        and written["baselines"]["the last value"]["mae"] == mae["the last value"]
+    )
     assert png(tmp_path / "forecast.png") and "held" in capsys.readouterr().out
 
 
 def test_a_language_model_learns_to_spell(tmp_path, capsys):
-    curves, baselines = language_model.main(["--out", str(tmp_path), "--epochs", "2", "--no-torch"])
+    curves, baselines = language_model.main(
+        ["--out", str(tmp_path), "--epochs", "2", "--no-torch", "--json", str(tmp_path / "scores.json")]
+    )
     assert curves["LSTM, eigenlstm"][-1] < 3.0 < baselines["characters alone"]
+    written = json.loads((tmp_path / "scores.json").read_text())
+    assert written["bits"] == curves["LSTM, eigenlstm"][-1] and "characters alone" in written["baselines"]
     assert png(tmp_path / "language_model.png") and "Alice" in capsys.readouterr().out
+    load = ["--load", str(tmp_path / "language_model.safetensors"), "--out", str(tmp_path), "--text"]
+    written_on = language_model.main([*load, "The Queen "])
+    assert written_on.startswith("The Queen ") and len(written_on) == 410
+    with pytest.raises(SystemExit, match="the book has no §"):
+        language_model.main([*load, "§"])
 
 
 def test_the_same_language_model_in_pytorch_learns_the_same(monkeypatch):

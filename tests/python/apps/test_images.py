@@ -71,6 +71,17 @@ def test_pictures_are_moved_and_nothing_comes_in_but_black():
     assert places == {(r, c) for r in (2, 3, 4) for c in (3, 4, 5)}
 
 
+def test_clothes_are_mirrored_or_left_and_judged_on_both_sides():
+    x = np.random.default_rng(0).random((200, 6, 6), np.float32)
+    got = images.mirrored({"x": images.lines(x), "y": None}, np.random.default_rng(0))["x"]
+    left = (got[:, :, :6] == x).all(axis=(1, 2))
+    assert (got[~left] == images.lines(x[~left][:, :, ::-1])).all() and 60 < left.sum() < 140
+    model = images.build(6, 10, seed=0)
+    sides = [model.predict(images.lines(view)) for view in (x, x[:, :, ::-1])]
+    assert np.allclose(images.judged(model, x, images.CLOTHES), (sides[0] + sides[1]) / 2)
+    assert (images.judged(model, x, [str(i) for i in range(10)]) == sides[0]).all()
+
+
 def test_the_nearest_neighbours_vote():
     rng = np.random.default_rng(0)
     x, y = rng.random((60, 2, 2), np.float32), rng.integers(0, 3, 60)

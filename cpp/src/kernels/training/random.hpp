@@ -64,10 +64,10 @@ void random_mask(std::uint64_t seed, std::uint64_t stream, std::uint64_t first_b
 /// x[i] *= 0 with probability p, else 1 / (1 - p).
 template <class Real>
 void drop(std::uint64_t seed, std::uint64_t stream, std::uint64_t first_block, Index n, double p, Real* x) {
-  constexpr Index chunk = 256;
-  Real mask[chunk];
-  for (Index i = 0; i < n; i += chunk, first_block += chunk / 4) {
-    const Index count = n - i < chunk ? n - i : chunk;
+  constexpr Index at_once = 256;
+  Real mask[at_once];
+  for (Index i = 0; i < n; i += at_once, first_block += at_once / 4) {
+    const Index count = n - i < at_once ? n - i : at_once;
     random_mask(seed, stream, first_block, count, p, Real(0), Real(1 / (1 - p)), mask);
     for (Index j = 0; j < count; ++j) x[i + j] *= mask[j];
   }
