@@ -32,7 +32,8 @@ _MOVED = {
     "metrics": "training.metrics",
     "examples": "apps",
     "timeseries": "forecasting.windows",
-    "series": "forecasting.csv_series",
+    "series": "forecasting.series",
+    "forecasting.csv_series": "forecasting.series",
     "report": "forecasting.report",
 }
 

@@ -6,9 +6,10 @@ import sys
 
 from .cli_amp import add_amp
 from .cli_convert import add_convert
-from .cli_forecast import CommandError, add_forecast
+from .cli_forecast import add_forecast
+from .cli_input import CommandError
 from .cli_latency import add_latency
-from .forecasting.csv_series import SeriesError
+from .forecasting.series import SeriesError
 from .safetensors_files import FileError
 
 

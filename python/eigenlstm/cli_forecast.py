@@ -1,8 +1,6 @@
 """``python -m eigenlstm forecast`` and ``demo``: from a file of a series to forecast.csv, a picture and a model."""
 
 import argparse
-import csv
-import io
 import os
 import tempfile
 from pathlib import Path
@@ -10,15 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from . import data
-from .atomic_files import write_atomically
-from .forecasting.csv_series import read_csv
+from .cli_columns import Column, likely_horizon, overview
+from .cli_input import CommandError, add_input, at_least, series_of, table_of
+from .cli_output import Result, print_next, write
 from .forecasting.forecaster import LEVELS, Forecaster, validation_size
-from .forecasting.report import error_table, made_of, verdict, write_picture
+from .forecasting.report import error_table, made_of, verdict
+from .forecasting.series import read_series
 from .training.run import NonFiniteLoss
-
-
-class CommandError(Exception):
-    """A mistake of the user's, which is explained in one line; the exit code is 2."""
 
 
 def add_forecast(commands):
@@ -31,49 +27,30 @@ def add_forecast(commands):
     forecast = commands.add_parser(
         "forecast",
         help="forecast a column of a CSV file",
-        description="Train on a column of a CSV file, compare with naive forecasts on its last part, and forecast "
-        "the values that follow it. Writes forecast.csv, forecast.png and model.safetensors.",
+        description="Train on a column of a table, compare with naive forecasts on its last part, and forecast the "
+        "values that follow it. Writes forecast.csv, forecast.png and model.safetensors. With FILE alone it lists the "
+        "columns and proposes a command.",
     )
-    forecast.add_argument(
-        "file", type=Path, metavar="FILE.csv", help="UTF-8 text with a header; one row a time step, oldest first"
-    )
-    forecast.add_argument("--column", metavar="NAME", help="the column to forecast")
-    forecast.add_argument("--horizon", type=_at_least(1), metavar="N", help="how many values to forecast")
-    forecast.add_argument(
-        "--time-column",
-        metavar="NAME",
-        help="the column with the times; they are checked for gaps, and tell the model the time of day, week and year",
-    )
-    forecast.add_argument(
-        "--time-format", metavar="FORMAT", help="how times are written, as in strptime; default: ISO 8601"
-    )
-    forecast.add_argument(
-        "--exog",
-        "--covariate",  # its name until 0.2
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="another column that the model reads; may be given several times",
-    )
-    forecast.add_argument("--fill", action="store_true", help="interpolate missing values and rows")
+    add_input(forecast)
+    forecast.add_argument("--horizon", type=at_least(1), metavar="N", help="how many values to forecast")
     forecast.add_argument(
         "--season",
-        type=_at_least(1),
+        type=at_least(1),
         metavar="N",
         help="number of steps in a season, or 1 for no season; default: found by autocorrelation",
     )
     forecast.add_argument(
         "--window",
-        type=_at_least(1),
+        type=at_least(1),
         metavar="N",
         help="number of past steps that the model reads; default: three seasons, or two horizons without a season",
     )
-    forecast.add_argument("--hidden", type=_at_least(1), metavar="N", help="hidden units of the LSTM; default: 64")
+    forecast.add_argument("--hidden", type=at_least(1), metavar="N", help="hidden units of the LSTM; default: 64")
     forecast.add_argument(
         "--epochs",
-        type=_at_least(1),
+        type=at_least(1),
         metavar="N",
-        help="the most epochs to train for; default: 10 to 30, depending on the number of rows",
+        help="the most epochs to train for; default: 10 to 30, depending on the rows",
     )
     forecast.add_argument(
         "--coverage", type=float, metavar="P", help="share of the values that the range should contain; default: 0.8"
@@ -96,17 +73,6 @@ def add_forecast(commands):
     forecast.set_defaults(command=_forecast)
 
 
-def _at_least(least):
-    def number(text):
-        value = int(text)
-        if value < least:
-            raise argparse.ArgumentTypeError(f"must be at least {least}, got {value}")
-        return value
-
-    number.__name__ = "whole number"
-    return number
-
-
 def _levels(text):
     levels = tuple(float(part) for part in text.split(","))
     for level in levels:
@@ -121,66 +87,94 @@ _levels.__name__ = "list of levels"
 def _demo(options):
     _need_matplotlib("demo")
     _writable(options.out)
-    series = read_csv(data.tetouan(), "demand_mw", time_column="time")
+    series = read_series(data.tetouan(), "demand_mw", time_column="time")
     print(
         "Electricity demand of the city of Tetouan (Morocco), hourly, 2017, in MW\n"
         "(Salam, El Hibaoui 2018, UCI Machine Learning Repository, CC BY 4.0)\n"
     )
     forecaster = Forecaster(24, seed=_seed(options.seed))
-    _train_and_report(series, forecaster, options.out, plot=True, unit="MW", about=_about(series, "MW"))
+    write([_train_and_report(series, forecaster, unit="MW", about=_about(series, "MW"))], options.out, plot=True)
 
 
 def _forecast(options):
     if not options.no_plot:
         _need_matplotlib("forecast", " or give --no-plot")
     if options.load:
-        for name in ("season", "window", "hidden", "epochs", "coverage", "seed"):
-            if getattr(options, name) is not None:
-                raise CommandError(f"--{name} is for training and cannot go with --load; leave one of them out")
-        forecaster, about = Forecaster.load(_existing(options.load))
-        series = _series_for(forecaster, about, options)
-        _writable(options.out)
-        print(f"{options.load}: a forecaster of {forecaster.horizon} values\n")
-        forecast = _predict(forecaster, series)
-        return _write_forecast(
-            series,
-            forecaster,
-            forecast,
-            options.out,
-            plot=not options.no_plot,
-            unit=about.get("unit", ""),
-            quantiles=options.quantiles,
-        )
+        return _forecast_with_model(options)
+    if options.column is None and options.horizon is None:
+        return print("\n".join(overview(table_of(options), options)))
     if options.column is None or options.horizon is None:
-        missing = "--column NAME" if options.column is None else "--horizon N"
-        raise CommandError(f"{missing} is missing; give it, or --load a model")
-    series = read_csv(
-        options.file,
-        options.column,
-        time_column=options.time_column,
-        time_format=options.time_format,
-        exog=options.exog,
-        fill=options.fill,
-    )
+        raise CommandError(_what_is_missing(options))
+    found = series_of(options, options.column)
     given = {
         "hidden_size": options.hidden,
         **{name: getattr(options, name) for name in ("season", "window", "epochs", "coverage")},
     }
-    try:
-        forecaster = Forecaster(
-            options.horizon, seed=_seed(options.seed), **{k: v for k, v in given.items() if v is not None}
-        )
-    except ValueError as error:
-        raise CommandError(_plain(error)) from None
     _writable(options.out)
-    return _train_and_report(
-        series,
-        forecaster,
-        options.out,
-        plot=not options.no_plot,
-        about={**_about(series), "time_column": options.time_column, "time_format": options.time_format},
-        quantiles=options.quantiles,
+    results = []
+    for series in found if options.id_column else [found]:
+        try:
+            forecaster = Forecaster(
+                options.horizon, seed=_seed(options.seed), **{k: v for k, v in given.items() if v is not None}
+            )
+        except ValueError as error:
+            raise CommandError(_plain(error)) from None
+        about = {**_about(series), **{name: getattr(options, name) for name in _READ_ALIKE}}
+        if series.id is not None:
+            print(f"{chr(10) if results else ''}== {options.id_column} {series.id} ==\n")
+        try:
+            results.append(_train_and_report(series, forecaster, about=about))
+        except CommandError as error:
+            raise (
+                error
+                if series.id is None
+                else CommandError(
+                    f"{options.id_column} {series.id!r}: {error}; --id VALUE forecasts some of the series alone"
+                )
+            ) from None
+    return _write(results, options)
+
+
+def _write(results, options):
+    return write(
+        results, options.out, plot=not options.no_plot, id_column=options.id_column, quantiles=options.quantiles
     )
+
+
+_READ_ALIKE = ("time_column", "time_format", "time_zone", "missing", "decimal")  # with a model as when it was trained
+
+
+def _forecast_with_model(options):
+    for name in ("season", "window", "hidden", "epochs", "coverage", "seed"):
+        if getattr(options, name) is not None:
+            raise CommandError(f"--{name} is for training and cannot go with --load; leave one of them out")
+    forecaster, about = Forecaster.load(_existing(options.load))
+    found = _series_for(forecaster, about, options)
+    _writable(options.out)
+    print(f"{options.load}: a forecaster of {forecaster.horizon} values")
+    results = []
+    for series in found if isinstance(found, list) else [found]:
+        results.append(Result(series, forecaster, _predict(forecaster, series), unit=about.get("unit", "")))
+        print()
+        print_next(series, results[-1].forecast)
+    return _write(results, options)
+
+
+def _what_is_missing(options):
+    """Which option is missing, with a value that would do."""
+    table = table_of(options)
+    if options.column is None:
+        names = [name for name in dict.fromkeys(table.header[:100]) if table.header.count(name) == 1]
+        numbers = [
+            name
+            for name in names
+            if name != options.time_column and Column(table, name, options.missing).kind == "numbers"
+        ]
+        hint = "its columns of numbers are " + ", ".join(map(repr, numbers[:8])) if numbers else "it has no numbers"
+        return f"--column NAME is missing; {hint} (or give --load a model)"
+    found = series_of(options, options.column)
+    found = min(found, key=lambda one: len(one.values)) if isinstance(found, list) else found
+    return f"--horizon N is missing; give it, for example --horizon {likely_horizon(len(found.values), found.step)}"
 
 
 def _about(series, unit=""):
@@ -204,24 +198,22 @@ def _series_for(forecaster, about, options):
         raise CommandError(
             f"--exog: the model in {options.load} was trained with {about.get('covariates')}; leave it out"
         )
-    series = read_csv(
-        options.file,
-        options.column or about["column"],
-        time_column=options.time_column or about.get("time_column"),
-        time_format=options.time_format or about.get("time_format"),
-        exog=about.get("covariates", []),
-        fill=options.fill,
-    )
-    step = str(series.step) if series.step else None
-    if about.get("step") and step != about["step"]:
-        raise CommandError(
-            f"{options.file} has steps of {step or 'unknown length'}, the model was trained on steps of "
-            f"{about['step']}; give times that fit (--time-column) or train another model"
-        )
-    return series
+    alike = {
+        name: getattr(options, name) or about.get(name) or ([] if name == "missing" else None) for name in _READ_ALIKE
+    }
+    found = series_of(options, options.column or about["column"], exog=about.get("covariates", []), **alike)
+    for series in found if isinstance(found, list) else [found]:
+        step = str(series.step) if series.step else None
+        if about.get("step") and step != about["step"]:
+            raise CommandError(
+                f"{options.file} has steps of {step or 'unknown length'}, the model was trained on steps of "
+                f"{about['step']}; give times that fit (--time-column) or train another model"
+            )
+    return found
 
 
-def _train_and_report(series, forecaster, out, *, plot, about, unit="", quantiles=()):
+def _train_and_report(series, forecaster, *, about, unit=""):
+    """Train, print what was found, and return the `Result`."""
     n, horizon = len(series.values), forecaster.horizon
     held_out = validation_size(n, horizon)
     known = slice(0, max(n - held_out, 0))
@@ -232,8 +224,12 @@ def _train_and_report(series, forecaster, out, *, plot, about, unit="", quantile
             f"column {series.name!r} is constant (always {series.values[0]:g}), there is nothing to learn; "
             "choose another column"
         )
+    for note in series.notes:
+        print(note)
     if series.filled:
-        print(f"{series.filled} of {n:,} values were interpolated (--fill)\n")
+        print(f"{series.filled} of {n:,} values were interpolated (--fill); the errors count them, too")
+    if series.notes or series.filled:
+        print()
     print(
         f"{n:,} values{f', one each {series.step.each}' if series.step else ''}{_span(series, slice(0, n))}\n"
         f"the last {held_out:,} are held out{_span(series, slice(n - held_out, n))}\n",
@@ -241,9 +237,12 @@ def _train_and_report(series, forecaster, out, *, plot, about, unit="", quantile
     )
     try:
         forecaster.fit(
-            series.values[known], None if series.times is None else series.times[known], series.exog[known], verbose=1
+            series.values[known],
+            None if series.times is None else series.wall_times[known],
+            series.exog[known],
+            verbose=1,
         )
-        backtest = forecaster.backtest(series.values, series.times, series.exog, start=n - held_out)
+        backtest = forecaster.backtest(series.values, series.wall_times, series.exog, start=n - held_out)
     except ValueError as error:
         raise CommandError(f"{n:,} rows, {held_out:,} of them held out: {_plain(error)}") from None
     except NonFiniteLoss as error:
@@ -268,72 +267,17 @@ def _train_and_report(series, forecaster, out, *, plot, about, unit="", quantile
         print(line)
     print(f"the {forecaster.coverage:.0%} range held {backtest.coverage:.0%} of the held-out values\n")
     print("learning all values, the held-out ones as well", flush=True)
-    forecaster.update(series.values, series.times, series.exog, backtest=backtest)
+    forecaster.update(series.values, series.wall_times, series.exog, backtest=backtest)
     forecast = _predict(forecaster, series)
-    _write_forecast(
-        series, forecaster, forecast, out, plot=plot, unit=unit, backtest=backtest, about=about, quantiles=quantiles
-    )
+    print_next(series, forecast)
+    return Result(series, forecaster, forecast, backtest, about, unit)
 
 
 def _predict(forecaster, series):
     try:
-        return forecaster.predict(series.values, series.times, series.exog)
+        return forecaster.predict(series.values, series.wall_times, series.exog)
     except ValueError as error:
         raise CommandError(_plain(error)) from None
-
-
-def _write_forecast(series, forecaster, forecast, out, *, plot, unit="", backtest=None, about=None, quantiles=()):
-    """Print the next values; write forecast.csv and, if asked for, the picture and the model."""
-    _print_next(series, forecast)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        written = [_write_csv(out / "forecast.csv", series, forecast, quantiles)]
-        if plot:
-            written.append(out / "forecast.png")
-            write_picture(written[-1], series, forecaster, forecast, backtest, unit)
-        if about is not None:
-            written.append(out / "model.safetensors")
-            forecaster.save(written[-1], **about)
-    except OSError as error:
-        raise CommandError(
-            f"{error.filename or out} cannot be written: {error.strerror}; give another folder with --out"
-        ) from None
-    print("\nwritten: " + "\n         ".join(map(str, written)))
-
-
-def _print_next(series, forecast, most=8):
-    horizon = len(forecast.values)
-    times = series.future_times(horizon)
-    rows = [
-        (_time(series, times, k), *(f"{part[k]:.5g}" for part in (forecast.values, forecast.lower, forecast.upper)))
-        for k in range(horizon)
-    ]
-    shown = rows if horizon <= most else rows[: most - 2] + [("…", "…", "…", "…")] + rows[-1:]
-    head = ("next", "forecast", f"{forecast.coverage:.0%} range", "")
-    widths = [max(len(row[i]) for row in [head, *shown]) for i in range(4)]
-    for row in [head, *shown]:
-        print(
-            "  "
-            + "  ".join([row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:]))])
-        )
-
-
-def _write_csv(path, series, forecast, quantiles=()):
-    times = series.future_times(len(forecast.values))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    levels = [f"q{level:g}" for level in quantiles]
-    writer.writerow(["step" if times is None else "time", "forecast", "lower", "upper", *levels, "method"])
-    columns = [forecast.values, forecast.lower, forecast.upper, *(forecast.quantiles(level) for level in quantiles)]
-    for k, row in enumerate(zip(*columns)):
-        values = (f"{value:.7g}" for value in row)
-        writer.writerow([_time(series, times, k), *values, made_of(forecast.weights)])
-    write_atomically(path, text.getvalue().encode())
-    return path
-
-
-def _time(series, times, k):
-    return f"+{k + 1}" if times is None else series.time_text(times[k])
 
 
 def _span(series, part):

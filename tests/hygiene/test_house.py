@@ -274,10 +274,10 @@ def test_not_in_the_package(what):
 SPEAKING = {
     "cli.py",
     "cli_amp.py",
-    "cli_columns.py",
     "cli_convert.py",
     "cli_forecast.py",
     "cli_latency.py",
+    "cli_output.py",
     "__main__.py",
     "progress.py",
     "report.py",

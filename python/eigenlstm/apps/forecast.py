@@ -15,7 +15,7 @@ import numpy as np
 import eigenlstm as el
 from eigenlstm import data
 from eigenlstm.apps._common import application, new_figure, tidy, write_figure, write_scores
-from eigenlstm.forecasting.csv_series import read_csv
+from eigenlstm.forecasting.series import read_series
 from eigenlstm.forecasting.windows import calendar_features, naive, targets, windows
 from eigenlstm.training.schedules import one_cycle
 
@@ -26,7 +26,7 @@ MEDIAN = QUANTILES.index(0.5)
 
 def main(arguments=None):
     given = application("eigenlstm.apps.forecast", __doc__.split("\n")[0], 10, 1, arguments, loads=False)
-    series = read_csv(data.tetouan(), "demand_mw", time_column="time")
+    series = read_series(data.tetouan(), "demand_mw", time_column="time")
     demand, n = series.values, len(series.values)
     first, last = int(0.7 * n), int(0.85 * n)  # where the validation part and the held-out part begin
     train = np.arange(WINDOW + DAY, first - HORIZON + 1)

@@ -1,6 +1,6 @@
 from .._types import Path
-from .csv_series import Series
 from .forecaster import Backtest, Forecast, Forecaster
+from .series import Series
 
 def error_table(backtest: Backtest, step: str, unit: str = "") -> list[str]: ...
 def chosen_steps(horizon: int, most: int = 7) -> list[int]: ...

@@ -37,22 +37,31 @@ def find_season(values, max_season=None):
     """The length of the season of `values` in steps by its autocorrelation, or None.
 
     It is the shortest lag whose peak comes within 0.1 of the highest peak of the autocorrelation of the
-    series less its linear trend, or failing that of its first differences. A peak counts from 0.3 on, 0.1
-    above the lowest value before it, up to `max_season` (default: a fifth of the series).
+    series less its linear trend, or failing that of its first differences. A peak counts from 0.3 on
+    (more below 100 values), 0.1 above the lowest value before it, up to `max_season` (default: half of the series); beyond a fifth of the series
+    only where values a season apart are nearer to each other than those half a season apart.
     """
     values = np.asarray(values, np.float64)
-    max_lag = min(max_season or len(values) // 5, len(values) // 2)
+    max_lag = min(max_season or len(values) // 2, len(values) // 2)
     steps = np.arange(len(values))
     if max_lag < 2:
         return None
+    least = max(0.3, 3 / math.sqrt(len(values)))  # three standard deviations of noise
     for series in (values - np.polyval(np.polyfit(steps, values, 1), steps), np.diff(values)):
         acf = autocorrelation(series, max_lag + 1)
         lag = np.arange(2, max_lag + 1)
         highest = (acf[lag] >= acf[lag - 1]) & (acf[lag] > acf[np.minimum(lag + 1, len(acf) - 1)])
-        peaks = lag[highest & (acf[lag] > 0.3) & (acf[lag] > np.minimum.accumulate(acf)[lag] + 0.1)]
+        peaks = lag[highest & (acf[lag] > least) & (acf[lag] > np.minimum.accumulate(acf)[lag] + 0.1)]
+        peaks = np.array([lag for lag in peaks if lag <= len(values) // 5 or _returns(values, lag)], int)
         if peaks.size:
             return int(peaks[acf[peaks] >= acf[peaks].max() - 0.1][0])
     return None
+
+
+def _returns(values, lag):
+    """Whether values `lag` apart are nearer to each other than those at half the distance: a random walk's aren't."""
+    apart = [np.abs(values[k:] - values[:-k]).mean() for k in (lag, max(lag // 2, 1))]
+    return apart[0] < 0.7 * apart[1]
 
 
 def autocorrelation(values, max_lag):
