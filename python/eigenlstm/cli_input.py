@@ -44,9 +44,7 @@ def add_input(parser):
     group.add_argument(
         "--id", action="append", metavar="VALUE", help="forecast this one of them; may be given several times"
     )
-    group.add_argument(
-        "--fill", action="store_true", help="interpolate missing values and rows between others"
-    )
+    group.add_argument("--fill", action="store_true", help="interpolate missing values and rows between others")
     group.add_argument(
         "--missing",
         action="append",

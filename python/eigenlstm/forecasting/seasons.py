@@ -43,7 +43,8 @@ def find_seasons(values, times=None):
 
     Each season of the calendar is kept that explains, by the means of its phases over every other cycle, a tenth of the
     variance that is left in the cycles between (more where there are few values), after the trend (a moving average)
-    and the shorter seasons. Where none does, or without `times`, it is the first one by `find_season`, and a longer one by the same test.
+    and the shorter seasons. Where none does, or without `times`, it is the first one by `find_season`,
+    and a longer one by the same test.
     """
     values = np.asarray(values, np.float64)
     values, times = values[-_LONGEST:], None if times is None else np.asarray(times)[-_LONGEST:]

@@ -326,8 +326,8 @@ def _filled(names, data, lines, fill):
         present = ~missing[:, j]
         if not (present[0] and present[-1]):
             raise SeriesError(
-                f"line {lines[rows[-1]]}: column {name!r} has no value at the end of the series, where there is nothing "
-                f"to interpolate; fill it in, or leave --exog {name} out"
+                f"line {lines[rows[-1]]}: column {name!r} has no value at the end of the series, where there is "
+                f"nothing to interpolate; fill it in, or leave --exog {name} out"
             )
         data[:, j] = np.interp(np.arange(len(data)), np.flatnonzero(present), data[present, j])
     return data, ~missing[:, 0]
