@@ -39,7 +39,8 @@ def find_season(values, max_season=None):
     It is the shortest lag whose peak comes within 0.1 of the highest peak of the autocorrelation of the
     series less its linear trend, or failing that of its first differences. A peak counts from 0.3 on
     (more below 100 values), 0.1 above the lowest value before it, up to `max_season` (default: half of the series);
-    beyond a fifth of the series only where values a season apart are nearer to each other than those half a season apart.
+    beyond a fifth of the series only where values a season apart are nearer to each other than those half a season
+    apart.
     """
     values = np.asarray(values, np.float64)
     max_lag = min(max_season or len(values) // 2, len(values) // 2)
