@@ -267,13 +267,13 @@ def test_models_that_cannot_stream_say_why():
 
 
 def test_layers_of_ones_own_are_refused_and_may_have_a_step():
-    class Doubled(el.Linear):
+    class Twice(el.Linear):
         def forward(self, x, **options):
             y, tape = super().forward(x, **options)
             return y * 2, tape
 
-    with pytest.raises(ValueError, match=r"0 \(Doubled\) can't stream: its forward has no step beside it"):
-        el.Sequential([Doubled(2, 2)]).stream()
+    with pytest.raises(ValueError, match=r"0 \(Twice\) can't stream: its forward has no step beside it"):
+        el.Sequential([Twice(2, 2)]).stream()
 
 
 @pytest.mark.parametrize(
