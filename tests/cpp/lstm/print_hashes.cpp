@@ -90,7 +90,8 @@ void layer(int number) {
   Random random(unsigned(1000 + number));
   const LSTM<Real> lstm(random_options(random, number));
   const LSTMOptions& o = lstm.options();
-  const auto [B, T] = random_sizes(random, number);
+  const Sizes sizes = random_sizes(random, number);
+  const Index B = sizes.B, T = sizes.T;  // lambdas of C++17 capture no structured bindings
   const std::uint64_t seed = 5;
   const Index F = o.features(o.num_layers - 1), h_size = B * lstm.state_h_size(), c_size = B * lstm.state_c_size();
   const std::vector<Real> parameters = random.vector<Real>(lstm.num_parameters(), 0.5),
