@@ -262,7 +262,7 @@ void test_refusals() {
 }
 
 /// A million samples, with knobs turned and a reset in between.
-int play_long(const std::string& path) {
+[[maybe_unused]] int play_long(const std::string& path) {
   auto amp = load<float>(path);
   std::vector<float> x(64, 0.25f), y(64);
 #ifdef __linux__
