@@ -1,4 +1,7 @@
-"""Writes docs/how/benchmarks.md, its page of rows for each machine and its pictures from the results in bench/: ``python docs/benchmarks.py``."""
+"""Writes docs/how/benchmarks.md, its page of rows for each machine and its pictures from the results in bench/.
+
+python docs/benchmarks.py
+"""
 
 import json
 import sys
@@ -14,11 +17,11 @@ RUNS = {"results": "Intel Xeon, AVX-512", "results-zen5": "AMD Zen 5, AVX-512", 
 
 HEAD = """# Benchmarks
 
-The same work in eigenlstm and in PyTorch, ONNX Runtime, OpenVINO, JAX and Keras, on every machine that was measured. In each row all contestants
-take turns in one run, their answers are compared before anything is timed, and medians are reported. Each peer has the layout and the
-setting that suit it best. The tables say how many times as fast eigenlstm is: a geometric mean over the shapes of the grid, in float32, and in
-brackets the least. Every row of a run, other dtypes, ragged batches and variants
-among them, is on a page of its own.
+The same work in eigenlstm and in PyTorch, ONNX Runtime, OpenVINO, JAX and Keras, on every machine that was measured.
+In each row all contestants take turns in one run, their answers are compared before anything is timed, and medians
+are reported. Each peer has the layout and the setting that suit it best. The tables say how many times as fast
+eigenlstm is: a geometric mean over the shapes of the grid, in float32, and in brackets the least. Every row of a run,
+other dtypes, ragged batches and variants among them, is on a page of its own.
 
 To repeat a run, from the root of a checkout on a machine that does nothing else:
 
@@ -27,8 +30,8 @@ pip install ".[peers]" openvino jax tensorflow-cpu matplotlib
 python -m bench.compare --json results.json --page RESULTS.md --plot results.svg
 ```
 
-It takes some 15 minutes. `python docs/benchmarks.py` makes this page from the results in `bench/`. Older runs are of older versions; their dates say
-which.
+It takes some 15 minutes. `python docs/benchmarks.py` makes this page from the results in `bench/`. Older runs are of
+older versions; their dates say which.
 """
 
 

@@ -35,7 +35,8 @@ class Drawing:
     def arrow(self, x0, y0, x1, y1, dashed=False):
         dash = ' stroke-dasharray="4 3"' if dashed else ""
         self.parts.append(
-            f'<path d="M{x0} {y0}L{x1} {y1}" stroke="{INK}" stroke-width="1.3" fill="none" marker-end="url(#tip)"{dash}/>'
+            f'<path d="M{x0} {y0}L{x1} {y1}" stroke="{INK}" stroke-width="1.3" fill="none" '
+            f'marker-end="url(#tip)"{dash}/>'
         )
 
     def write(self, name):

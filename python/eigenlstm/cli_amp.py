@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .cli_input import CommandError
+
 
 def add_amp(commands):
     """Add the command to the parser's `commands`."""
@@ -30,7 +32,6 @@ def add_amp(commands):
 
 
 def _amp(options):
-    from .cli import CommandError
     from .interop import audio
     from .sound import write
 
@@ -70,7 +71,6 @@ def _read(path):
 
 
 def _turn(amp, options):
-    from .cli import CommandError
 
     if amp.outputs > 1:
         raise CommandError(f"{options.model} gives {amp.outputs} channels; this command plays models of one")

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from .cli_input import CommandError
+
 
 def add_convert(commands):
     """Add the command to the parser's `commands`."""
@@ -27,7 +29,6 @@ def add_convert(commands):
 
 
 def _convert(options):
-    from .cli import CommandError
     from .interop.convert import convert
 
     try:

@@ -120,17 +120,17 @@ def _forecast(options):
         except ValueError as error:
             raise CommandError(_plain(error)) from None
         about = {**_about(series), **{name: getattr(options, name) for name in _READ_ALIKE}}
+        if results:
+            print()
         if series.id is not None:
-            print(f"{chr(10) if results else ''}== {options.id_column} {series.id} ==\n")
+            print(f"== {options.id_column} {series.id} ==\n")
         try:
             results.append(_train_and_report(series, forecaster, about=about))
         except CommandError as error:
-            raise (
-                error
-                if series.id is None
-                else CommandError(
-                    f"{options.id_column} {series.id!r}: {error}; --id VALUE forecasts some of the series alone"
-                )
+            if series.id is None:
+                raise
+            raise CommandError(
+                f"{options.id_column} {series.id!r}: {error}; --id VALUE forecasts some of the series alone"
             ) from None
     return _write(results, options)
 

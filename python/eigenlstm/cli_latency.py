@@ -1,10 +1,11 @@
 """``python -m eigenlstm latency``: how long the steps of a model take, and how they compare with real time."""
 
-import argparse
 import time
 from pathlib import Path
 
 import numpy as np
+
+from .cli_input import CommandError, at_least
 
 _PERCENTILES = (50, 99, 99.9)
 
@@ -18,22 +19,14 @@ def add_latency(commands):
         "time of a step, the largest among them, and how many times as fast as real time blocks are computed.",
     )
     parser.add_argument("model", type=Path, metavar="MODEL", help="a file of Sequential.save or Model.save")
-    parser.add_argument("--steps", type=_count, default=1_000_000, metavar="N", help="default: a million")
-    parser.add_argument("--rate", type=_count, default=48_000, metavar="HZ", help="steps a second; default: 48000")
-    parser.add_argument("--block", type=_count, default=64, metavar="N", help="steps of a block; default: 64")
+    parser.add_argument("--steps", type=at_least(1), default=1_000_000, metavar="N", help="default: a million")
+    parser.add_argument("--rate", type=at_least(1), default=48_000, metavar="HZ", help="steps a second; default: 48000")
+    parser.add_argument("--block", type=at_least(1), default=64, metavar="N", help="steps of a block; default: 64")
     parser.set_defaults(command=_latency)
-
-
-def _count(text):
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {value}")
-    return value
 
 
 def _latency(options):
     from . import isa, load
-    from .cli import CommandError
     from .sequential import Sequential, Trained
 
     try:

@@ -2,8 +2,8 @@
 
     same_hashes.py PROGRAM INSTRUCTION_SET... [--against COMMAND...]
 
-Each instruction set is forced in a process of its own. Those that this processor lacks are left out, and with fewer than
-two runs there is nothing to compare: exit code 77. COMMAND: another build of the program, as emulated.
+Each instruction set is forced in a process of its own. Those that this processor lacks are left out, and with fewer
+than two runs there is nothing to compare: exit code 77. COMMAND: another build of the program, as emulated.
 """
 
 import os

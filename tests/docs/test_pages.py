@@ -51,6 +51,12 @@ def test_benchmarks_are_those_of_the_results():
         assert (DOCS / "how" / file).read_text() == text
 
 
+def test_every_header_is_in_the_reference():
+    table = (DOCS / "reference" / "cpp.md").read_text()
+    headers = {path.name for path in (ROOT / "cpp/include/eigenlstm").glob("*.hpp")}
+    assert set(re.findall(r"`(\w+\.hpp)`", table)) == headers
+
+
 def test_every_extra_is_on_the_page_of_installing():
     listed = set(re.findall(r"^\| `(\w+)` \|", (DOCS / "start" / "install.md").read_text(), re.MULTILINE))
     project = (ROOT / "pyproject.toml").read_text()

@@ -9,19 +9,15 @@
 #pragma once
 
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "eigenlstm/file_error.hpp"
 #include "eigenlstm/model_stream.hpp"
 
 namespace eigenlstm::audio {
 
-/// A file that is none of an amplifier, or not as it should be: the text names the file and the key.
-class FileError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
+using eigenlstm::FileError;  // that of component `model`, too
 
 /// What a file says of an amplifier, beside its layers.
 struct Description {

@@ -11,16 +11,10 @@
 #include <string>
 #include <variant>
 
+#include "eigenlstm/file_error.hpp"
 #include "eigenlstm/model_stream.hpp"
 
 namespace eigenlstm {
-
-/// A file that is not what it should be: broken, hostile, or of a model that this program cannot run. The text names
-/// the file, the entry and what is wrong with it.
-class FileError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
 
 /// A Sequential, a Model of one input and one output, or a single layer, every layer of which has a step of its own: it
 /// may not look ahead (no bidirectional LSTM, Last, pooling, attention). Never changes; threads may share it.

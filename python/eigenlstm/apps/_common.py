@@ -6,6 +6,8 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from ..atomic_files import write_atomically
 
 
@@ -69,6 +71,14 @@ def write_scores(given, scores, baselines, seconds):
     if given.json:
         text = json.dumps({**scores, "baselines": baselines, "seconds": seconds}, indent=2) + "\n"
         write_atomically(given.json, text.encode())
+
+
+def likeliest(logits, names):
+    """The name with the largest of `logits`; prints the three likeliest with their probabilities."""
+    odds = np.exp(logits.astype(np.float64) - logits.max())
+    for i in np.argsort(-odds)[:3]:
+        print(f"{odds[i] / odds.sum():6.1%}  {names[i]}")
+    return names[int(odds.argmax())]
 
 
 def new_figure(width, height):

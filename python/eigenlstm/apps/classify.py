@@ -15,7 +15,7 @@ import numpy as np
 
 import eigenlstm as el
 from eigenlstm import data
-from eigenlstm.apps._common import application, new_figure, tidy, write_figure, write_scores
+from eigenlstm.apps._common import application, likeliest, new_figure, tidy, write_figure, write_scores
 from eigenlstm.safetensors_files import read_tensors
 
 OWN = {"--frames": "with --load: a file of comma-separated values, 12 coefficients on each line"}
@@ -89,10 +89,8 @@ def listen(given):
     if x.shape[1] != len(mean):
         sys.exit(f"{given.frames} has {x.shape[1]} values on a line, expected {len(mean)}")
     logits = model.predict([(x - mean) / deviation])[0]
-    odds = np.exp(logits - logits.max())
-    for i in np.argsort(-odds)[:3]:
-        print(f"{odds[i] / odds.sum():6.1%}  speaker {i + 1}")
-    return int(odds.argmax()) + 1
+    speaker = likeliest(logits, [f"speaker {i + 1}" for i in range(len(logits))])
+    return int(speaker.removeprefix("speaker "))
 
 
 def standardise(x_train, x_test):

@@ -178,12 +178,7 @@ def look(given):
     edges = [np.linspace(0, length, size + 1).astype(int)[:-1] for length in pixels.shape]
     sums = np.add.reduceat(np.add.reduceat(pixels, edges[0], axis=0), edges[1], axis=1)
     counts = np.diff([*edges[0], pixels.shape[0]])[:, None] * np.diff([*edges[1], pixels.shape[1]])
-    logits = judged(model, (sums / counts)[None].astype(np.float32), names)[0].astype(np.float64)
-    odds = np.exp(logits - logits.max())
-    odds /= odds.sum()
-    for i in np.argsort(-odds)[:3]:
-        print(f"{odds[i]:6.1%}  {names[i]}")
-    return names[int(odds.argmax())]
+    return _common.likeliest(judged(model, (sums / counts)[None].astype(np.float32), names)[0], names)
 
 
 def draw(path, x, y, logits, names, history):

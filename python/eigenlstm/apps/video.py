@@ -227,11 +227,7 @@ def watch(given):
     names = json.loads(about["names"])
     mean, deviation = json.loads(about["scale"])
     clip = read(Path(given.clip), side=int(about["side"])) * np.float32(deviation) + np.float32(mean)
-    logits = model.predict(clip[None])[0]
-    odds = np.exp(logits - logits.max())
-    for i in np.argsort(-odds)[:3]:
-        print(f"{odds[i] / odds.sum():6.1%}  {names[i]}")
-    return names[int(odds.argmax())]
+    return _common.likeliest(model.predict(clip[None])[0], names)
 
 
 def draw(path, model, test, names, side, history):

@@ -28,7 +28,6 @@ def meet(run, epochs, seed, validate, shards):
     team.same(*_described(run, epochs, seed, validate))
     team.first(run._params)
     run.model.touch()
-    np.copyto(run._good, run._params)
     if run._average is not None:
         np.copyto(run._average, run._params)
 

@@ -110,7 +110,6 @@ def take_up(run, path, seed):
     run._set_params(saved["raw"])
     if run._average is not None:
         run._average[:] = saved["average"]
-    np.copyto(run._good, run._params)
 
 
 def _everything(run):
