@@ -207,8 +207,24 @@ def dtype_option(value, what):
 # -- keywords -------------------------------------------------------------------------------------------------------
 
 
+class _SignatureOfInit:
+    """The signature of a class is that of its ``__init__``. Before Python 3.11.4, `inspect` takes that of ``__new__``
+    for a class that inherits its ``__init__``.
+    """
+
+    def __get__(self, instance, owner):
+        if instance is not None:  # which is called by another method
+            return None
+        from inspect import signature  # which takes a millisecond to import
+
+        of_init = signature(owner.__init__)
+        return of_init.replace(parameters=list(of_init.parameters.values())[1:])
+
+
 class KnownArguments:
     """Base of classes whose constructor refuses an unknown keyword by saying what to write instead."""
+
+    __signature__ = _SignatureOfInit()
 
     def __new__(cls, *_, **named):
         refuse_unknown(named, cls.__init__, cls.__name__)

@@ -83,6 +83,13 @@ def test_what_was_given_can_be_read_back(cls, given):
     assert cls(**made.config()).config() == made.config()
 
 
+def test_the_signature_of_a_layer_is_that_of_its_constructor():
+    for cls in (el.Dropout, el.SpatialDropout1D, el.LSTM):
+        ours = list(inspect.signature(cls).parameters.values())
+        assert ours == list(inspect.signature(cls.__init__).parameters.values())[1:]
+    assert list(inspect.signature(el.LSTM(2, 3)).parameters) == list(inspect.signature(el.LSTM.__call__).parameters)[1:]
+
+
 @pytest.mark.parametrize("cls, given", MADE, ids=str)
 def test_an_option_cannot_be_assigned_to(cls, given):
     layer = cls(**given)
