@@ -73,7 +73,7 @@ def rows_of_rank(rows, rank, size, shards=AUTO):
 
     What a generator needs that is told its rank (see `eigenlstm.training.fit.fit`): it reads these rows of each batch.
 
-    >>> [el.distributed.rows_of_rank(32, rank, 3, shards=8) for rank in range(3)]
+    >>> [el.distributed.rows_of_rank(32, rank, 3) for rank in range(3)]
     [slice(0, 8, None), slice(8, 20, None), slice(20, 32, None)]
 
     Parameters
