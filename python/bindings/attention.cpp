@@ -55,7 +55,7 @@ py::tuple attention_forward(const py::array& query, const py::array& key, const 
     const Real *q = query_.data(), *k = key_.data(), *m = memory_.data();
     Real *const w = weights.mutable_data(), *const y = context.mutable_data();
     {
-      py::gil_scoped_release release;
+      const ReleasedGil released;
       eigenlstm::attention_forward(s, score, q, k, m, w, y);
     }
     return py::make_tuple(context, weights);
@@ -84,7 +84,7 @@ py::tuple attention_backward(const py::array& query, const py::array& key, const
     const Real *q = query_.data(), *k = key_.data(), *m = memory_.data(), *w = weights_.data(), *dy = dcontext_.data();
     Real *const dq = dquery.mutable_data(), *const dk = dkey.mutable_data(), *const dm = dmemory.mutable_data();
     {
-      py::gil_scoped_release release;
+      const ReleasedGil released;
       eigenlstm::attention_backward(s, score, q, k, m, w, dy, dq, dk, dm, dv_data);
     }
     return py::make_tuple(dquery, dkey, dmemory);

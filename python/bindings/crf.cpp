@@ -61,7 +61,7 @@ py::tuple crf_loss(const py::array& emissions, const py::array& tags, const py::
     const double* const scale_data = scale_.data();
     double* const loss_data = losses.mutable_data();
     {
-      py::gil_scoped_release release;
+      const ReleasedGil released;
       eigenlstm::crf_loss(taken.arrays, tag_data, scale_data, loss_data, wanted ? &gradients : nullptr);
     }
     if (!wanted) return py::make_tuple(losses, py::none());
@@ -81,7 +81,7 @@ py::tuple crf_best(const py::array& emissions, const py::array& lengths, const p
     std::int64_t* const tag_data = tags.mutable_data();
     double* const score_data = scores.mutable_data();
     {
-      py::gil_scoped_release release;
+      const ReleasedGil released;
       eigenlstm::crf_best(taken.arrays, tag_data, score_data);
     }
     return py::make_tuple(tags, scores);

@@ -48,7 +48,7 @@ py::tuple linear_cross_entropy(const py::array& x, const py::array& matrix, cons
                    dbias.is_none() ? nullptr : in_place<Real>(dbias, {C}, where, "dbias")};
     double value;
     {
-      py::gil_scoped_release release;
+      const ReleasedGil released;
       value = eigenlstm::linear_cross_entropy(of, {label_smoothing, ignore_index, mean}, wanted ? &gradients : nullptr);
     }
     if (!wanted) return py::make_tuple(value, py::none());
