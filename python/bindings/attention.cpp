@@ -28,14 +28,12 @@ AttentionShape take_shape(const py::array& query, const py::array& memory, const
                           const py::object& memory_lengths, Lengths (&own)[2], const char* where) {
   if (query.ndim() != 3) shape_error(where, "query", "(B, T, Q)", query);
   if (memory.ndim() != 3) shape_error(where, "memory", "(B, S, M)", memory);
-  const Index B = query.shape(0), T = query.shape(1), S = memory.shape(1);
-  return {B,
-          T,
-          S,
-          query.shape(2),
-          memory.shape(2),
-          take_lengths(query_lengths, B, T, own[0], where, "query_lengths"),
-          take_lengths(memory_lengths, B, S, own[1], where, "memory_lengths")};
+  AttentionShape s{};
+  s.B = query.shape(0), s.T = query.shape(1), s.Q = query.shape(2);
+  s.S = memory.shape(1), s.M = memory.shape(2);
+  s.query_lengths = take_lengths(query_lengths, s.B, s.T, own[0], where, "query_lengths");
+  s.memory_lengths = take_lengths(memory_lengths, s.B, s.S, own[1], where, "memory_lengths");
+  return s;
 }
 
 py::tuple attention_forward(const py::array& query, const py::array& key, const py::array& memory,
