@@ -3,7 +3,7 @@
 python tests/install/audio_files.py PROGRAM [FUZZED_FILES] [SEED]
 
 PROGRAM is use_amplifier of this folder. With FUZZED_FILES, it loads so many broken files, too: each must play, or be an
-error that names the file, and in both languages the same of the two.
+error that names the file, and in both languages the same of the two (C++ refuses entries that it doesn't know, too).
 """
 
 import json
@@ -23,7 +23,7 @@ import audio_case  # noqa: E402
 
 def documents(rng):
     """(name, document) of each format."""
-    for make in (audio_case.nam, audio_case.guitarml, audio_case.rtneural, audio_case.aidax):
+    for make in (audio_case.nam, audio_case.guitarml, audio_case.rtneural, audio_case.aidax, audio_case.torch_state):
         for options in ({}, {"inputs": 3}):
             yield f"{make.__name__} {options}", make(rng, **options)
     yield "nam of two outputs", audio_case.nam(rng, outputs=2, layers=2, hidden=5)
@@ -108,7 +108,7 @@ def fuzz(program, folder, corpus, count, seed):
         for path, line in zip(paths, lines):
             kind, (in_python, why) = line.partition(":")[0], outcome(path)
             assert kind != "FileError" or str(path) in line, line
-            if kind not in (in_python, "bad_alloc"):
+            if kind not in (in_python, "bad_alloc") and "is no entry that belongs here" not in line:
                 differences += 1
                 print(f"{path}: C++: {line[:500]}\n  Python: {in_python} {why[:500]}")
                 continue

@@ -21,7 +21,7 @@ using eigenlstm::FileError;  // that of component `model`, too
 
 /// What a file says of an amplifier, beside its layers.
 struct Description {
-  std::string format;      // "NAM", "GuitarML", "RTNeural", "AIDA-X" or "eigenlstm"
+  std::string format;      // "NAM", "GuitarML", "RTNeural", "AIDA-X", "PyTorch" or "eigenlstm"
   double sample_rate = 0;  // in Hz; 0 where nobody knows
   double in_gain = 0;      // in dB, of the sample before the model (and its skip)
   double out_gain = 0;     // in dB, of what the model gives

@@ -39,6 +39,10 @@ template <class Real>
 Amplifier<Real> read_guitarml(const JsonValue& document);
 template <class Real>
 Amplifier<Real> read_rtneural(const JsonValue& document);
+template <class Real>
+Amplifier<Real> read_torch_state(const JsonValue& document);
+/// Whether a document, an object, is a state_dict, or has one, with an LSTM in it.
+bool is_torch_state(const JsonValue& document);
 
 template <class Real>
 StepGraph<Real> graph_of(const Amplifier<Real>& amp);

@@ -51,12 +51,13 @@ Amplifier<Real> read(const JsonValue& document) {
   if (json.is_object()) {
     if (json.contains("architecture") || (json.contains("config") && json.contains("weights")))
       return read_nam<Real>(document);
-    if (json.contains("model_data") || json.contains("state_dict")) return read_guitarml<Real>(document);
+    if (json.contains("model_data")) return read_guitarml<Real>(document);
     if (json.contains("layers") || json.contains("in_shape")) return read_rtneural<Real>(document);
+    if (is_torch_state(document)) return read_torch_state<Real>(document);
   }
   document.fail(
       "is no amplifier that can be read: NAM's have architecture, config and weights, GuitarML's model_data and "
-      "state_dict, RTNeural's and AIDA-X's in_shape and layers");
+      "state_dict, RTNeural's and AIDA-X's in_shape and layers, or a state_dict of PyTorch");
 }
 
 }  // namespace
