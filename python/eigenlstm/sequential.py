@@ -23,6 +23,15 @@ class Group(Layer):
     wiring between the layers is the caller's.
     """
 
+    @property
+    def layers(self):
+        return self._layers
+
+    @layers.setter
+    def layers(self, _):
+        kind = type(self).__name__
+        raise AttributeError(f"{kind}.layers is fixed when the model is made: make a new {kind} of other layers")
+
     def __new__(cls, *layers, **named):
         if len(layers) > 1:
             raise TypeError(
@@ -37,7 +46,7 @@ class Group(Layer):
     def _gather(self, layers, names):
         """Move the parameters of `layers` into one buffer; `names` go before the names of theirs."""
         where = type(self).__name__
-        self.layers, self._names = layers, names
+        self._layers, self._names = layers, names
         if not self.layers:
             raise ValueError(f"{where}: needs at least one layer")
         occurrences = Counter(map(id, self.layers))
