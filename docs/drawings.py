@@ -109,8 +109,8 @@ def work():
     d.arrow(108, 128, 466, 128)
     d.text(486, 74, "A thread takes a micro-batch, or", anchor="start", size=12)
     d.text(486, 91, "the threads share its units.", anchor="start", size=12)
-    d.text(486, 126, "A segment: W x for all its steps,", anchor="start", size=12)
-    d.text(486, 143, "then the steps themselves.", anchor="start", size=12)
+    d.text(486, 126, "A segment: the steps between two", anchor="start", size=12)
+    d.text(486, 143, "checkpoints of a limited tape.", anchor="start", size=12)
     d.text(
         360,
         228,

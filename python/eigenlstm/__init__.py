@@ -92,17 +92,12 @@ def __getattr__(name):
     elif name in _MODULES:
         value = importlib.import_module(f".{_MODULES[name]}", __name__)
     else:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{_suggestion(name)}")
+        from .did_you_mean import unknown_attribute
+
+        close = unknown_attribute(name, [*__all__, *_MODULES])
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{close}")
     globals()[name] = value
     return value
-
-
-def _suggestion(name):
-    if name.startswith("_"):  # asked for by tools, which expect no answer
-        return ""
-    from .did_you_mean import unknown_attribute
-
-    return unknown_attribute(name, [*__all__, *_MODULES])
 
 
 def __dir__():

@@ -231,6 +231,18 @@ class KnownArguments:
         return super().__new__(cls)
 
 
+class KnownAttributes:
+    """Base of classes whose instances say, of an attribute of other libraries that they lack, what to write instead."""
+
+    def __getattr__(self, name):
+        text = ""
+        if not name.startswith("_"):  # tools ask for those, and expect no answer
+            from .did_you_mean import unknown_member
+
+            text = unknown_member(name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{text}")
+
+
 def only_known_keywords(function):
     """Decorator of functions that refuse an unknown keyword in the same way."""
 

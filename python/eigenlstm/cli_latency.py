@@ -27,7 +27,8 @@ def add_latency(commands):
 
 def _latency(options):
     from . import isa, load
-    from .sequential import Sequential, Trained
+    from .sequential import Sequential
+    from .trained import Trained
 
     try:
         model = load(options.model, custom_layers=())

@@ -3,6 +3,8 @@
 Imported when something has been refused. A value is what stands behind "did you mean": a name, or a few words.
 """
 
+import re
+
 # Arguments that many functions share, by the name that is not taken: what to write. A suggestion that is an argument's
 # name is used only where the function has that argument.
 _KEYWORDS = {
@@ -80,6 +82,8 @@ _KEYWORDS = {
     "restore_best_weights": "restore_best",
     "save_freq": "every",
     "hx": "state",
+    "dropout_rate": "dropout",
+    "min_lr": "min_rate",
     "initial_state": "state",
 }
 # What needs more than a name, by (function, argument).
@@ -92,6 +96,19 @@ _SENTENCES = {
     ("LSTM", "recurrent_activation"): "activations=(gates, candidate, output)",
     ("LSTM", "units"): "hidden_size; input_size comes first, as in el.LSTM(input_size, hidden_size)",
     ("LSTM", "device"): "nothing: everything runs on the CPU",
+    ("LSTM", "nonlinearity"): "activations=(gates, candidate, output)",
+    ("LSTM", "kernel_initializer"): "init, or assign to lstm.params['weight_ih_l0']",
+    ("LSTM", "recurrent_initializer"): "init, or assign to lstm.params['weight_hh_l0']",
+    ("LSTM", "bias_initializer"): "forget_bias, or assign to lstm.params['bias_l0']",
+    ("LSTM", "unroll"): "nothing: there is only one implementation",
+    ("LSTM", "use_cudnn"): "nothing: there is only one implementation",
+    ("LSTM", "implementation"): "nothing: there is only one implementation",
+    ("Dropout", "inplace"): "nothing: y is always a new array",
+    ("checkpoint", "save_best_only"): "el.early_stopping(restore_best=True), with model.save(path) after fit",
+    ("predict", "verbose"): "nothing: predict never prints",
+    ("evaluate", "verbose"): "nothing: evaluate never prints",
+    ("load", "compile"): "nothing: what a file holds is ready to be used",
+    ("load", "custom_objects"): "custom_layers=[MyLayer]",
     ("Linear", "units"): "out_features; in_features comes first, as in el.Linear(in_features, out_features)",
     ("Linear", "activation"): "a layer of its own behind it, as in el.Activation('relu')",
     ("Linear", "input_dim"): "in_features",
@@ -117,6 +134,7 @@ _SENTENCES = {
     ("fit", "weight_decay"): "optimizer=el.AdamW(lr, weight_decay=...)",
     ("fit", "workers"): "el.set_num_threads(n)",
     ("fit", "initial_epoch"): "resume=path, with a callback el.checkpoint(path)",
+    ("fit", "use_multiprocessing"): "el.set_num_threads(n), or comm=... for several processes",
 }
 # Names of the package that are called otherwise here.
 _NAMES = {
@@ -154,6 +172,88 @@ _NAMES = {
     "set_seed": "the argument seed=... of layers and of fit",
     "manual_seed": "the argument seed=... of layers and of fit",
     "clip_grad_norm_": "fit(clip_norm=...), or el.optimizers.clip_norm(model, limit)",
+    "GRU": "el.LSTM, the only recurrent layer",
+    "RNN": "el.LSTM, the only recurrent layer",
+    "SimpleRNN": "el.LSTM, the only recurrent layer",
+    "BatchNorm1d": "el.LayerNorm(features), which does not depend on the batch",
+    "BatchNormalization": "el.LayerNorm(features), which does not depend on the batch",
+    "Module": "el.Model(function, **inputs), or a subclass of eigenlstm.layers.base.Layer",
+    "ModuleList": "a list of layers in the function that el.Model traces",
+    "Lambda": "a function for el.Model, or a subclass of eigenlstm.layers.base.Layer",
+    "Flatten": "el.Last(), el.MeanPool() or el.MaxPool(), which take one value from the steps of a row",
+    "sigmoid": "el.Activation('sigmoid')",
+    "tanh": "el.Activation('tanh')",
+    "no_grad": "nothing: a call is inference, and forward is training",
+    "tensor": "np.array(values, np.float32): layers take NumPy's arrays",
+    "device": "nothing: everything runs on the CPU",
+    "cuda": "nothing: everything runs on the CPU",
+    "DataLoader": "fit(x, y, batch_size=...), or an iterable of batches for x",
+    "Dataset": "fit(x, y, batch_size=...), or an iterable of batches for x",
+    "pad_sequences": "a list of arrays (T_i, F) for x, or el.text.pad(rows)",
+    "pad_sequence": "a list of arrays (T_i, F) for x, or el.text.pad(rows)",
+    "pack_padded_sequence": "lengths=... where the layer or model is called",
+    "pad_packed_sequence": "lengths=... where the layer or model is called",
+    "to_categorical": "integer labels: el.losses.CrossEntropy() takes those",
+    "one_hot": "integer labels: el.losses.CrossEntropy() takes those",
+    "set_default_dtype": "dtype='float64' where a layer is made",
+    "functional": "el.Activation(name), el.losses and el.metrics",
+    "MeanSquaredError": "el.losses.MSE()",
+    "L1Loss": "el.losses.MAE()",
+    "HuberLoss": "el.losses.Huber()",
+    "SmoothL1Loss": "el.losses.Huber()",
+    "NLLLoss": "el.losses.CrossEntropy(), which takes logits",
+    "BinaryCrossentropy": "el.losses.BCE(), which takes logits",
+    "CategoricalCrossentropy": "el.losses.CrossEntropy(), which takes logits and integer labels",
+    "SparseCategoricalCrossentropy": "el.losses.CrossEntropy(), which takes logits",
+    "RMSE": "el.metrics.RootMeanSquaredError()",
+    "lr_scheduler": "el.schedules, with the callback el.schedule(rate)",
+    "CosineAnnealingLR": "el.schedule(el.schedules.cosine(...))",
+    "CosineDecay": "el.schedule(el.schedules.cosine(...))",
+    "OneCycleLR": "el.schedule(el.schedules.one_cycle(...))",
+    "StepLR": "el.schedule(el.schedules.step_decay(...))",
+    "export": "el.onnx.save(model, path)",
+    "from_pretrained": "el.load(path), el.torch.from_torch(module) or el.keras.load(path)",
+}
+# Attributes and methods that layers and models of other libraries have.
+_MEMBERS = {
+    "compile": "fit(x, y, loss=..., optimizer=...): there is nothing to compile",
+    "train": "forward(x, training=True), or fit: a layer has no mode",
+    "eval": "a call, or predict(x), which are inference: a layer has no mode",
+    "parameters": "params, a dict name -> array, or flat_params",
+    "named_parameters": "params, a dict name -> array",
+    "weights": "params, a dict name -> array",
+    "all_weights": "params, a dict name -> array",
+    "trainable_variables": "params, a dict name -> array",
+    "trainable_weights": "params, a dict name -> array",
+    "get_weights": "state_dict()",
+    "set_weights": "load_state_dict(state)",
+    "save_weights": "save(path)",
+    "load_weights": "el.load(path); el.keras.load_weights(model, path) for a file of Keras",
+    "to": "nothing: everything runs on the CPU, and the dtype is an argument of the layer",
+    "cuda": "nothing: everything runs on the CPU",
+    "cpu": "nothing: everything runs on the CPU",
+    "double": "dtype='float64' where the layer is made",
+    "half": "dtype='float32' where the layer is made",
+    "requires_grad_": "trainable = False",
+    "requires_grad": "trainable",
+    "add": "el.Sequential([*model.layers, layer])",
+    "children": "layers",
+    "modules": "layers",
+    "get_layer": "layers[i]",
+    "fit_generator": "fit, which takes an iterable of batches for x",
+    "train_on_batch": "fit, which takes an iterable of batches for x",
+    "predict_proba": "predict(x), or an estimator of el.sklearn",
+    "score": "evaluate(x, y), or an estimator of el.sklearn",
+    "count_params": "num_params",
+    "get_config": "config()",
+    "build": "nothing: sizes are arguments of the layers",
+    "flatten_parameters": "nothing: parameters are in one flat buffer, flat_params",
+    "reset_states": "a call without a state, or stream().reset()",
+    "units": "hidden_size",
+    "hidden_dim": "hidden_size",
+    "batch_first": "time_major",
+    "input_dim": "input_size",
+    "output_dim": "embedding_dim",
 }
 # Names of losses, metrics and optimizers, in lower case.
 _LOSSES = {
@@ -187,11 +287,14 @@ _OPTIMIZERS = {
     "rmsprop": "el.RMSprop(1e-3)",
     "adagrad": "el.Adagrad(1e-2)",
 }
+_NOTHING = "nothing: "
 _KINDS = {"loss": _LOSSES, "metric": _METRICS, "optimizer": _OPTIMIZERS}
 
 
 def suggestion(text):
     """`text` as the end of a sentence; nothing where there is none."""
+    if text and text.startswith(_NOTHING):
+        return f"; it is not needed: {text.removeprefix(_NOTHING)}"
     return f"; did you mean {text}?" if text else ""
 
 
@@ -210,10 +313,28 @@ def no_such(kind, name, known):
     return f"there is no {kind} {name!r}; there are {', '.join(known)}" + suggestion(text)
 
 
-def unknown_attribute(name, known):
-    """The end of the sentence for ``eigenlstm.name``, where the package has the names `known`."""
-    close = _close(name, known)
-    return suggestion(_NAMES.get(name) or (close and f"el.{close}"))
+def unknown_attribute(name, known, where="el"):
+    """The end of the sentence for ``el.name``, or for a module `where` of the package, which has the names `known`."""
+    if name.startswith("_"):  # asked for by tools, which expect no answer
+        return ""
+    close = name not in _NAMES and _close(name, known)
+    return suggestion(_NAMES.get(name) or (close and f"{where}.{close}"))
+
+
+def attributes_of(module, where, known):
+    """The ``__getattr__`` of a `module` with the public names `known`, which users write as `where`."""
+
+    def missing(name):
+        raise AttributeError(f"module {module!r} has no attribute {name!r}{unknown_attribute(name, known, where)}")
+
+    return missing
+
+
+def unknown_member(name):
+    """The end of the sentence for an attribute `name` that a layer or model does not have."""
+    if re.fullmatch(r"(weight_(ih|hh|hr)|bias(_ih|_hh)?)_l\d+(_reverse)?", name):
+        return suggestion(f"params[{re.sub('bias_.h', 'bias', name)!r}]")
+    return suggestion(_MEMBERS.get(name))
 
 
 def _close(name, known):

@@ -31,9 +31,11 @@ class MaskedSequential(Sequential):
 
     _no_step = "its layers see a mask of whole rows"
 
+    _fixed = frozenset({"mask_value"})
+
     def __init__(self, layers, *, mask_value=0.0):
         super().__init__(layers)
-        self.mask_value = finite(mask_value, "MaskedSequential: mask_value")
+        self._become({"mask_value": finite(mask_value, "MaskedSequential: mask_value")})
 
     def _check_member(self, layer, where):
         super()._check_member(layer, where)

@@ -6,8 +6,9 @@ from .checks import as_array, as_lengths
 from .graph import Graph, trace
 from .layers.symbolic import Value, shape_text
 from .seeds import as_seed, mix_seed
-from .sequential import Group, Trained
+from .sequential import Group
 from .tables import Table
+from .trained import Trained
 
 
 class Model(Trained, Group):

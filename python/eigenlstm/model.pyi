@@ -6,8 +6,9 @@ from typing_extensions import TypeVar
 from ._types import Array, ArrayLike
 from .graph import Graph, Input
 from .layers.symbolic import Value
-from .sequential import Group, Trained
+from .sequential import Group
 from .tables import Table
+from .trained import Trained
 
 _Y = TypeVar("_Y", bound=Array | tuple[Array, ...], default=Array)
 """What a model gives: an array, or a tuple where its function returns several values."""

@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 
+from .checks import only_known_keywords
 from .layers.base import Layer
 from .layers.parameters import blank_parameters
 from .layers.registry import class_name, layer_from, only_custom_layers
@@ -26,6 +27,7 @@ def save(layer, path, metadata=None):
     write_tensors(path, layer.state_dict(), {**(metadata or {}), _KEY: _text(architecture(layer))})
 
 
+@only_known_keywords
 def load(path, *, kind=None, custom_layers=None):
     """The layer or model in a file that `save` or a checkpoint wrote.
 

@@ -8,11 +8,11 @@ from .graph import Graph
 from .layers.base import Layer
 from .layers.parameters import ParameterStore
 from .layers.registry import described, layer_from
-from .model_stream import stream, stream_into
+from .model_stream import stream_into
 from .saving import save
 from .seeds import as_seed, mix_seed
 from .tables import Table
-from .training.fit import evaluate, fit, predict
+from .trained import Trained
 
 
 class Group(Layer):
@@ -23,6 +23,22 @@ class Group(Layer):
     wiring between the layers is the caller's.
     """
 
+    @property
+    def layers(self):
+        return self._layers
+
+    @layers.setter
+    def layers(self, _):
+        kind = type(self).__name__
+        raise AttributeError(f"{kind}.layers is fixed when the model is made: make a new {kind} of other layers")
+
+    def __new__(cls, *layers, **named):
+        if len(layers) > 1:
+            raise TypeError(
+                f"{cls.__name__}: takes one list, as in el.{cls.__name__}([...]), got {len(layers)} arguments"
+            )
+        return super().__new__(cls, *layers, **named)
+
     def __init__(self, layers):
         layers = list(layers)
         self._gather(layers, [str(i) for i in range(len(layers))])
@@ -30,7 +46,7 @@ class Group(Layer):
     def _gather(self, layers, names):
         """Move the parameters of `layers` into one buffer; `names` go before the names of theirs."""
         where = type(self).__name__
-        self.layers, self._names = layers, names
+        self._layers, self._names = layers, names
         if not self.layers:
             raise ValueError(f"{where}: needs at least one layer")
         occurrences = Counter(map(id, self.layers))
@@ -190,57 +206,6 @@ def share(*layers):
     return Group(layers)
 
 
-class Trained:
-    """What `Sequential` and `Model` share: groups of layers that have a forward, and can be fitted.
-
-    ``_run(x, lengths, training, seed, states)`` gives ``y, tape, states``, the states of the recurrent layers in and
-    out.
-    """
-
-    def _check_carried(self, where):
-        """Refuse to cut sequences into pieces, or to go on with their states, where that makes no sense."""
-
-    def _head_layer(self):
-        """The last layer, where what it takes and gives is all that follows from the others; else None."""
-        return None
-
-    def _check_outputs(self, where):
-        """Refuse what takes one output, where there are several."""
-
-    inputs = None  # dict name -> Input, where there are several
-    _evaluation = None  # (loss, metrics) of the last fit: the defaults of evaluate
-
-    @property
-    def stochastic(self):
-        """Whether some layer draws random numbers in training."""
-        return any(layer.stochastic for layer in self.layers)
-
-    fit, evaluate, predict, stream = fit, evaluate, predict, stream
-
-    def _kept(self):
-        return {**super()._kept(), "evaluation": _of_names(self._evaluation)}
-
-    def _take_along(self, kept):
-        super()._take_along(kept)
-        self._evaluation = kept["evaluation"]
-
-
-def _of_names(evaluation):
-    """`evaluation` if a pickle can hold it: names, losses and metrics of this package, functions of a module; else
-    None.
-    """
-    loss, metrics = evaluation or (None, ())
-    return evaluation if all(map(_has_a_name, (loss, *metrics))) else None
-
-
-def _has_a_name(value):
-    if value is None or isinstance(value, str):
-        return True
-    if hasattr(value, "__qualname__"):
-        return "<" not in value.__qualname__
-    return type(value).__module__.startswith("eigenlstm.") and not any(map(callable, vars(value).values()))
-
-
 class Sequential(Trained, Group):
     """A chain of layers: each takes the ``y`` of the one before.
 
@@ -283,12 +248,13 @@ class Sequential(Trained, Group):
     # -- computation ----------------------------------------------------------------------------
 
     def forward(self, x, *, lengths=None, training=True, seed=None):
-        """``x -> y, tape``. Layer i draws its random numbers from ``mix_seed(seed, i)``."""
+        """``x -> y, tape``, of the shapes that the first layer takes and the last one gives; layer i draws its random
+        numbers from ``mix_seed(seed, i)``."""
         y, tape, _ = self._run(x, lengths, training, seed, None)
         return y, tape
 
     def backward(self, tape, dy, *, need_dx=True):
-        """``dy -> dx``, or None if `need_dx` is false; adds to `grads`."""
+        """``dy -> dx``, of the shapes of y and x; None if `need_dx` is false. Adds to `grads`."""
         if tape is None:
             raise ValueError("Sequential.backward: tape is None; it must come from forward with training=True")
         for (layer, nested, recurrent), part in zip(reversed(self._plan[: len(tape)]), reversed(tape)):

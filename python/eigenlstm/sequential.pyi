@@ -1,15 +1,17 @@
 from collections.abc import Iterable, Iterator
 from typing import Literal, NoReturn, overload
 
-from . import model_stream as _stream
 from ._types import Array, ArrayLike, Path
-from .graph import Graph, Input
+from .graph import Graph
 from .layers.base import Layer
 from .tables import Table
-from .training import fit as _fit
+from .trained import Trained
 
 class Group(Layer):
-    layers: list[Layer]
+    @property
+    def layers(self) -> list[Layer]: ...
+    @layers.setter
+    def layers(self, _: NoReturn) -> None: ...
     def __init__(self, layers: Iterable[Layer]) -> None: ...
     def __len__(self) -> int: ...
     def __iter__(self) -> Iterator[Layer]: ...
@@ -18,14 +20,6 @@ class Group(Layer):
     def save(self, path: Path, metadata: dict[str, str] | None = None) -> None: ...
 
 def share(*layers: Layer) -> Group: ...
-
-class Trained:
-    inputs: dict[str, Input] | None
-    stochastic: bool
-    fit = _fit.fit
-    evaluate = _fit.evaluate
-    predict = _fit.predict
-    stream = _stream.stream
 
 class Sequential(Trained, Group):
     def __init__(self, layers: Iterable[Layer]) -> None: ...

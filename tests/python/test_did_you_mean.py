@@ -1,6 +1,8 @@
 """Names that people bring along from PyTorch, Keras and scikit-learn are refused with what to write instead."""
 
+import copy
 import inspect
+import pickle
 import re
 
 import numpy as np
@@ -109,6 +111,57 @@ def test_names_of_the_package(name, instead):
         getattr(el, name)
 
 
+@pytest.mark.parametrize(
+    "module, name, instead",
+    [
+        (el.losses, "MSELoss", r"did you mean el\.losses\.MSE\(\)\?"),
+        (el.losses, "Hubber", r"did you mean el\.losses\.Huber\?"),
+        (el.metrics, "RMSE", r"did you mean el\.metrics\.RootMeanSquaredError"),
+        (el.optimizers, "RMSProp", r"did you mean el\.optimizers\.RMSprop\?"),
+        (el.callbacks, "ModelCheckpoint", r"did you mean el\.checkpoint\(path\)\?"),
+        (el.schedules, "OneCycleLR", r"did you mean el\.schedule\(el\.schedules\.one_cycle"),
+        (el.schedules, "cosin", r"did you mean el\.schedules\.cosine\?"),
+        (el.losses, "_private", "'_private'$"),
+    ],
+)
+def test_names_of_modules(module, name, instead):
+    with pytest.raises(AttributeError, match=f"has no attribute '{name}'") as raised:
+        getattr(module, name)
+    assert re.search(instead, str(raised.value))
+
+
+@pytest.mark.parametrize(
+    "name, instead",
+    [
+        ("compile", r"; did you mean fit\(x, y, loss="),
+        ("eval", "; did you mean a call, or predict"),
+        ("cuda", "; it is not needed: everything runs on the CPU$"),
+        ("weight_hh_l1_reverse", r"; did you mean params\['weight_hh_l1_reverse'\]\?"),
+        ("bias_ih_l0", r"; did you mean params\['bias_l0'\]\?"),
+        ("qwertyuiop", "'qwertyuiop'$"),
+        ("_private", "'_private'$"),
+    ],
+)
+@pytest.mark.parametrize("made", [model(), el.LSTM(2, 3, seed=0)], ids=["model", "layer"])
+def test_attributes_of_layers_and_models(made, name, instead):
+    with pytest.raises(AttributeError, match=f"'{type(made).__name__}' object has no attribute '{name}'") as raised:
+        getattr(made, name)
+    assert re.search(instead, str(raised.value))
+
+
+def test_copies_and_pickles_of_layers_ask_for_nothing_that_is_not_there():
+    for made in (model(), el.LSTM(2, 3, seed=0)):
+        for again in (copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
+            assert np.array_equal(again.flat_params, made.flat_params)
+
+
+def test_layers_without_a_list():
+    with pytest.raises(
+        TypeError, match=r"^Sequential: takes one list, as in el\.Sequential\(\[\.\.\.\]\), got 2 arguments"
+    ):
+        el.Sequential(el.LSTM(2, 3), el.Last())
+
+
 def test_a_name_like_no_other_gets_no_suggestion():
     for name in ("qwertyuiop", "__wrapped__", "_private"):
         with pytest.raises(AttributeError, match=f"has no attribute '{name}'$"):
@@ -118,7 +171,8 @@ def test_a_name_like_no_other_gets_no_suggestion():
 
 
 def test_what_is_suggested_exists():
-    for text in [*did_you_mean._NAMES.values(), *did_you_mean._SENTENCES.values(), *did_you_mean._OPTIMIZERS.values()]:
+    tables = (did_you_mean._NAMES, did_you_mean._SENTENCES, did_you_mean._OPTIMIZERS, did_you_mean._MEMBERS)
+    for text in [text for table in tables for text in table.values()]:
         for name in re.findall(r"\bel\.(\w+)(?:\.\w+)?", text):
             # A door whose extra is not installed is there all the same.
             assert name in dir(el), text

@@ -279,3 +279,14 @@ def test_lstm_under_a_held_view_stays_exact_in_training():
         each.fit(x, y, loss="mse", optimizer=el.SGD(0.1), epochs=3, batch_size=4, seed=0, verbose=0)
     assert same_bits(watched.flat_params, free.flat_params)
     assert held["4.bias"].tobytes() == watched.params["4.bias"].tobytes()
+
+
+def test_layers_cannot_be_assigned_to():
+    model = el.Sequential([el.Linear(2, 2)])
+    with pytest.raises(
+        AttributeError, match="Sequential.layers is fixed when the model is made: make a new Sequential"
+    ):
+        model.layers = [el.Linear(2, 3)]
+    masked = el.MaskedSequential([el.LSTM(2, 3)], mask_value=-1.0)
+    with pytest.raises(AttributeError, match="MaskedSequential.mask_value is fixed when the layer is made"):
+        masked.mask_value = 0.0

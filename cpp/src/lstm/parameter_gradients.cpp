@@ -38,7 +38,7 @@ void stage_x(const DirectionBackward<Real>& d, Index s, Index begin, Index end, 
   }
 }
 
-/// Likewise what R multiplied, to the chunk's h.
+/// Likewise the h_prev that R multiplied in step s, to the chunk's h.
 template <class Real>
 void stage_h(const DirectionBackward<Real>& d, Index s, Index begin, Index end, Index frame,
              const ChunkArrays<Real>& chunk, Real* scratch) {

@@ -13,11 +13,11 @@ def greedy(step, state, *, start, end, max_length, min_length=0, forbidden=(), s
     >>> greedy(step, None, start=[1, 3], end=0, max_length=9)
     [array([2, 3, 4]), array([4])]
 
-    The arguments are those of `eigenlstm.decoding.beam_search`, whose result with `beam_width` 1 this is.
+    The arguments are those of `eigenlstm.decoding.beam_search`; the result is that of a search with `beam_width` 1.
 
     Returns
     -------
-    list of B int64 arrays of tokens, without start and end
+    list of B int64 arrays (length,) of tokens, without start and end
     """
     end = token_id(end, "greedy: end")
     max_length, min_length = checked_limits(max_length, min_length, "greedy")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from .. import _core
-from ..checks import KnownArguments, as_array, as_floats, float_dtype, unmasked
+from ..checks import KnownArguments, KnownAttributes, as_array, as_floats, float_dtype, unmasked
 from ..seeds import as_seed, mix_seed, system_seed
 from .parameters import ParameterStore, admitted, blank_parameters, initialising
 from .registry import register
@@ -46,7 +46,7 @@ class Views(dict):
         return dict, ({name: np.array(view) for name, view in self.items()},)
 
 
-class Layer(KnownArguments):
+class Layer(KnownArguments, KnownAttributes):
     """Base of all layers.
 
     A layer holds its parameters and their gradients but no activations: whatever `backward` needs to know of the
@@ -230,7 +230,7 @@ class Layer(KnownArguments):
     # -- state ----------------------------------------------------------------------------------
 
     def state_dict(self):
-        """Copies of all parameters: dict name -> ndarray, in PyTorch's names and layouts."""
+        """Copies of all parameters: dict name -> ndarray, with PyTorch's names and shapes."""
         return {name: view.copy() for name, view in self._param_views.items()}
 
     def load_state_dict(self, state):
@@ -314,11 +314,11 @@ class Layer(KnownArguments):
         return self.forward(x, lengths=lengths, training=False)[0]
 
     def forward(self, x, *, lengths=None, training=True, seed=None):
-        """``(y, tape)``; the tape is what `backward` needs. `seed` keys random draws."""
+        """``(y, tape)``, y of ``output_shape(x.shape)``; `backward` needs the tape. `seed` decides random numbers."""
         raise NotImplementedError
 
     def backward(self, tape, dy):
-        """``dx``; adds the gradients of the parameters to `grads`."""
+        """``dx``, of the shape of x, for ``dy``, of the shape of y; adds the gradients of the parameters to `grads`."""
         raise NotImplementedError
 
     def input_shape(self):

@@ -5,7 +5,7 @@ import numpy as np
 from typing_extensions import Self
 
 from .._types import Array, ArrayLike, Shape
-from ..checks import KnownArguments
+from ..checks import KnownArguments, KnownAttributes
 from .symbolic import Value
 
 class Views(dict[str, Array]):
@@ -13,7 +13,7 @@ class Views(dict[str, Array]):
     # dict.update also takes pairs and no argument; here it takes mappings, and names with values.
     def update(self, *others: Mapping[str, ArrayLike], **named: ArrayLike) -> None: ...  # type: ignore[override]
 
-class Layer(KnownArguments):
+class Layer(KnownArguments, KnownAttributes):
     recurrent: bool
     several: bool
     keeps_time: bool

@@ -1,5 +1,6 @@
 """Losses of training, and the maths that they share. ``help(el.losses.losses)`` lists them."""
 
+from ..did_you_mean import attributes_of
 from .base import Loss, LossSum
 from .class_weights import ClassWeighted, class_weights
 from .ctc import CTC
@@ -31,3 +32,4 @@ __all__ = [
     "class_weights",
     "get",
 ]
+__getattr__ = attributes_of(__name__, "el.losses", __all__)

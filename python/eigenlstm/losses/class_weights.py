@@ -46,9 +46,10 @@ def class_weights(y, num_classes=None):
 
 
 class ClassWeighted:
-    """`loss` with each target also weighing what its class does; `fit` makes one of `class_weight`.
+    """`loss` with the weight of each target multiplied by the weight of its class; `fit` makes one of its
+    `class_weight`, (C,) or a dict class -> weight.
 
-    Whatever else the loss has, `reduction` say, is there as well. Metrics don't see these weights.
+    It has the other attributes of the loss, such as `reduction`. Metrics don't see these weights.
     """
 
     def __init__(self, loss, class_weight, keeps_time):

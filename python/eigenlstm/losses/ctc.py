@@ -123,7 +123,7 @@ def beam_search(logits, lengths=None, blank=0, beam_width=16, num_results=1):
     Parameters
     ----------
     logits, lengths, blank
-        As in `greedy_decode`; logits may be −inf, not NaN.
+        As in `greedy_decode`: logits (B, T, C) or a list of B arrays (T_i, C); they may be −inf, not NaN.
     beam_width : int
     num_results : int
         How many hypotheses of a row, best first; at most `beam_width`.

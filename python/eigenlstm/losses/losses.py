@@ -33,7 +33,9 @@ from .signals import DC, ESR
 
 
 def get(loss):
-    """The loss that a name, an instance or a function like one stands for."""
+    """The loss that `loss` stands for: a name such as "mse", a class or an instance of a `Loss`, or a function
+    ``loss(y_pred, y_true) -> (value, dy)`` with dy of the shape of y_pred.
+    """
     if isinstance(loss, str):
         if loss not in by_name:
             raise ValueError(did_you_mean.no_such("loss", loss, by_name))

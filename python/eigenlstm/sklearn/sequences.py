@@ -250,7 +250,10 @@ class LSTMRegressor(RegressorMixin, _SequenceEstimator):
         return self._fit(X, self._target.transform(y).astype(np.float32), y.shape[1], "mse", weight)
 
     def partial_fit(self, X, y, sample_weight=None):
-        """Train for one epoch more on sequences X and targets y; the first call standardises by its data."""
+        """Train for one epoch more on X, n sequences, and targets y (n,) or (n, outputs).
+
+        The first call standardises by its data.
+        """
         X, y, weight = self._targets(X, y, sample_weight, fitting=not hasattr(self, "model_"))
         return self._partial_fit(X, self._target.transform(y).astype(np.float32), y.shape[1], "mse", weight)
 

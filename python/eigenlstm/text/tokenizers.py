@@ -73,14 +73,14 @@ class Tokenizer(Described):
         return self._with_ends(self.vocabulary.encode(self.tokenize(text)).tolist(), start, end)
 
     def encode_batch(self, texts, *, start=False, end=False):
-        """A list of `encode(text)`: ragged rows, as `fit` and `predict` take them."""
+        """A list of ``encode(text)``, int64 (T_i,) each: ragged rows, as `fit` and `predict` take them."""
         return [
             self.encode(text, start=start, end=end)
             for text in checked_texts(texts, f"{type(self).__name__}.encode_batch")
         ]
 
     def decode(self, ids):
-        """The text of a row of ids; padding, start and end are left out."""
+        """The text of a row of ids, integers (T,); padding, start and end are left out."""
         return self.join(self.vocabulary.decode(ids))
 
     def decode_batch(self, rows):

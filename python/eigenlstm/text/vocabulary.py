@@ -115,7 +115,7 @@ class Vocabulary(Described):
         return np.array([self.id(token) for token in tokens], np.int64)
 
     def decode(self, ids, *, keep_special=False):
-        """Ids as a list of tokens, without padding, start and end unless `keep_special`.
+        """The tokens of `ids`, integers (T,), as a list; padding, start and end are left out unless `keep_special`.
 
         Negative ids are padding too: `fit` fills ragged rows of integer targets up with −1.
         """

@@ -16,8 +16,10 @@ import numpy as np
 
 from ..atomic_files import write_atomically
 from ..checks import finite, flag, number, one_of, only_known_keywords, optional, positive_int
+from ..did_you_mean import attributes_of
 from .resuming import is_like, is_number
 
+__getattr__ = attributes_of(__name__, "el.callbacks", ["Callback", "early_stopping", "checkpoint", "plateau"])
 _BETTER_HIGH = (
     *("accuracy", "f1", "precision", "recall", "auc", "r2", "nse", "kge", "correlation"),
     *("exact", "bleu", "chrf", "span_f1"),

@@ -18,7 +18,16 @@ def evaluate(
 ):
     """Loss and metrics of `model` on data, as a dict name -> float.
 
-    The arguments are those of `fit`; `loss` and `metrics` default to those of the last `fit`.
+    Parameters
+    ----------
+    x, y, lengths, sample_weight
+        As in `fit`: (N, T, F) and its targets, for example, or lists of N arrays.
+    loss, metrics
+        As in `fit`; by default those of the last `fit`, or of the file that the model was loaded from.
+    batch_size : int
+        Rows at a time.
+    stateful : bool
+        As in `fit`.
     """
     fitted = model._evaluation or (None, ())
     loss = fitted[0] if loss is None else loss
@@ -52,7 +61,9 @@ def evaluation(
     where,
     team=None,
 ):
-    """A function that evaluates `model` as it is then; the data are checked now."""
+    """A function that evaluates `model` as it is when it is called, on arrays of the shapes that `fit` takes; they are
+    checked now.
+    """
     model._check_outputs(where)
     loss = losses.get(loss)
     objective, metrics = Objective(model, loss, where), metric_module.for_loss(metrics, loss)
@@ -185,6 +196,7 @@ def _zeros_once(array, shape, dtype):
 
 
 def check_stateful(source, batch_size, where):
+    """``ValueError`` unless every batch of `source` has `batch_size` rows of one array (N, T, F), in their order."""
     if isinstance(source, Rows):
         if source.ragged:
             raise ValueError(f"{where}: stateful needs x as one array")

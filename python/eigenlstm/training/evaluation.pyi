@@ -5,7 +5,7 @@ import numpy as np
 
 from .._types import Array, ArrayLike
 from ..losses.base import Loss
-from ..sequential import Trained
+from ..trained import Trained
 from .metrics import _Metric as Metric
 
 Batches: TypeAlias = Iterable[object] | Callable[[int], Iterable[object]] | Callable[[int, int, int], Iterable[object]]

@@ -4,7 +4,7 @@ import numpy as np
 
 from .._types import Array, ArrayLike, Path
 from ..distributed.shards import Shards
-from ..sequential import Trained
+from ..trained import Trained
 from .callbacks import Callback
 from .evaluation import Batches as Batches
 from .evaluation import Data as Data

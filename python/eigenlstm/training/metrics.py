@@ -64,10 +64,13 @@ __all__ = [
     "measure",
     "spans",
 ]
+__getattr__ = did_you_mean.attributes_of(__name__, "el.metrics", __all__)
 
 
 def measure(metric, y_true, y_pred, lengths=None, sample_weight=None):
-    """The value of `metric` (a name, an instance or a function) for whole arrays."""
+    """The value of `metric` (a name, an instance or a function) for whole arrays, of the shapes that its `update`
+    takes: y_true (N, …), y_pred (N, …), lengths and sample_weight (N,).
+    """
     metric = get(metric)
     metric.reset()
     if not isinstance(metric, SequenceMetric):
@@ -98,7 +101,7 @@ def for_loss(metrics, loss):
 
 
 def update(metric, y_pred, y_true, lengths, sample_weight):
-    """Add a batch to `metric`, with the weights if it takes them."""
+    """Add a batch to `metric`, with sample_weight (N,) if it takes weights."""
     if sample_weight is not None and _takes_weights(metric.update):
         metric.update(y_pred, y_true, lengths, sample_weight=sample_weight)
     else:

@@ -38,7 +38,8 @@ class _TextMetric(SequenceMetric):
 
 
 class BLEU(_TextMetric):
-    """BLEU of all rows together, 0 to 100: how many n-grams of 1 to 4 words also occur in the reference, and brevity.
+    """BLEU of all rows together, 0 to 100: the share of n-grams of 1 to 4 words that also occur in the reference,
+    less a penalty for brevity. Rows are texts, or ids (N, T) that `decode` turns into texts.
 
     >>> bleu = el.metrics.BLEU()
     >>> bleu.update(["the cat sat on the mat today"], ["the cat sat on the mat"])
@@ -105,7 +106,8 @@ class BLEU(_TextMetric):
 
 
 class CHRF(_TextMetric):
-    """chrF of all rows together, 0 to 100: the F-score of n-grams of 1 to 6 characters, spaces left aside.
+    """chrF of all rows together, 0 to 100: the F-score of n-grams of 1 to 6 characters, without spaces. Rows are texts,
+    or ids (N, T) that `decode` turns into texts.
 
     >>> chrf = el.metrics.CHRF()
     >>> chrf.update(["the cat sat"], ["the cats sat"])

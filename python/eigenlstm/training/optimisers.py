@@ -27,6 +27,8 @@ from ..checks import KnownArguments, flag, number
 from .clipping import clip_norm as clip_norm
 from .clipping import clip_value as clip_value
 
+__getattr__ = did_you_mean.attributes_of(__name__, "el.optimizers", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad"])
+
 
 class Optimiser(KnownArguments):
     """Base of the optimizers.

@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 
 from .._types import Path
-from ..sequential import Trained
+from ..trained import Trained
 from .failures import NonFiniteLoss as NonFiniteLoss
 from .optimisers import Optimiser
 

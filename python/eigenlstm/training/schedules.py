@@ -9,6 +9,7 @@ Steps count from 0. The formulas are those of PyTorch's ``lr_scheduler``, in clo
 import math
 
 from ..checks import number
+from ..did_you_mean import attributes_of
 
 
 def step_decay(rate, *, every, factor=0.1):
@@ -68,3 +69,6 @@ def _positive(where, **values):
     for name, value in values.items():
         if not number(value, f"{where}: {name}") > 0:
             raise ValueError(f"{where}: {name} must be positive, got {value!r}")
+
+
+__getattr__ = attributes_of(__name__, "el.schedules", ["cosine", "one_cycle", "step_decay", "warm_up"])

@@ -169,7 +169,7 @@ def _runtime(name, options, providers):
 
 
 def constant_inputs(graph, constants, where):
-    """The values that the user fixes, as arrays of the inputs' types; `where` names the caller."""
+    """The values of inputs that the user fixes, as arrays of their dtypes and shapes; `where` names the caller."""
     inputs = {value.name: value for value in graph.input}
     values = {}
     for name, value in constants.items():
