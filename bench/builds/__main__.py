@@ -40,7 +40,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m bench.builds", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("first", metavar="OLD", help="what the others are held against")
+    parser.add_argument("first", metavar="OLD", help="the build that the others are compared with")
     parser.add_argument("others", nargs="+", metavar="NEW")
     parser.add_argument("--shapes", nargs="+", type=shape, default=list(map(shape, SHAPES)), metavar="T,B,I,H")
     parser.add_argument("--train", action="store_true", help="the forward pass with a tape, and the backward pass")

@@ -38,7 +38,7 @@ def best_peer(record: dict) -> tuple[str, float] | None:
 
 
 def own_rival(record: dict) -> str | None:
-    """Where no peer takes part: the other contestant, ours as well, that the row is held against."""
+    """Where no peer takes part: the other contestant, also ours, that the row is compared with."""
     labels = [label for label in record["results"] if label != ONE_THREAD]
     return None if any(map(is_peer, labels)) else next((label for label in labels if label != OURS), None)
 

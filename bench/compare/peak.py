@@ -1,4 +1,4 @@
-"""The FMA peak of one core: what every GFLOP/s in the table is to be held against."""
+"""The FMA peak of one core: the measure for every GFLOP/s in the tables."""
 
 from __future__ import annotations
 

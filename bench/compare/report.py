@@ -150,7 +150,7 @@ def summary(run: dict, targets: list[Target]) -> str:
 
 
 def sections(run: dict) -> dict[str, list[dict]]:
-    """Title -> records: a group each, but all that eigenlstm is held against the same other way of its own in one."""
+    """Title -> records: one section for each group, and one for all rows that compare eigenlstm with the same other way of its own."""
     found = {}
     for record in run["rows"]:
         rival, group = own_rival(record), record["group"]

@@ -308,7 +308,7 @@ class _Step:
     time : tuple
         The names of the time axes of what it takes, None where there is none.
     new_time : str or None
-        The name of the time axis of what it gives, where it is none of `time`.
+        The name of the time axis of its output, if that is not one of `time`.
     done : list
         Values that no later node takes.
     need : bool

@@ -58,10 +58,10 @@ class FileError(ValueError):
 def read_tensors(path, check=None):
     """``(tensors, metadata)`` of a safetensors file: dict name -> ndarray, dict text -> text.
 
-    The header is held against the size of the file before anything that it claims is allocated. `check`, a function of
-    ``(outline, metadata)``, is called before any data is read, and may raise; what it returns comes back in place of
-    the metadata. The outline has arrays of the shapes and dtypes to come, which take no memory. ``FileError`` says what
-    is wrong with the file; ``OSError`` if it cannot be read.
+    The header is compared with the size of the file before memory is allocated for what it claims. `check`, a
+    function of ``(outline, metadata)``, is called before any data is read, and may raise; what it returns comes
+    back in place of the metadata. The outline has arrays of the shapes and dtypes to come, which take no
+    memory. ``FileError`` says what is wrong with the file; ``OSError`` if it cannot be read.
     """
     # Without O_NONBLOCK the opening of a pipe would wait for a writer.
     with open(os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)), "rb") as file:

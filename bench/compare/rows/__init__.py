@@ -7,7 +7,7 @@ from importlib import import_module
 
 FILES = ("engine", "random_shapes", "beside_others", "cliffs", "variants", "training", "ctc")
 OURS = "eigenlstm"
-ONE_THREAD = f"{OURS}, 1 thread"  # in rows of several threads: what they are held against
+ONE_THREAD = f"{OURS}, 1 thread"  # in rows of several threads: what they are compared with
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ struct Schedule {
   int groups = 1;          // that run different directions at the same time
   int members = 1;         // of a group
   bool by_units = false;   // members split the units and all work on every row: a barrier every step
-  Index split_panels = 1;  // units are split at multiples of so many panels
+  Index split_panels = 1;  // units are split at multiples of this many panels
 
   static Schedule choose(int size, const LayerWork& layer, Index directions, const Rows& rows,
                          const UnitSplit& worthwhile, Index split_panels) {

@@ -20,7 +20,7 @@ from ..safetensors_files import FileError, parse_json
 _ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 _MAX_DEPTH = 24  # of groups in a file
 _MAX_OBJECTS = 100_000  # groups and tensors of a file
-_EXPANSION = 20  # a member of the archive may be so many times as long as the whole archive (Keras doesn't compress)
+_EXPANSION = 20  # at most: a member's length divided by that of the whole archive (Keras doesn't compress)
 _MAX_TEXT = 1 << 26  # bytes of an architecture
 
 # What a layer keeps its variables under in the files of Keras 3.

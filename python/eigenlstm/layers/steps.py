@@ -221,7 +221,7 @@ class StackFrames(Layer):
     """`count` neighbouring steps become one: (B, T, F) -> (B, ceil(T / count), count F); what is missing at the end is
     zeros.
 
-    A row of n steps has ceil(n / count) then: an LSTM behind it runs over so many fewer.
+    A row of n steps then has ceil(n / count), so that an LSTM after it has fewer steps to run.
     """
 
     _no_step = "it makes one step of several"

@@ -97,7 +97,7 @@ def fit(
     clip_norm, clip_value : float
         Scale the gradients down to this norm; clip each to ± this value.
     tbptt : int
-        Truncated backpropagation: cut sequences into pieces of so many steps, update after each
+        Truncated backpropagation: cut sequences into pieces of this many steps, update after each
         and carry the state over. y needs a target for each step.
     stateful : bool
         Row i of a batch goes on where row i of the batch before ended; an epoch starts without

@@ -121,7 +121,7 @@ class CHRF(_TextMetric):
     decode, to_text, end
         As in `SequenceMetric`.
     word_order : int
-        Also count n-grams of so many words; 2 is chrF++.
+        Also count n-grams of up to this many words; 2 is chrF++.
     beta : float
         How many times as much recall counts as precision.
     lowercase : bool

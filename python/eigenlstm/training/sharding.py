@@ -37,7 +37,7 @@ class Division:
         return rows_of_rank(rows, rank, self.team.size, self.number)
 
     def shards(self, rows):
-        """The cuts between the shards of a batch of so many rows, and the range of those that this process has."""
+        """The cuts between the shards of a batch of `rows` rows, and the range of shards that this process has."""
         cuts = cuts_of(rows, self.number)
         return cuts, self.team.owned(len(cuts) - 1)
 

@@ -58,7 +58,7 @@ def features_of(value, size):
 def place_of(node, axis, rank):
     """A place among `rank` axes, negative ones counted from the end."""
     if not -rank <= axis < rank:
-        raise Unsupported(f"{described(node)}: axis {axis} is none of {rank}")
+        raise Unsupported(f"{described(node)}: axis {axis} must be one of {rank}")
     return int(axis) % rank
 
 

@@ -1,4 +1,4 @@
-"""ONNX files as untrusted data: what a tensor claims is held against the bytes that are there."""
+"""ONNX files, which are untrusted: the size that a tensor claims is compared with the bytes that are there."""
 
 import math
 import os

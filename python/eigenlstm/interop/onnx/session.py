@@ -187,7 +187,7 @@ def constant_inputs(graph, constants, where):
 
 
 class _Check:
-    """An input's type and sizes, which each value is held against; they are looked up once."""
+    """An input's type and sizes, with which each value is compared; they are looked up once."""
 
     def __init__(self, described, where):
         self._shape, self._where = _node_arg(described).shape, where
