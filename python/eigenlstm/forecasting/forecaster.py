@@ -168,7 +168,7 @@ class Forecaster(Network, KnownArguments):
         Parameters
         ----------
         values, times, exog
-            As in `fit`: (n,), (n,) and (n, E), with what has come since.
+            As in `fit`, with what has come since.
         backtest : Backtest, optional
             Of `values`, from before this call: the range is then calibrated on its errors, too.
 
@@ -292,13 +292,7 @@ class Forecaster(Network, KnownArguments):
     # -- use ------------------------------------------------------------------------------------
 
     def predict(self, values, times=None, exog=None):
-        """The `Forecast` of the `horizon` values that follow `values` (n,).
-
-        Parameters
-        ----------
-        values, times, exog
-            As in `fit`: a series of the same step, with at least as many values as a forecast reads.
-        """
+        """The `Forecast` of the `horizon` values that follow `values`."""
         values, times, exog = self._checked(values, times, exog, "predict", fitted=True)
         z = self._mean(self._methods(self._transformed(values), times, exog, np.array([len(values)])))[0]
         point = self._restored(z)
@@ -308,16 +302,9 @@ class Forecaster(Network, KnownArguments):
         return Forecast(point, lower, upper, self.coverage, errors, weights)
 
     def backtest(self, values, times=None, exog=None, *, start, max_origins=5000):
-        """The `Backtest` of the forecasts from step `start` of `values` (n,) on, each as if nothing later were known.
+        """The `Backtest` of forecasts from `start` on, as if nothing later were known.
 
-        Parameters
-        ----------
-        values, times, exog
-            As in `fit`.
-        start : int
-            The first step that is forecast.
-        max_origins : int
-            Of more possible forecasts, this many are made, evenly spread.
+        Of more than `max_origins` possible forecasts, evenly spread ones are made.
         """
         values, times, exog = self._checked(values, times, exog, "backtest", fitted=True)
         start = max(start, self._first)
