@@ -344,7 +344,7 @@ class Layer(KnownArguments, KnownAttributes):
         return "float"
 
     def output_lengths(self, lengths):
-        """The number of steps of each row of ``y``, given that of x (`lengths`), where y has a time axis."""
+        """The number of steps of each row of ``y``, (B,), given that of x (`lengths`), if y has a time axis."""
         return lengths
 
     def state_shapes(self):

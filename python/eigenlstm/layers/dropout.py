@@ -49,7 +49,7 @@ class Dropout(Layer):
         return x
 
     def backward(self, tape, dy):
-        """``dy -> dx``: the mask of the forward again."""
+        """``dy -> dx``, of one shape: multiplied by the mask of the forward pass again."""
         mask, shape, dtype = self._opened(tape)
         dy = self._gradient(dy, shape, dtype)
         return dy if mask is None else dy * mask

@@ -29,7 +29,7 @@ class Reverse(Layer):
         return _reversed(x, lengths), ((lengths, x.shape, x.dtype) if training else None)
 
     def backward(self, tape, dy):
-        """``dy -> dx``: the same turn."""
+        """``dy -> dx``, of one shape: reversed as x was."""
         lengths, shape, dtype = self._opened(tape)
         return _reversed(self._gradient(dy, shape, dtype), lengths)
 
