@@ -100,11 +100,13 @@ def main(arguments=None):
 
 def write_on(given):
     """What the model in ``--load`` writes after ``--text``."""
+    if not given.text:
+        sys.exit('--load needs --text "the beginning"')
     model, about = opened(given.load, "alphabet")
     alphabet = json.loads(about["alphabet"])
-    unknown = sorted(set(given.text or "") - set(alphabet))
-    if not given.text or unknown:
-        sys.exit(f"the book has no {' '.join(unknown)}" if unknown else "--load needs --text, the beginning")
+    unknown = sorted(set(given.text) - set(alphabet))
+    if unknown:
+        sys.exit(f"the book has no {' '.join(unknown)}")
     written = sample(model, alphabet, given.text, 400, np.random.default_rng(given.seed))
     print(written)
     return written

@@ -91,7 +91,7 @@ def test_a_series_that_cannot_be_forecast_is_refused(tmp_path):
         (hours[:90], np.arange(90.0), "96 hourly values or more, got 90"),
         (hours[0] + 2 * (hours - hours[0]), np.arange(120.0), "2 hours"),
         (hours, day, "the same on all days"),
-        (hours[:-1], ["x"] * 119, "row"),
+        (hours[:-1], ["x"] * 119, "not a number"),
     ):
         rows = [f"{time},{value}" for time, value in zip(times, values)]
         (tmp_path / "own.csv").write_text("\n".join(["time,demand_mw", *rows]))
