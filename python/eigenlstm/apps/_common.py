@@ -1,13 +1,16 @@
 """What the applications share: their options, their tables of scores and their pictures."""
 
 import argparse
+import atexit
 import io
 import json
+import os
 import sys
 from pathlib import Path
 
 import numpy as np
 
+from .. import distributed, set_num_threads
 from ..atomic_files import write_atomically
 from ..cli_input import at_least
 from ..safetensors_files import read_tensors
@@ -23,7 +26,8 @@ def application(
     which is left out without it, as ``--load`` is without `loads`; `own` maps the application's own options to their
     help, `flags` its switches. Help that begins with "with --load" marks an option that is refused without
     ``--load``; without these words it is refused with it, like all that is for training. `given.epochs` is `epochs`,
-    or `quick_epochs` with ``--quick``, unless ``--epochs`` says otherwise.
+    or `quick_epochs` with ``--quick``, unless ``--epochs`` says otherwise; `given.comm` is for `fit`, and None without
+    ``--mpi``.
     """
     parser = _parser(module, description)
     parser.add_argument(
@@ -34,6 +38,7 @@ def application(
     )
     parser.add_argument("--quick", action="store_true", help="do a small part of the work, to see that it runs")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the scores to FILE, as JSON")
+    parser.add_argument("--mpi", action="store_true", help="train in all processes of mpirun, with one thread each")
     if data:
         parser.add_argument("--data", type=Path, metavar="PATH", help=data)
     if loads:
@@ -43,9 +48,11 @@ def application(
     for name, text in (flags or {}).items():
         parser.add_argument(name, action="store_true", help=text)
     given = parser.parse_args(arguments)
-    _refuse(parser, given, {"--epochs": "", "--quick": "", "--json": "", "--data": "", **(own or {}), **(flags or {})})
+    training = ("--epochs", "--quick", "--json", "--mpi", "--data")
+    _refuse(parser, given, {**dict.fromkeys(training, ""), **(own or {}), **(flags or {})})
     if given.epochs is None:
         given.epochs = quick_epochs if given.quick else epochs
+    given.comm = _joined() if given.mpi else None
     return _prepared(given)
 
 
@@ -99,6 +106,41 @@ def reason(path, error):
     """Why the file `path` could not be read, in one line that names it."""
     text = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0]
     return text if str(path) in text else f"{path}: {text}"
+
+
+def _joined():
+    """This process as a rank of ``--mpi``: silent unless it is rank 0, and with one thread unless
+    EIGENLSTM_NUM_THREADS says otherwise.
+
+    A rank that ends before `on_rank_0`, by an exception or by sys.exit, ends all: the others would wait for it.
+    """
+    try:
+        comm = distributed.mpi_comm()
+    except ImportError as error:
+        sys.exit(str(error))
+    if "EIGENLSTM_NUM_THREADS" not in os.environ:
+        set_num_threads(1)
+    if comm.rank:
+        sys.stdout = open(os.devnull, "w")
+    if comm.size > 1:
+        atexit.register(_abort, comm)
+    return comm
+
+
+def _abort(comm):
+    comm.abort(f"rank {comm.rank} of {comm.size} ended before the training was done")
+
+
+def on_rank_0(given, seconds):
+    """The processor seconds of the training, those of all ranks together. The other ranks end here: what follows needs
+    one process.
+    """
+    if given.comm is None:
+        return seconds
+    of_all = np.empty(given.comm.size)
+    given.comm.all_gather(np.array([seconds]).view(np.uint8), of_all.view(np.uint8), [of_all.itemsize] * of_all.size)
+    atexit.unregister(_abort)
+    return sys.exit() if given.comm.rank else float(of_all.sum())
 
 
 def report(given, scores, baselines, seconds):

@@ -15,7 +15,17 @@ import numpy as np
 
 import eigenlstm as el
 from eigenlstm import data
-from eigenlstm.apps._common import application, likeliest, new_figure, opened, reason, tidy, write_figure, write_scores
+from eigenlstm.apps._common import (
+    application,
+    likeliest,
+    new_figure,
+    on_rank_0,
+    opened,
+    reason,
+    tidy,
+    write_figure,
+    write_scores,
+)
 
 OWN = {"--frames": "with --load: an utterance as comma-separated values, 12 coefficients on each line"}
 
@@ -57,8 +67,9 @@ def main(arguments=None):
         metrics=["accuracy"],
         clip_norm=1.0,
         seed=given.seed,
+        comm=given.comm,
     )
-    seconds = time.process_time() - started
+    seconds = on_rank_0(given, time.process_time() - started)
     predicted = model.predict(x_test).argmax(axis=1)
 
     print("\nAccuracy on the test utterances")

@@ -17,7 +17,7 @@ import numpy as np
 
 import eigenlstm as el
 from eigenlstm import data
-from eigenlstm.apps._common import application, new_figure, opened, reason, tidy, write_figure, write_scores
+from eigenlstm.apps._common import application, new_figure, on_rank_0, opened, reason, tidy, write_figure, write_scores
 from eigenlstm.forecasting.series import SeriesError, read_series
 from eigenlstm.forecasting.windows import calendar_features, naive, targets, windows
 from eigenlstm.training.schedules import one_cycle
@@ -64,10 +64,11 @@ def main(arguments=None):
         validation_data=part(valid),
         clip_norm=1.0,
         seed=given.seed,
+        comm=given.comm,
         callbacks=[el.schedule(one_cycle(4e-3, steps=steps)), el.early_stopping(given.epochs)],
     )
 
-    seconds = time.process_time() - started
+    seconds = on_rank_0(given, time.process_time() - started)
     quantiles = forecasts(model, demand, series.wall_times, test, scale)
     truth, day_before = targets(demand, test, HORIZON), naive(demand, test, HORIZON, DAY)
     errors = {
