@@ -171,11 +171,11 @@ def scored(logits, said, letters, vocabulary):
 
 def listen(given):
     """What the model in ``--load`` hears in the file ``--wav``."""
+    if not given.wav:
+        sys.exit("--load needs --wav FILE, a recording")
     model, about = _common.opened(given.load, "letters", "words", "scale")
     if "sound" not in about:
         sys.exit("this model was trained on ready-made features and can't read WAV files: train one with --wav FOLDER")
-    if not given.wav:
-        sys.exit("--load needs --wav FILE, a recording")
     front_end, letters = el.sound.load(given.load), el.text.load(given.load, key="letters")
     mean, deviation = np.array(json.loads(about["scale"]), np.float32)
     signal = heard_in(Path(given.wav), front_end.sample_rate)

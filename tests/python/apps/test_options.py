@@ -57,7 +57,7 @@ def test_no_option_is_ignored(name, tmp_path, capsys):
 
 def test_help_shows_how_the_command_is_used():
     command = [sys.executable, "-m", "eigenlstm.apps.forecast", "--help"]
-    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    shown = " ".join(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
     assert "--load forecast.safetensors --csv mine.csv" in shown and "default: demand_mw" in shown
 
 
