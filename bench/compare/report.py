@@ -16,7 +16,7 @@ from .judge import (
     value,
     verdicts,
 )
-from .rows import ONE_THREAD, Target
+from .rows import ONE_THREAD, Target, beside_others
 
 FILES = "--json bench/results.json --page bench/RESULTS.md --plot bench/results.svg --readme README.md"
 
@@ -25,7 +25,7 @@ Times are medians of one call. Ratios say how many times as fast eigenlstm is (1
 how many times less memory it takes; a target with ≤ is a cost instead: how many times as much it takes. `eigenlstm` takes and gives
 batch-major arrays; the peers have the layout that suits them. GFLOP/s count the matrix products alone."""
 
-SCALED = ("inference, T = 1", "inference", "training, T = 1", "training")
+SCALED = ("inference, T = 1", "inference", "training, T = 1", "training", *beside_others.GROUPS)
 SCALING = """\
 How many times as fast eigenlstm is with two threads, and how many times what one thread does of the FMA loop two do at the same
 time, in the rounds of the row with two: where that is less than 2, so is what the machine gave."""
@@ -90,6 +90,8 @@ def headline(run: dict) -> str:
     ]
     if not run["quick"]:
         lines += [peaks(run), quietness(run)]
+    if "seed" in run:
+        lines.append(f"Random shapes: of seed {run['seed']}")
     return "\n".join(lines)
 
 
