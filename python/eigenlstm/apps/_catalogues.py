@@ -82,9 +82,9 @@ def plain(text):
     return " ".join(unicodedata.normalize("NFC", text).replace("’", "'").split())
 
 
-def split(found):
+def split(found, number=0):
     """Pairs to train on, to validate with and to test on: no message is in two parts, in small letters neither."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(number)
     keys = sorted({source.lower() for source, _ in found})
     order = rng.permutation(len(keys))
     count = min(1000, len(keys) // 10)

@@ -18,16 +18,26 @@ from ..saving import load
 
 
 def application(
-    module, description, epochs, quick_epochs, arguments=None, *, data=None, own=None, flags=None, loads=True
+    module,
+    description,
+    epochs,
+    quick_epochs,
+    arguments=None,
+    *,
+    data=None,
+    own=None,
+    flags=None,
+    loads=True,
+    splits=False,
 ):
     """The parsed command line of an application.
 
     `description` is the application's docstring, which ``--help`` shows as it is. `data` is the help of ``--data``,
-    which is left out without it, as ``--load`` is without `loads`; `own` maps the application's own options to their
-    help, `flags` its switches. Help that begins with "with --load" marks an option that is refused without
-    ``--load``; without these words it is refused with it, like all that is for training. `given.epochs` is `epochs`,
-    or `quick_epochs` with ``--quick``, unless ``--epochs`` says otherwise; `given.comm` is for `fit`, and None without
-    ``--mpi``.
+    which is left out without it, as ``--load`` is without `loads` and ``--split`` without `splits`; `own` maps the
+    application's own options to their help, `flags` its switches. Help that begins with "with --load" marks an option
+    that is refused without ``--load``; without these words it is refused with it, like all that is for training.
+    `given.epochs` is `epochs`, or `quick_epochs` with ``--quick``, unless ``--epochs`` says otherwise; `given.comm` is
+    for `fit`, and None without ``--mpi``.
     """
     parser = _parser(module, description)
     parser.add_argument(
@@ -41,6 +51,13 @@ def application(
     parser.add_argument("--mpi", action="store_true", help="train in all processes of mpirun, with one thread each")
     if data:
         parser.add_argument("--data", type=Path, metavar="PATH", help=data)
+    if splits:
+        parser.add_argument(
+            "--split",
+            type=at_least(0),
+            metavar="N",
+            help="which random split into parts; 0, the default, is the one that the settings were chosen on",
+        )
     if loads:
         parser.add_argument("--load", type=Path, metavar="MODEL", help="don't train: use the saved MODEL on your input")
     for name, text in (own or {}).items():
@@ -48,10 +65,11 @@ def application(
     for name, text in (flags or {}).items():
         parser.add_argument(name, action="store_true", help=text)
     given = parser.parse_args(arguments)
-    training = ("--epochs", "--quick", "--json", "--mpi", "--data")
+    training = ("--epochs", "--quick", "--json", "--mpi", "--data", "--split")
     _refuse(parser, given, {**dict.fromkeys(training, ""), **(own or {}), **(flags or {})})
     if given.epochs is None:
         given.epochs = quick_epochs if given.quick else epochs
+    given.split = getattr(given, "split", None) or 0
     given.comm = _joined() if given.mpi else None
     return _prepared(given)
 

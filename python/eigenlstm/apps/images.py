@@ -5,10 +5,10 @@
     python -m eigenlstm.apps.images --load images.safetensors --picture shoe.png
 
 A step is a row of the picture and the column of the same number beside it, so that one LSTM reads it downwards and
-across. In training clothes are mirrored at random, other pictures moved by a pixel or two; parameters are averaged
-over about an epoch, and the score of a piece of clothing is the mean over the picture and its mirror image. Fashion-MNIST is 70,000
-pictures of clothes of 28 by 28 pixels (Xiao et al. 2017, MIT), in Debian's package dataset-fashion-mnist; the digits
-are scikit-learn's, 1,797 of 8 by 8. Baseline: the five nearest neighbours.
+across. In training, clothes are mirrored at random and other pictures moved by a pixel or two; parameters are averaged
+over about an epoch; clothes are classified by the mean score of the picture and its mirror image. Fashion-MNIST is
+70,000 pictures of clothes of 28 by 28 pixels (Xiao et al. 2017, MIT), in Debian's package dataset-fashion-mnist; the
+digits are scikit-learn's, 1,797 of 8 by 8. Baseline: the five nearest neighbours.
 """
 
 import gzip

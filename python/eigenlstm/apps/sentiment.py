@@ -45,12 +45,13 @@ def main(arguments=None):
         arguments,
         data="the sdist of vaderSentiment, if you have fetched it yourself",
         own=OWN,
+        splits=True,
     )
     if given.load:
         return rate(given)
     archive = _download.fetch(DATA, given.data)
     texts, ratings = snippets(archive)
-    train, valid, test = split(len(texts), given.quick)
+    train, valid, test = split(len(texts), given.quick, given.split)
     tokenizer, valences = words(archive, [texts[i] for i in train])
     model = build(tokenizer, valences, given.seed)
     print(f"{len(train):,} snippets to train on, {len(test):,} to test on; {len(valences):,} words with a valence\n")
@@ -96,9 +97,9 @@ def snippets(archive):
     return list(texts), np.array(ratings, np.float64)
 
 
-def split(count, quick):
+def split(count, quick, number=0):
     """Indices to train on, to validate with and to test on: the same for every ``--seed``."""
-    order = np.random.default_rng(0).permutation(count)
+    order = np.random.default_rng(number).permutation(count)
     train, valid, test = np.split(order, [int(0.7 * count), int(0.8 * count)])
     return (train[:1500], valid[:300], test[:500]) if quick else (train, valid, test)
 

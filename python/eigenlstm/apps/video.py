@@ -37,11 +37,12 @@ def main(arguments=None):
         arguments,
         data="the same as --clips",
         own=OWN,
+        splits=True,
     )
     if given.load:
         return watch(given)
     folder = given.clips or given.data
-    train, valid, test, names = labelled(Path(folder)) if folder else digits(given.quick)
+    train, valid, test, names = labelled(Path(folder), given.split) if folder else digits(given.quick, given.split)
     model = build(train.side, len(names), given.seed)
     print(
         f"{train.count:,} clips to train on an epoch, {len(valid[1]):,} to validate with, {len(test[1]):,} to test on\n"
@@ -59,7 +60,7 @@ def main(arguments=None):
         validation_data=valid,
         metrics=["accuracy"],
         callbacks=[el.schedule(el.schedules.one_cycle(PEAK, steps=given.epochs * batches))],
-        ema=0.99,  # over the last hundred steps or so
+        ema=1 - 1 / batches,  # over about an epoch
         seed=given.seed,
         comm=given.comm,
     )
@@ -86,9 +87,10 @@ class Moving:
 
     def batches(self, seed, epochs):
         rng = np.random.default_rng(seed)
+        noise = rng.standard_normal(1 << 22, np.float32)  # to draw it anew for each clip takes longer than to read it
         for _ in range(epochs * -(-self.count // BATCH)):
             chosen = rng.integers(0, len(self.y), BATCH)
-            yield clips(self.pictures[chosen], rng), self.y[chosen]
+            yield clips(self.pictures[chosen], rng, noise), self.y[chosen]
 
     def sample(self, count):
         """So many clips, and their labels."""
@@ -114,15 +116,17 @@ class Filmed:
         return np.stack(self.x[:count]), self.y[:count]
 
 
-def clips(pictures, rng, frames=FRAMES, side=SIDE):
-    """Pictures (N, P, P) as clips (N, frames, side²): each starts anywhere, moves straight on and comes back from the
-    edges; noise is laid over it."""
+def clips(pictures, rng, noise=None, frames=FRAMES, side=SIDE):
+    """Pictures (N, P, P) as clips (N, frames, side²): each starts anywhere, moves straight on and bounces off the
+    edges. Noise is laid over it: any part of the normal numbers `noise`, or fresh ones."""
     count, size = len(pictures), pictures.shape[1]
     room = side - size
     start, speed = rng.uniform(0, 2 * room, (2, 1, count)), rng.uniform(-1.5, 1.5, (2, 1, count))
     way = (start + speed * np.arange(frames)[:, None]) % (2 * room)
     row, column = np.rint(np.where(way > room, 2 * room - way, way)).astype(int)  # (frames, N): there and back again
-    x = rng.standard_normal((count, frames, side, side), np.float32) * np.float32(NOISE)
+    x = rng.standard_normal((count, frames * side * side), np.float32) if noise is None else cut(noise, count, rng)
+    x = x.reshape(count, frames, side, side)
+    x *= np.float32(NOISE)
     steps = np.arange(size)
     index = np.ix_(np.arange(count), np.arange(frames))
     x[
@@ -134,7 +138,12 @@ def clips(pictures, rng, frames=FRAMES, side=SIDE):
     return x.reshape(count, frames, side * side)
 
 
-def digits(quick):
+def cut(noise, count, rng, length=FRAMES * SIDE * SIDE):
+    """`count` parts of `noise`, each from anywhere on: (count, length)."""
+    return np.stack([noise[start : start + length] for start in rng.integers(0, len(noise) - length, count)])
+
+
+def digits(quick, split=0):
     print("data: 1,797 digits of 8 by 8 pixels (Alpaydin, Kaynak 1998; CC BY 4.0), of scikit-learn\n")
     try:
         from sklearn.datasets import load_digits
@@ -142,20 +151,20 @@ def digits(quick):
         sys.exit('the digits are scikit-learn\'s: pip install "eigenlstm[apps]", or name clips by --clips')
     pictures, y = load_digits(return_X_y=True)
     pictures = (pictures.reshape(-1, 8, 8) / 16).astype(np.float32)
-    rng = np.random.default_rng(0)  # the split, and how those to test on move, are the same for every --seed
+    rng = np.random.default_rng(split)  # the split, and how those to test on move, are the same for every --seed
     train, valid, test = np.split(rng.permutation(len(y)), [int(0.7 * len(y)), int(0.8 * len(y))])
     held = [(clips(pictures[np.repeat(part, 3)], rng), y[np.repeat(part, 3)]) for part in (valid, test)]
     return Moving(pictures[train], y[train], 640 if quick else 6400), *held, [str(digit) for digit in range(10)]
 
 
-def labelled(folder):
+def labelled(folder, split=0):
     """Clips in subfolders that are called by what they show."""
     paths = sorted(path for path in folder.glob("*/*") if path.is_file())
     names = sorted({path.parent.name for path in paths})
     if len(paths) < 10 or len(names) < 2:
         sys.exit(f"{folder} holds {len(paths)} clips of {len(names)} labels: at least 10 of 2 are needed")
     print(f"data: {len(paths)} clips in {folder}\n")
-    order = np.random.default_rng(0).permutation(len(paths))
+    order = np.random.default_rng(split).permutation(len(paths))
     x = [read(paths[i]) for i in order]
     y = np.array([names.index(paths[i].parent.name) for i in order])
     held = max(1, len(paths) // 5)
