@@ -141,7 +141,9 @@ def next_day(given):
         sys.exit(f"{given.csv}: the values are the same on all days")
     (told,) = forecasts(model, values, series.wall_times, np.array([n]), scale)
     print(f"{'':22}{'5 %':>10}{'median':>10}{'95 %':>10}")
-    for when, hour in zip(series.future_times(HORIZON), told):
+    times = series.future_times(HORIZON)
+    assert times is not None  # as the series has a step
+    for when, hour in zip(times, told):
         print(f"  {series.time_text(when):20}" + "".join(f"{hour[q]:10.4g}" for q in (0, MEDIAN, -1)))
     return told
 
