@@ -45,8 +45,8 @@ def chosen_steps(horizon, most=7):
     return [steps[i] for i in np.unique(np.rint(np.linspace(0, len(steps) - 1, most)).astype(int))]
 
 
-def verdict(backtest):
-    """Lines that say by how much the forecast wins or loses against each naive one, and how much its range held."""
+def verdict(backtest, seasonal_period=None):
+    """Lines that say by how much the forecast wins or loses against each naive one."""
     ours = backtest.mae(FORECAST)
     lines = []
     for name in ("persistence", "seasonal naive"):
@@ -56,6 +56,8 @@ def verdict(backtest):
         ratio = ours.mean() / theirs.mean() if theirs.mean() > 0 else np.inf
         share = f"{abs(1 - ratio):.0%} " if np.isfinite(ratio) else ""
         wins = int(np.sum(ours < theirs))
+        if name == "seasonal naive" and seasonal_period:
+            name = f"{name}, the value {seasonal_period} steps ago"
         how = "the same as" if share == "0% " else f"{share}{'lower' if ratio < 1 else 'higher'} than"
         lines.append(
             f"the forecast's mean absolute error is {how} that of {name} (lower at {wins} of {len(ours)} steps)"

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .windows import mean_of_known
+
 LEVELS = (0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975)  # of the quantiles of the errors that are kept
 FORECAST = "forecast"  # what a backtest calls the forecast itself, beside those that it is made of
 
@@ -34,7 +36,7 @@ class Backtest:
     Attributes
     ----------
     errors : dict name -> (N, horizon)
-        forecast − truth; "forecast", then each method that it is made of, whatever its weight: "LSTM", "persistence",
+        forecast − truth, NaN where the truth was not observed; "forecast", then each method that it is made of, whatever its weight: "LSTM", "persistence",
         "seasonal naive" with a season, "drift", "Theta", "smoothing".
     inside : bool (N, horizon)
         Whether the truth lay in the range.
@@ -48,16 +50,16 @@ class Backtest:
 
     def mae(self, name):
         """Mean absolute error of each step (horizon,)."""
-        return np.abs(self.errors[name]).mean(axis=0)
+        return mean_of_known(np.abs(self.errors[name]), 0)
 
     def rmse(self, name):
         """Root mean squared error of each step (horizon,)."""
-        return np.sqrt(np.square(self.errors[name]).mean(axis=0))
+        return np.sqrt(mean_of_known(np.square(self.errors[name]), 0))
 
     @property
     def coverage(self):
-        """The share of the true values that lay in the range."""
-        return float(self.inside.mean())
+        """The share of the observed values that lay in the range."""
+        return float(self.inside[~np.isnan(self.errors[FORECAST])].mean())
 
 
 def between_levels(quantiles, level):
