@@ -22,6 +22,7 @@ from ..checks import KnownArguments, positive_int, unmasked
 from ..moments import varies
 from ..safetensors_files import FileError, parse_json, read_tensors
 from .combination import combination_weights, error_quantiles
+from .frames import arrays_of, continued
 from .methods import Methods
 from .results import FORECAST, LEVELS, Backtest, Forecast, between_levels
 from .seasons import find_seasons
@@ -130,8 +131,10 @@ class Forecaster(Methods, KnownArguments):
         Parameters
         ----------
         values : (n,)
+            Or a Series of pandas, whose index gives the times; a Series of polars; or a frame of pandas, polars or
+            Arrow with one column of numbers and one of times.
         times : datetime64 (n,), optional
-            Gives the phase of day, week and year as features.
+            Gives the phase of day, week and year as features, and seasons.
         exog : (n, E), optional
             Covariates, known up to the last value only.
         observed : bool (n,), optional
@@ -256,14 +259,15 @@ class Forecaster(Methods, KnownArguments):
     # -- use ------------------------------------------------------------------------------------
 
     def predict(self, values, times=None, exog=None):
-        """The `Forecast` of the `horizon` values that follow `values`."""
+        """The `Forecast` of the `horizon` values that follow `values`, with the index or times that go on from theirs."""
+        index = continued(values, times, self.horizon, "Forecaster.predict")
         values, times, exog = self._checked(values, times, exog, "predict", fitted=True)
         z = self._mean(self._methods(self._transformed(values), times, exog, np.array([len(values)])))[0]
         point = self._restored(z)
         errors = self._restored(z + self._errors) - point
         lower, upper = (point + between_levels(errors, level) for level in self._tails())
         weights = dict(self.weights or {"LSTM": 1.0})
-        return Forecast(point, lower, upper, self.coverage, errors, weights)
+        return Forecast(point, lower, upper, self.coverage, errors, weights, index)
 
     def backtest(self, values, times=None, exog=None, *, start, observed=None, max_origins=5000):
         """The `Backtest` of forecasts from `start` on, as if nothing later were known.
@@ -286,7 +290,7 @@ class Forecaster(Methods, KnownArguments):
         errors = {FORECAST: self._restored(z) - truth}
         errors.update((name, self._restored(each) - truth) for name, each in found.items())
         lower, upper = (self._restored(z + between_levels(self._errors, level)) for level in self._tails())
-        return Backtest(errors, (truth >= lower) & (truth <= upper), origins)
+        return Backtest(errors, (truth >= lower) & (truth <= upper), origins, self._restored(z), lower, upper)
 
     def _counting(self, scored, start, most, method):
         """Origins from `start` on, `most` at most, whose forecasts meet a value that counts."""
@@ -306,6 +310,7 @@ class Forecaster(Methods, KnownArguments):
         where = f"Forecaster.{method}"
         if fitted and not hasattr(self, "model"):
             raise ValueError(f"{where}: call fit first")
+        values, times, exog = arrays_of(values, times, exog, where)
         values = np.asarray(unmasked(values, where, "values"), np.float64)
         if values.ndim != 1:
             raise ValueError(f"{where}: values must have shape (n,), got {values.shape}")
