@@ -52,7 +52,8 @@ def _typical(absolute, origins, earlier):
 
 
 def error_quantiles(errors):
-    """Quantiles of `errors` (N, horizon), y − forecast (NaN where none counts), at LEVELS, by step of the horizon: (levels, horizon).
+    """Quantiles of `errors` (N, horizon), y − forecast, at LEVELS, by step of the horizon: (levels, horizon). NaN: no
+    error counts.
 
     Split conformal prediction (Lei et al. 2018) by step where there are many forecasts. Where there are few, all steps
     share the quantiles of errors divided by their spread, which grows smoothly with the step; and as forecasts from

@@ -1,4 +1,6 @@
-"""The methods that a forecaster weighs against each other: classical ones beside its LSTM, and which the LSTM corrects."""
+"""The methods that a forecaster weighs against each other: classical ones beside its LSTM, and what the LSTM
+corrects.
+"""
 
 import numpy as np
 

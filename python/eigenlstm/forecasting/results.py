@@ -51,8 +51,8 @@ class Backtest:
     Attributes
     ----------
     errors : dict name -> (N, horizon)
-        forecast − truth, NaN where the truth was not observed; "forecast", then each method that it is made of, whatever its weight: "LSTM", "persistence",
-        "seasonal naive" with a season, "drift", "Theta", "smoothing".
+        forecast − truth, NaN where the truth was not observed; "forecast", then each method that it is made of,
+        whatever its weight: "LSTM", "persistence", "seasonal naive" with a season, "drift", "Theta", "smoothing".
     inside : bool (N, horizon)
         Whether the truth lay in the range.
     origins : (N,)
