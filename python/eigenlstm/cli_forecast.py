@@ -3,6 +3,7 @@
 import argparse
 import os
 import tempfile
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,9 @@ def add_forecast(commands):
     forecast.add_argument(
         "--no-plot", action="store_true", help="don't draw forecast.png, so that matplotlib is not needed"
     )
+    forecast.add_argument(
+        "--html", action="store_true", help="also write forecast.html: one page with an interactive picture"
+    )
     forecast.set_defaults(command=_forecast)
 
 
@@ -93,7 +97,7 @@ _seasons.__name__ = "list of whole numbers"
 
 
 def _demo(options):
-    _need_matplotlib("demo")
+    _need("matplotlib", "the picture of demo", "demo")
     _writable(options.out)
     series = read_series(data.tetouan(), "demand_mw", time_column="time")
     print(
@@ -106,7 +110,9 @@ def _demo(options):
 
 def _forecast(options):
     if not options.no_plot:
-        _need_matplotlib("forecast", " or give --no-plot")
+        _need("matplotlib", "the picture of forecast", "demo", " or give --no-plot")
+    if options.html:
+        _need("plotly", "--html", "html")
     if options.load:
         return _forecast_with_model(options)
     if options.column is None and options.horizon is None:
@@ -145,7 +151,12 @@ def _forecast(options):
 
 def _write(results, options):
     return write(
-        results, options.out, plot=not options.no_plot, id_column=options.id_column, quantiles=options.quantiles
+        results,
+        options.out,
+        plot=not options.no_plot,
+        html=options.html,
+        id_column=options.id_column,
+        quantiles=options.quantiles,
     )
 
 
@@ -319,13 +330,11 @@ def _existing(path):
     return path
 
 
-def _need_matplotlib(name, otherwise=""):
+def _need(module, what, extra, otherwise=""):
     try:
-        import matplotlib  # noqa: F401
+        import_module(module)
     except ImportError:
-        raise CommandError(
-            f'the picture of {name} needs matplotlib: pip install "eigenlstm[demo]"{otherwise}'
-        ) from None
+        raise CommandError(f'{what} needs {module}: pip install "eigenlstm[{extra}]"{otherwise}') from None
 
 
 def _seed(seed):

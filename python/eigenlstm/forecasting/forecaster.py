@@ -259,7 +259,7 @@ class Forecaster(Methods, KnownArguments):
     # -- use ------------------------------------------------------------------------------------
 
     def predict(self, values, times=None, exog=None):
-        """The `Forecast` of the `horizon` values that follow `values`, with the index or times that go on from theirs."""
+        """The `Forecast` of the `horizon` values that follow `values`, with an index that goes on from theirs."""
         index = continued(values, times, self.horizon, "Forecaster.predict")
         values, times, exog = self._checked(values, times, exog, "predict", fitted=True)
         z = self._mean(self._methods(self._transformed(values), times, exog, np.array([len(values)])))[0]

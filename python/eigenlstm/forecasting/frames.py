@@ -5,7 +5,8 @@ Neither library is imported unless an object of it comes in or is asked for.
 
 import numpy as np
 
-from .series.step import SeriesError, step_of
+from .series import Series, SeriesError, step_of
+from .windows import checked_observed, checked_times
 
 _EXTRA = 'needs {0}: pip install "eigenlstm[{0}]"'
 
@@ -49,6 +50,36 @@ def continued(values, times, steps, where):
         return _step(np.asarray(index).astype("M8[s]")).after(np.asarray(index)[-1].astype("M8[s]"), steps)
     except SeriesError:
         return None
+
+
+def series_of(values, times, observed, name, where):
+    """The `Series` of what `arrays_of` takes, in UTC where its times have a zone."""
+    kind, index = _kind(values), times
+    if kind is not None and times is None:
+        index = _series_and_index(values, kind, where)[1]
+    values, walls, _ = arrays_of(values, times, None, where)
+    values = np.asarray(values, np.float64)
+    observed = checked_observed(observed, values.shape, where)
+    without = np.empty((len(values), 0))
+    if walls is None:
+        return Series(name, values, None, None, without, observed=observed)
+    walls = checked_times(walls, values.shape, where).astype("M8[s]")
+    zone = getattr(index, "tz", None) or getattr(getattr(index, "dtype", None), "time_zone", None)
+    if zone is not None:
+        from zoneinfo import ZoneInfo
+
+        zone = ZoneInfo(str(zone))
+    moments = walls if zone is None else _utc(index)
+    try:
+        return Series(name, values, moments, _step(walls), without, observed=observed, zone=zone)
+    except SeriesError:  # uneven, unless it is the clock that was changed
+        return Series(name, values, moments, _step(moments), without, observed=observed, zone=zone)
+
+
+def _utc(index):
+    if _kind(index) == "polars":
+        return index.dt.convert_time_zone("UTC").dt.replace_time_zone(None).to_numpy().astype("M8[s]")
+    return index.tz_convert("UTC").tz_localize(None).to_numpy().astype("M8[s]")
 
 
 def pandas_frame(columns, index):
@@ -173,7 +204,7 @@ def _continued_pandas(index, steps, where):
         ahead = _step(walls.to_numpy().astype("M8[s]")).after(walls[-1].to_numpy().astype("M8[s]"), steps)
     except SeriesError:
         raise ValueError(
-            f"{where}: the times are not evenly spaced; give values.asfreq(...), interpolated, and observed= False where "
+            f"{where}: the times are not evenly spaced; give values.asfreq(...), interpolated, and observed, False where "
             "a value was filled in"
         ) from None
     ahead = pd.DatetimeIndex(ahead.astype(walls.dtype), name=index.name)
@@ -184,15 +215,14 @@ def _continued_polars(times, steps):
     import polars as pl
 
     zone = getattr(times.dtype, "time_zone", None)
-    moments = times.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if zone else times
     walls = times.dt.replace_time_zone(None) if zone else times
     try:
         step = _step(walls.to_numpy().astype("M8[s]"))
         daily = step.whole("M8[D]")
     except SeriesError:  # the clock was changed within hours
         daily = False
-        step = _step(moments.to_numpy().astype("M8[s]"))
-    last = (walls if daily else moments).to_numpy()[-1].astype("M8[s]")
+        step = _step(_utc(times))
+    last = (walls.to_numpy() if daily or not zone else _utc(times))[-1].astype("M8[s]")
     ahead = pl.Series(times.name, step.after(last, steps).astype("M8[us]"))
     if zone and daily:
         return ahead.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")

@@ -1,16 +1,6 @@
-from .._types import Path
-from .forecaster import Backtest, Forecast, Forecaster
-from .series import Series
+from .results import Backtest
 
 def error_table(backtest: Backtest, step: str, unit: str = "") -> list[str]: ...
 def chosen_steps(horizon: int, most: int = 7) -> list[int]: ...
 def verdict(backtest: Backtest, seasonal_period: int | None = None) -> list[str]: ...
-def write_picture(
-    path: Path,
-    series: Series,
-    forecaster: Forecaster,
-    forecast: Forecast,
-    backtest: Backtest | None = None,
-    unit: str = "",
-) -> None: ...
 def made_of(weights: dict[str, float]) -> str: ...
