@@ -1,4 +1,6 @@
-"""Pictures of a training run, of the gates of an LSTM and of a forecast. They need matplotlib: ``pip install "eigenlstm[demo]"``."""
+"""Pictures of a training run, of the gates of an LSTM and of a forecast. They need matplotlib:
+``pip install "eigenlstm[demo]"``.
+"""
 
 import io
 

@@ -204,8 +204,8 @@ def _continued_pandas(index, steps, where):
         ahead = _step(walls.to_numpy().astype("M8[s]")).after(walls[-1].to_numpy().astype("M8[s]"), steps)
     except SeriesError:
         raise ValueError(
-            f"{where}: the times are not evenly spaced; give values.asfreq(...), interpolated, and observed, False where "
-            "a value was filled in"
+            f"{where}: the times are not evenly spaced; give values.asfreq(...), interpolated, and observed where "
+            "values were not filled in"
         ) from None
     ahead = pd.DatetimeIndex(ahead.astype(walls.dtype), name=index.name)
     return ahead if index.tz is None else ahead.tz_localize(index.tz, ambiguous=True, nonexistent="shift_forward")

@@ -193,7 +193,7 @@ def _label_times(axes, zone):
 
 
 def time_labels(moments):
-    """Labels of ticks (datetimes), as fine as their distance; what is coarser is below the first and where it changes."""
+    """Labels of ticks (datetimes), as fine as their distance, and below, where it changes, what is coarser."""
     days = min(((b - a).total_seconds() / 86_400 for a, b in zip(moments, moments[1:])), default=0)
     fine, coarse = next(
         formats
