@@ -32,6 +32,7 @@ from .windows import checked_observed, checked_times, evenly_spread, targets
 
 __all__ = ["LEVELS", "Backtest", "Forecast", "Forecaster", "validation_size"]
 _MIN_WINDOW, _MIN_WINDOWS = 4, 4  # steps that the LSTM reads, windows that it is trained on: at least
+_MAX_WINDOW = 192  # by default; a season of which not two fit in is left to the calendar's phases and the base
 _TOO_LARGE = 1e100  # squares of values must not overflow
 
 
@@ -43,8 +44,8 @@ class Forecaster(Methods, KnownArguments):
     horizon : int
         Steps to forecast, all at once.
     window : int, optional
-        Steps that the LSTM reads. Default: three seasons or two horizons, but 32 to 192, and at most half of what is
-        there to train on.
+        Steps that the LSTM reads. Default: three seasons (where two fit in 192) or two horizons, but 32 to 192, and at
+        most half of what is there to train on.
     season : int or several, optional
         Steps in a season, (24, 168) for a day and a week of hours; 1 for none. Default: `find_seasons` of the training
         part: those of the calendar first where there are times.
@@ -221,7 +222,8 @@ class Forecaster(Methods, KnownArguments):
         return self
 
     def _default_window(self, known):
-        wanted = np.clip(max(3 * self.season * (self.season > 1), 2 * self.horizon), 32, 192)
+        seasonal = 3 * self.season if 1 < self.season <= _MAX_WINDOW // 2 else 0
+        wanted = np.clip(max(seasonal, 2 * self.horizon), 32, _MAX_WINDOW)
         return int(max(min(wanted, (known - self.horizon - self._lag) // 2), _MIN_WINDOW))
 
     def _least_known(self, horizon, lag=1):

@@ -74,3 +74,10 @@ def test_a_saved_forecaster_keeps_its_seasons(fitted, tmp_path):
     write_tensors(path, tensors, {**metadata, "forecaster": json.dumps(older)})
     loaded = Forecaster.load(path)[0]
     assert loaded.seasons == (24,) and loaded.seasonal_period == 24
+
+
+@pytest.mark.parametrize("season, window", [(7, 32), (24, 72), (52, 156), (96, 192), (365, 32)])
+def test_the_window_holds_seasons_that_fit_in(season, window):
+    forecaster = Forecaster(4, season=season, **SMALL)
+    forecaster.smoothing = object()  # the base looks no further back
+    assert forecaster._default_window(10_000) == window
