@@ -1,5 +1,4 @@
 from collections.abc import Sequence
-from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -10,9 +9,9 @@ from .layers.trace import Trace
 def history(history: Sequence[dict[str, float]], *, path: Path | None = None) -> Figure: ...
 def gates(trace: Trace, *, row: int = 0, layer: int = 0, reverse: bool = False, path: Path | None = None) -> Figure: ...
 def forecast(
-    values: Any,
+    values: object,
     forecast: Forecast,
-    times: Any = None,
+    times: object = None,
     *,
     backtest: Backtest | None = None,
     observed: ArrayLike | None = None,

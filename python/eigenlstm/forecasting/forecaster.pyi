@@ -38,7 +38,7 @@ class Forecaster(Methods, KnownArguments):
     def fit(
         self,
         values: ArrayLike,
-        times: NDArray[np.datetime64] | None = None,
+        times: ArrayLike | None = None,
         exog: ArrayLike | None = None,
         *,
         observed: ArrayLike | None = None,
@@ -47,7 +47,7 @@ class Forecaster(Methods, KnownArguments):
     def update(
         self,
         values: ArrayLike,
-        times: NDArray[np.datetime64] | None = None,
+        times: ArrayLike | None = None,
         exog: ArrayLike | None = None,
         *,
         observed: ArrayLike | None = None,
@@ -56,13 +56,11 @@ class Forecaster(Methods, KnownArguments):
     def point_forecasts(
         self, values: ArrayLike, times: NDArray[np.datetime64] | None, exog: ArrayLike | None, origins: ArrayLike
     ) -> NDArray[np.float64]: ...
-    def predict(
-        self, values: ArrayLike, times: NDArray[np.datetime64] | None = None, exog: ArrayLike | None = None
-    ) -> Forecast: ...
+    def predict(self, values: ArrayLike, times: ArrayLike | None = None, exog: ArrayLike | None = None) -> Forecast: ...
     def backtest(
         self,
         values: ArrayLike,
-        times: NDArray[np.datetime64] | None = None,
+        times: ArrayLike | None = None,
         exog: ArrayLike | None = None,
         *,
         start: int,

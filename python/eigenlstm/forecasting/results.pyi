@@ -16,10 +16,11 @@ class Forecast:
     coverage: float
     errors: NDArray[np.float64]
     weights: dict[str, float] | None = None
-    index: Any = None
+    index: object = None
     def quantiles(self, level: float) -> NDArray[np.float64]: ...
-    def to_pandas(self, quantiles: Iterable[float] = ()) -> Any: ...
-    def to_polars(self, quantiles: Iterable[float] = ()) -> Any: ...
+    # The frames are those of optional libraries, which type checkers need not find.
+    def to_pandas(self, quantiles: Iterable[float] = ()) -> Any: ...  # a DataFrame
+    def to_polars(self, quantiles: Iterable[float] = ()) -> Any: ...  # a DataFrame
 
 @dataclass
 class Backtest:
