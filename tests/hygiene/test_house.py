@@ -245,6 +245,20 @@ def test_lines_are_short():
     assert not offences(sources("python/bindings", ".cpp", ".hpp"), wrong)
 
 
+def test_the_map_has_every_folder():
+    """Folders of tests mirror those of the package, and those of docs are its pages."""
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    table = text[text.index("## The map") : text.index("## Five commands")]
+    own = r"(?:python|cpp|cmake|packaging|examples|tools|docs|bench|\.ci|tests)"
+    folders = {part for path in FILES for part in path.relative_to(ROOT).parents if re.match(own, str(part))}
+    deep = r"bench/\w+/.*|docs/.*|tests/\w+/.*|packaging/.*|cpp/include"
+    missing = {
+        str(folder) for folder in folders if not re.fullmatch(deep, str(folder)) and f"{folder.name}/" not in table
+    }
+    assert not missing
+    assert not [line for line in table.splitlines() if len(line) > MAX_COLUMNS and not line.startswith("|")]
+
+
 EVERYWHERE = {
     "a path of one machine": r"(?<![\w.])/(?:work|tmp|root|home)/",
     "a build for one CPU": r"march=nativ[e]|mtune=nativ[e]",
