@@ -1,10 +1,16 @@
-"""A rank of a run that comes to an end: ``python ranks_end.py HOW [PATH or TRANSPORT]``."""
+"""A rank of a run that comes to an end: ``python ranks_end.py HOW [PATH or TRANSPORT]``.
+
+With HOW "cut", an endless run whose link someone cuts: ``python ranks_end.py cut TRANSPORT FOLDER``. Each rank writes
+what it has to say of that to FOLDER/errors.RANK, since it can't be said to others any more, and once it trains, its
+process number to FOLDER/pid.RANK.
+"""
 
 import json
 import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 import ranks_case
 
@@ -28,15 +34,33 @@ def ends(how):
     return Ends()
 
 
-def main(how, argument="mpi"):
+def by_torch(timeout):
+    """A communicator among processes that have a default group already, with a timeout of its own: half an hour."""
+    import torch
+
+    torch.distributed.init_process_group("gloo")
+    return el.distributed.torch_comm(timeout=timeout)
+
+
+def cut(transport, folder):
+    comm = by_torch(3) if transport == "torch" else el.distributed.mpi_comm(timeout=3)
+
+    def trains(run):
+        if run.epoch == 1:
+            (folder / f"pid.{run.rank}").write_text(str(os.getpid()))
+
+    sys.stderr = open(folder / f"errors.{comm.rank}", "w", buffering=1)
+    ranks_case.trained("dropout", comm, callbacks=[trains], epochs=10**6)
+
+
+def main(how, argument="mpi", folder=None):
     el.set_num_threads(1)
-    if argument == "torch":
-        comm = el.distributed.torch_comm(timeout=20)
-    else:
-        comm = el.distributed.mpi_comm(timeout=1 if how == "sleeps" else 60)
+    if how == "cut":
+        return cut(argument, Path(folder))
+    timeout = 1 if how == "sleeps" else 60
+    comm = by_torch(timeout) if argument == "torch" else el.distributed.mpi_comm(timeout=timeout)
     if not how.startswith("SIG"):
-        epochs = 10**6 if how == "long" else 50
-        ranks_case.trained("dropout", comm, callbacks=[ends(how)], epochs=epochs)
+        ranks_case.trained("dropout", comm, callbacks=[ends(how)], epochs=50)
         return
 
     def rate(step):

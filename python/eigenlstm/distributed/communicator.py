@@ -3,6 +3,8 @@
 import abc
 import atexit
 import datetime
+import faulthandler
+import os
 import sys
 import time
 
@@ -11,6 +13,7 @@ import numpy as np
 from ..checks import number
 
 _TIMEOUT = 600.0  # seconds: a rank may be that late, because it writes a file or reads data
+_ABORT = 3.0  # seconds that MPI has to end all ranks
 
 
 class RankFailed(RuntimeError):
@@ -113,12 +116,13 @@ def torch_comm(group=None, *, timeout=_TIMEOUT):
     """The processes of torch.distributed as a `Communicator`; they talk by gloo.
 
     Where ``torch.distributed`` was not initialised before, that is done here with the backend gloo, from what
-    ``torchrun`` wrote into the environment. Needs ``pip install "eigenlstm[torch]"``.
+    ``torchrun`` wrote into the environment; else all its ranks call this together, and a group of their own is made of
+    them. Needs ``pip install "eigenlstm[torch]"``.
 
     Parameters
     ----------
     group : torch.distributed.ProcessGroup
-        Of the backend gloo; the default group by default.
+        Whose processes; those of the default group by default.
     timeout : float
         Seconds to wait for the other ranks in one exchange, and at the start.
     """
@@ -128,11 +132,14 @@ def torch_comm(group=None, *, timeout=_TIMEOUT):
     except ImportError as error:
         raise ImportError('torch_comm needs PyTorch: pip install "eigenlstm[torch]"') from error
     timeout = _checked_timeout(timeout, "torch_comm")
+    limit = datetime.timedelta(seconds=timeout)
     if not dist.is_initialized():
-        dist.init_process_group("gloo", timeout=datetime.timedelta(seconds=timeout))
+        dist.init_process_group("gloo", timeout=limit)
         atexit.register(_leave, dist)
-    if dist.get_backend(group) != "gloo":
-        raise ValueError(f"torch_comm: group must have the backend gloo, got {dist.get_backend(group)}")
+    else:
+        # a group's threads wait for an exchange as long as the timeout that it was made with
+        ranks = dist.get_process_group_ranks(dist.group.WORLD if group is None else group)
+        group = dist.new_group(ranks, timeout=limit, backend="gloo", use_local_synchronization=True)
     return _Torch(group, timeout, torch, dist)
 
 
@@ -167,7 +174,10 @@ class _Mpi(Communicator):
         self._begin(self._comm.Ibcast, [buffer, self._mpi.BYTE]).wait()
 
     def abort(self, message):
+        """Where nobody can be reached any more, MPI may wait for ever for an answer: this process then ends itself."""
         sys.stderr.write(f"{message}\n")
+        sys.stderr.flush()
+        faulthandler.dump_traceback_later(_ABORT, exit=True, file=open(os.devnull, "w"))
         self._comm.Abort(1)
 
     def close(self):

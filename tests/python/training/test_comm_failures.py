@@ -289,6 +289,16 @@ def test_a_rank_that_does_not_answer_is_given_up():
     assert "there was no answer from some rank for 1 s" in done.stderr
 
 
+def test_gloo_gives_up_a_rank_that_does_not_answer():
+    pytest.importorskip("torch")
+    first, second = by_gloo(2, SUPPORT / "ranks_end.py", "sleeps", "torch")
+    _, errors = first.communicate(timeout=HANG)
+    second.kill()
+    second.communicate(timeout=HANG)
+    assert first.returncode == 1
+    assert "rank 0 of 2: RankFailed: another rank could not be reached: Operation timed out!" in errors
+
+
 @pytest.mark.parametrize("name, reason", [("SIGTERM", "terminated"), ("SIGINT", "interrupted")])
 def test_a_signal_to_one_process_stops_all_with_a_checkpoint(name, reason, tmp_path):
     path = tmp_path / "run.safetensors"
