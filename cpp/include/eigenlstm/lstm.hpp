@@ -139,6 +139,9 @@ class Stream {
   /// x (B, I) -> y (B, features of the last layer), both contiguous. The bits of forward() over the whole sequence.
   /// With Missing::error, throws std::invalid_argument for NaN in x and changes nothing.
   void step(const Real* x, Real* y);
+  /// T steps in one call, x (B, T, I) -> y (B, T, features), both contiguous: the bits of T calls of step. y may be x.
+  /// With Missing::error, NaN anywhere in x is refused before the first step.
+  void process(const Real* x, Index T, Real* y);
   /// The state (see State), copied out or in. reset() makes it what it was at the start, and forgets the values that
   /// fill gaps in x.
   void get_state(State<Real> state) const;

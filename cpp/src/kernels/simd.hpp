@@ -115,6 +115,35 @@ inline V lane_numbers() {
   return Eigen::internal::plset<V>(Scalar<V>(0));
 }
 
+/// As many values as a vector has from the n-th on, of a and b in one row. What would lie behind b is anything.
+#if defined(__AVX512F__)
+inline Vec<float> lanes_from(Vec<float> a, Vec<float> b, Index n) {
+  const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+  return _mm512_permutex2var_ps(a, _mm512_add_epi32(lane, _mm512_set1_epi32(int(n))), b);
+}
+inline Vec<double> lanes_from(Vec<double> a, Vec<double> b, Index n) {
+  const __m512i lane = _mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0);
+  return _mm512_permutex2var_pd(a, _mm512_add_epi64(lane, _mm512_set1_epi64(n)), b);
+}
+#elif defined(__AVX2__)
+inline Vec<float> lanes_from(Vec<float> a, Vec<float> b, Index n) {
+  const __m256i at = _mm256_add_epi32(_mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0), _mm256_set1_epi32(int(n)));
+  const __m256i of_b = _mm256_cmpgt_epi32(at, _mm256_set1_epi32(7));
+  return _mm256_blendv_ps(_mm256_permutevar8x32_ps(a, at), _mm256_permutevar8x32_ps(b, at), _mm256_castsi256_ps(of_b));
+}
+inline Vec<double> lanes_from(Vec<double> a, Vec<double> b, Index n) {
+  return _mm256_castps_pd(lanes_from(_mm256_castpd_ps(a), _mm256_castpd_ps(b), 2 * n));
+}
+#else
+template <class V>
+inline V lanes_from(V a, V b, Index n) {
+  constexpr Index L = lanes<Scalar<V>>;
+  Scalar<V> values[3 * L] = {};
+  store(values, a), store(values + L, b);
+  return load(values + n);
+}
+#endif
+
 /// f(0), ..., f(N - 1) with constants as arguments, so that arrays indexed by them live in registers.
 template <int... i, class F>
 [[gnu::always_inline]] inline void unroll_sequence(std::integer_sequence<int, i...>, F&& f) {

@@ -1,4 +1,4 @@
-// Streaming: one step at a time, with all memory allocated at construction.
+// Streaming: one step at a time, or a block of steps, with all memory allocated at construction.
 #include <algorithm>
 #include <stdexcept>
 
@@ -7,6 +7,12 @@
 #include "runtime/team.hpp"
 
 namespace eigenlstm {
+namespace {
+
+constexpr std::size_t l1_bytes = 48 << 10;  // of most processors that have fused multiply-add: 32 to 64 KB
+
+}  // namespace
+
 template <class Real>
 struct Stream<Real>::Impl {
   struct Layer {
@@ -68,11 +74,12 @@ struct Stream<Real>::Impl {
     for (Layer& layer : layers) prepare(layer);
   }
 
-  /// Copies x to the rows of the first layer, with missing values replaced as the options say.
-  void read(const Real* x) {
+  /// Copies x to the rows of the first layer, with missing values replaced as the options say. Rows of x are x_stride
+  /// apart.
+  void read(const Real* x, Index x_stride) {
     const Index I = options.input_size, row = layers.front().xh_stride();
     Real* out = layers.front().x(now);
-    for (Index b = 0; b < B; ++b, x += I, out += row) {
+    for (Index b = 0; b < B; ++b, x += x_stride, out += row) {
       if (options.missing == Missing::mask) {
         indicate_missing(x, 1, I, out);
       } else if (options.missing == Missing::forward_fill) {
@@ -83,6 +90,36 @@ struct Stream<Real>::Impl {
         std::copy_n(x, I, out);
       }
     }
+  }
+
+  /// One step: x and y have rows x_stride and y_stride apart. May be in place: y is written last.
+  void step(const Real* x, Index x_stride, Real* y, Index y_stride) {
+    const bool replaces = options.missing == Missing::mask || options.missing == Missing::forward_fill;
+    const Real* input = x;
+    Index input_stride = x_stride;
+    if (B > 1 || replaces) read(x, x_stride), input = nullptr;  // where x lies before h already
+    for (Layer& layer : layers) {
+      const Padded<Real>& p = layer.p;
+      StepArgs<Real>& args = layer.steps[now];
+      if (B == 1) {  // reads its input where it is
+        args.x = input != nullptr ? input : layer.x(now);
+      } else if (input != nullptr) {
+        for (Index b = 0; b < B; ++b) std::copy_n(input + b * input_stride, p.I, layer.x(now) + b * layer.xh_stride());
+      }
+      run_step(p, *layer.weights, args, layer.variant, layer.around);
+      input = layer.h(1 - now);
+      input_stride = layer.xh_stride();
+      if (layer.y.size() == 0) continue;
+      const Real* const from = args.x;
+      for (Index b = 0; b < B; ++b)
+        for (Index j = 0; j < p.P; ++j)
+          layer.y.data()[b * p.P + j] = input[b * input_stride + j] + from[b * input_stride + j];
+      input = layer.y.data();
+      input_stride = p.P;
+    }
+    const Index P = layers.back().p.P;
+    for (Index b = 0; b < B; ++b) std::copy_n(input + b * input_stride, P, y + b * y_stride);
+    now = 1 - now;
   }
 
   /// Fills in the arguments of the steps of a layer.
@@ -101,7 +138,9 @@ struct Stream<Real>::Impl {
       step.h = layer.h(1 - from);
       step.x_stride = step.h_prev_stride = step.h_stride = layer.xh_stride();
       step.c_prev_stride = step.c_stride = p.c_stride;
-      step.backwards = from == 1;
+      // In turn, so that what a step read last is still in L2 or L1 when the next one begins. Weights that stay in L1
+      // need no such order: there the next step begins with the units that are ready first.
+      step.backwards = from == 1 && bytes_of<Real>(w.forward.size()) > l1_bytes;
     }
     layer.variant.cell = &w.cell;
     layer.variant.zone_c = w.zone_c.data();
@@ -143,33 +182,27 @@ Index Stream<Real>::batch_size() const {
 
 template <class Real>
 void Stream<Real>::step(const Real* x, Real* y) {
-  FlushDenormals flush;
+  const FlushDenormals flush;
   Impl& s = *impl_;
   const Index I = s.options.input_size;
   if (s.options.missing == Missing::error)
     if (const Index j = first_missing(x, 1, s.B * I); j >= 0)
       throw std::invalid_argument("Stream.step: x must not have NaN with missing=\"error\", got one in row " +
                                   std::to_string(j / I) + ", feature " + std::to_string(j % I));
-  s.read(x);
-  const Real* input = nullptr;
-  Index input_stride = 0;
-  for (auto& layer : s.layers) {
-    const Padded<Real>& p = layer.p;
-    for (Index b = 0; input != nullptr && b < s.B; ++b)
-      std::copy_n(input + b * input_stride, p.I, layer.x(s.now) + b * layer.xh_stride());
-    run_step(p, *layer.weights, layer.steps[s.now], layer.variant, layer.around);
-    input = layer.h(1 - s.now);
-    input_stride = layer.xh_stride();
-    if (layer.y.size() == 0) continue;
-    for (Index b = 0; b < s.B; ++b)
-      for (Index j = 0; j < p.P; ++j)
-        layer.y.data()[b * p.P + j] = input[b * input_stride + j] + layer.x(s.now)[b * input_stride + j];
-    input = layer.y.data();
-    input_stride = p.P;
-  }
-  const Index P = s.layers.back().p.P;
-  for (Index b = 0; b < s.B; ++b) std::copy_n(input + b * input_stride, P, y + b * P);
-  s.now = 1 - s.now;
+  s.step(x, I, y, s.layers.back().p.P);
+}
+
+template <class Real>
+void Stream<Real>::process(const Real* x, Index T, Real* y) {
+  const FlushDenormals flush;
+  Impl& s = *impl_;
+  const Index I = s.options.input_size, P = s.layers.back().p.P;
+  if (s.options.missing == Missing::error)
+    if (const Index j = first_missing(x, 1, s.B * T * I); j >= 0)
+      throw std::invalid_argument("Stream.process: x must not have NaN with missing=\"error\", got one in row " +
+                                  std::to_string(j / (T * I)) + ", step " + std::to_string(j / I % T) + ", feature " +
+                                  std::to_string(j % I));
+  for (Index t = 0; t < T; ++t) s.step(x + t * I, T * I, y + t * P, T * P);
 }
 
 template <class Real>

@@ -306,10 +306,12 @@ void Team::throw_if_stopped() const {
 namespace {
 constexpr unsigned flush_bits = 0x8040;  // FTZ, DAZ
 }
-FlushDenormals::FlushDenormals() : saved_(_mm_getcsr()) {
+// Aligned: where stmxcsr and ldmxcsr lay across two cache lines, a step of a small stream took 92 instead of 45 ns on a
+// Zen 5.
+[[gnu::aligned(64)]] FlushDenormals::FlushDenormals() : saved_(_mm_getcsr()) {
   if ((saved_ & flush_bits) != flush_bits) _mm_setcsr(unsigned(saved_) | flush_bits);
 }
-FlushDenormals::~FlushDenormals() {
+[[gnu::aligned(64)]] FlushDenormals::~FlushDenormals() {
   if ((saved_ & flush_bits) != flush_bits) _mm_setcsr(unsigned(saved_));
 }
 #elif defined(__aarch64__)

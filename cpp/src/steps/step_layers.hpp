@@ -24,6 +24,9 @@ struct LSTMNode : StepNode<Real> {
   struct Part : StepPart<Real> {
     explicit Part(const Stream<Real>& session) : stream(session) {}
     void step(const Real* const* xs, Real* y) override { stream.step(xs[0], y); }
+    void steps(const Real* const* xs, Index /*width*/, Index T, Real* y, Index /*size*/) override {
+      stream.process(xs[0], T, y);
+    }
     void reset() override { stream.reset(); }
     Index memory_size() const override { return stream.memory_size(); }
     void get_memory(Real* rows, Index stride) const override { stream.get_memory(rows, stride); }

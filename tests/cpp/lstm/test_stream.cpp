@@ -1,6 +1,8 @@
-// Streaming gives the bits of a call with the whole sequence, and sessions don't affect each other.
+// Streaming gives the bits of a call with the whole sequence, step by step or in blocks, and sessions don't affect each
+// other.
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <stdexcept>
 
 #include "support/core.hpp"
@@ -41,6 +43,68 @@ TEST_CASE_TEMPLATE("a stream gives the same bits as a call with the sequence", R
         CHECK(h == expected.h);
         CHECK(c == expected.c);
       }
+}
+
+TEST_CASE_TEMPLATE("a row by itself has the bits that it has in a batch, whatever the sizes", Real, float, double) {
+  // A single row has a kernel of its own. H to 50: every number of units in the last panel, and of panels side by side.
+  constexpr Index B = 7, T = 3;
+  for (Index H = 1; H <= 50; ++H)
+    for (Index I : {1, 6}) {
+      CAPTURE(H);
+      CAPTURE(I);
+      const Core<Real> core(random_problem(model(I, H), B, T, false, unsigned(H)));
+      std::unique_ptr<eigenlstm::Tape<Real>> tape, own_tape;
+      const Results<Real> together = core.forward(&tape);
+      const Index b = H % B;
+      std::vector<Real> y(T * H), h(H), c(H);
+      core.lstm.forward(core.weights, 1, T, batch_major(&core.x[b * T * I], T, I), nullptr,
+                        {&core.h0[b * H], &core.c0[b * H]}, batch_major(y.data(), T, H), {h.data(), c.data()},
+                        &own_tape);
+      CHECK(y == std::vector<Real>(&together.y[b * T * H], &together.y[b * T * H] + T * H));
+      CHECK(c == std::vector<Real>(&together.c[b * H], &together.c[b * H] + H));
+      for (const auto what : {eigenlstm::Traced::i, eigenlstm::Traced::f, eigenlstm::Traced::g, eigenlstm::Traced::o}) {
+        std::vector<Real> all(B * T * H), own(T * H);
+        tape->trace(0, what, batch_major(all.data(), T, H));
+        own_tape->trace(0, what, batch_major(own.data(), T, H));
+        CHECK(own == std::vector<Real>(&all[b * T * H], &all[b * T * H] + T * H));
+      }
+      eigenlstm::Stream<Real> stream(core.lstm, core.weights, 1);
+      stream.set_state({&core.h0[b * H], &core.c0[b * H]});
+      std::vector<Real> streamed(T * H);
+      stream.process(&core.x[b * T * I], T, streamed.data());
+      CHECK(streamed == y);
+    }
+}
+
+TEST_CASE("a block of steps gives the bits of single steps, and may be written over its input") {
+  for (Index B : {1, 3})
+    for (Index layers : {1, 2})
+      for (bool residual : {false, true}) {
+        eigenlstm::LSTMOptions options = model(8, 8, layers);
+        options.residual = residual && layers > 1;
+        const Core<float> core(random_problem(options, B, 11, false, 19));
+        eigenlstm::Stream<float> steps(core.lstm, core.weights, B), blocks(core.lstm, core.weights, B);
+        std::vector<float> expected(core.problem.y_size()), y = core.x;
+        run(steps, core, 0, 11, expected);
+        blocks.process(y.data(), 11, y.data());
+        CHECK(y == expected);
+      }
+}
+
+TEST_CASE("NaN anywhere in a block is refused before its first step") {
+  eigenlstm::LSTMOptions options = model(2, 5);
+  options.missing = eigenlstm::Missing::error;
+  Core<float> core(random_problem(options, 2, 4, false, 23));
+  eigenlstm::Stream<float> stream(core.lstm, core.weights, 2);
+  std::vector<float> y(core.problem.y_size(), 7), h(10), c(10);
+  core.x[(1 * 4 + 2) * 2 + 1] = NAN;
+  CHECK_THROWS_WITH_AS(
+      stream.process(core.x.data(), 4, y.data()),
+      "Stream.process: x must not have NaN with missing=\"error\", got one in row 1, step 2, feature 1",
+      std::invalid_argument);
+  stream.get_state({h.data(), c.data()});
+  CHECK(y == std::vector<float>(y.size(), 7));
+  CHECK(c == std::vector<float>(10));
 }
 
 TEST_CASE("a copy of a stream is independent; reset starts from zeros") {

@@ -44,19 +44,22 @@ constexpr int cell_rows = num_vector_registers == 32 ? 4
                           : sizeof(Real) == 4        ? 3
                                                      : 2;
 
-/// N rows, gate by gate.
-template <class Real, bool keep, Stored y_stored, int N>
-[[gnu::always_inline]] inline void cell_forward_rows(const CellPointers<Real>& at) {
+/// N rows, gate by gate. z(n, gate): a vector of pre-activations of row n; both are constants (unroll).
+template <class Real, bool keep, Stored y_stored, int N, class Z>
+[[gnu::always_inline]] inline void cell_forward_rows(const CellPointers<Real>& at, Z&& z) {
   using V = Vec<Real>;
   constexpr Index L = lanes<Real>;
   const V one = set1<V>(Real(1)), half = set1<V>(Real(0.5));
   V y[N], d[N], c[N];
-  const auto load_gate = [&](V(&out)[N], Index gate) EIGENLSTM_INLINED {
-    unroll<N>([&](auto n) EIGENLSTM_INLINED { out[n] = load(at.z + n * at.z_stride + gate * L); });
-  };
-  load_gate(y, 2);
+  const auto load_gate = [&](V(&out)[N], auto gate)
+                             EIGENLSTM_INLINED { unroll<N>([&](auto n) EIGENLSTM_INLINED { out[n] = z(n, gate); }); };
+  constexpr std::integral_constant<int, 0> i{};
+  constexpr std::integral_constant<int, 1> f{};
+  constexpr std::integral_constant<int, 2> g{};
+  constexpr std::integral_constant<int, 3> o{};
+  load_gate(y, g);
   tanh_numerators(y);
-  load_gate(d, 0);
+  load_gate(d, i);
   half_sigmoid_denominators(d);
   unroll<N>([&](auto n) EIGENLSTM_INLINED {
     const V e = add(y[n], one), per_ig = div(half, mul(d[n], e));
@@ -65,15 +68,15 @@ template <class Real, bool keep, Stored y_stored, int N>
       store(at.gates + n * at.gates_stride, mul(e, per_ig)),
           store(at.gates + n * at.gates_stride + 2 * L, div(y[n], e));
   });
-  load_gate(d, 1);
+  load_gate(d, f);
   half_sigmoid_denominators(d);
   unroll<N>([&](auto n) EIGENLSTM_INLINED {
-    const V f = div(half, d[n]);
-    if (keep) store(at.gates + n * at.gates_stride + L, f);
-    c[n] = madd(f, load(at.c_prev + n * at.c_prev_stride), c[n]);
+    const V sigmoid_f = div(half, d[n]);
+    if (keep) store(at.gates + n * at.gates_stride + L, sigmoid_f);
+    c[n] = madd(sigmoid_f, load(at.c_prev + n * at.c_prev_stride), c[n]);
     store(at.c + n * at.c_stride, c[n]);
   });
-  load_gate(d, 3);
+  load_gate(d, o);
   half_sigmoid_denominators(d);
   tanh_numerators(c);
   unroll<N>([&](auto n) EIGENLSTM_INLINED {
@@ -84,18 +87,23 @@ template <class Real, bool keep, Stored y_stored, int N>
   });
 }
 
-/// One panel of L units; or, for a single row, several panels, which are then computed side by side as rows are.
-/// `keep`: store i f g o for the backward pass. Inference and training compute c and h in the same way, so that they
-/// give the same bits.
+/// The same with z in memory, at.z.
+template <class Real, bool keep, Stored y_stored, int N>
+[[gnu::always_inline]] inline void cell_forward_rows(const CellPointers<Real>& at) {
+  cell_forward_rows<Real, keep, y_stored, N>(
+      at, [&](auto n, auto gate) EIGENLSTM_INLINED { return load(at.z + n * at.z_stride + gate * lanes<Real>); });
+}
+
+/// One panel of L units, row by row. `keep`: store i f g o for the backward pass. Inference and training compute c and
+/// h in the same way, so that they give the same bits.
 ///
 /// With sigmoid(x) = 0.5 / d(x) and tanh(x) = y / (y + 1) (math.hpp), i g = 0.5 y_g / (d_i (y_g + 1)) and h = o
 /// tanh(c) take one division each: three in all instead of five. Where a product of denominators overflows, the result
 /// is 0 instead of something below 1e-30.
 template <class Real, bool keep, Stored y_stored>
-void cell_forward(const StepArgs<Real>& s, Index panel, Index panels, const Real* z, Index z_panel_stride) {
+void cell_forward(const StepArgs<Real>& s, Index panel, const Real* z) {
   constexpr Index L = lanes<Real>;
   const Index unit = panel * L;
-  const bool single = s.rows == 1;
   CellPointers<Real> at;
   at.z = z;
   at.c_prev = s.c_prev + unit;
@@ -103,14 +111,13 @@ void cell_forward(const StepArgs<Real>& s, Index panel, Index panels, const Real
   at.h = s.h + unit;
   at.y = y_stored != Stored::no ? s.y + unit : nullptr;
   at.gates = keep ? s.gates + panel * s.gates_panel_stride : nullptr;
-  at.z_stride = single ? z_panel_stride : 4 * L;
-  at.c_prev_stride = single ? L : s.c_prev_stride;
-  at.c_stride = single ? L : s.c_stride;
-  at.h_stride = single ? L : s.h_stride;
-  at.y_stride = single ? L : s.y_stride;
-  at.gates_stride = single ? s.gates_panel_stride : 4 * L;
+  at.z_stride = at.gates_stride = 4 * L;
+  at.c_prev_stride = s.c_prev_stride;
+  at.c_stride = s.c_stride;
+  at.h_stride = s.h_stride;
+  at.y_stride = s.y_stride;
   constexpr int N = cell_rows<Real>;
-  Index n = single ? panels : s.rows;
+  Index n = s.rows;
   for (; n >= N; n -= N) cell_forward_rows<Real, keep, y_stored, N>(at), at.template skip<keep, y_stored>(N);
   if (N > 3 && n == 3) cell_forward_rows<Real, keep, y_stored, 3>(at);
   if (N > 2 && n == 2) cell_forward_rows<Real, keep, y_stored, 2>(at);
