@@ -83,7 +83,7 @@ def forecast(values, forecast, times=None, *, backtest=None, observed=None, name
 
     Parameters
     ----------
-    values, times, observed
+    values, times, observed : (n,)
         What `Forecaster.predict` and `backtest` were given, a Series or frame of pandas or polars among others.
     forecast : eigenlstm.forecasting.Forecast
     backtest : eigenlstm.forecasting.Backtest, optional
