@@ -26,7 +26,7 @@ def test_an_amplifier_sounds_the_same(target, capsys):
     amp = written("in.json", audio_case.guitarml(np.random.default_rng(0), inputs=2))
     assert main(["convert", "in.json", target]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("in.json: GuitarML, 44100 Hz, 1 knobs\n  lstm   ->  LSTM(2, 3, 1)\n")
+    assert out.startswith("in.json: GuitarML, 44100 Hz, 1 knob\n  lstm   ->  LSTM(2, 3, 1)\n")
     assert "dense  ->  Linear(in_features=3, out_features=1" in out and out.endswith(f"written: {target}\n")
     again = el.audio.load(target)
     x = np.random.default_rng(1).uniform(-1, 1, 200).astype("f")

@@ -16,7 +16,7 @@ def read(path):
     amp = load(path)
     became = [(_CALLED.get(type(layer).__name__, "layer"), _text(layer)) for layer in amp.model.graph.layers.values()]
     rate = "an unknown sample rate" if amp.sample_rate is None else f"{amp.sample_rate} Hz"
-    knobs = f", {amp.inputs - 1} knobs" if amp.inputs > 1 else ""
+    knobs = f", {amp.inputs - 1} knob{'s' * (amp.inputs > 2)}" if amp.inputs > 1 else ""
     report = Report(os.fspath(path), f"{amp.format}, {rate}{knobs}", became)
     if amp.in_gain or amp.out_gain:
         report.notes.append(

@@ -162,8 +162,8 @@ class Player:
 
     def __repr__(self):
         rate = "an unknown sample rate" if self.sample_rate is None else f"{self.sample_rate:,} Hz"
-        knobs = f", {self.inputs - 1} knobs" if self.inputs > 1 else ""
-        return f"<Player of a {self.format} model of {self.model.num_params:,} parameters, {rate}{knobs}>"
+        knobs = f", {self.inputs - 1} knob{'s' * (self.inputs > 2)}" if self.inputs > 1 else ""
+        return f"<Player: {self.format}, {self.model.num_params:,} parameters, {rate}{knobs}>"
 
 
 def _sizes(model):
