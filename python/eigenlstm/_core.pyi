@@ -17,9 +17,8 @@ __version__: str
 _Real = TypeVar("_Real", np.float32, np.float64)
 _Optional: TypeAlias = NDArray[_Real] | None
 _Out: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
-_State: TypeAlias = (
-    NDArray[_Real] | list[NDArray[_Real]]
-)  # of all layers and directions: a list where their widths differ
+# Of all layers and directions: a list where their widths differ.
+_State: TypeAlias = NDArray[_Real] | list[NDArray[_Real]]
 
 # -- what it runs on ----------------------------------------------------------------------------
 
