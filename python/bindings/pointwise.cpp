@@ -57,6 +57,25 @@ py::array multiply(const std::vector<py::array>& xs) {
   return joined(xs, "multiply", [](auto... arguments) { eigenlstm::multiply(arguments...); });
 }
 
+py::array affine(const py::array& x, const py::array& scale, const py::array& offset) {
+  const char* where = "affine";
+  if (x.ndim() != 2) shape_error(where, "x", "(N, F)", x);
+  const Index N = x.shape(0), F = x.shape(1);
+  return by_dtype(x, where, "x", [&](auto zero) -> py::array {
+    using Real = decltype(zero);
+    const auto x_ = input<Real>(x, {N, F}, where, "x");
+    const auto scale_ = input<Real>(scale, {F}, where, "scale"), offset_ = input<Real>(offset, {F}, where, "offset");
+    auto y = output<Real>({N, F});
+    const Real *in = x_.data(), *factors = scale_.data(), *summands = offset_.data();
+    Real* const out = y.mutable_data();
+    {
+      const ReleasedGil released;
+      eigenlstm::affine(N, F, in, factors, summands, out);
+    }
+    return std::move(y);
+  });
+}
+
 py::tuple layer_norm_forward(const py::array& x, const py::array& weight, const py::array& bias, double eps,
                              bool training) {
   const char* where = "layer_norm_forward";
@@ -86,6 +105,8 @@ void register_pointwise(py::module_& m) {
         "y = f(x) of each value, of the last axis for softmax and log_softmax; f by its name and its parameters.");
   m.def("add", add, py::arg("xs"), "The sum of arrays of one shape, in their order.");
   m.def("multiply", multiply, py::arg("xs"), "The product of arrays of one shape, value by value, in their order.");
+  m.def("affine", affine, py::arg("x"), py::arg("scale"), py::arg("offset"),
+        "scale (F,) x (N, F) + offset (F,), each product and each sum rounded.");
   m.def("layer_norm_forward", layer_norm_forward, py::arg("x"), py::arg("weight"), py::arg("bias"), py::arg("eps"),
         py::arg("training"),
         "(y, normed, scale) of x (N, F): y = weight normed + bias, normed = (x - mean) scale (N,); the latter two are "

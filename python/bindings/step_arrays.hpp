@@ -67,16 +67,18 @@ py::array_t<Real> run_step(const char* where, py::handle x_in, py::handle out, c
   return into_result<Real>(where, out, shape, [&](Real* y) { step(x.data(), y); });
 }
 
-/// A block: x (B, T, I) -> (B, T, O), for B = 1 also (T, I) -> (T, O), by process(x, T, y).
+/// A block: x (B, T, I) -> (B, T, O), for B = 1 also (T, I) -> (T, O), and for a signal, where all are 1, (T,) -> (T,);
+/// by process(x, T, y).
 template <class Real, class F>
 py::array_t<Real> run_block(const char* where, py::handle x_in, py::handle out, const StepSizes& s, bool fill_masked,
                             F&& process) {
   const auto x = step_input<Real>(x_in, where, fill_masked);
   const bool rows = x.ndim() == 3 && x.shape(0) == s.B && x.shape(2) == s.I;
-  if (!rows && !(s.B == 1 && x.ndim() == 2 && x.shape(1) == s.I))
+  const bool signal = x.ndim() == 1 && s.B == 1 && s.I == 1 && s.O == 1;
+  if (!rows && !signal && !(s.B == 1 && x.ndim() == 2 && x.shape(1) == s.I))
     shape_error(where, "x", "(" + std::to_string(s.B) + ", T, " + std::to_string(s.I) + ")", x);
-  const Index T = x.shape(x.ndim() - 2);
-  const StepShape shape = rows ? StepShape{3, {s.B, T, s.O}} : StepShape{2, {T, s.O}};
+  const Index T = x.shape(signal ? 0 : x.ndim() - 2);
+  const StepShape shape = rows ? StepShape{3, {s.B, T, s.O}} : signal ? StepShape{1, {T}} : StepShape{2, {T, s.O}};
   return into_result<Real>(where, out, shape, [&](Real* y) { process(x.data(), T, y); });
 }
 

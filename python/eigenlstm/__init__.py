@@ -28,6 +28,7 @@ _LAZY = {
     "Dropout": "layers.dropout",
     "SpatialDropout1D": "layers.dropout",
     "LayerNorm": "layers.layer_norm",
+    "Normalization": "layers.normalization",
     "Activation": "layers.activation",
     "Attention": "layers.attention",
     "Conv1D": "layers.convolution",

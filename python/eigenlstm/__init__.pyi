@@ -27,6 +27,7 @@ from .layers.dropout import Dropout as Dropout, SpatialDropout1D as SpatialDropo
 from .layers.embedding import Embedding as Embedding
 from .safetensors_files import FileError as FileError
 from .layers.layer_norm import LayerNorm as LayerNorm
+from .layers.normalization import Normalization as Normalization
 from .layers.linear import Linear as Linear
 from .layers.lstm import LSTM as LSTM
 from .training.optimisers import SGD as SGD, Adagrad as Adagrad, Adam as Adam, AdamW as AdamW, RMSprop as RMSprop

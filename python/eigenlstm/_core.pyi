@@ -17,9 +17,8 @@ __version__: str
 _Real = TypeVar("_Real", np.float32, np.float64)
 _Optional: TypeAlias = NDArray[_Real] | None
 _Out: TypeAlias = NDArray[np.float32] | NDArray[np.float64]
-_State: TypeAlias = (
-    NDArray[_Real] | list[NDArray[_Real]]
-)  # of all layers and directions: a list where their widths differ
+# Of all layers and directions: a list where their widths differ.
+_State: TypeAlias = NDArray[_Real] | list[NDArray[_Real]]
 
 # -- what it runs on ----------------------------------------------------------------------------
 
@@ -188,6 +187,7 @@ def linear_backward(
 def activate(x: NDArray[_Real], name: str, parameters: Sequence[float]) -> NDArray[_Real]: ...
 def add(xs: Sequence[NDArray[_Real]]) -> NDArray[_Real]: ...
 def multiply(xs: Sequence[NDArray[_Real]]) -> NDArray[_Real]: ...
+def affine(x: NDArray[_Real], scale: NDArray[_Real], offset: NDArray[_Real]) -> NDArray[_Real]: ...
 def layer_norm_forward(
     x: NDArray[_Real], weight: NDArray[_Real], bias: NDArray[_Real], eps: float, training: bool
 ) -> tuple[NDArray[_Real], NDArray[_Real], NDArray[_Real]]: ...

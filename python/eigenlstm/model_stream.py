@@ -18,7 +18,8 @@ def stream(self, batch_size=1):
       one row also (I,) -> (O,). A model that begins with an `Embedding` takes integers (batch_size,), for one row also
       an integer.
     - ``s.process(block, out=None)``: a block of steps in one call, (batch_size, T, I) -> (batch_size, T, O), for one
-      row also (T, I) -> (T, O); integers (batch_size, T), or (T,). `out` may be the block itself.
+      row also (T, I) -> (T, O), and (T,) -> (T,) where I and O are 1; integers (batch_size, T), or (T,). `out` may be
+      the block itself.
     - ``s.state``: all that the session remembers, an array (batch_size, S), copied out and in: rows can be stored, and
       moved between sessions of one model.
     - ``s.batch_size``, ``s.input_size`` (I; None for integers), ``s.output_size`` (O), ``s.dtype``.

@@ -3,7 +3,7 @@
 python tests/install/audio_files.py PROGRAM [FUZZED_FILES] [SEED]
 
 PROGRAM is use_amplifier of this folder. With FUZZED_FILES, it loads so many broken files, too: each must play, or be an
-error that names the file, and in both languages the same of the two (C++ refuses entries that it doesn't know, too).
+error that names the file, and in both languages the same of the two.
 """
 
 import json
@@ -80,6 +80,11 @@ def check(program, folder):
     print(f"{count} amplifiers have the bits of Python in C++")
 
 
+def tolerated(line, why):
+    """Where one language alone refuses: C++ what it does not know, Python models of a fixed number of steps."""
+    return "is no entry that belongs here" in line or "give y (B, T, O) of the same steps" in why
+
+
 def outcome(path):
     """What Python makes of a file."""
     try:
@@ -108,7 +113,7 @@ def fuzz(program, folder, corpus, count, seed):
         for path, line in zip(paths, lines):
             kind, (in_python, why) = line.partition(":")[0], outcome(path)
             assert kind != "FileError" or str(path) in line, line
-            if kind not in (in_python, "bad_alloc") and "is no entry that belongs here" not in line:
+            if kind not in (in_python, "bad_alloc") and not tolerated(line, why):
                 differences += 1
                 print(f"{path}: C++: {line[:500]}\n  Python: {in_python} {why[:500]}")
                 continue

@@ -49,6 +49,10 @@ def models(dtype):
         el.Sequential([el.Conv1D(6, 4, 3, padding="causal", dilation=2, **kind), el.SpatialDropout1D(0.1, seed=3)]),
         el.Conv1D(4, 2, 1, bias=False, **kind), el.Shift(0.25),
     ])  # fmt: skip
+    yield "standardised features", el.Sequential([
+        el.Normalization(3, [5.0, -2.0, 0.1], [0.3, 7.0, 1.0], **kind), el.LSTM(3, 5, **kind), el.Linear(5, 2, **kind),
+        el.Normalization(2, -3.0, 4.0, invert=True, **kind),
+    ])  # fmt: skip
     embedding = el.Embedding(11, 4, padding_idx=-1, init_scale=0.5, **kind)
     yield "tied words", el.Sequential([embedding, el.LSTM(4, 4, **kind), el.TiedLinear(embedding)])
     lstm, head, gate = el.LSTM(3, 5, **kind), el.Linear(5, 2, **kind), el.Linear(3, 2, **kind)

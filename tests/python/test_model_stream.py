@@ -190,6 +190,20 @@ def test_out_and_blocks_in_place():
     assert one.process(x[0, :0]).shape == (0, 1)
 
 
+def test_a_signal_has_one_axis():
+    model = el.Sequential([el.LSTM(1, 7, seed=0), el.Linear(7, 1, seed=1)])
+    x = np.random.default_rng(0).standard_normal(50).astype(np.float32)
+    expected, stream, out = model.predict(x[None, :, None])[0, :, 0], model.stream(), np.empty(50, np.float32)
+    assert stream.process(x, out) is out and np.array_equal(out, expected)
+    stream.reset()
+    assert np.array_equal(np.concatenate([stream.process(x[:1]), stream.process(x[1:])]), expected)
+    with pytest.raises(ValueError, match=r"process: out must have shape \(50,\), got \(50, 1\)"):
+        stream.process(x, np.empty((50, 1), np.float32))
+    for other in (model.stream(2), el.Sequential([el.LSTM(1, 2)]).stream()):
+        with pytest.raises(ValueError, match=r"process: x must have shape"):
+            other.process(x)
+
+
 def test_states_forks_and_resets():
     model, x = skip_model(H=8), data(3, 20, 1, "float32")
     expected = model.predict(x)

@@ -41,6 +41,10 @@ void add(std::ptrdiff_t count, const Real* const* xs, std::ptrdiff_t n, Real* y)
 template <class Real>
 void multiply(std::ptrdiff_t count, const Real* const* xs, std::ptrdiff_t n, Real* y);
 
+/// x (rows, n) -> y = scale x + offset, feature by feature, (n) each; each product and each sum is rounded.
+template <class Real>
+void affine(std::ptrdiff_t rows, std::ptrdiff_t n, const Real* x, const Real* scale, const Real* offset, Real* y);
+
 /// x (rows, n) -> y = weight normed + bias with normed = (x - mean) scale, scale = 1 / sqrt(variance + eps), over each
 /// row; the variance is the biased one (Ba, Kiros, Hinton 2016). `normed` (rows, n) and `scale` (rows) may be null.
 template <class Real>

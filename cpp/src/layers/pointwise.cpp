@@ -118,6 +118,12 @@ void multiply(Index count, const Real* const* xs, Index n, Real* y) {
 }
 
 template <class Real>
+void affine(Index rows, Index n, const Real* x, const Real* scale, const Real* offset, Real* y) {
+  const FlushDenormals flush;
+  affine_rows(rows, n, x, scale, offset, y);
+}
+
+template <class Real>
 void layer_norm_forward(Index rows, Index n, const Real* x, const Real* weight, const Real* bias, double eps, Real* y,
                         Real* normed, Real* scale) {
   const FlushDenormals flush;
@@ -138,6 +144,8 @@ template void add(Index, const float* const*, Index, float*);
 template void add(Index, const double* const*, Index, double*);
 template void multiply(Index, const float* const*, Index, float*);
 template void multiply(Index, const double* const*, Index, double*);
+template void affine(Index, Index, const float*, const float*, const float*, float*);
+template void affine(Index, Index, const double*, const double*, const double*, double*);
 template void layer_norm_forward(Index, Index, const float*, const float*, const float*, double, float*, float*,
                                  float*);
 template void layer_norm_forward(Index, Index, const double*, const double*, const double*, double, double*, double*,

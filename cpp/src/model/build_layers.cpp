@@ -101,6 +101,22 @@ Index ModelBuilder<Real>::add_layer_norm(Layer& layer, Index x) {
 }
 
 template <class Real>
+Index ModelBuilder<Real>::add_normalization(Layer& layer, Index x) {
+  const Index n = layer.config.need("features").size();
+  const bool invert = flag(layer.config, "invert", false);
+  check_dtype(layer.config, dtype);
+  check_width(layer, x, n);
+  const std::vector<Real> mean = tensor(layer.prefix + "mean", {n}), std = tensor(layer.prefix + "std", {n});
+  if (invert) return graph_.affine(x, std.data(), mean.data());
+  std::vector<Real> scale, offset;
+  for (std::size_t j = 0; j < std.size(); ++j) {
+    scale.push_back(1 / std[j]);
+    offset.push_back(-mean[j] * scale[j]);
+  }
+  return graph_.affine(x, scale.data(), offset.data());
+}
+
+template <class Real>
 Index ModelBuilder<Real>::add_convolution(Layer& layer, Index x) {
   JsonObject& config = layer.config;
   const Index in = config.need("in_channels").size(), out = config.need("out_channels").size(),

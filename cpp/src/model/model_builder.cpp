@@ -108,7 +108,7 @@ Index ModelBuilder<Real>::wanted(const Layer& layer) const {
   JsonObject config = layer.config;
   if (layer.kind == "LSTM") return config.need("input_size").size();
   if (layer.kind == "Linear") return config.need("in_features").size();
-  if (layer.kind == "LayerNorm") return config.need("features").size();
+  if (layer.kind == "LayerNorm" || layer.kind == "eigenlstm.Normalization") return config.need("features").size();
   if (layer.kind == "eigenlstm.Conv1D") return config.need("in_channels").size();
   if (layer.kind == "Embedding") return -1;
   if (layer.kind == "Sequential") return wanted_by_chain(config.need("layers"));
@@ -170,6 +170,7 @@ Index ModelBuilder<Real>::add(Layer layer, const std::vector<Index>& xs) {
     if (kind == "eigenlstm.TiedLinear") return add_tied(layer, x);
     if (kind == "Embedding") return add_embedding(layer, x);
     if (kind == "LayerNorm") return add_layer_norm(layer, x);
+    if (kind == "eigenlstm.Normalization") return add_normalization(layer, x);
     if (kind == "eigenlstm.Conv1D") return add_convolution(layer, x);
     if (kind == "eigenlstm.Activation") return add_activation(layer, x);
     if (kind == "eigenlstm.Slice") return add_slice(layer, x);

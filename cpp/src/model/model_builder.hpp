@@ -50,6 +50,7 @@ class ModelBuilder {
   Index add_tied(Layer& layer, Index x);
   Index add_embedding(Layer& layer, Index x);
   Index add_layer_norm(Layer& layer, Index x);
+  Index add_normalization(Layer& layer, Index x);
   Index add_convolution(Layer& layer, Index x);
   Index add_activation(Layer& layer, Index x);
   Index add_slice(Layer& layer, Index x);

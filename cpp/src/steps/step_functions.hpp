@@ -77,9 +77,7 @@ struct AffineNode : FunctionNode<Real> {
   AffineNode(Index x, Index n, const Real* factors, const Real* summands)
       : FunctionNode<Real>({x}, n), scale(factors, factors + n), offset(summands, summands + n) {}
   void run(Index B, const Real* const* xs, Real* y) const override {
-    const Index n = this->size;
-    for (Index b = 0; b < B; ++b)
-      for (Index j = 0; j < n; ++j) y[b * n + j] = scale[j] * xs[0][b * n + j] + offset[j];
+    affine_rows(B, this->size, xs[0], scale.data(), offset.data(), y);
   }
   const std::vector<Real> scale, offset;
 };

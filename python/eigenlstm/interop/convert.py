@@ -51,7 +51,8 @@ class Reader:
     module : of this package, imported when a file of this format comes; it has
         ``read(path) -> (model, Report)``, which raises ``FileError`` for what it cannot read, and may have
         ``compare(path, model) -> (difference or None, text)``: the largest difference of the outputs on random input
-        from those of the source's own runtime, and what was run, or why it was not.
+        from those of the source's own runtime, and what was run, or why it was not; and ``write(model, path)`` in place
+        of `eigenlstm.save`, where it gives more than a model.
     architectures : whether there are files of weights alone; both functions take ``architecture=`` then
     """
 
@@ -65,6 +66,7 @@ class Reader:
 READERS = [
     Reader("Keras", (".keras", ".h5", ".hdf5"), (b"\x89HDF\r\n\x1a\n",), "keras", architectures=True),
     Reader("ONNX", (".onnx",), (), "onnx.converting"),
+    Reader("amplifiers", (".nam", ".aidax", ".json"), (b"{",), "audio.converting"),
     Reader("PyTorch's weights of an LSTM", (".pt", ".pth", ".safetensors"), (), "weight_files"),
 ]
 
@@ -98,7 +100,7 @@ def convert(source, target, *, architecture=None, compare=True) -> Report:
     options = {} if architecture is None else {"architecture": architecture}
     module = importlib.import_module(f".{reader.module}", __package__)
     model, report = module.read(source, **options)
-    save(model, target)
+    getattr(module, "write", save)(model, target)
     compared: Callable | None = getattr(module, "compare", None) if compare else None
     if compared is not None:
         report.difference, report.compared_with = compared(source, model, **options)

@@ -29,6 +29,7 @@ _BUILT_IN = {
         "eigenlstm.Attention": "layers.attention",
         "eigenlstm.CRF": "layers.crf",
         "eigenlstm.Conv1D": "layers.convolution",
+        "eigenlstm.Normalization": "layers.normalization",
         "eigenlstm.Gather": "layers.steps",
         "eigenlstm.JoinDirections": "layers.steps",
         "eigenlstm.Scatter": "layers.steps",

@@ -255,7 +255,7 @@ WEIGHTS = {
     "K": np.ones((2, 3, 3), np.float32),
     "M": np.ones((3, 2), np.float32),
     "axis": np.array([0]),
-    "V": np.ones(3, np.float32),
+    "V": np.array([1, -1, 1], np.float32),
 }
 REFUSED = [
     (X3, "y = Erf (x)", "Erf node 'y': there is no layer for the operator Erf"),
@@ -265,8 +265,7 @@ REFUSED = [
     (X3, "z = MatMul (x, M)  y = Transpose <perm = [1, 0, 2]> (z)", "an output has the axes .*; a model keeps"),
     (X3, "y = ReduceMean <keepdims = 0> (x, axis)", r"'x': has the axes \(time, axis 1, 3\); models are batch-major"),
     (FREE, "z = Transpose <perm = [0, 2, 1]> (x)  y = MatMul (z, M)", r"a matrix of \(.*, out\) is needed"),
-    (X3, "y = Mul (x, V)", "Mul node 'y': multiplies by a vector, which no layer does"),
-    (X3, "y = Add (x, V)", r"Add node 'y': adds a vector to what no matrix gives"),
+    (X3, "y = Mul (x, V)", "Mul node 'y': must scale the last axis of .* by positive numbers"),
     (X3, "y = Gemm <alpha = 2.0> (x, M)", "alpha and beta must be 1 and transA 0"),
     (X3, "y = Softmax <axis = 1> (x)", "must be over the last axis of .*, is over axis 1"),
     (TIME, "z = LSTM (x, W, R)  y = LSTM (z, W, R)", r"X \('z'\) must have the axes \(time, batch, 3\)"),

@@ -8,6 +8,7 @@ from ...graph import Input
 from ...layers.activation import Activation
 from ...layers.linear import Linear
 from ...layers.lstm import LSTM
+from ...layers.parameters import blank_parameters
 from ...layers.wiring import Add, Slice
 from ...model import Model
 
@@ -128,7 +129,8 @@ _PLAIN = {
 
 def lstm(shape, weights, dtype, learned_state=False):
     """An LSTM of ``(input_size, hidden_size, num_layers)`` with `weights`, dict name -> array, in our layout."""
-    layer = LSTM(*shape, learned_state=learned_state, dtype=dtype)
+    with blank_parameters(sum(array.size for array in weights.values())):
+        layer = LSTM(*shape, learned_state=learned_state, dtype=dtype)
     for name, view in layer.params.items():
         view[...] = weights[name]
     layer.touch()
@@ -137,7 +139,8 @@ def lstm(shape, weights, dtype, learned_state=False):
 
 def linear(weight, bias, dtype):
     """A Linear of weight (out, in) and bias (out,) or None."""
-    layer = Linear(weight.shape[1], weight.shape[0], bias=bias is not None, dtype=dtype)
+    with blank_parameters(weight.size + len(weight)):
+        layer = Linear(weight.shape[1], weight.shape[0], bias=bias is not None, dtype=dtype)
     layer.params["weight"][...] = weight
     if bias is not None:
         layer.params["bias"][...] = bias

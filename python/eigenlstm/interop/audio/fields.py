@@ -60,11 +60,15 @@ class Field:
             self.must("an object")
         return self.value
 
-    def items(self, least=0):
-        """The fields of a list of at least `least` values."""
+    def length(self, least=0):
+        """The length of a list of at least `least` values."""
         if not isinstance(self.value, list) or len(self.value) < least:
             self.must(f"a list of at least {least}" if least else "a list")
-        return [self[i] for i in range(len(self.value))]
+        return len(self.value)
+
+    def items(self, least=0):
+        """The fields of a list of at least `least` values."""
+        return [self[i] for i in range(self.length(least))]
 
     def integer(self, least, most=MOST_UNITS):
         whole = type(self.value) is int or (type(self.value) is float and self.value.is_integer())

@@ -23,7 +23,7 @@ _WRITERS = {
     "AIDA-X": rtneural.written_for_aidax,
 }
 FORMATS = (*_WRITERS, "eigenlstm")
-_SUFFIXES = {".nam": "NAM", ".aidax": "AIDA-X", ".json": "RTNeural", ".safetensors": "eigenlstm"}
+SUFFIXES = {".nam": "NAM", ".aidax": "AIDA-X", ".json": "RTNeural", ".safetensors": "eigenlstm"}
 _KEY = "audio"  # of a player's own values in the metadata of our files
 
 
@@ -86,7 +86,7 @@ def save(amp, path, *, format=None, metadata=None):
     amp = amp if isinstance(amp, Player) else Player(amp)
     suffix = os.path.splitext(os.fsdecode(path))[1].lower()
     if format is None:
-        format = _SUFFIXES.get(suffix)
+        format = SUFFIXES.get(suffix)
         if format is None:
             raise ValueError(
                 f"audio.save: format must be given for a file that ends in {suffix!r}: {', '.join(FORMATS)}"

@@ -39,7 +39,7 @@ def read(document, dtype):
     weights = document["weights"]
     needed = [4 * hidden * ((inputs if k == 0 else hidden) + hidden) + 6 * hidden for k in range(count)]
     total = sum(needed) + outputs * (hidden + 1)
-    if len(weights.items()) != total:
+    if weights.length() != total:
         weights.fail(
             f"must have {total} numbers for {inputs} inputs, {count} layers of {hidden} units and {outputs} outputs, "
             f"got {len(weights.value)}"

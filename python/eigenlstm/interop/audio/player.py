@@ -54,6 +54,7 @@ class Player:
         self.sample_rate = optional(positive_int)(sample_rate, "Player: sample_rate")
         self.in_gain, self.out_gain = finite(in_gain, "Player: in_gain"), finite(out_gain, "Player: out_gain")
         self._factors = _factor(self.in_gain, self.dtype), _factor(self.out_gain, self.dtype)
+        self._signal = self.inputs == self.outputs == 1 and not self.in_gain and not self.out_gain
         self.prewarm = integer(prewarm, "Player: prewarm")
         if not 0 <= self.prewarm <= 1 << 24:
             raise ValueError(f"Player: prewarm must be from 0 to {1 << 24}, got {prewarm}")
@@ -113,6 +114,11 @@ class Player:
         ------
         TypeError for another dtype, ValueError for another shape: nothing is played then.
         """
+        if self._signal and type(block) is np.ndarray and block.ndim == 1:  # nothing to be put beside the samples
+            try:
+                return self._session.process(block, out)
+            except (TypeError, ValueError):
+                pass  # the same is found below, and told in the words of a player
         x = self._channels(as_array(block, self.dtype, "Player.process", "block"))
         shape = (len(x),) if self.outputs == 1 else (len(x), self.outputs)
         y = np.empty(shape, self.dtype) if out is None else self._checked_out(out, shape)
@@ -156,8 +162,8 @@ class Player:
 
     def __repr__(self):
         rate = "an unknown sample rate" if self.sample_rate is None else f"{self.sample_rate:,} Hz"
-        knobs = f", {self.inputs - 1} knobs" if self.inputs > 1 else ""
-        return f"<Player of a {self.format} model of {self.model.num_params:,} parameters, {rate}{knobs}>"
+        knobs = f", {self.inputs - 1} knob{'s' * (self.inputs > 2)}" if self.inputs > 1 else ""
+        return f"<Player: {self.format}, {self.model.num_params:,} parameters, {rate}{knobs}>"
 
 
 def _sizes(model):

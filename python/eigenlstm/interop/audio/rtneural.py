@@ -55,7 +55,7 @@ def _plan(layer, width, dtype):
     outputs = _last(layer["shape"])
     if kind in DENSE:
         weights = layer["weights"]
-        if len(weights.items(1)) > 2:
+        if weights.length(1) > 2:
             weights.fail(f"must be a kernel and perhaps a bias, got a list of {len(weights.value)}")
         kernel = weights[0].array((width, outputs), dtype)
         bias = weights[1].array((outputs,), dtype) if len(weights.value) == 2 else None
@@ -65,7 +65,7 @@ def _plan(layer, width, dtype):
             f"is {kind!r}; of RTNeural's layers only lstm, dense, time-distributed-dense and activation can be read"
         )
     weights = layer["weights"]
-    if len(weights.items()) != 3:
+    if weights.length() != 3:
         weights.fail(f"must be a kernel, a recurrent kernel and a bias, got a list of {len(weights.value)}")
     params = {
         "weight_ih_l0": weights[0].array((width, 4 * outputs), dtype).T,
@@ -136,10 +136,10 @@ def _test(document, outputs, dtype):
 
 def _flat(field, dtype):
     """A list of numbers, or of lists of one number."""
-    values = field.items(1)
-    if isinstance(values[0].value, list):
-        return field.array((len(values), 1), dtype)[:, 0]
-    return field.array((len(values),), dtype)
+    size = field.length(1)
+    if isinstance(field.value[0], list):
+        return field.array((size, 1), dtype)[:, 0]
+    return field.array((size,), dtype)
 
 
 def _run_test(document, given, inputs, x, expected):

@@ -46,13 +46,14 @@ def _place(prefix):
 
 def _lstm(state, prefix, width, names, dtype):
     """The sizes and parameters of an LSTM that takes `width` values, None for any number."""
-    recurrent = state[f"{prefix}weight_hh_l0"].items(1)
-    hidden = len(recurrent[0].items(1))
-    if len(recurrent) in (hidden, 3 * hidden):
-        kind = "a GRU" if len(recurrent) > hidden else "an RNN without gates"
-        state[f"{prefix}weight_hh_l0"].fail(f"is that of {kind}; only an LSTM can be read")
+    recurrent = state[f"{prefix}weight_hh_l0"]
+    rows, hidden = recurrent.length(1), recurrent[0].length(1)
+    if rows in (hidden, 3 * hidden):
+        kind = "a GRU" if rows > hidden else "an RNN without gates"
+        recurrent.fail(f"is that of {kind}; only an LSTM can be read")
     if width is None:
-        width = len(state[prefix + _FIRST].items(1)[0].items(1))
+        state[prefix + _FIRST].length(1)
+        width = state[prefix + _FIRST][0].length(1)
     count, params = 0, {}
     while f"{prefix}weight_ih_l{count}" in names:
         end = f"_l{count}"
@@ -72,7 +73,7 @@ def _lstm(state, prefix, width, names, dtype):
 def _linear(state, prefix, width, names, dtype):
     """The weight and bias, None where there is none, of a Linear that takes `width` values."""
     weight = state[f"{prefix}weight"]
-    arrays = [weight.array((len(weight.items(1)), width), dtype)]
+    arrays = [weight.array((weight.length(1), width), dtype)]
     biased = f"{prefix}bias" in names
     arrays.append(state[f"{prefix}bias"].array((len(arrays[0]),), dtype) if biased else None)
     for name in ("weight", "bias"):

@@ -159,6 +159,11 @@ def _layer_norm(call):
     return call.gives(call.writer.node("LayerNormalization", call.value.name, weight, bias, axis=-1, epsilon=eps))
 
 
+def _normalization(call):
+    scale, offset = map(call.writer.constant, call.layer._scale_and_offset(), ("scale", "offset"))
+    return call.gives(call.writer.node("Add", call.writer.node("Mul", call.value.name, scale), offset))
+
+
 def _nothing(call):
     """Layers that do nothing in inference."""
     return call.value
@@ -255,6 +260,7 @@ EMITTERS = {
     "Linear": _linear,
     "Embedding": _embedding,
     "LayerNorm": _layer_norm,
+    "Normalization": _normalization,
     "Activation": _activation,
     "Dropout": _nothing,
     "SpatialDropout1D": _nothing,

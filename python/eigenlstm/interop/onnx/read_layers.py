@@ -11,6 +11,7 @@ from ...layers.embedding import Embedding
 from ...layers.layer_norm import LayerNorm
 from ...layers.linear import Linear
 from ...layers.lstm import LSTM
+from ...layers.normalization import Normalization
 from ...layers.pooling import MaxPool, MeanPool
 from ...layers.wiring import Add, Multiply
 from .operator import Unsupported, attributes, described, layer_options, layer_params
@@ -125,7 +126,7 @@ def add(reader, node):
         return [_biased(node, value, array)]
     if array.size == 1:
         return [value.through(_affine(1.0, array))]
-    raise Unsupported(f"{described(node)}: adds a vector to what no matrix gives, {value.shape}")
+    return [_shifted(node, value, array)]
 
 
 def multiply(reader, node):
@@ -140,7 +141,7 @@ def multiply(reader, node):
     if len(values) == 1:
         if arrays[0].size == 1:
             return [values[0].through(_affine(arrays[0], 0.0))]
-        raise Unsupported(f"{described(node)}: multiplies by a vector, which no layer does")
+        return [_scaled(node, values[0], arrays[0])]
     sigmoid = Spec(Activation, {"name": "sigmoid", "parameters": []})
     for x, gate in (values, values[::-1]):
         if gate.last == sigmoid and gate.made.takes[0] is x.made:
@@ -165,6 +166,25 @@ def _joined(node, values, cls):
 def _affine(factor, summand):
     parameters = [float(np.reshape(factor, ())), float(np.reshape(summand, ()))]
     return Spec(Activation, {"name": "affine", "parameters": parameters})
+
+
+def _scaled(node, value, factors, summands=None):
+    """Each feature times a factor of its own, and perhaps plus a summand: a Normalization back to the data's scale."""
+    value, summands = features_of(value, factors.size), np.zeros_like(factors) if summands is None else summands
+    if factors.size != value.axes[-1] or not (factors > 0).all():
+        raise Unsupported(f"{described(node)}: must scale the last axis of {value.shape} by positive numbers")
+    weights = {"mean": summands.reshape(-1), "std": factors.reshape(-1)}
+    return value.through(Spec(Normalization, {"features": factors.size, "invert": True}, weights))
+
+
+def _shifted(node, value, summands):
+    """A summand for each feature: the rest of a Normalization, or one of its own."""
+    last = value.last
+    if last is None or last.cls is not Normalization or last.weights["mean"].any():
+        return _scaled(node, value, np.ones_like(summands), summands)
+    if summands.size != value.axes[-1]:
+        raise Unsupported(f"{described(node)}: adds {summands.size} values to {value.axes[-1]} features")
+    return value.again(Spec(Normalization, last.arguments, {**last.weights, "mean": summands.reshape(-1)}))
 
 
 def _biased(node, value, bias):
