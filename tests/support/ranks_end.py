@@ -1,4 +1,5 @@
-"""A rank of a run that comes to an end: ``python ranks_end.py HOW [PATH or TRANSPORT]``.
+"""A rank of a run that comes to an end: ``python ranks_end.py HOW [TRANSPORT]``, or by a signal to one of the ranks:
+``python ranks_end.py SIGNAL CHECKPOINT RANK``.
 
 With HOW "cut", an endless run whose link someone cuts: ``python ranks_end.py cut TRANSPORT FOLDER``. Each rank writes
 what it has to say of that to FOLDER/errors.RANK, since it can't be said to others any more, and once it trains, its
@@ -53,10 +54,10 @@ def cut(transport, folder):
     ranks_case.trained("dropout", comm, callbacks=[trains], epochs=10**6)
 
 
-def main(how, argument="mpi", folder=None):
+def main(how, argument="mpi", more=None):
     el.set_num_threads(1)
     if how == "cut":
-        return cut(argument, Path(folder))
+        return cut(argument, Path(more))
     timeout = 1 if how == "sleeps" else 60
     comm = by_torch(timeout) if argument == "torch" else el.distributed.mpi_comm(timeout=timeout)
     if not how.startswith("SIG"):
@@ -64,7 +65,7 @@ def main(how, argument="mpi", folder=None):
         return
 
     def rate(step):
-        if comm.rank == 1 and step == 3:
+        if comm.rank == int(more) and step == 3:
             os.kill(os.getpid(), getattr(signal, how))
         return 1e-2
 

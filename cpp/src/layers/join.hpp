@@ -1,4 +1,4 @@
-// Sums and products of arrays, and affine maps of features, for callers that have already set how denormals are treated.
+// Sums and products of arrays, and affine maps of features, for callers that have set how denormals are treated.
 #pragma once
 
 #include <algorithm>

@@ -292,7 +292,7 @@ class Checkpoint(Callback):
         self._path, self._every = os.fspath(path), positive_int(every, "checkpoint: every")
 
     def check(self, run):
-        _check_folder(self._path, "checkpoint")
+        _check_folder(run, self._path, "checkpoint")
 
     def __call__(self, run):
         if run.epoch % self._every == 0 or run.ending:
@@ -358,7 +358,7 @@ class Log(Callback):
         self._path = os.fspath(path)
 
     def check(self, run):
-        _check_folder(self._path, "log")
+        _check_folder(run, self._path, "log")
 
     def begin(self, run):
         """Keep the lines up to the epoch after which the run goes on: a run that was killed may have left more."""
@@ -391,8 +391,10 @@ def _json_value(value):
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
-def _check_folder(path, where):
-    """``FileNotFoundError``, before the first step, for a path in a folder that does not exist."""
+def _check_folder(run, path, where):
+    """``FileNotFoundError``, before the first step, for a path in a folder that does not exist on the machine of rank 0,
+    which writes.
+    """
     folder = os.path.dirname(path)
-    if folder and not os.path.isdir(folder):
+    if run.rank == 0 and folder and not os.path.isdir(folder):
         raise FileNotFoundError(f"{where}: there is no folder {os.fsdecode(folder)!r} to write into")

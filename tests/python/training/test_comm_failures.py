@@ -88,6 +88,8 @@ def test_ranks_that_do_not_do_the_same_notice():
         ("seed", lambda rank: {"seed": rank}),
         ("metrics", lambda rank: {"metrics": ["mae", "rmse"][: 1 + rank]}),
         ("loss", lambda rank: {"loss": ["mse", "mae"][rank]}),
+        ("shards", lambda rank: {"shards": [None, 8][rank]}),
+        ("clip_norm", lambda rank: {"clip_norm": 0.5 + rank}),
         ("validation data", lambda rank: {"validation_data": [(x[:9], y[:9, -1]) for x, y in [DATA, OTHER]][rank]}),
     ],
 )
@@ -97,6 +99,33 @@ def test_ranks_with_other_options_are_refused_by_name(name, options):
         assert str(error).startswith("fit: all ranks must run the same: ")
         assert f"{name} is " in str(error)
         assert str(error).endswith(" on rank 1")
+
+
+@pytest.mark.parametrize("name, hidden, trainable", [("model", [4, 5], [1, 1]), ("trainable layers", [4, 4], [1, 0])])
+def test_ranks_with_another_model_are_refused_by_name(name, hidden, trainable):
+    def work(comm):
+        layers = [el.LSTM(5, hidden[comm.rank]), el.Last(), el.Linear(hidden[comm.rank], 1)]
+        layers[0].trainable = bool(trainable[comm.rank])
+        el.Sequential(layers).fit(DATA[0], DATA[1][:, -1], loss="mse", optimizer="sgd", comm=comm, verbose=0, seed=0)
+
+    for error in together(2, work):
+        assert str(error).startswith(f"fit: all ranks must run the same: {name} is ")
+
+
+def test_another_version_is_refused_by_name(monkeypatch):
+    from eigenlstm.training import meeting
+
+    class Core:
+        """The compiled module, of another version for each who asks."""
+
+        versions = iter(["1.2.0", "1.3.0"])
+
+        def __getattr__(self, name):
+            return next(self.versions) if name == "__version__" else getattr(el._core, name)
+
+    monkeypatch.setattr(meeting, "_core", Core())
+    for error in together(2, train):
+        assert "all ranks must run the same: version of eigenlstm is 1." in str(error)
 
 
 DATA, OTHER = ranks_case.data("float32"), ranks_case.data("float32", seed=8)
@@ -125,6 +154,24 @@ def test_other_instruction_sets_are_refused_where_their_bits_differ(monkeypatch)
     for error in together(2, train):
         assert "instruction set is avx" in str(error)
     assert probe(np.float32) == probe(np.float32)
+
+
+def test_processes_with_other_instruction_sets_are_refused():
+    """The baseline has no fused multiply-add, so its bits are others."""
+    sets = el.info()["available_isas"]
+    if len(sets) == 1:
+        pytest.skip("this processor has one instruction set")
+    program = (
+        "import os\n"
+        "from mpi4py import MPI\n"
+        f"os.environ['EIGENLSTM_ISA'] = {[sets[0], sets[-1]]}[MPI.COMM_WORLD.rank]\n"
+        "import ranks_case\n"
+        "ranks_case.trained('plain', MPI.COMM_WORLD)\n"
+    )
+    done = by_mpi(2, "-c", program)
+    assert done.returncode != 0
+    said = f"all ranks must run the same: instruction set is {sets[0]} on rank 0, {sets[-1]} on rank 1"
+    assert said in done.stderr
 
 
 def test_without_seeds_all_ranks_begin_with_the_parameters_of_rank_0():
@@ -213,18 +260,20 @@ def test_a_run_goes_on_with_another_number_of_ranks(tmp_path):
 
 
 def test_only_rank_0_writes_and_shows(tmp_path, capfd):
+    """The folder need not be there on the machines of the others."""
+    (tmp_path / "0").mkdir()
+
     def work(comm):
         folder = tmp_path / str(comm.rank)
-        folder.mkdir()
         files = [el.checkpoint(folder / "run.safetensors"), el.callbacks.log(folder / "log.jsonl")]
         train(comm, callbacks=files, verbose=2)
-        return sorted(os.listdir(folder))
 
-    assert together(2, work) == [["log.jsonl", "run.safetensors"], []]
+    assert together(2, work) == [None, None]
+    assert sorted(os.listdir(tmp_path / "0")) == ["log.jsonl", "run.safetensors"] and not (tmp_path / "1").exists()
     assert capfd.readouterr().out.count("epoch") == 1
 
 
-@pytest.mark.parametrize("ranks", [2, 3, 4, 8, 16, 64])
+@pytest.mark.parametrize("ranks", [2, 3, 4, 6, 8, 16, 32, 64])
 def test_bytes_on_the_wire(ranks):
     """Gradients: what a rank sends for a sum and for a gather of slices, as an Allreduce does, where the number of
     ranks is a power of two; else one slice more for each further branch of the tree that a rank has.
@@ -299,10 +348,12 @@ def test_gloo_gives_up_a_rank_that_does_not_answer():
     assert "rank 0 of 2: RankFailed: another rank could not be reached: Operation timed out!" in errors
 
 
-@pytest.mark.parametrize("name, reason", [("SIGTERM", "terminated"), ("SIGINT", "interrupted")])
-def test_a_signal_to_one_process_stops_all_with_a_checkpoint(name, reason, tmp_path):
+@pytest.mark.parametrize(
+    "name, rank, reason", [("SIGTERM", 0, "terminated"), ("SIGTERM", 1, "terminated"), ("SIGINT", 1, "interrupted")]
+)
+def test_a_signal_to_one_process_stops_all_with_a_checkpoint(name, rank, reason, tmp_path):
     path = tmp_path / "run.safetensors"
-    done = by_mpi(2, SUPPORT / "ranks_end.py", name, path)
+    done = by_mpi(2, SUPPORT / "ranks_end.py", name, path, rank)
     assert done.returncode == 0, done.stderr
     said = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert said == [{"stopped": reason, "step": 5}] * 2  # the step after the one in which it came
