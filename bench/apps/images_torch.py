@@ -43,6 +43,7 @@ def main(arguments=None):
         ema=1 - 1 / -(-(len(x) - valid) // images.BATCH),
         augment=images.mirrored if names == images.CLOTHES else images.moved,
     )
+    twin.finished(seconds)
     model.eval()
     with torch.no_grad():
         views = [x_test, x_test[:, :, ::-1]] if names == images.CLOTHES else [x_test]

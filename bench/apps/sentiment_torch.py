@@ -35,21 +35,25 @@ def main(arguments=None):
     rows = tokenizer.encode_batch(texts)
     parts = [{"x": [rows[i] for i in part], "y": list(sentiment.positive(ratings[part]))} for part in (train, valid)]
     (embedding,) = sentiment.build(tokenizer, valences, given.seed)[0].state_dict().values()
-    model = Sentiment(embedding.copy())
-    seconds = twin.train(
-        model,
-        loss,
-        parts[0],
-        valid=parts[1],
-        epochs=given.epochs,
-        size=sentiment.BATCH,
-        rate=el.schedules.cosine(sentiment.PEAK, steps=given.epochs * -(-len(train) // sentiment.BATCH)),
-        seed=given.seed,
-        augment=el.text.WordDropout(0.1, tokenizer.vocabulary.unknown_id),
-    )
-    model.eval()
-    with torch.no_grad():
-        logits = torch.cat([model(*twin.ragged([rows[i]])) for i in test]).numpy()
+    logits, seconds = 0.0, 0.0
+    members = [Sentiment(embedding.copy()) for _ in range(1 if given.quick else sentiment.MEMBERS)]
+    for number, model in enumerate(members):
+        seconds += twin.train(
+            model,
+            loss,
+            parts[0],
+            valid=parts[1],
+            epochs=given.epochs,
+            size=sentiment.BATCH,
+            rate=el.schedules.cosine(sentiment.PEAK, steps=given.epochs * -(-len(train) // sentiment.BATCH)),
+            seed=1000 * given.seed + number,
+            augment=el.text.WordDropout(0.1, tokenizer.vocabulary.unknown_id),
+        )
+    twin.finished(seconds)
+    for model in members:
+        model.eval()
+        with torch.no_grad():
+            logits += torch.cat([model(*twin.ragged([rows[i]])) for i in test]).numpy()
     print(sentiment.scored(logits, ratings[test]), f"{seconds:.1f} processor seconds")
 
 

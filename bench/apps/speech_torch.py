@@ -46,6 +46,7 @@ def main(arguments=None):
         seed=given.seed,
         augment=speech.MASKS,
     )
+    twin.finished(seconds)
     model.eval()
     with torch.no_grad():
         logits = [model(*twin.ragged([row]))[0].numpy() for row in x_test]

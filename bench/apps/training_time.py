@@ -17,7 +17,7 @@ from unittest import mock
 from bench.apps import twin
 from eigenlstm.apps import _common
 
-NAMES = ("speech", "sentiment", "tagging", "translation", "images", "video")
+NAMES = ("speech", "sentiment", "tagging", "translation", "images", "video", "forecast", "classify")
 
 
 class Trained(Exception):
@@ -28,11 +28,12 @@ def stop(*given):
     raise Trained(given[-1])
 
 
-def seconds_of(main, arguments):
+def seconds_of(program, arguments):
     """The processor seconds that the training of a program takes."""
-    with mock.patch.object(twin, "finished", stop), mock.patch.object(_common, "on_rank_0", stop):
+    where = program if hasattr(program, "on_rank_0") else _common
+    with mock.patch.object(twin, "finished", stop), mock.patch.object(where, "on_rank_0", stop):
         try:
-            main(arguments)
+            program.main(arguments)
         except Trained as trained:
             return trained.args[0]
     raise RuntimeError("the program ended without having trained")
@@ -47,14 +48,13 @@ def main():
     parser.add_argument("name", choices=NAMES)
     parser.add_argument("--rounds", type=int, default=2, metavar="N", help="default: %(default)s")
     given, more = parser.parse_known_args()
-    ours = importlib.import_module(f"eigenlstm.apps.{given.name}").main
-    theirs = importlib.import_module(f"bench.apps.{given.name}_torch").main
+    ours = importlib.import_module(f"eigenlstm.apps.{given.name}")
+    theirs = importlib.import_module(f"bench.apps.{given.name}_torch")
     with tempfile.TemporaryDirectory() as folder:
         pairs = [(seconds_of(ours, [*more, "--out", folder]), seconds_of(theirs, more)) for _ in range(given.rounds)]
-    least = [min(column) for column in zip(*pairs)]
-    print(
-        f"{given.name} {' '.join(more)}: {least[0]:.1f} s here, {least[1]:.1f} s in PyTorch, {least[1] / least[0]:.2f} times"
-    )
+    mine, other = (min(column) for column in zip(*pairs))
+    what = " ".join([given.name, *more])
+    print(f"{what}: {mine:.1f} s here, {other:.1f} s in PyTorch, {other / mine:.2f} times")
 
 
 if __name__ == "__main__":

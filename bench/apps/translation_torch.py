@@ -90,6 +90,7 @@ def main(arguments=None):
         ema=1 - 1 / batches,
         augment=lambda batch, rng: batch,
     )
+    twin.finished(seconds)
     model.eval()
     said = units.decode_batch(greedy(model, units.encode_batch([source for source, _ in test], end=True)))
     print(translation.scored(said, test), f"{seconds:.1f} processor seconds")

@@ -48,7 +48,7 @@ def batches(lengths, size, rng):
 
 
 def finished(seconds):
-    """Every twin passes the processor seconds of its training through here: `bench.apps.training_time` looks at them."""
+    """Every twin hands over the processor seconds of its training here: `bench.apps.training_time` looks at them."""
     return seconds
 
 
@@ -86,7 +86,7 @@ def train(model, loss, rows, *, valid=None, epochs, size, rate, seed, augment, e
             started += time.process_time() - stopped
     if ema:
         model.load_state_dict(kept.module.state_dict())
-    return finished(time.process_time() - started)
+    return time.process_time() - started
 
 
 def validated(model, loss, rows, size):

@@ -36,32 +36,22 @@ def main(arguments=None):
     given = application("eigenlstm.apps.forecast", __doc__, 10, 1, arguments, own=OWN)
     if given.load:
         return next_day(given)
-    series = read_series(data.tetouan(), "demand_mw", time_column="time")
-    demand, n = series.values, len(series.values)
-    first, last = int(0.7 * n), int(0.85 * n)  # where the validation part and the held-out part begin
-    train = np.arange(WINDOW + DAY, first - HORIZON + 1)
-    valid, test = np.arange(first, last - HORIZON + 1), np.arange(last, n - HORIZON + 1)
+    task = Task()
     print(
-        f"{n:,} hours; windows of {WINDOW} to forecast {HORIZON}: {len(train):,} to train, {len(valid):,} to validate, "
-        f"{len(test):,} held out\n"
+        f"{len(task.values):,} hours; windows of {WINDOW} to forecast {HORIZON}: {len(task.train):,} to train, "
+        f"{len(task.valid):,} to validate, {len(task.test):,} held out\n"
     )
-    scale = sizes(demand[:first])
-
-    def part(origins):
-        departures = targets(demand, origins, HORIZON) - naive(demand, origins, HORIZON, DAY)
-        return inputs(demand, series.wall_times, origins, scale), (departures / scale[1]).astype(np.float32)
-
     model = build(given.seed)
     print(model.summary(), "\n")
-    steps = given.epochs * -(-len(train) // 64)
+    steps = given.epochs * -(-len(task.train) // 64)
     started = time.process_time()
     model.fit(
-        *part(train),
+        *task.examples(task.train),
         loss=el.losses.Quantile(QUANTILES),
         optimizer=el.Adam(),
         epochs=given.epochs,
         batch_size=64,
-        validation_data=part(valid),
+        validation_data=task.examples(task.valid),
         clip_norm=1.0,
         seed=given.seed,
         comm=given.comm,
@@ -69,21 +59,40 @@ def main(arguments=None):
     )
 
     seconds = on_rank_0(given, time.process_time() - started)
-    quantiles = forecasts(model, demand, series.wall_times, test, scale)
-    truth, day_before = targets(demand, test, HORIZON), naive(demand, test, HORIZON, DAY)
+    quantiles = forecasts(model, task.values, task.series.wall_times, task.test, task.scale)
+    truth, day_before = targets(task.values, task.test, HORIZON), naive(task.values, task.test, HORIZON, DAY)
     errors = {
         "LSTM (median)": quantiles[:, :, MEDIAN] - truth,
         "the day before": day_before - truth,
-        "the last value": naive(demand, test, HORIZON) - truth,
+        "the last value": naive(task.values, task.test, HORIZON) - truth,
     }
     below = (truth[:, :, None] <= quantiles).mean(axis=(0, 1))
     show(errors, below)
     ours, *others = ((name, {"mae": float(np.abs(error).mean())}) for name, error in errors.items())
     write_scores(given, ours[1], dict(others), seconds)
     model.save(given.out / "forecast.safetensors", {"quantiles": json.dumps(QUANTILES)})
-    draw(given.out / "forecast.png", series, test, quantiles, errors, below)
+    draw(given.out / "forecast.png", task.series, task.test, quantiles, errors, below)
     print(f"\nwritten: {given.out / 'forecast.png'}\n         {given.out / 'forecast.safetensors'}")
     return errors, below
+
+
+class Task:
+    """The series, and the first hours of the forecasts that are learned, validated and held out."""
+
+    def __init__(self):
+        self.series = read_series(data.tetouan(), "demand_mw", time_column="time")
+        self.values = self.series.values
+        n = len(self.values)
+        first, last = int(0.7 * n), int(0.85 * n)  # where the validation part and the held-out part begin
+        self.train = np.arange(WINDOW + DAY, first - HORIZON + 1)
+        self.valid, self.test = np.arange(first, last - HORIZON + 1), np.arange(last, n - HORIZON + 1)
+        self.scale = sizes(self.values[:first])
+
+    def examples(self, origins):
+        """What the model reads before each of `origins`, and how the hours from there on depart from the day before."""
+        departures = targets(self.values, origins, HORIZON) - naive(self.values, origins, HORIZON, DAY)
+        x = inputs(self.values, self.series.wall_times, origins, self.scale)
+        return x, (departures / self.scale[1]).astype(np.float32)
 
 
 def build(seed):

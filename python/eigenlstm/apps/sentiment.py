@@ -5,10 +5,12 @@
 
 The lexicon of VADER knows how positive or negative 7,500 words are. Their values become the first number of the words'
 embeddings before training begins, including those of words that the training snippets lack. The model learns the other
-words, and how words act on each other. Baselines: VADER's own rules, and logistic regression on the TF-IDF weights of
+words, and how words act on each other; the mean of five models that were trained from different seeds is the result,
+and is saved as one model. Baselines: VADER's own rules, and logistic regression on the TF-IDF weights of
 words and pairs of words.
 """
 
+import copy
 import sys
 import time
 
@@ -25,6 +27,7 @@ DATA = _download.Package(
     source=True,
 )
 SIZE, HIDDEN, BATCH, PEAK = 64, 64, 32, 3e-3  # of embeddings, of each direction; rows; the first learning rate
+MEMBERS = 5  # models whose logits are averaged
 SENTENCES = (  # ours, for the picture
     "a warm, funny and moving film with a wonderful cast",
     "two hours of noise without a single idea",
@@ -53,26 +56,28 @@ def main(arguments=None):
     texts, ratings = snippets(archive)
     train, valid, test = split(len(texts), given.quick, given.split)
     tokenizer, valences = words(archive, [texts[i] for i in train])
-    model = build(tokenizer, valences, given.seed)
+    members = [build(tokenizer, valences, 1000 * given.seed + 10 * i) for i in range(1 if given.quick else MEMBERS)]
     print(f"{len(train):,} snippets to train on, {len(test):,} to test on; {len(valences):,} words with a valence\n")
-    print(model.summary(), "\n")
+    print(members[0].summary(), "\n")
 
     rows = tokenizer.encode_batch(texts)
     started = time.process_time()
-    history = model.fit(
-        [rows[i] for i in train],
-        positive(ratings[train])[:, None],
-        loss=el.losses.BCE(),
-        optimizer=el.Adam(PEAK),
-        epochs=given.epochs,
-        batch_size=BATCH,
-        clip_norm=1.0,
-        validation_data=([rows[i] for i in valid], positive(ratings[valid])[:, None]),
-        augment=el.text.WordDropout(0.1, tokenizer.vocabulary.unknown_id),
-        callbacks=[el.schedule(el.schedules.cosine(PEAK, steps=given.epochs * -(-len(train) // BATCH)))],
-        seed=given.seed,
-        comm=given.comm,
-    )
+    for number, member in enumerate(members):
+        history = member.fit(
+            [rows[i] for i in train],
+            positive(ratings[train])[:, None],
+            loss=el.losses.BCE(),
+            optimizer=el.Adam(PEAK),
+            epochs=given.epochs,
+            batch_size=BATCH,
+            clip_norm=1.0,
+            validation_data=([rows[i] for i in valid], positive(ratings[valid])[:, None]),
+            augment=el.text.WordDropout(0.1, tokenizer.vocabulary.unknown_id),
+            callbacks=[el.schedule(el.schedules.cosine(PEAK, steps=given.epochs * -(-len(train) // BATCH)))],
+            seed=1000 * given.seed + number,
+            comm=given.comm,
+        )
+    model = committee(members)
     seconds = _common.on_rank_0(given, time.process_time() - started)
 
     logits = model.predict([rows[i] for i in test])[:, 0]
@@ -135,6 +140,20 @@ def build(tokenizer, valences, seed):
             el.Linear(2 * HIDDEN, 1, seed=seed + 2),
         ]
     )
+
+
+def committee(members):
+    """One model whose logit is the mean of those of `members`: each brings its share in its output layer."""
+    members = copy.deepcopy(members)  # a layer is in one model
+    for member in members:
+        shares = {name: value / len(members) for name, value in member[-1].state_dict().items()}
+        member[-1].load_state_dict(shares)
+
+    def rate(text):
+        logits = [member(text) for member in members]
+        return sum(logits[1:], logits[0])
+
+    return el.Model(rate, text=el.Input((None,), "int64"))
 
 
 def scored(values, ratings):

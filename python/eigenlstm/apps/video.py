@@ -21,7 +21,7 @@ import eigenlstm as el
 from eigenlstm.apps import _common
 
 SIDE, FRAMES, NOISE = 16, 16, 0.5  # pixels of a frame's side; frames of a clip; deviation of the noise, ink being 1
-FEATURES, HIDDEN, BATCH, PEAK = 192, 128, 64, 3e-3  # of a frame; of each direction; clips; the largest learning rate
+FEATURES, HIDDEN, BATCH, PEAK = 128, 96, 16, 2e-3  # of a frame; of each direction; clips; the largest learning rate
 OWN = {
     "--clips": "train on the labelled clips in this folder: FOLDER/label/clip.gif",
     "--clip": "with --load: the clip to classify",
@@ -32,7 +32,7 @@ def main(arguments=None):
     given = _common.application(
         "eigenlstm.apps.video",
         __doc__,
-        80,
+        60,
         6,
         arguments,
         data="the same as --clips",

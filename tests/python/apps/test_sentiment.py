@@ -47,6 +47,15 @@ def test_words_have_their_valence_before_training():
     assert all(0 < np.abs(one[1:]).max() < 2 for one in vector.values())
 
 
+def test_a_committee_says_the_mean_of_what_its_members_say():
+    tokenizer = el.text.WordTokenizer.train(["a good film", "a bad film"])
+    members = [sentiment.build(tokenizer, {"good": 1.9}, seed=10 * i) for i in range(3)]
+    rows = tokenizer.encode_batch(["a good film", "bad"])
+    alone = np.mean([member.predict(rows).astype(np.float64) for member in members], axis=0)
+    np.testing.assert_allclose(sentiment.committee(members).predict(rows), alone, rtol=1e-5, atol=1e-7)
+    np.testing.assert_array_equal(members[0].predict(rows), sentiment.build(tokenizer, {"good": 1.9}, 0).predict(rows))
+
+
 def test_scores_are_of_signs_and_of_ratings():
     scores = sentiment.scored([1.0, -1.0, 2.0, -0.5], np.array([0.5, 0.5, 3.0, -2.0]))
     assert scores["accuracy"] == 0.75

@@ -5,13 +5,13 @@ import sys
 import numpy as np
 import pytest
 
-from eigenlstm.apps import images, speech, video
+from eigenlstm.apps import forecast, images, speech, video
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 pytest.importorskip("bench.apps", reason="not run from the root of the checkout")
 
-from bench.apps import images_torch, speech_torch, training_time, twin, video_torch  # noqa: E402
+from bench.apps import forecast_torch, images_torch, speech_torch, training_time, twin, video_torch  # noqa: E402
 
 RAGGED = [np.random.default_rng(i).standard_normal((9 + 2 * i, 13)).astype(np.float32) for i in range(3)]
 EVEN = np.random.default_rng(0).random((3, 16, 256), np.float32)
@@ -31,8 +31,9 @@ def threads():
         (speech.build(13, 20, seed=0), speech_torch.Speech(13, 20), RAGGED),
         (images.build(128, 10, seed=0), images_torch.Images(128, 10), EVEN),
         (video.build(16, 10, seed=0), video_torch.Video(16, 10), EVEN),
+        (forecast.build(seed=0), forecast_torch.Forecast(), EVEN[:, :, :6]),
     ],
-    ids=["speech", "images", "video"],
+    ids=["speech", "images", "video", "forecast"],
 )
 def test_a_twin_with_the_same_weights_says_the_same(ours, theirs, x):
     mine = [layer.state_dict() for layer in ours if layer.state_dict()]
