@@ -1,5 +1,4 @@
-// The arguments of the kernels for variants of the cell: a part of the table of kernels (table.hpp) that a plain LSTM
-// never uses.
+// The arguments of the kernels for variants of the cell: a part of the seam (table.hpp) that a plain LSTM never uses.
 #pragma once
 
 #include <cstddef>

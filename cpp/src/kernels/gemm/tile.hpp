@@ -200,7 +200,7 @@ struct Tile {
       const Index k_stride = strip ? 1 : a.k_stride;
       Index n = end - k;
       const LeftPointers<Real, MR> ak(a.data + row * a.row_stride + from * k_stride, a.row_stride);
-      // A cursor that has finished or not yet begun prefetches a line that this tile writes anyway.
+      // A cursor that has finished, or not begun, prefetches a line that this tile writes.
       [[maybe_unused]] const Real* soon = c_rows[0];
       [[maybe_unused]] Index pace = 0;
       if constexpr (walks) {
@@ -244,8 +244,7 @@ struct Tile {
     static constexpr Function by_vectors[] = {run<1, i + 1>...};
     return by_vectors[vectors - 1];
   }
-  /// The function for tiles of `rows` rows and `vectors` vectors: up to 4, or for a single row those of up to
-  /// step_panels panels.
+  /// The function for so many rows and vectors: up to 4 vectors, or for a single row those of up to step_panels panels.
   /// `walks` needs several rows and 4 vectors.
   static Function pick(Index rows, Index vectors, bool walks) {
     switch (rows) {
