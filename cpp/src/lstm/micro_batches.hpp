@@ -18,4 +18,8 @@ Index micro_batches(const ModelSizes& model, const Rows& rows);
 /// directions instead.
 Index inference_micro_batches(const ModelSizes& model, const Rows& rows, int threads);
 
+/// Into how many segments of time the inference of a micro-batch of `work` multiply-adds is cut, so that another thread
+/// can take it over where its own is late. For layers that don't look ahead.
+Index inference_segments(const Rows& rows, double work);
+
 }  // namespace eigenlstm
