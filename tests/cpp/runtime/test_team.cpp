@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cmath>
@@ -47,11 +48,13 @@ bool run_strands(int works, int most_threads, unsigned seed) {
     Team team(int(random.whole(1, most_threads)));
     const Strands strands{int(random.whole(1, 6)), random.whole(0, 5), random.whole(0, 1) == 1};
     std::vector<std::ptrdiff_t> next(std::size_t(strands.count));
+    std::vector<char> done(std::size_t(strands.count * strands.blocks));  // [block][strand]
     std::atomic<int> wrong{0};
     team.run(strands, [&](int strand, std::ptrdiff_t block, int thread) {
-      wrong += next[std::size_t(strand)] != block || thread < 0 || thread >= team.threads();
-      for (std::ptrdiff_t other : strands.together ? next : std::vector<std::ptrdiff_t>()) wrong += other < block;
-      next[std::size_t(strand)] = block + 1;
+      wrong += next[std::size_t(strand)]++ != block || thread < 0 || thread >= team.threads();
+      const auto at = done.begin() + block * strands.count;
+      if (strands.together && block > 0) wrong += int(std::count(at - strands.count, at, 0));
+      at[strand] = 1;
     });
     for (std::ptrdiff_t n : next) right = right && n == strands.blocks;
     right = right && wrong == 0;
@@ -167,12 +170,13 @@ TEST_CASE("team: the caller checks for interrupts, and all parts are told of one
     CHECK_THROWS_AS(team.split(2, 1, call), eigenlstm::Interrupted);
   }
   Team team(3);
-  CHECK_THROWS_AS(
-      team.split(6, 1,
-                 [&](Team& part, std::ptrdiff_t, std::ptrdiff_t) {  // the caller goes on checking for others
-                   while (std::this_thread::get_id() != caller && !part.stopped()) std::this_thread::yield();
-                 }),
-      eigenlstm::Interrupted);
+  std::atomic<int> others{0};
+  const auto call = [&](Team& part, std::ptrdiff_t, std::ptrdiff_t) {  // the caller goes on checking for the others
+    const bool own = std::this_thread::get_id() == caller;
+    if (!own) ++others;
+    while (own ? others == 0 : !part.stopped()) std::this_thread::yield();
+  };
+  CHECK_THROWS_AS(team.split(6, 1, call), eigenlstm::Interrupted);
   eigenlstm::set_interrupt_check(nullptr);
 }
 
