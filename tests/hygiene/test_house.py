@@ -141,6 +141,12 @@ def test_the_bindings_include_the_public_headers_only():
     )
 
 
+def test_the_bindings_release_the_gil_by_one_class():
+    """That of gil.hpp, with which a daemon thread survives the end of the interpreter."""
+    paths = [path for path in sources("python/bindings", ".cpp", ".hpp") if path.name != "gil.hpp"]
+    assert not offences(paths, lambda path: re.findall(r"gil_scoped_\w+|PyEval_\w+Thread", path.read_text()))
+
+
 def test_kernels_have_no_containers_exceptions_allocations_or_globals():
     wrong = re.compile(
         r"std::(vector|array|deque|map|unordered\w*|set|string\w*|function|optional|variant|unique_ptr|shared_ptr)\b"
