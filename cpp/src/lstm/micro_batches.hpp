@@ -1,7 +1,7 @@
 // A batch is cut into micro-batches of rows. Each passes through all layers by itself: forward, and in training
 // backward, too; at the end their gradients of the parameters are added in order.
 //
-// Threads that work on different micro-batches share no memory until then except the caller's: they need no barrier,
+// Threads that work on different micro-batches share no memory until then except the caller's: they need not meet,
 // what a step writes stays in the caches of its core, and hardly any cache line of it is next to one of another thread,
 // which would be fetched along. On a single thread, the states of a few rows stay in L1.
 #pragma once

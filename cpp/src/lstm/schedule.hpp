@@ -1,4 +1,5 @@
-// How the members of a team share the work of one layer. No result depends on it.
+// How the work of one layer is cut into members, one for each thread of a team. No result depends on it, nor on which
+// thread does the work of a member (runtime/board.hpp).
 #pragma once
 
 #include <algorithm>
