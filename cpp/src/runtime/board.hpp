@@ -48,6 +48,7 @@ class Board {
   /// The work before must be finished. Strands have threads that run them unless they are late: thread `first` the
   /// first one, and so on among `threads`.
   void post(Job job, void* context, const Strands& strands, int first, int threads);
+  int threads() const { return threads_.load(std::memory_order_relaxed); }
   std::uint32_t posted() const { return number_.load(std::memory_order_seq_cst); }
   /// Whether every block is done; for the thread that posted.
   bool finished() const { return done_.load(std::memory_order_seq_cst) == all_; }

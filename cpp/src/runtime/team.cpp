@@ -39,6 +39,7 @@ class Pool {
   ~Pool() {
     quit_.store(true);
     bell_.ring();
+    others_bell_.ring();
     for (Worker& worker : workers_) worker.thread.join();
   }
 
@@ -72,6 +73,7 @@ class Pool {
     Board& own = boards_[std::size_t(board)];
     own.post(job, context, strands, thread, threads);
     bell_.ring();
+    if (board == 0) others_bell_.ring();
     Memories memories;
     while (!own.finished()) {
       Board::Claim claim;
@@ -91,8 +93,9 @@ class Pool {
     std::uint32_t seen = 0;
     for (;;) {
       Board::Claim claim;
-      bell_.await(spin_between_calls,
-                  [&] { return boards_[0].posted() != seen || (claim = look(0, thread, memories)) || quit_.load(); });
+      Doorbell& bell = thread < boards_[0].threads() ? bell_ : others_bell_;
+      bell.await(spin_between_calls,
+                 [&] { return boards_[0].posted() != seen || (claim = look(0, thread, memories)) || quit_.load(); });
       if (quit_.load()) return;
       if (claim) {
         run_block(claim);
@@ -140,7 +143,8 @@ class Pool {
   }
 
   std::vector<Worker> workers_;
-  Doorbell bell_;
+  Doorbell bell_;         // of the call and its threads: it rings at every step of some works
+  Doorbell others_bell_;  // of workers that the call has no use for: it rings when work is posted
   std::atomic<bool> taken_{false}, quit_{false};
   std::atomic<int> caller_cpu_{-1};
   std::atomic<bool> crowded_{false};  // a worker has come to a job on its caller's processor
