@@ -21,7 +21,7 @@ constexpr Index tape_to_gradients = 4;
 /// own.
 constexpr Index min_rows_both_ways = 8;
 /// Minimum multiply-adds of a segment, so that to begin one costs less than a hundredth of it; and the most segments.
-constexpr double segment_work = 2e7;
+constexpr double segment_work = 4e7;
 constexpr Index max_segments = 16;
 
 }  // namespace

@@ -42,9 +42,17 @@ Board::Claim Board::claim(int thread, Memory& memory) {
   if (own.here.load(relaxed) != number) own.here.store(number, relaxed);
   const bool together = together_.load(relaxed), single = blocks_.load(relaxed) == 1;
   const std::ptrdiff_t done = together ? done_.load(std::memory_order_seq_cst) : 0;
+  if (memory.number != number) memory = Memory{number};
+  // While it waits for the others, a thread leaves their cache lines alone.
+  if (together && n == threads && !memory.late) {
+    const std::uint64_t state = own.state.load(std::memory_order_relaxed);
+    const bool waits = (state & 1) == 0 && std::ptrdiff_t(std::uint32_t(state) >> 1) * n > done;
+    if (waits && ++memory.waits % waits_per_look != 0) return {};
+  }
   int found = -1, other = -1;
   std::uint64_t found_state = 0, other_state = 0;
   const int start = n < threads ? 0 : int(std::ptrdiff_t(n) * thread / threads);
+  bool late = false;
   for (int i = 0; i < n; ++i) {
     const int j = (start + i) % n;
     const std::uint64_t state = slots_[std::size_t(j)].state.load(std::memory_order_acquire);
@@ -52,15 +60,22 @@ Board::Claim Board::claim(int thread, Memory& memory) {
     const std::ptrdiff_t block = std::ptrdiff_t(std::uint32_t(state) >> 1);
     if (state & 1 || (together && block * n > done)) continue;
     const int whose = thread_of(j);
-    if (whose == thread || j == memory.last || slots_[std::size_t(whose)].here.load(relaxed) != number) {
+    const bool absent = slots_[std::size_t(whose)].here.load(relaxed) != number;
+    late = late || absent;
+    if (whose == thread || j == memory.last || absent) {
       if (found < 0 || state < found_state) found = j, found_state = state;
-      if (together || block == 0) break;  // none is further behind
+      if (together || block == 0) {  // none is further behind
+        late = late || memory.late;
+        break;
+      }
     } else if (other < 0) {
       other = j, other_state = state;
     }
   }
+  memory.late = late;
   if (found < 0 && other >= 0) {
     if (memory.seen != other_state) memory.seen = other_state, memory.looks = 0;
+    memory.late = true;
     if (!single && ++memory.looks < enough_looks) return {};
     found = other, found_state = other_state;
     if (!single) slots_[std::size_t(thread_of(other))].here.store(0, relaxed);  // until it comes back

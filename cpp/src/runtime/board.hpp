@@ -39,10 +39,14 @@ class Board {
     int thread = 0;
     explicit operator bool() const { return board != nullptr; }
   };
-  /// What a thread remembers: the strand that it ran last, and what it has seen of one that another should be running.
+  /// What a thread remembers of a work.
   struct Memory {
-    int last = -1, looks = 0;
-    std::uint64_t seen = 0;
+    std::uint32_t number = 0;
+    int last = -1;           // the strand that it ran last
+    std::uint64_t seen = 0;  // the state of a strand that another thread should be running,
+    int looks = 0;           // and how often it has been the same
+    bool late = true;        // whether a thread had not come when it last looked at all strands
+    int waits = 0;
   };
 
   /// The work before must be finished. Strands have threads that run them unless they are late: thread `first` the
@@ -65,7 +69,8 @@ class Board {
     std::atomic<std::uint64_t> state{1};
     std::atomic<std::uint32_t> here{0};  // the last work that the thread of this index has seen
   };
-  static constexpr int enough_looks = 64;  // some microseconds
+  static constexpr int enough_looks = 64;   // some microseconds
+  static constexpr int waits_per_look = 8;  // at the strands of others, whose threads have come
   int thread_of(int strand) const;
 
   std::array<Slot, max_strands> slots_;
