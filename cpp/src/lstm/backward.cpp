@@ -93,7 +93,7 @@ GateValues<Real> allocate_gates(Arena& memory, const DirectionBackward<Real>& d,
   return values;
 }
 
-/// What the members of a team share while they work on one direction, and the scratch of each.
+/// What the members share while they work on one direction, and the scratch of each.
 template <class Real>
 struct DirectionMemory {
   DirectionMemory(Arena& memory, const DirectionBackward<Real>& d, Index most_frames, int members)
@@ -135,43 +135,67 @@ void backward_direction(const DirectionBackward<Real>& d, const std::vector<Step
   for (const Chunk& chunk : all) most_frames = std::max(most_frames, chunk.frames);
   const DirectionMemory<Real> shared(memory, d, most_frames, team.size());
   const StepGradients<Real>& w = shared.gradients;
-  Barrier units_barrier(schedule.members), barrier(team.size());
-  team.run([&](int m) {
-    const bool recurs = m < schedule.members;
-    const Assignment a = assign(schedule, recurs ? m : 0, d.rows, p.panels);
-    const Range units{a.panel_begin * p.L, a.panel_end * p.L};
-    if (recurs) {
-      start_gradient(d, a, h_columns(p, a), p.P, p.h_stride, d.dfinal.h, w.dh);
-      start_gradient(d, a, units, p.H, p.c_stride, d.dfinal.c, w.dc);
-    }
-    Real* const scratch = shared.scratch + m * shared.scratch_size;
-    const Index row_begin = d.rows.split(m, team.size()), row_end = d.rows.split(m + 1, team.size());
-    for (auto chunk = all.rbegin(); chunk != all.rend(); ++chunk) {
-      GateValues<Real> values = shared.chunk_values;
-      if (shared.light)
-        values.first_frame = chunk->first_frame, values.frames = chunk->frames;
-      else
-        values = d.tape.values(d.rows.first_frame(d.steps.begin), d.frame(d.steps.end));
-      const Range frames = share(chunk->frames, m, team.size());
-      ChunkArrays<Real> arrays = shared.batch;
-      arrays.frames = chunk->frames;
-      if (shared.light) recompute_gates(d, *chunk, frames, values, scratch);
-      if (barrier.wait(team.stopped())) return;  // the chunk before is done with dz and its inputs
-      if (recurs) recurrence(d, a, w, *chunk, values, arrays, team, m == 0, units_barrier);
-      if (!d.per_row) stage_inputs(d, row_begin, row_end, *chunk, arrays, scratch);
-      if (barrier.wait(team.stopped())) return;
-      if (d.dx) input_gradient(d, frames, arrays.dz, *chunk, scratch);
-      if (d.per_row)
-        row_gradients(d, row_begin, row_end, *chunk, arrays, shared.own_row[m], scratch);
-      else
-        parameter_gradients(d, share(4 * p.blocks, m, team.size()), arrays, d.dparameters, d.dmasked, scratch);
-    }
-    if (recurs) {
-      finish_gradient(d, a, h_columns(p, a), p.P, p.h_stride, w.dh, d.dinitial.h);
-      finish_gradient(d, a, units, p.H, p.c_stride, w.dc, d.dinitial.c);
-    }
+  std::vector<Assignment> members;
+  for (int m = 0; m < schedule.members; ++m) members.push_back(assign(schedule, m, d.rows, p.panels));
+  const auto units = [&](const Assignment& a) { return Range{a.panel_begin * p.L, a.panel_end * p.L}; };
+  const auto scratch = [&](int m) { return shared.scratch + m * shared.scratch_size; };
+
+  team.run({schedule.members}, [&](int m, Index, int) {
+    const Assignment& a = members[std::size_t(m)];
+    start_gradient(d, a, h_columns(p, a), p.P, p.h_stride, d.dfinal.h, w.dh);
+    start_gradient(d, a, units(a), p.H, p.c_stride, d.dfinal.c, w.dc);
   });
+  for (auto chunk = all.rbegin(); chunk != all.rend() && !team.stopped(); ++chunk) {
+    GateValues<Real> values = shared.chunk_values;
+    if (shared.light)
+      values.first_frame = chunk->first_frame, values.frames = chunk->frames;
+    else
+      values = d.tape.values(d.rows.first_frame(d.steps.begin), d.frame(d.steps.end));
+    ChunkArrays<Real> arrays = shared.batch;
+    arrays.frames = chunk->frames;
+    if (!d.per_row) locate_inputs(d, *chunk, arrays);
+    if (shared.light)
+      team.run({team.size()}, [&](int m, Index, int) {
+        recompute_gates(d, *chunk, share(chunk->frames, m, team.size()), values, scratch(m));
+      });
+    // In turn k, dh of step s1 - k, and with it dz of the step before. Members that split the units wait in between,
+    // since dh needs dz of all units.
+    const double step_work = double(p.gates()) * double(p.P) * double(d.rows.batch_size()) / schedule.members;
+    const Index turns = chunk->s1 - chunk->s0 + 1;
+    const Index turns_at_once = schedule.by_units ? 1 : steps_of_block(turns, step_work, team);
+    team.run({schedule.members, ceil_div(turns, turns_at_once), schedule.by_units},
+             [&](int m, Index block, int thread) {
+               const Assignment& a = members[std::size_t(m)];
+               const Index end = std::min((block + 1) * turns_at_once, turns);
+               for (Index k = block * turns_at_once; k < end && !team.stopped(); ++k) {
+                 const Index s = chunk->s1 - k;
+                 if (thread == 0 && s % 16 == 0) team.poll();
+                 if (k > 0) recurrent_gradient(d, a, s, w, *chunk, values, arrays);
+                 if (s > chunk->s0) cell_back(d, a, s - 1, w, *chunk, values, arrays);
+               }
+             });
+    const auto rows_of = [&](int m) { return Range{d.rows.split(m, team.size()), d.rows.split(m + 1, team.size())}; };
+    if (!d.per_row)
+      team.run({team.size()}, [&](int m, Index, int) {
+        stage_inputs(d, rows_of(m).begin, rows_of(m).end, *chunk, arrays, scratch(m));
+      });
+    team.run({team.size(), 2}, [&](int m, Index block, int) {
+      if (team.stopped()) return;
+      if (block == 0) {
+        if (d.dx) input_gradient(d, share(chunk->frames, m, team.size()), arrays.dz, *chunk, scratch(m));
+      } else if (d.per_row) {
+        row_gradients(d, rows_of(m).begin, rows_of(m).end, *chunk, arrays, shared.own_row[std::size_t(m)], scratch(m));
+      } else {
+        parameter_gradients(d, share(4 * p.blocks, m, team.size()), arrays, d.dparameters, d.dmasked, scratch(m));
+      }
+    });
+  }
   team.throw_if_stopped();
+  team.run({schedule.members}, [&](int m, Index, int) {
+    const Assignment& a = members[std::size_t(m)];
+    finish_gradient(d, a, h_columns(p, a), p.P, p.h_stride, w.dh, d.dinitial.h);
+    finish_gradient(d, a, units(a), p.H, p.c_stride, w.dc, d.dinitial.c);
+  });
 }
 
 /// What all micro-batches of a call have in common.
@@ -346,18 +370,19 @@ void LSTM<Real>::backward(const Tape<Real>& tape_value, Sequence<const Real> dy,
   call.chunks = chunk_steps(rows, n, per_row);
   call.per_row = per_row;
   call.num_parameters = num_parameters_;
-  team.split(n, [&](Team& subteam, Index k) {
+  team.split(n, 1, [&](Team& part, Index k, Index) {
     const bool own = k > 0 && !per_row;
     Real* const sum = own ? sums[k - 1].data() : dparameters;
     backward_micro_batch(call, tape.micro_batches[k], sum,
                          !masks ? sum
                          : own  ? masked_sums[k - 1].data()
                                 : dmasked,
-                         subteam);
+                         part);
   });
+  const Index ranges = 8 * team.size();
   if (!sums.empty())
-    team.run([&](int m) {
-      const auto [begin, end] = share(num_parameters_, m, team.size());
+    team.for_each(ranges, [&](Index i, int) {
+      const auto [begin, end] = share(num_parameters_, i, ranges);
       for (const Buffer<Real>& sum : sums) add(sum.data() + begin, end - begin, dparameters + begin);
       for (const Buffer<Real>& sum : masked_sums) add(sum.data() + begin, end - begin, dmasked + begin);
     });

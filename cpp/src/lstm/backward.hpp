@@ -130,11 +130,13 @@ void recompute_gates(const DirectionBackward<Real>& d, const Chunk& chunk, Range
 template <class Real>
 Index recompute_scratch(const Padded<Real>& p);
 
-/// Writes the inputs of the chunk at positions [row_begin, row_limit) to `arrays`, or finds where they are already.
-/// `scratch`: max(I, P) values.
+/// Finds where the inputs of the chunk are, or are to be staged.
+template <class Real>
+void locate_inputs(const DirectionBackward<Real>& d, const Chunk& chunk, ChunkArrays<Real>& arrays);
+/// Stages those at positions [row_begin, row_limit). `scratch`: max(I, P) values.
 template <class Real>
 void stage_inputs(const DirectionBackward<Real>& d, Index row_begin, Index row_limit, const Chunk& chunk,
-                  ChunkArrays<Real>& arrays, Real* scratch);
+                  const ChunkArrays<Real>& arrays, Real* scratch);
 
 /// Adds the gradients of all parameters of the direction to dparameters (dR: to dmasked). The work has 4 * blocks
 /// items, of which these are done. `scratch`: with transposes_dz(), the columns of blocks_at_once() blocks of dz,

@@ -247,49 +247,45 @@ Index read_by_step(const DirectionBackward<Real>& d, const Assignment& a, Index 
   return 3;
 }
 
-/// From the last step of the chunk to its first: dz, and dh for the step before.
+/// The cell of step s.
 template <class Real>
-void recurrence(const DirectionBackward<Real>& d, const Assignment& a, const StepGradients<Real>& w, const Chunk& chunk,
-                const GateValues<Real>& values, const ChunkArrays<Real>& out, Team& team, bool polls,
-                Barrier& barrier) {
+void cell_back(const DirectionBackward<Real>& d, const Assignment& a, Index s, const StepGradients<Real>& w,
+               const Chunk& chunk, const GateValues<Real>& values, const ChunkArrays<Real>& out) {
+  const Index row_end = std::max(a.row_begin, std::min(a.row_end, d.rows.active(s))), n = row_end - a.row_begin;
+  if (n == 0) return;
+  const StridedRows<Real> dy = dy_of_step(d, a, s, row_end, w);
+  if (w.carry != nullptr) split_zoneout(d, a, s, row_end, w);
+  step_back(d, a, s, n, dy, w, chunk, values, out);
+}
+
+/// dh = dz R of step s, for the units of `a`, from dz of all units. They fill whole panels of columns: units are split
+/// at multiples of 4 panels.
+template <class Real>
+void recurrent_gradient(const DirectionBackward<Real>& d, const Assignment& a, Index s, const StepGradients<Real>& w,
+                        const Chunk& chunk, const GateValues<Real>& values, const ChunkArrays<Real>& out) {
   const Padded<Real>& p = d.p;
-  const Index width = 4 * p.L, panels = a.panel_end - a.panel_begin;
+  const Index n = std::max<Index>(0, std::min(a.row_end, d.rows.active(s)) - a.row_begin), width = 4 * p.L;
+  if (n == 0) return;
   const auto [u0, u1] = h_columns(p, a);
-  for (Index s = chunk.s1 - 1; s >= chunk.s0; --s) {
-    const Index row_end = std::max(a.row_begin, std::min(a.row_end, d.rows.active(s))), n = row_end - a.row_begin;
-    if (polls && s % 16 == 0) team.poll();
-    if (n > 0) {
-      const StridedRows<Real> dy = dy_of_step(d, a, s, row_end, w);
-      if (w.carry != nullptr) split_zoneout(d, a, s, row_end, w);
-      step_back(d, a, s, n, dy, w, chunk, values, out);
-    }
-    // dh needs dz of all units
-    if (panels < p.panels ? barrier.wait(team.stopped()) : team.stopped()) return;
-    if (n > 0) {
-      // dh = dz R, for this member's units, which fill whole panels of columns: units are split at multiples of 4
-      // panels.
-      const Index start = a.row_begin * p.h_stride + u0;
-      GemmArgs<Real> product;
-      product.rows = n;
-      product.vectors = (u1 - u0) / p.L;
-      product.K = p.dense_gates();
-      product.a = {out.dz + (d.rows.first_frame(s) + a.row_begin - chunk.first_frame) * p.dz_stride, p.dz_stride};
-      product.b = {d.weights.backward_h.data() + u0 / width * p.column_panel_stride(), p.column_panel_stride(), width};
-      product.c = {w.dh + start, width, p.h_stride};
-      product.hints.backwards = n <= kernels<Real>().tile_rows && s % 2 == 1;
-      std::array<PrefetchRegion<Real>, 3> soon;
-      if (s > chunk.s0) {
-        product.hints.soon = soon.data();
-        product.hints.num_soon = read_by_step(d, a, s - 1, n, w, values, soon);
-      }
-      kernels<Real>().gemm(product);
-      if (d.recurrent_mask != nullptr)
-        multiply_rows(n, u1 - u0, w.dh + start, p.h_stride, d.recurrent_mask + start, p.h_stride, w.dh + start,
-                      p.h_stride);
-      for (Index r = 0; w.carry != nullptr && r < n; ++r)
-        for (Index u = 0; u < u1 - u0; ++u) w.dh[start + r * p.h_stride + u] += w.carry[start + r * p.h_stride + u];
-    }
+  const Index start = a.row_begin * p.h_stride + u0;
+  GemmArgs<Real> product;
+  product.rows = n;
+  product.vectors = (u1 - u0) / p.L;
+  product.K = p.dense_gates();
+  product.a = {out.dz + (d.rows.first_frame(s) + a.row_begin - chunk.first_frame) * p.dz_stride, p.dz_stride};
+  product.b = {d.weights.backward_h.data() + u0 / width * p.column_panel_stride(), p.column_panel_stride(), width};
+  product.c = {w.dh + start, width, p.h_stride};
+  product.hints.backwards = n <= kernels<Real>().tile_rows && s % 2 == 1;
+  std::array<PrefetchRegion<Real>, 3> soon;
+  if (s > chunk.s0) {
+    product.hints.soon = soon.data();
+    product.hints.num_soon = read_by_step(d, a, s - 1, n, w, values, soon);
   }
+  kernels<Real>().gemm(product);
+  if (d.recurrent_mask != nullptr)
+    multiply_rows(n, u1 - u0, w.dh + start, p.h_stride, d.recurrent_mask + start, p.h_stride, w.dh + start, p.h_stride);
+  for (Index r = 0; w.carry != nullptr && r < n; ++r)
+    for (Index u = 0; u < u1 - u0; ++u) w.dh[start + r * p.h_stride + u] += w.carry[start + r * p.h_stride + u];
 }
 
 }  // namespace eigenlstm

@@ -164,7 +164,34 @@ struct ForwardCall {
   State<Real> final{};
   Kept kept = Kept::nothing;
   bool turned = false;
+  std::vector<Steps> segments;  // of time, one after the other; of a limited tape, or of an inference
+  States<Real> carried;         // between them in an inference
+
+  State<const Real> before(std::size_t i) const {
+    if (!batch.states.empty()) return batch.states[i].template view<const Real>();
+    return i == 0 ? initial : carried.template view<const Real>();
+  }
+  State<Real> after(std::size_t i) const {
+    if (i + 1 == segments.size()) return final;
+    return batch.states.empty() ? carried.template view<Real>() : batch.states[i + 1].template view<Real>();
+  }
 };
+
+template <class Real>
+void prepare_micro_batch(const ForwardCall<Real>& call, MicroBatch<Real>& micro) {
+  const LSTMOptions& o = call.batch.options;
+  if (o.missing == Missing::forward_fill) micro.filled = fill_missing(micro.rows, call.batch.x, o.input_size);
+  draw_masks<Real>(o, call.batch.seed, micro);
+  micro.directions.resize(o.num_layers * o.directions());
+}
+
+template <class Real>
+void forward_segment(const ForwardCall<Real>& call, const MicroBatch<Real>& micro, Layers stack, std::size_t i,
+                     std::vector<DirectionTape<Real>>& tapes, Team& team) {
+  const Pass<Real> pass{call.batch, micro, stack, call.segments[i], call.turned};
+  Inputs<Real> inputs(pass, stack.begin, tapes);
+  forward_layers(pass, inputs, call.before(i), call.y, call.after(i), tapes, call.kept, team);
+}
 
 template <class Real>
 void forward_micro_batch(const ForwardCall<Real>& call, MicroBatch<Real>& micro, Team& team) {
@@ -172,30 +199,21 @@ void forward_micro_batch(const ForwardCall<Real>& call, MicroBatch<Real>& micro,
   const LSTMOptions& o = batch.options;
   const Rows& rows = micro.rows;
   const Index D = o.directions(), top = o.num_layers - 1;
-  if (o.missing == Missing::forward_fill) micro.filled = fill_missing(rows, batch.x, o.input_size);
-  draw_masks<Real>(o, batch.seed, micro);
-  micro.directions.resize(o.num_layers * D);
-  const std::vector<Steps> whole{{0, rows.steps()}},
-      &segments = batch.plan.segments.empty() ? whole : batch.plan.segments;
+  prepare_micro_batch(call, micro);
   const bool y_afterwards =
-      o.looks_ahead() && segments.size() > 1 && combines(o, top);  // of all directions, once they have finished
+      o.looks_ahead() && call.segments.size() > 1 && combines(o, top);  // of all directions, once they have finished
   for (Layers stack : batch.plan.stacks) {
     const bool segmented = !batch.plan.segments.empty(), keeps = batch.plan.keeps_history(stack);
     const bool histories = segmented && (keeps || y_afterwards);
     for (Index index = stack.begin * D; histories && index < stack.end * D; ++index)
       micro.directions[index].h =
           Buffer<Real>(rows.num_frames() * Padded<Real>(direction_shape(o, index / D, index % D)).h_stride);
-    for (std::size_t i = 0; i < segments.size(); ++i) {
-      const Pass<Real> pass{batch, micro, stack, segments[i], call.turned};
-      const auto before = batch.states.empty() ? call.initial : batch.states[i].template view<const Real>();
-      const auto after = i + 1 < segments.size() ? batch.states[i + 1].template view<Real>() : call.final;
-      Inputs<Real> inputs(pass, stack.begin, micro.directions);
-      forward_layers(pass, inputs, before, call.y, after, micro.directions, call.kept, team);
-    }
+    for (std::size_t i = 0; i < call.segments.size(); ++i)
+      forward_segment(call, micro, stack, i, micro.directions, team);
     if (stack.end == o.num_layers && y_afterwards) {
-      const Pass<Real> pass{batch, micro, stack, whole[0]};
-      write_combined(Inputs<Real>(pass, o.num_layers, micro.directions).of(o.num_layers), whole[0], call.y, arena(),
-                     team);
+      const Steps whole{0, rows.steps()};
+      const Pass<Real> pass{batch, micro, stack, whole};
+      write_combined(Inputs<Real>(pass, o.num_layers, micro.directions).of(o.num_layers), whole, call.y, arena(), team);
       for (Index index = top * D; !keeps && index < (top + 1) * D; ++index) micro.directions[index].h = Buffer<Real>();
     }
   }
@@ -249,7 +267,23 @@ void LSTM<Real>::forward(std::shared_ptr<const Weights<Real>> weights, Index B, 
   call.final = final;
   call.kept = kept;
   call.turned = turned;
-  team.split(n, [&](Team& subteam, Index k) { forward_micro_batch(call, tape->micro_batches[k], subteam); });
+  call.segments = tape->plan.segments;
+  const bool by_segments = tape_out == nullptr && n > 1 && !options_.looks_ahead();
+  if (call.segments.empty()) {
+    const double work = largest_layer_work(options_, rows) * double(options_.num_layers) / double(n);
+    const Index segments = by_segments ? inference_segments(rows, work) : 1;
+    for (Index i = 0; i < segments; ++i) {
+      const Range steps = share(rows.steps(), i, segments);
+      call.segments.push_back({steps.begin, steps.end});
+    }
+    if (segments > 1) call.carried = States<Real>(B * state_h_size(), B * state_c_size());
+  }
+  team.split(n, by_segments ? Index(call.segments.size()) : 1, [&](Team& part, Index k, Index i) {
+    MicroBatch<Real>& micro = tape->micro_batches[std::size_t(k)];
+    if (!by_segments) return forward_micro_batch(call, micro, part);
+    if (i == 0) prepare_micro_batch(call, micro);
+    forward_segment(call, micro, tape->plan.stacks[0], std::size_t(i), micro.directions, part);
+  });
   if (tape_out) *tape_out = std::make_unique<Tape<Real>>(std::move(tape));
 }
 

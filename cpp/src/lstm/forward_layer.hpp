@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <deque>
 #include <vector>
 
 #include "lstm/direction.hpp"
@@ -217,29 +216,33 @@ void step(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Re
   run_step(p, d.weights, step, variant, around);
 }
 
-/// Member `a` through the steps of a direction.
+/// The frames of member `a` in steps [s0, s1).
+inline Index frames_of(const Rows& rows, const Assignment& a, Index s0, Index s1) {
+  if (!rows.ragged()) return (s1 - s0) * (a.row_end - a.row_begin);
+  Index n = 0;
+  for (Index s = s0; s < s1; ++s) n += active_rows(rows, a, s).count();
+  return n;
+}
+
+/// Some steps of a direction, for member `a`. Those before them have been done.
 template <class Real>
-void forward_direction(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Real>& scratch, Team& team,
-                       Barrier& barrier, bool polls) {
+void forward_steps(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Real>& scratch, Steps steps,
+                   Team& team, int thread) {
   const Padded<Real>& p = d.p;
   const Index at_once = steps_ahead(p, active_rows(d.rows, a, d.steps.begin).count(), d.steps);
   const double step_work = double(p.gates()) * double(p.I + p.P) * double(d.rows.batch_size());
   const Index poll_steps = std::max<Index>(1, Index(1e6 / step_work));
-  const bool lockstep = a.panel_end - a.panel_begin < p.panels;
-  for (Index s0 = d.steps.begin; s0 < d.steps.end && active_rows(d.rows, a, s0).count() > 0; s0 += at_once) {
-    const Index s1 = std::min(s0 + at_once, d.steps.end);
-    const Index ahead = at_once > 1 ? multiply_ahead(d, a, scratch, s0, s1) : 0;
+  for (Index s = steps.begin; s < steps.end && !team.stopped() && active_rows(d.rows, a, s).count() > 0; ++s) {
+    if (thread == 0 && s % poll_steps == 0) team.poll();
+    Index ahead = 0;
     Real* z = scratch.z;
-    for (Index s = s0; s < s1; ++s) {
-      const Active act = active_rows(d.rows, a, s);
-      if (polls && s % poll_steps == 0) team.poll();
-      if (act.count() > 0) {
-        step(d, a, scratch, s, z, ahead);
-        deliver(d, a, s);
-        z += at_once > 1 ? act.count() * 4 * p.L : 0;
-      }
-      if (lockstep ? barrier.wait(team.stopped()) : team.stopped()) return;
+    if (at_once > 1) {
+      const Index s0 = s - (s - d.steps.begin) % at_once, s1 = std::min(s0 + at_once, d.steps.end);
+      ahead = s == s0 ? multiply_ahead(d, a, scratch, s0, s1) : frames_of(d.rows, a, s0, s1);
+      z += frames_of(d.rows, a, s0, s) * 4 * p.L;
     }
+    step(d, a, scratch, s, z, ahead);
+    deliver(d, a, s);
   }
 }
 
@@ -271,17 +274,23 @@ void forward_layer(std::vector<DirectionForward<Real>>& directions, Arena& memor
   const Rows& rows = first.rows;
   const Padded<Real>& p = first.p;
   const Schedule schedule = Schedule::choose(team.size(), p.work(), Index(directions.size()), rows, forward_units, 1);
-  std::deque<Barrier> barriers;
+  // Members that split the units need h of all of them at each step; those that split the rows need nobody.
+  const Steps steps = first.steps;
+  const double step_work = double(p.gates()) * double(p.I + p.P) * double(rows.batch_size()) / schedule.members;
+  const Index n = steps.end - steps.begin, steps_at_once = schedule.by_units ? 1 : steps_of_block(n, step_work, team);
+  const Index blocks = ceil_div(n, steps_at_once);
+  std::vector<Assignment> members;
   std::vector<Scratch<Real>> scratch;
-  for (int g = 0; g < schedule.groups; ++g) barriers.emplace_back(schedule.members);
-  scratch.reserve(std::size_t(schedule.team()));
-  for (int m = 0; m < schedule.team(); ++m)
-    scratch.push_back(allocate_scratch(first, assign(schedule, m, rows, p.panels), memory));
-  team.run([&](int m) {
-    if (m >= schedule.team()) return;
-    const Assignment a = assign(schedule, m, rows, p.panels);
-    for (Index d = a.first_direction; d < Index(directions.size()); d += a.direction_stride)
-      forward_direction(directions[d], a, scratch[m], team, barriers[a.group], m == 0);
+  for (int m = 0; m < schedule.team(); ++m) {
+    members.push_back(assign(schedule, m, rows, p.panels));
+    scratch.push_back(allocate_scratch(first, members.back(), memory));
+  }
+  const Index turns = Index(directions.size()) / schedule.groups;
+  team.run({schedule.team(), turns * blocks, schedule.by_units}, [&](int m, Index block, int thread) {
+    const Assignment& a = members[std::size_t(m)];
+    const Index begin = steps.begin + block % blocks * steps_at_once;
+    forward_steps(directions[std::size_t(a.first_direction + block / blocks * a.direction_stride)], a,
+                  scratch[std::size_t(m)], {begin, std::min(begin + steps_at_once, steps.end)}, team, thread);
   });
   team.throw_if_stopped();
 }

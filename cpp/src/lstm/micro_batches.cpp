@@ -20,6 +20,9 @@ constexpr Index tape_to_gradients = 4;
 /// In inference: minimum rows of a micro-batch where a thread could instead have twice as many in a direction of its
 /// own.
 constexpr Index min_rows_both_ways = 8;
+/// Minimum multiply-adds of a segment, so that to begin one costs less than a hundredth of it; and the most segments.
+constexpr double segment_work = 4e7;
+constexpr Index max_segments = 16;
 
 }  // namespace
 
@@ -46,6 +49,11 @@ Index inference_micro_batches(const ModelSizes& model, const Rows& rows, int thr
   const Schedule schedule = Schedule::choose(threads, first, model.directions, rows, forward_units, 1);
   if (schedule.by_units || schedule.team() < threads || first.recurrent_bytes >= forward_units.bytes) return 1;
   return schedule.groups == 2 && rows.batch_size() < threads * min_rows_both_ways ? 1 : threads;
+}
+
+Index inference_segments(const Rows& rows, double work) {
+  const Index most = std::min(max_segments, rows.steps());
+  return std::max<Index>(1, std::min(most, Index(work / segment_work)));
 }
 
 }  // namespace eigenlstm

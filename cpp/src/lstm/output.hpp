@@ -35,14 +35,13 @@ template <class Real>
 void write_combined(const LayerInput<Real>& output, Steps steps, Sequence<Real> y, Arena& memory, Team& team) {
   const Rows& rows = *output.rows;
   const FrameArray<Real> to{y, nullptr, output.size};
-  Real* const staged = memory.allocate<Real>(output.size * team.size());
-  team.run([&](int m) {
-    Real* own = staged + m * output.size;
-    for (Index position = rows.split(m, team.size()); position < rows.split(m + 1, team.size()); ++position)
-      for (Index t = steps.begin; t < std::min(steps.end, rows.length(position)); ++t) {
-        output.copy(position, t, own);
-        write_frame(own, output.size, to.at(rows, position, t), to.feature_stride());
-      }
+  Real* const staged = memory.allocate<Real>(output.size * team.threads());  // a frame of each thread
+  team.for_each(rows.batch_size(), [&](Index position, int thread) {
+    Real* own = staged + thread * output.size;
+    for (Index t = steps.begin; t < std::min(steps.end, rows.length(position)); ++t) {
+      output.copy(position, t, own);
+      write_frame(own, output.size, to.at(rows, position, t), to.feature_stride());
+    }
   });
 }
 

@@ -216,19 +216,24 @@ void add_projection_gradient(const DirectionBackward<Real>& d, Range items, cons
 }  // namespace
 
 template <class Real>
-void stage_inputs(const DirectionBackward<Real>& d, Index row_begin, Index row_limit, const Chunk& chunk,
-                  ChunkArrays<Real>& arrays, Real* scratch) {
+void locate_inputs(const DirectionBackward<Real>& d, const Chunk& chunk, ChunkArrays<Real>& arrays) {
   const Padded<Real>& p = d.p;
   const Real* const h = h_in_place(d, chunk);
+  arrays.x_columns = staged_columns<Real>(p, p.I, arrays.x, arrays.frames);
+  arrays.h_columns = h != nullptr ? typename GemmArgs<Real>::Right{h, 4 * p.L, p.h_stride}
+                                  : staged_columns<Real>(p, p.P, arrays.h, arrays.frames);
+}
+
+template <class Real>
+void stage_inputs(const DirectionBackward<Real>& d, Index row_begin, Index row_limit, const Chunk& chunk,
+                  const ChunkArrays<Real>& arrays, Real* scratch) {
+  const bool stages_h = h_in_place(d, chunk) == nullptr;
   for (Index s = chunk.s0; s < chunk.s1; ++s) {
     const Index row_end = std::min(row_limit, d.rows.active(s));
     const Index frame = d.rows.first_frame(s) - chunk.first_frame + row_begin;
     stage_x(d, s, row_begin, row_end, frame, arrays, scratch);
-    if (h == nullptr) stage_h(d, s, row_begin, row_end, frame, arrays, scratch);
+    if (stages_h) stage_h(d, s, row_begin, row_end, frame, arrays, scratch);
   }
-  arrays.x_columns = staged_columns<Real>(p, p.I, arrays.x, arrays.frames);
-  arrays.h_columns = h != nullptr ? typename GemmArgs<Real>::Right{h, 4 * p.L, p.h_stride}
-                                  : staged_columns<Real>(p, p.P, arrays.h, arrays.frames);
 }
 
 template <class Real>
@@ -281,11 +286,13 @@ void row_gradients(const DirectionBackward<Real>& d, Index row_begin, Index row_
   }
 }
 
-#define EIGENLSTM_INSTANTIATE(Real)                                                                                  \
-  template void stage_inputs(const DirectionBackward<Real>&, Index, Index, const Chunk&, ChunkArrays<Real>&, Real*); \
-  template void parameter_gradients(const DirectionBackward<Real>&, Range, const ChunkArrays<Real>&, Real*, Real*,   \
-                                    Real*);                                                                          \
-  template void row_gradients(const DirectionBackward<Real>&, Index, Index, const Chunk&, const ChunkArrays<Real>&,  \
+#define EIGENLSTM_INSTANTIATE(Real)                                                                                 \
+  template void locate_inputs(const DirectionBackward<Real>&, const Chunk&, ChunkArrays<Real>&);                    \
+  template void stage_inputs(const DirectionBackward<Real>&, Index, Index, const Chunk&, const ChunkArrays<Real>&,  \
+                             Real*);                                                                                \
+  template void parameter_gradients(const DirectionBackward<Real>&, Range, const ChunkArrays<Real>&, Real*, Real*,  \
+                                    Real*);                                                                         \
+  template void row_gradients(const DirectionBackward<Real>&, Index, Index, const Chunk&, const ChunkArrays<Real>&, \
                               const ChunkArrays<Real>&, Real*);
 EIGENLSTM_INSTANTIATE(float)
 EIGENLSTM_INSTANTIATE(double)

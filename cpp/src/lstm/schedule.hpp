@@ -1,4 +1,5 @@
-// How the members of a team share the work of one layer. No result depends on it.
+// How the work of one layer is cut into members, one for each thread of a team. No result depends on it, nor on which
+// thread does the work of a member (runtime/board.hpp).
 #pragma once
 
 #include <algorithm>
@@ -6,6 +7,7 @@
 #include "kernels/ranges.hpp"
 #include "lstm/layer_sizes.hpp"
 #include "lstm/rows.hpp"
+#include "runtime/team.hpp"
 
 namespace eigenlstm {
 
@@ -23,7 +25,7 @@ constexpr UnitSplit backward_units{8, 1 << 21};  // members read dz there, four 
 struct Schedule {
   int groups = 1;          // that run different directions at the same time
   int members = 1;         // of a group
-  bool by_units = false;   // members split the units and all work on every row: a barrier every step
+  bool by_units = false;   // members split the units and all work on every row: they wait for each other at every step
   Index split_panels = 1;  // units are split at multiples of so many panels
 
   static Schedule choose(int size, const LayerWork& layer, Index directions, const Rows& rows,
@@ -73,6 +75,13 @@ inline Assignment assign(const Schedule& s, int m, const Rows& rows, Index panel
     a.row_end = rows.split(member + 1, s.members);
   }
   return a;
+}
+
+/// How many of n steps are a block that another thread may take over (Strands): enough multiply-adds for taking them
+/// to cost nothing.
+inline Index steps_of_block(Index n, double step_work, const Team& team) {
+  constexpr double block_work = 1e6;
+  return team.size() == 1 ? n : std::max<Index>(1, std::min(n, Index(block_work / step_work)));
 }
 
 }  // namespace eigenlstm

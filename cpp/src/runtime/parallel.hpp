@@ -26,18 +26,17 @@ inline int task_threads(std::ptrdiff_t tasks, double work) {
   return int(std::max<std::ptrdiff_t>(1, std::min<std::ptrdiff_t>(useful_threads(work), tasks)));
 }
 
-/// Calls f(task, thread) for every task, on up to `threads` threads; `thread` counts from 0. f must not throw.
+/// Calls f(task, thread) for every task, on up to `threads` threads, in any order; `thread` counts from 0. f must not
+/// throw.
 /// Stops early and throws Interrupted when the interrupt check says so, except with `to_the_end`: for work in place
 /// that must not be left half done.
 template <bool to_the_end = false, class F>
 void for_tasks(std::ptrdiff_t tasks, int threads, F&& f) {
   Team team(threads);
-  team.run([&](int member) {
-    const Range mine = share(tasks, member, team.size());
-    for (std::ptrdiff_t task = mine.begin; task < mine.end && !team.stopped(); ++task) {
-      f(task, member);
-      if (!to_the_end && member == 0) team.poll();
-    }
+  team.for_each(tasks, [&](std::ptrdiff_t task, int thread) {
+    if (!to_the_end && team.stopped()) return;
+    f(task, thread);
+    if (!to_the_end && thread == 0) team.poll();
   });
   team.throw_if_stopped();
 }

@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstdlib>
-#include <deque>
 #include <exception>
 #include <numeric>
 #include <stdexcept>
@@ -28,61 +28,96 @@ namespace {
 
 /// How long a thread spins before it sleeps: while it waits for others within a call, and a worker for the next call.
 constexpr auto spin_in_call = std::chrono::microseconds(100), spin_between_calls = std::chrono::microseconds(150);
+/// How often a call looks whether it is to be interrupted.
+constexpr auto poll_interval = std::chrono::milliseconds(50);
 
 class Pool {
  public:
-  using Job = void (*)(void*, int);
-  static constexpr std::uint64_t ticket_members = 4096, quit = ~std::uint64_t(0);
+  /// The first board is the call's own; the others are those of its parts.
+  static constexpr int boards = 17;
 
   ~Pool() {
-    ticket_.store(quit);
-    posted_.ring();
+    quit_.store(true);
+    bell_.ring();
+    others_bell_.ring();
     for (Worker& worker : workers_) worker.thread.join();
   }
 
   bool try_take() { return !taken_.exchange(true, std::memory_order_acquire); }
   void give_back() { taken_.store(false, std::memory_order_release); }
 
-  /// How many members there can be, including the caller; starts threads as needed. The caller holds the pool.
-  int grow(int members) {
+  /// How many threads there can be, including the caller; starts them as needed. The caller holds the pool.
+  int grow(int threads) {
+    threads = std::min(threads, Board::max_threads);
     try {
-      while (int(workers_.size()) < members - 1) {
+      while (int(workers_.size()) < threads - 1) {
         workers_.reserve(workers_.size() + 1);  // what follows the start of a thread must not throw
         workers_.push_back({std::thread(&Pool::work, this, int(workers_.size()) + 1), {}});
       }
     } catch (const std::exception&) {  // no more threads, or no memory for them: continue with the ones we have
     }
-    return int(workers_.size()) + 1 < members ? int(workers_.size()) + 1 : members;
+    return int(workers_.size()) + 1 < threads ? int(workers_.size()) + 1 : threads;
   }
 
-  void run(Job job, void* context, int members) {
-    job_ = job;
-    context_ = context;
-    caller_cpu_ = this_cpu();
-    if (places_ || crowded_.load(std::memory_order_relaxed)) place_workers(members);
-    pending_.store(members - 1, std::memory_order_relaxed);
-    const std::uint64_t job_number = ticket_.load(std::memory_order_relaxed) / ticket_members + 1;
-    ticket_.store(job_number * ticket_members + std::uint64_t(members), std::memory_order_seq_cst);
-    posted_.ring();
-    job(context, 0);
-    done_.await(spin_in_call, [this] { return pending_.load(std::memory_order_seq_cst) == 0; });
+  /// The call is cut into so many parts that have boards.
+  void set_parts(int parts) { parts_.store(parts, std::memory_order_relaxed); }
+
+  /// All blocks, by `thread`, which posts them, and by others that come. Calls meanwhile() from time to time.
+  template <class Meanwhile>
+  void run(int board, int thread, Board::Job job, void* context, const Strands& strands, int threads,
+           Meanwhile meanwhile) {
+    if (board == 0) {
+      caller_cpu_.store(this_cpu(), std::memory_order_relaxed);
+      if (places_ || crowded_.load(std::memory_order_relaxed)) place_workers(threads);
+    }
+    Board& own = boards_[std::size_t(board)];
+    own.post(job, context, strands, thread, threads);
+    bell_.ring();
+    if (board == 0) others_bell_.ring();
+    Memories memories;
+    while (!own.finished()) {
+      Board::Claim claim;
+      bell_.await(
+          spin_in_call, [&] { return (claim = look(board, thread, memories)) || own.finished(); }, poll_interval,
+          meanwhile);
+      if (claim) run_block(claim);
+    }
   }
 
  private:
-  void work(int member) {
+  using Memories = std::array<Board::Memory, boards>;
+
+  void work(int thread) {
     FlushDenormals flush;
-    std::uint64_t seen = 0;
+    Memories memories;
+    std::uint32_t seen = 0;
     for (;;) {
-      posted_.await(spin_between_calls, [&] { return ticket_.load(std::memory_order_seq_cst) != seen; });
-      seen = ticket_.load(std::memory_order_acquire);
-      if (seen == quit) return;
-      // The ticket tells the job's members too: a worker that is none may look when the next job is already there.
-      if (std::uint64_t(member) < seen % ticket_members) {
-        if (caller_cpu_ >= 0 && this_cpu() == caller_cpu_) crowded_.store(true, std::memory_order_relaxed);
-        job_(context_, member);
-        if (pending_.fetch_sub(1, std::memory_order_seq_cst) == 1) done_.ring();
+      Board::Claim claim;
+      Doorbell& bell = thread < boards_[0].threads() ? bell_ : others_bell_;
+      bell.await(spin_between_calls,
+                 [&] { return boards_[0].posted() != seen || (claim = look(0, thread, memories)) || quit_.load(); });
+      if (quit_.load()) return;
+      if (claim) {
+        run_block(claim);
+        continue;
       }
+      seen = boards_[0].posted();
+      if (this_cpu() == caller_cpu_.load(std::memory_order_relaxed)) crowded_.store(true, std::memory_order_relaxed);
+      hold_up_for_tests();
     }
+  }
+
+  /// Something to run: on a board; and for those who have nothing to do there, if it is the call's, on those of its
+  /// parts.
+  Board::Claim look(int board, int thread, Memories& memories) {
+    auto claim = boards_[std::size_t(board)].claim(thread, memories[std::size_t(board)]);
+    const int end = board == 0 ? 1 + parts_.load(std::memory_order_relaxed) : 0;
+    for (int part = 1; part < end && !claim; ++part)
+      claim = boards_[std::size_t(part)].claim(thread, memories[std::size_t(part)]);
+    return claim;
+  }
+  void run_block(const Board::Claim& claim) {
+    if (claim.board->run(claim)) bell_.ring();
   }
 
   struct Worker {
@@ -94,11 +129,11 @@ class Pool {
   /// busy, and in virtual machines, whose idle processors look busy, most of the time. The two threads then take turns,
   /// and a call takes as long as with one thread. So once a worker has started on its caller's processor, callers keep
   /// workers off their own processor, if the process has enough others. If it has not, workers may run anywhere.
-  void place_workers(int members) {
+  void place_workers(int threads) {
     const CpuSet all = CpuSet::of_process();
-    const bool enough = all.count() >= members, crowded = crowded_.exchange(false, std::memory_order_relaxed);
-    const CpuSet cpus = enough ? all.without(caller_cpu_) : all;
-    for (int i = 0; i < members - 1; ++i) {
+    const bool enough = all.count() >= threads, crowded = crowded_.exchange(false, std::memory_order_relaxed);
+    const CpuSet cpus = enough ? all.without(caller_cpu_.load(std::memory_order_relaxed)) : all;
+    for (int i = 0; i < threads - 1; ++i) {
       Worker& worker = workers_[std::size_t(i)];
       if (cpus == worker.given && !(crowded && enough)) continue;  // crowded: someone else may have set it
       if (enough || CpuSet::of(worker.thread).count() < all.count()) cpus.apply_to(worker.thread);
@@ -108,15 +143,14 @@ class Pool {
   }
 
   std::vector<Worker> workers_;
-  Doorbell posted_, done_;
-  std::atomic<bool> taken_{false};
-  Job job_ = nullptr;
-  void* context_ = nullptr;
-  int caller_cpu_ = -1;
-  std::atomic<bool> crowded_{false};                  // a worker has started a job on its caller's processor
-  bool places_ = false;                               // it has happened
-  alignas(64) std::atomic<std::uint64_t> ticket_{0};  // job number * ticket_members + the job's members
-  alignas(64) std::atomic<int> pending_{0};
+  Doorbell bell_;         // of the call and its threads: it rings at every step of some works
+  Doorbell others_bell_;  // of workers that the call has no use for: it rings when work is posted
+  std::atomic<bool> taken_{false}, quit_{false};
+  std::atomic<int> caller_cpu_{-1};
+  std::atomic<bool> crowded_{false};  // a worker has come to a job on its caller's processor
+  bool places_ = false;               // it has happened
+  std::atomic<int> parts_{0};         // that have boards
+  std::array<Board, boards> boards_;
 };
 
 // Never destroyed: one of the user's threads may still be in a call when the process exits. After a fork the child has
@@ -155,7 +189,6 @@ int default_threads() {
 
 std::atomic<int> threads_{0};  // 0: not yet asked for
 std::atomic<bool (*)()> interrupt_check_{nullptr};
-constexpr auto poll_interval = std::chrono::milliseconds(50);
 
 /// Parts that a team of `size` makes n calls with: see Team::split.
 int num_parts(std::ptrdiff_t n, int size) {
@@ -187,21 +220,6 @@ void Doorbell::relax() {
 #endif
 }
 
-bool Barrier::wait(bool leave) {
-  if (members_ == 1) return leave;
-  const unsigned phase = phase_.load(std::memory_order_relaxed);
-  if (leave) asked_.store(true, std::memory_order_relaxed);
-  if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == members_) {
-    answer_ = asked_.exchange(false, std::memory_order_relaxed);
-    arrived_.store(0, std::memory_order_relaxed);
-    phase_.store(phase + 1, std::memory_order_seq_cst);
-    bell_.ring();
-  } else {
-    bell_.await(spin_in_call, [&] { return phase_.load(std::memory_order_seq_cst) != phase; });
-  }
-  return answer_;
-}
-
 Team::Team(int wanted) : next_poll_(std::chrono::steady_clock::now() + poll_interval) {
   if (wanted > 1 && pool().try_take()) {
     size_ = pool().grow(wanted);
@@ -209,85 +227,55 @@ Team::Team(int wanted) : next_poll_(std::chrono::steady_clock::now() + poll_inte
   }
 }
 
-/// Some members of a team, of whom the first, their leader, has calls to make and the others do what these run.
-struct Team::Part {
-  explicit Part(int members) : barrier(members) {}
-  Barrier barrier;  // before a job and after it
-  Job job = nullptr;
-  void* context = nullptr;
-  std::exception_ptr error;
-
-  void run(Job todo, void* with) {
-    job = todo;
-    context = with;
-    barrier.wait();
-    if (todo == nullptr) return;
-    todo(with, 0);
-    barrier.wait();
-  }
-  void dismiss() { run(nullptr, nullptr); }
-  void serve(int member) {
-    while (barrier.wait(), job != nullptr) {
-      job(context, member);
-      barrier.wait();
-    }
-  }
-};
-
-Team::Team(Team& whole, Part& part, int size, bool polls)
-    : size_(size), part_(&part), call_(whole.call_), polls_(polls) {}
+/// The threads of a part are those of its call, and `size` is how many it should have.
+Team::Team(Team& whole, int size, int board, int leader)
+    : size_(size), board_(board), leader_(leader), call_(whole.call_) {}
 
 Team::~Team() {
-  if (size_ > 1 && part_ == nullptr) pool().give_back();
+  if (size_ > 1 && call_ == this) pool().give_back();
 }
 
-void Team::run_job(Job job, void* context) {
+void Team::run_strands(const Strands& strands, Board::Job job, void* context) {
+  if (strands.count == 0) return;
   FlushDenormals flush;
-  if (size_ == 1)
-    job(context, 0);
-  else if (part_ != nullptr)
-    part_->run(job, context);
-  else
-    pool().run(job, context, size_);
+  if (size_ > 1)
+    return pool().run(board_, leader_, job, context, strands, threads(), [&] {
+      if (leader_ == 0) poll();
+    });
+  for (std::ptrdiff_t block = 0; block < strands.blocks; ++block)
+    for (int strand = 0; strand < strands.count; ++strand) job(context, strand, block, leader_);
 }
 
-void Team::split_jobs(std::ptrdiff_t n, PartJob job, const void* context) {
+void Team::split_work(std::ptrdiff_t n, std::ptrdiff_t blocks, PartJob job, const void* context) {
   const int parts = num_parts(n, size_), members = size_ / parts;
-  if (parts == 1) {
-    for (std::ptrdiff_t i = 0; i < n; ++i) job(context, *this, i);
-    return;
+  if (parts == 1 || n > (members > 1 ? Pool::boards - 1 : Board::max_strands)) {
+    for (std::ptrdiff_t i = 0; i < n && !stopped(); ++i)
+      for (std::ptrdiff_t block = 0; block < blocks && !stopped(); ++block) job(context, *this, i, block);
+    return throw_if_stopped();
   }
-  std::deque<Part> all;
-  for (int p = 0; p < parts; ++p) all.emplace_back(members);
-  std::atomic<int> working{parts};
-  Doorbell done;
-  run([&](int m) {
-    const int p = m / members;
-    if (m % members > 0) return all[std::size_t(p)].serve(m % members);
-    Team team(*this, all[std::size_t(p)], members, m == 0);
+  std::vector<std::exception_ptr> errors(static_cast<std::size_t>(n));
+  if (members > 1) pool().set_parts(int(n));
+  run({int(n), blocks}, [&](int i, std::ptrdiff_t block, int thread) {
+    std::exception_ptr& error = errors[std::size_t(i)];
+    if (error || stopped()) return;
+    Team part(*this, members, members > 1 ? 1 + i : 0, thread);
     try {
-      // If some shares have one call more, the last has: it belongs to the caller, who checks for interrupts while it
-      // works.
-      for (auto [i, end] = share(n, parts - 1 - p, parts); i < end && !stopped(); ++i) job(context, team, i);
+      job(context, part, i, block);
     } catch (const Forked&) {
       throw;  // there is nobody to wait for
     } catch (...) {
-      all[std::size_t(p)].error = std::current_exception();
+      error = std::current_exception();
     }
-    all[std::size_t(p)].dismiss();
-    if (working.fetch_sub(1, std::memory_order_seq_cst) == 1) done.ring();
-    if (m == 0)
-      done.await(
-          spin_in_call, [&] { return working.load(std::memory_order_seq_cst) == 0; }, poll_interval, [&] { poll(); });
   });
-  for (const Part& part : all)
-    if (part.error) std::rethrow_exception(part.error);
+  if (members > 1) pool().set_parts(0);
+  for (const std::exception_ptr& error : errors)
+    if (error) std::rethrow_exception(error);
   throw_if_stopped();
 }
 
 void Team::poll() {
   bool (*check)() = interrupt_check_.load(std::memory_order_relaxed);
-  if (check == nullptr || !polls_) return;
+  if (check == nullptr) return;
   const auto now = std::chrono::steady_clock::now();
   if (now < call_->next_poll_) return;
   call_->next_poll_ = now + poll_interval;

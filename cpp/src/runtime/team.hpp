@@ -5,13 +5,16 @@
 // fork.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <mutex>
+#include <type_traits>
 
 #include "kernels/ranges.hpp"
+#include "runtime/board.hpp"
 
 namespace eigenlstm {
 
@@ -82,23 +85,7 @@ class Doorbell {
   std::atomic<int> sleepers_{0};
 };
 
-/// A barrier for the members of a Team, who also vote on whether to leave: all get the same answer, true if any of them
-/// asked for it in this round.
-class Barrier {
- public:
-  explicit Barrier(int members) : members_(members) {}
-  bool wait(bool leave = false);
-
- private:
-  const int members_;
-  alignas(64) std::atomic<int> arrived_{0};
-  std::atomic<bool> asked_{false};
-  alignas(64) std::atomic<unsigned> phase_{0};
-  bool answer_ = false;  // of the last round; written by its last member before phase_
-  Doorbell bell_;
-};
-
-/// The threads of a call, or some of them.
+/// The threads of a call, or of a part of it. None of them waits for one that has not begun: see Board.
 class Team {
  public:
   /// Takes the pool for up to `wanted` threads, the caller included; size() says how many there are.
@@ -107,45 +94,65 @@ class Team {
   Team(const Team&) = delete;
   Team& operator=(const Team&) = delete;
 
+  /// For how many threads there is to be work.
   int size() const { return size_; }
+  /// Those of the whole call, from 0, the caller, on: any of them may run a block.
+  int threads() const { return call_->size_; }
 
-  /// Calls f(member) for member = 0 .. size() - 1, each on a thread of its own, the caller being 0. f must not throw.
-  /// Denormals are flushed to zero inside f (promise 5).
+  /// Calls f(strand, block, thread) for every block of every strand. f must not throw. Denormals are flushed to zero
+  /// inside f (promise 5).
   template <class F>
-  void run(F&& f) {
-    run_job([](void* context, int member) { (*static_cast<F*>(context))(member); }, &f);
+  void run(const Strands& strands, F&& f) {
+    run_strands(
+        strands,
+        [](void* context, int strand, std::ptrdiff_t block, int thread) {
+          (*static_cast<std::remove_reference_t<F>*>(context))(strand, block, thread);
+        },
+        &f);
   }
 
-  /// Calls f(subteam, i) for i = 0 .. n - 1, n >= 1, on parts of this team that work at the same time: one for each
-  /// call or member if that leaves no subteam with more than a quarter above the average, otherwise as many as divide
-  /// both numbers. Each subteam makes its calls one after the other. If f throws, its subteam makes no more of them,
-  /// and once the others have finished, the exception of the first such subteam is thrown here. Throws Interrupted if
-  /// the call was interrupted.
+  /// Calls f(i, thread) for i = 0 .. n - 1, in any order. f must not throw.
   template <class F>
-  void split(std::ptrdiff_t n, const F& f) {
-    split_jobs(
-        n, [](const void* context, Team& part, std::ptrdiff_t i) { (*static_cast<const F*>(context))(part, i); }, &f);
+  void for_each(std::ptrdiff_t n, F&& f) {
+    constexpr std::ptrdiff_t groups_per_thread = 8;  // the last ones to finish are waited for
+    const auto groups = std::min({n, groups_per_thread * size_, std::ptrdiff_t(size_ == 1 ? 1 : Board::max_strands)});
+    if (groups == 0) return;
+    run({int(groups)}, [&](int group, std::ptrdiff_t, int thread) {
+      const Range mine = share(n, group, groups);
+      for (std::ptrdiff_t i = mine.begin; i < mine.end; ++i) f(i, thread);
+    });
   }
 
-  /// To be called often by member 0: calls the interrupt check every 50 ms (threads.hpp).
+  /// Calls f(part, i, block) for i = 0 .. n - 1, and block = 0 .. blocks - 1 one after the other, on parts of this team
+  /// that work at the same time: one for each i or thread if that leaves no part with more than a quarter above the
+  /// average, otherwise as many as divide both numbers. If f throws, i has no more blocks, and once the others have
+  /// finished, the exception of the first such i is thrown here. Throws Interrupted if the call was interrupted.
+  template <class F>
+  void split(std::ptrdiff_t n, std::ptrdiff_t blocks, const F& f) {
+    split_work(
+        n, blocks,
+        [](const void* context, Team& part, std::ptrdiff_t i, std::ptrdiff_t block) {
+          (*static_cast<const F*>(context))(part, i, block);
+        },
+        &f);
+  }
+
+  /// To be called often by thread 0: calls the interrupt check every 50 ms (threads.hpp).
   void poll();
-  /// Whether the call has been interrupted; for every member.
+  /// Whether the call has been interrupted; for every thread.
   bool stopped() const { return call_->stopped_.load(std::memory_order_relaxed); }
   /// After run(): throws Interrupted if it was.
   void throw_if_stopped() const;
 
  private:
-  using Job = void (*)(void* context, int member);
-  using PartJob = void (*)(const void* context, Team& part, std::ptrdiff_t i);
-  struct Part;
-  Team(Team& whole, Part& part, int size, bool polls);
-  void run_job(Job job, void* context);
-  void split_jobs(std::ptrdiff_t n, PartJob job, const void* context);
+  using PartJob = void (*)(const void* context, Team& part, std::ptrdiff_t i, std::ptrdiff_t block);
+  Team(Team& whole, int size, int board, int leader);
+  void run_strands(const Strands& strands, Board::Job job, void* context);
+  void split_work(std::ptrdiff_t n, std::ptrdiff_t blocks, PartJob job, const void* context);
 
   int size_ = 1;
-  Part* part_ = nullptr;  // null: all threads of the call
-  Team* call_ = this;     // with them
-  bool polls_ = true;     // member 0 is the caller
+  int board_ = 0, leader_ = 0;  // of a part: the board that it has, and the thread that posts there
+  Team* call_ = this;           // with all threads
   std::atomic<bool> stopped_{false};
   std::chrono::steady_clock::time_point next_poll_;
 };

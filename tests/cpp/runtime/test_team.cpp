@@ -1,11 +1,15 @@
-// Threads: every member of a team runs every job exactly once, whatever else happens.
+// Threads: every block of work is run exactly once and in its order, whatever else happens, and whoever is late.
 #include <doctest/doctest.h>
 #include <sched.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cmath>
+#include <cstdint>
+#include <functional>
 #include <limits>
 #include <stdexcept>
 #include <thread>
@@ -17,44 +21,91 @@
 #include "support/same_bits.hpp"
 
 using namespace test;
-using eigenlstm::Barrier;
+using eigenlstm::Strands;
 using eigenlstm::Team;
 
 namespace {
 
-/// Runs jobs whose members are counted and meet at barriers. Returns whether the counts were right.
-bool run_jobs(int jobs, int most, unsigned seed) {
+/// Holds up the thread that calls it now and then, so that it comes late, or stops with a block in its hands.
+void hold_up() {
+  thread_local std::uint32_t random = std::uint32_t(std::hash<std::thread::id>()(std::this_thread::get_id())) | 1u;
+  random ^= random << 13, random ^= random >> 17, random ^= random << 5;
+  if (random % 16 == 0) std::this_thread::sleep_for(std::chrono::microseconds(random / 16 % 300));
+}
+
+/// For its lifetime, threads are held up at random places.
+struct HeldUp {
+  HeldUp() { eigenlstm::delay_for_tests = hold_up; }
+  ~HeldUp() { eigenlstm::delay_for_tests = nullptr; }
+};
+
+/// Runs strands whose blocks must come one after the other, and with `together` after those before them of all
+/// strands. What they write is not atomic: the team must order the accesses. Returns whether all of it was right.
+bool run_strands(int works, int most_threads, unsigned seed) {
   Random random(seed);
   bool right = true;
-  for (int job = 0; job < jobs; ++job) {
-    Team team(int(random.whole(1, most)));
-    std::vector<std::atomic<int>> runs(std::size_t(team.size()));
-    std::vector<int> posted(std::size_t(team.size()));  // not atomic: the barrier must order the accesses
-    std::atomic<bool> seen_all{true};
-    Barrier barrier(team.size());
-    for (int round = 1; round <= 2; ++round) {
-      team.run([&](int m) {
-        ++runs[std::size_t(m)];
-        for (int phase = 1; phase <= 3; ++phase) {
-          posted[std::size_t(m)] = phase;
-          barrier.wait();
-          for (int value : posted)
-            if (value != phase) seen_all = false;
-          barrier.wait();
-        }
-      });
-      for (const auto& n : runs) right = right && n == round;
-    }
-    right = right && seen_all;
+  for (int work = 0; work < works; ++work) {
+    Team team(int(random.whole(1, most_threads)));
+    const Strands strands{int(random.whole(1, 6)), random.whole(0, 5), random.whole(0, 1) == 1};
+    std::vector<std::ptrdiff_t> next(std::size_t(strands.count));
+    std::vector<char> done(std::size_t(strands.count * strands.blocks));  // [block][strand]
+    std::atomic<int> wrong{0};
+    team.run(strands, [&](int strand, std::ptrdiff_t block, int thread) {
+      wrong += next[std::size_t(strand)]++ != block || thread < 0 || thread >= team.threads();
+      const auto at = done.begin() + block * strands.count;
+      if (strands.together && block > 0) wrong += int(std::count(at - strands.count, at, 0));
+      at[strand] = 1;
+    });
+    for (std::ptrdiff_t n : next) right = right && n == strands.blocks;
+    right = right && wrong == 0;
   }
   return right;
 }
 
 }  // namespace
 
-TEST_CASE("team: sizes that change from job to job") { CHECK(run_jobs(150, 6, 1)); }
+TEST_CASE("team: blocks of a strand come in order, together or not, in sizes that change from work to work") {
+  CHECK(run_strands(300, 6, 1));
+}
 
-TEST_CASE("team: its parts make each call once, with the right number of members, and wait for no other part") {
+TEST_CASE("team: likewise with threads that are held up at random places") {
+  const HeldUp held;
+  CHECK(run_strands(150, 5, 2));
+}
+
+TEST_CASE("team: each item is done once") {
+  for (std::ptrdiff_t n : {0, 1, 7, 1000})
+    for (int size : {1, 3, 5}) {
+      Team team(size);
+      std::vector<std::atomic<int>> done(static_cast<std::size_t>(n));
+      team.for_each(n, [&](std::ptrdiff_t i, int) { ++done[std::size_t(i)]; });
+      for (const auto& times : done) CHECK(times == 1);
+    }
+}
+
+TEST_CASE("team: nobody waits for a thread that has not begun, and a late one finds its work done") {
+  static std::atomic<bool> begins{false};
+  static std::thread::id caller;
+  begins = false;
+  caller = std::this_thread::get_id();
+  eigenlstm::delay_for_tests = [] {
+    while (std::this_thread::get_id() != caller && !begins) std::this_thread::yield();
+  };
+  for (bool together : {false, true}) {
+    Team team(3);
+    int blocks = 0;  // not atomic: the caller runs all of them
+    team.run(Strands{3, 50, together}, [&](int, std::ptrdiff_t, int) { ++blocks; });
+    CHECK(blocks == 150);
+    int calls = 0;
+    team.split(4, 2, [&](Team&, std::ptrdiff_t, std::ptrdiff_t) { ++calls; });
+    CHECK(calls == 8);
+  }
+  begins = true;
+  eigenlstm::delay_for_tests = nullptr;
+  CHECK(run_strands(20, 3, 3));
+}
+
+TEST_CASE("team: its parts make each call once and work at the same time") {
   struct Split {
     int size, calls, parts;
   };
@@ -74,25 +125,19 @@ TEST_CASE("team: its parts make each call once, with the right number of members
     CAPTURE(s.calls);
     Team team(s.size);
     REQUIRE(team.size() == s.size);
-    std::vector<std::atomic<int>> runs(std::size_t(s.calls));
+    std::vector<std::ptrdiff_t> next(std::size_t(s.calls));
     std::atomic<int> wrong{0}, began{0};
-    team.split(s.calls, [&](Team& part, std::ptrdiff_t call) {
-      if (part.size() != s.size / s.parts) ++wrong;
-      if (++began <= s.parts)
+    team.split(s.calls, 3, [&](Team& part, std::ptrdiff_t call, std::ptrdiff_t block) {
+      wrong += part.size() != s.size / s.parts;
+      wrong += next[std::size_t(call)]++ != block;
+      if (block == 0 && ++began <= s.parts)
         while (began < s.parts) std::this_thread::yield();  // until all parts have begun
-      std::vector<int> posted(std::size_t(part.size()));
-      Barrier barrier(part.size());
-      for (int round = 1; round <= 3; ++round)
-        part.run([&](int m) {
-          ++runs[std::size_t(call)];
-          posted[std::size_t(m)] = round;
-          barrier.wait();
-          for (int value : posted) wrong += value != round;
-          barrier.wait();
-        });
+      std::atomic<int> runs{0};
+      part.run({part.size(), 4, true}, [&](int, std::ptrdiff_t, int) { ++runs; });
+      wrong += runs != 4 * part.size();
     });
     CHECK(wrong == 0);
-    for (const auto& n : runs) CHECK(n == 3 * s.size / s.parts);
+    for (std::ptrdiff_t blocks : next) CHECK(blocks == 3);
   }
 }
 
@@ -101,47 +146,37 @@ TEST_CASE("team: an exception in a part is thrown to the caller, after the other
     for (int bad : {0, 1}) {
       Team team(size);
       std::atomic<int> done{0};
-      const auto call = [&](Team& part, std::ptrdiff_t i) {
+      const auto call = [&](Team& part, std::ptrdiff_t i, std::ptrdiff_t) {
         if (i == bad) throw std::runtime_error("of one call");
-        part.run([&](int m) { done += m == 0; });
+        part.run({1}, [&](int, std::ptrdiff_t, int) { ++done; });
       };
-      CHECK_THROWS_WITH_AS(team.split(2, call), "of one call", std::runtime_error);
+      CHECK_THROWS_WITH_AS(team.split(2, 1, call), "of one call", std::runtime_error);
       if (size > 1) CHECK(done == 1);
-      std::atomic<int> members{0};
-      team.run([&](int) { ++members; });
-      CHECK(members == size);
+      CHECK(run_strands(3, size, 4));
     }
 }
 
-TEST_CASE("team: the caller's part checks for interrupts, and all parts are told of one") {
+TEST_CASE("team: the caller checks for interrupts, and all parts are told of one") {
   eigenlstm::set_interrupt_check([] { return true; });
   const std::thread::id caller = std::this_thread::get_id();
   for (int size : {1, 2, 4}) {
     Team team(size);
-    std::atomic<int> left{0};
-    const auto call = [&](Team& part, std::ptrdiff_t) {
-      part.run([&](int m) {
+    const auto call = [&](Team& part, std::ptrdiff_t, std::ptrdiff_t) {
+      part.run({part.size()}, [&](int, std::ptrdiff_t, int thread) {
         while (!part.stopped())
-          if (m == 0) part.poll();
-        ++left;
+          if (thread == 0) part.poll();
       });
-      part.throw_if_stopped();
     };
-    CHECK_THROWS_AS(team.split(2, call), eigenlstm::Interrupted);
-    CHECK(left == size);
+    CHECK_THROWS_AS(team.split(2, 1, call), eigenlstm::Interrupted);
   }
   Team team(3);
-  std::atomic<int> calls{0};
-  CHECK_THROWS_AS(
-      team.split(6,
-                 [&](Team& part, std::ptrdiff_t) {  // the caller finishes at once, and goes on checking for the others
-                   ++calls;
-                   part.run([&](int) {
-                     while (std::this_thread::get_id() != caller && !part.stopped()) std::this_thread::yield();
-                   });
-                 }),
-      eigenlstm::Interrupted);
-  CHECK(calls == 4);  // two by the caller's part, one by each of the others
+  std::atomic<int> others{0};
+  const auto call = [&](Team& part, std::ptrdiff_t, std::ptrdiff_t) {  // the caller goes on checking for the others
+    const bool own = std::this_thread::get_id() == caller;
+    if (!own) ++others;
+    while (own ? others == 0 : !part.stopped()) std::this_thread::yield();
+  };
+  CHECK_THROWS_AS(team.split(6, 1, call), eigenlstm::Interrupted);
   eigenlstm::set_interrupt_check(nullptr);
 }
 
@@ -164,8 +199,11 @@ TEST_CASE("team: workers move off the processor of their caller, to others that 
   if (CPU_COUNT(&all) < 2) return;
   const auto each_worker = [](int members, auto f) {
     Team team(members);
-    team.run([&](int m) {
-      if (m > 0) f();
+    std::atomic<int> came{0};
+    team.run({members}, [&](int, std::ptrdiff_t, int thread) {
+      ++came;
+      while (came < members) std::this_thread::yield();  // every thread has come
+      if (thread > 0) f();
     });
   };
   each_worker(2, [] {});  // started while it may run on all processors
@@ -208,7 +246,7 @@ TEST_CASE("team: one call at a time has the pool; others run on their own thread
   CHECK(first.size() == 3);
   CHECK(second.size() == 1);
   bool ran = false;
-  second.run([&](int) { ran = true; });
+  second.run({1}, [&](int, std::ptrdiff_t, int) { ran = true; });
   CHECK(ran);
 }
 
@@ -216,33 +254,35 @@ TEST_CASE("team: many callers at once") {
   std::vector<std::thread> callers;
   std::atomic<int> right{0};
   for (unsigned caller = 0; caller < 6; ++caller)
-    callers.emplace_back([&, caller] { right += run_jobs(40, 4, caller); });
+    callers.emplace_back([&, caller] { right += run_strands(40, 4, caller); });
   for (std::thread& caller : callers) caller.join();
   CHECK(right == 6);
 }
 
 TEST_CASE("team: after a fork, the child has threads of its own and the parent keeps its threads") {
-  REQUIRE(run_jobs(3, 4, 1));  // so that the pool is running
+  REQUIRE(run_strands(3, 4, 1));  // so that the pool is running
   const pid_t pid = fork();
   if (pid == 0) {
     alarm(60);
-    _exit(run_jobs(5, 4, 2) ? 0 : 1);
+    _exit(run_strands(5, 4, 2) ? 0 : 1);
   }
   int status = -1;
   REQUIRE(waitpid(pid, &status, 0) == pid);
   CHECK(WIFEXITED(status));
   CHECK(WEXITSTATUS(status) == 0);
-  CHECK(run_jobs(3, 4, 3));
+  CHECK(run_strands(3, 4, 3));
 }
 
 TEST_CASE("every member flushes denormals, and the caller's mode is restored") {
   volatile float tiny = std::numeric_limits<float>::min(), half = 0.5f;
   CHECK(tiny * half > 0);
-  std::atomic<int> flushed{0};
+  std::atomic<int> flushed{0}, came{0};
   Team team(4);
-  team.run([&](int) {
+  team.run({4}, [&](int, std::ptrdiff_t, int) {
     volatile float product = tiny * half;
     flushed += product == 0;
+    ++came;
+    while (came < team.size()) std::this_thread::yield();  // a thread each
   });
   CHECK(flushed == team.size());
   CHECK(tiny * half > 0);
@@ -266,6 +306,17 @@ TEST_CASE("concurrent calls on one model give the same bits as a single call") {
     CHECK(right == 12);
   }
   eigenlstm::set_num_threads(before);
+}
+
+TEST_CASE("threads that are held up at random places change no bit") {
+  const HeldUp held;
+  for (bool ragged : {false, true})
+    for (Index B : {1, 3, 20}) {  // threads share the units of a row; their own rows; micro-batches
+      CAPTURE(B);
+      const Core<float> core(random_problem(model(4, 96, 2), B, 12, ragged, 37));
+      CHECK(same_for_any_threads([&] { return core.forward(); }));
+      CHECK(same_for_any_threads([&] { return core.forward_backward(); }));
+    }
 }
 
 TEST_CASE("an interrupted call throws, and the next one is right") {
