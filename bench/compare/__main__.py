@@ -27,6 +27,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
         "--seconds", type=float, default=0.25, help="of timing for each contestant of each row (%(default)s)"
     )
     parser.add_argument("--rounds", type=int, default=7, help="turns that this is divided into (%(default)s)")
+    parser.add_argument("--seed", type=int, default=23, help="of the random shapes (%(default)s)")
     parser.add_argument("--list", action="store_true", help="the names of the rows, and nothing else")
     parser.add_argument("--load", type=Path, metavar="JSON", help="run nothing: take the results of an earlier run")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results")
@@ -44,7 +45,7 @@ def as_json(run: dict) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     options = arguments(argv)
-    rows, targets = load()
+    rows, targets = load(options.seed)
     rows = [row for row in rows if re.search(options.filter, row.name) and options.threads in (None, row.threads)]
     if options.quick:
         rows = small(rows)
@@ -58,7 +59,10 @@ def main(argv: list[str] | None = None) -> int:
     else:
         libraries = {OURS, *options.peers.split(",")} if options.peers is not None else None
         rounds, seconds = (1, 0.0) if options.quick else (options.rounds, options.seconds)
+        if any("random shapes" in row.name for row in rows):
+            print(f"Random shapes: of seed {options.seed}", flush=True)
         run = compare(rows, libraries, seconds, rounds, options.quick, lambda *row: print(progress(*row), flush=True))
+        run["seed"] = options.seed
     print(headline(run), summary(run, targets), sep="\n\n")
     if options.json:
         options.json.write_text(as_json(run))

@@ -16,7 +16,7 @@ from .judge import (
     value,
     verdicts,
 )
-from .rows import ONE_THREAD, Target
+from .rows import ONE_THREAD, Target, beside_others
 
 FILES = "--json bench/results.json --page bench/RESULTS.md --plot bench/results.svg --readme README.md"
 
@@ -25,7 +25,7 @@ Times are medians of one call. Ratios say how many times as fast eigenlstm is (1
 how many times less memory it takes; a target with ≤ is a cost instead: how many times as much it takes. `eigenlstm` takes and gives
 batch-major arrays; the peers have the layout that suits them. GFLOP/s count the matrix products alone."""
 
-SCALED = ("inference, T = 1", "inference", "training, T = 1", "training")
+SCALED = ("inference, T = 1", "inference", "training, T = 1", "training", *beside_others.GROUPS)
 SCALING = """\
 How many times as fast eigenlstm is with two threads, and how many times what one thread does of the FMA loop two do at the same
 time, in the rounds of the row with two: where that is less than 2, so is what the machine gave."""
@@ -39,11 +39,12 @@ python -m bench.compare {FILES}
 ```"""
 
 ELSEWHERE = """\
-[bench/RESULTS.md](bench/RESULTS.md) has every row of that run, other dtypes, ragged batches and variants among them, and says how to
-repeat it; [bench/RESULTS-zen5.md](bench/RESULTS-zen5.md) has those of an older version on an AMD processor with AVX-512,
-[bench/RESULTS-avx2.md](bench/RESULTS-avx2.md) those of one without AVX-512, whose cores others share;
-[bench/compare](bench/compare/README.md) says how it is measured, [bench/TUNING.md](bench/TUNING.md) what was tried,
-what it gave, and where the limits are."""
+T, B, I and H are time steps, batch rows, inputs and hidden units. [bench/RESULTS.md](bench/RESULTS.md) has every row
+of that run, including other dtypes, ragged batches and variants, and the command that repeats it. There are also runs
+of older versions on an [AMD processor with AVX-512](bench/RESULTS-zen5.md), and on one with [AVX2
+only](bench/RESULTS-avx2.md), which was shared with others. [bench/compare](bench/compare/README.md) explains how
+everything is measured, and [bench/TUNING.md](bench/TUNING.md) records what was tried, what it gained, and where the
+limits are."""
 
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 
@@ -89,6 +90,8 @@ def headline(run: dict) -> str:
     ]
     if not run["quick"]:
         lines += [peaks(run), quietness(run)]
+    if "seed" in run:
+        lines.append(f"Random shapes: of seed {run['seed']}")
     return "\n".join(lines)
 
 
@@ -215,7 +218,8 @@ def readme_section(run: dict) -> str:
     machine, date = run["machine"]["processor"], run["machine"]["date"].split()[0]
     return "\n\n".join(
         [
-            f"Geometric means over the shapes of the grid, in brackets the least, in float32 on {machine}, {date}:",
+            "How many times as fast eigenlstm is: the geometric mean over the shapes of the benchmark, and in brackets the "
+            f"smallest ratio.\nIn float32 on {machine}, {date}:",
             ratio_table(run),
             where_slower(run),
             "![GFLOP/s by shape in eigenlstm and its peers](bench/results.svg)",

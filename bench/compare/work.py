@@ -18,6 +18,7 @@ class Timed(NamedTuple):
     answer: Callable[[], Answer]
     setting: str = ""  # which of the library's own ways this is; the fastest one races
     tape: Callable[[], int] | None = None  # bytes that its tape keeps, where that is measured
+    before: Callable[[], object] | None = None  # what the process does before each call; not timed
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ import numpy as np
 from .work import Timed
 
 SAMPLE_SECONDS = 2e-4  # calls shorter than this are timed several at a time: the clock costs about 50 ns
+LEAST_SAMPLES = 3  # of a turn, where something happens before each call
 
 
 def serve(pipe, library: str, threads: int) -> None:
@@ -52,6 +53,13 @@ def die_with_parent() -> None:
     if sys.platform == "linux":
         PR_SET_PDEATHSIG = 1
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def burn() -> None:
+    """Keeps a core busy until it is killed."""
+    die_with_parent()
+    while True:
+        pass
 
 
 class Desk:
@@ -94,11 +102,12 @@ class Desk:
     def turn(self, label: str, seconds: float, pause: float) -> dict:
         """Samples of the time of one call, in seconds, and the processor time used; the first calls only warm up.
 
-        `pause`: seconds before each sample, which is of one call then.
+        `pause`: seconds before each sample, which is of one call then; so it is where the work does something before.
         """
         timed, call = self.works[label]
-        run, clock = timed.run, time.perf_counter
-        together = 1 if pause else max(1, round(SAMPLE_SECONDS / call))
+        run, before, clock = timed.run, timed.before, time.perf_counter
+        apart = bool(pause or before)
+        together = 1 if apart else max(1, round(SAMPLE_SECONDS / call))
         gc.collect()
         gc.disable()
         if seconds and call < 0.1:
@@ -106,19 +115,22 @@ class Desk:
             run()
             while clock() < warm:
                 run()
-        samples, before = [], Processor.now()
+        least = LEAST_SAMPLES if apart and seconds else 1
+        samples, started = [], Processor.now()
         end = clock() + seconds
         while True:
             if pause:
                 time.sleep(pause)
+            if before:
+                before()
             t0 = clock()
             for _ in range(together):
                 run()
             t1 = clock()
             samples.append((t1 - t0) / together)
-            if t1 >= end:
+            if t1 >= end and len(samples) >= least:
                 break
-        used = Processor(*(now - then for now, then in zip(Processor.now(), before)))
+        used = Processor(*(now - then for now, then in zip(Processor.now(), started)))
         gc.enable()
         return {"samples": samples} | used._asdict()
 

@@ -28,14 +28,12 @@ AttentionShape take_shape(const py::array& query, const py::array& memory, const
                           const py::object& memory_lengths, Lengths (&own)[2], const char* where) {
   if (query.ndim() != 3) shape_error(where, "query", "(B, T, Q)", query);
   if (memory.ndim() != 3) shape_error(where, "memory", "(B, S, M)", memory);
-  const Index B = query.shape(0), T = query.shape(1), S = memory.shape(1);
-  return {B,
-          T,
-          S,
-          query.shape(2),
-          memory.shape(2),
-          take_lengths(query_lengths, B, T, own[0], where, "query_lengths"),
-          take_lengths(memory_lengths, B, S, own[1], where, "memory_lengths")};
+  AttentionShape s{};
+  s.B = query.shape(0), s.T = query.shape(1), s.Q = query.shape(2);
+  s.S = memory.shape(1), s.M = memory.shape(2);
+  s.query_lengths = take_lengths(query_lengths, s.B, s.T, own[0], where, "query_lengths");
+  s.memory_lengths = take_lengths(memory_lengths, s.B, s.S, own[1], where, "memory_lengths");
+  return s;
 }
 
 py::tuple attention_forward(const py::array& query, const py::array& key, const py::array& memory,
@@ -55,7 +53,7 @@ py::tuple attention_forward(const py::array& query, const py::array& key, const 
     const Real *q = query_.data(), *k = key_.data(), *m = memory_.data();
     Real *const w = weights.mutable_data(), *const y = context.mutable_data();
     {
-      py::gil_scoped_release release;
+      const ReleasedGil released;
       eigenlstm::attention_forward(s, score, q, k, m, w, y);
     }
     return py::make_tuple(context, weights);
@@ -84,7 +82,7 @@ py::tuple attention_backward(const py::array& query, const py::array& key, const
     const Real *q = query_.data(), *k = key_.data(), *m = memory_.data(), *w = weights_.data(), *dy = dcontext_.data();
     Real *const dq = dquery.mutable_data(), *const dk = dkey.mutable_data(), *const dm = dmemory.mutable_data();
     {
-      py::gil_scoped_release release;
+      const ReleasedGil released;
       eigenlstm::attention_backward(s, score, q, k, m, w, dy, dq, dk, dm, dv_data);
     }
     return py::make_tuple(dquery, dkey, dmemory);

@@ -12,7 +12,7 @@ struct Taken {
   Index B, T, K;
   Contiguous<Real> emissions, transitions, start, end;
   py::array_t<std::int64_t, py::array::c_style> lengths;
-  eigenlstm::CrfArrays<Real> arrays;
+  eigenlstm::CrfArrays<Real> arrays{};
 
   Taken(const py::array& e, const py::array& lengths_, const py::array& transitions_, const py::array& start_,
         const py::array& end_, const char* where)
@@ -26,7 +26,12 @@ struct Taken {
       if (lengths.at(b) < 0 || lengths.at(b) > T)
         throw py::value_error(std::string(where) + ": lengths must lie in 0.." + std::to_string(T) + ", got " +
                               std::to_string(lengths.at(b)));
-    arrays = {B, T, K, emissions.data(), lengths.data(), transitions.data(), start.data(), end.data()};
+    arrays.B = B, arrays.T = T, arrays.K = K;
+    arrays.emissions = emissions.data();
+    arrays.lengths = lengths.data();
+    arrays.transitions = transitions.data();
+    arrays.start = start.data();
+    arrays.end = end.data();
   }
 };
 
@@ -61,7 +66,7 @@ py::tuple crf_loss(const py::array& emissions, const py::array& tags, const py::
     const double* const scale_data = scale_.data();
     double* const loss_data = losses.mutable_data();
     {
-      py::gil_scoped_release release;
+      const ReleasedGil released;
       eigenlstm::crf_loss(taken.arrays, tag_data, scale_data, loss_data, wanted ? &gradients : nullptr);
     }
     if (!wanted) return py::make_tuple(losses, py::none());
@@ -81,7 +86,7 @@ py::tuple crf_best(const py::array& emissions, const py::array& lengths, const p
     std::int64_t* const tag_data = tags.mutable_data();
     double* const score_data = scores.mutable_data();
     {
-      py::gil_scoped_release release;
+      const ReleasedGil released;
       eigenlstm::crf_best(taken.arrays, tag_data, score_data);
     }
     return py::make_tuple(tags, scores);

@@ -31,15 +31,14 @@ py::tuple linear_cross_entropy(const py::array& x, const py::array& matrix, cons
     const auto data = [](const py::object& given, const Contiguous<Real>& array) -> const Real* {
       return given.is_none() ? nullptr : array.data();
     };
-    const eigenlstm::LinearCrossEntropy<Real> of{N,
-                                                 F,
-                                                 C,
-                                                 x_.data(),
-                                                 matrix_.data(),
-                                                 data(bias, bias_),
-                                                 labels_.data(),
-                                                 data(row_weight, row_weight_),
-                                                 data(class_weight, class_weight_)};
+    eigenlstm::LinearCrossEntropy<Real> of{};
+    of.N = N, of.F = F, of.C = C;
+    of.x = x_.data();
+    of.matrix = matrix_.data();
+    of.bias = data(bias, bias_);
+    of.labels = labels_.data();
+    of.row_weight = data(row_weight, row_weight_);
+    of.class_weight = data(class_weight, class_weight_);
     const bool wanted = !dmatrix.is_none();
     auto dx = wanted ? output<Real>({N, F}) : Contiguous<Real>();
     eigenlstm::LinearCrossEntropyGradients<Real> gradients{};
@@ -48,7 +47,7 @@ py::tuple linear_cross_entropy(const py::array& x, const py::array& matrix, cons
                    dbias.is_none() ? nullptr : in_place<Real>(dbias, {C}, where, "dbias")};
     double value;
     {
-      py::gil_scoped_release release;
+      const ReleasedGil released;
       value = eigenlstm::linear_cross_entropy(of, {label_smoothing, ignore_index, mean}, wanted ? &gradients : nullptr);
     }
     if (!wanted) return py::make_tuple(value, py::none());

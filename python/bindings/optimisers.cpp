@@ -16,22 +16,27 @@ using eigenlstm::RmsProp;
 using eigenlstm::Sgd;
 using eigenlstm::Update;
 
-/// The arguments that all optimizers take. The parameters [ends[g - 1], ends[g]) form group g, which has a weight decay
-/// of its own.
+/// The parameters [ends[g - 1], ends[g]) form group g, which has a weight decay of its own.
+struct Groups {
+  std::vector<Index> ends;
+  std::vector<double> weight_decay;
+};
+
+/// The arguments that all optimizers take.
 struct Step {
   py::array params, grads;
   std::int64_t step;
   double lr;
-  std::vector<Index> ends;
-  std::vector<double> weight_decay;
+  Groups groups;
 };
 
 template <class Options>
 void run(const char* where, const Options& options, const Step& s, std::initializer_list<py::object> state) {
   const Index n = s.params.size();
+  const auto& [ends, weight_decay] = s.groups;
   if (s.step < 1) throw py::value_error(std::string(where) + ": step must count from 1, got " + std::to_string(s.step));
-  if (s.ends.empty() || s.ends.size() != s.weight_decay.size() || s.ends.front() < 0 || s.ends.back() != n ||
-      !std::is_sorted(s.ends.begin(), s.ends.end()))
+  if (ends.empty() || ends.size() != weight_decay.size() || ends.front() < 0 || ends.back() != n ||
+      !std::is_sorted(ends.begin(), ends.end()))
     throw py::value_error(std::string(where) + ": ends must rise to the number of parameters, " + std::to_string(n) +
                           ", with a weight_decay each");
   by_dtype(s.params, where, "params", [&](auto zero) {
@@ -50,9 +55,9 @@ void run(const char* where, const Options& options, const Step& s, std::initiali
     all.grads = grad_data;
     all.state0 = arrays[0], all.state1 = arrays[1], all.state2 = arrays[2];
     Index begin = 0;
-    for (std::size_t g = 0; g < s.ends.size(); begin = s.ends[g++]) {
-      all.weight_decay = s.weight_decay[g];
-      eigenlstm::update(options, s.step, all.part(begin, s.ends[g] - begin));
+    for (std::size_t g = 0; g < s.groups.ends.size(); begin = s.groups.ends[g++]) {
+      all.weight_decay = s.groups.weight_decay[g];
+      eigenlstm::update(options, s.step, all.part(begin, s.groups.ends[g] - begin));
     }
   });
 }
@@ -117,7 +122,7 @@ void register_optimisers(py::module_& m) {
       "sgd_step",
       [](Array params, Array grads, std::int64_t step, double lr, Ends ends, Decay weight_decay, State momentum_buffer,
          double momentum, double dampening, bool nesterov) {
-        run("sgd_step", Sgd{momentum, dampening, nesterov}, {params, grads, step, lr, ends, weight_decay},
+        run("sgd_step", Sgd{momentum, dampening, nesterov}, {params, grads, step, lr, {ends, weight_decay}},
             {momentum_buffer});
       },
       py::arg("params"), py::arg("grads"), py::arg("step"), py::arg("lr"), py::arg("ends"), py::arg("weight_decay"),
@@ -127,7 +132,7 @@ void register_optimisers(py::module_& m) {
       "adam_step",
       [](Array params, Array grads, std::int64_t step, double lr, Ends ends, Decay weight_decay, State exp_avg,
          State exp_avg_sq, double beta1, double beta2, double eps, bool decoupled) {
-        run("adam_step", Adam{beta1, beta2, eps, decoupled}, {params, grads, step, lr, ends, weight_decay},
+        run("adam_step", Adam{beta1, beta2, eps, decoupled}, {params, grads, step, lr, {ends, weight_decay}},
             {needed(exp_avg, "adam_step", "exp_avg"), needed(exp_avg_sq, "adam_step", "exp_avg_sq")});
       },
       py::arg("params"), py::arg("grads"), py::arg("step"), py::arg("lr"), py::arg("ends"), py::arg("weight_decay"),
@@ -137,7 +142,7 @@ void register_optimisers(py::module_& m) {
       "rmsprop_step",
       [](Array params, Array grads, std::int64_t step, double lr, Ends ends, Decay weight_decay, State square_avg,
          State momentum_buffer, State grad_avg, double alpha, double eps, double momentum) {
-        run("rmsprop_step", RmsProp{alpha, eps, momentum}, {params, grads, step, lr, ends, weight_decay},
+        run("rmsprop_step", RmsProp{alpha, eps, momentum}, {params, grads, step, lr, {ends, weight_decay}},
             {needed(square_avg, "rmsprop_step", "square_avg"), momentum_buffer, grad_avg});
       },
       py::arg("params"), py::arg("grads"), py::arg("step"), py::arg("lr"), py::arg("ends"), py::arg("weight_decay"),
@@ -148,7 +153,7 @@ void register_optimisers(py::module_& m) {
       "adagrad_step",
       [](Array params, Array grads, std::int64_t step, double lr, Ends ends, Decay weight_decay, State sum,
          double lr_decay, double eps) {
-        run("adagrad_step", Adagrad{lr_decay, eps}, {params, grads, step, lr, ends, weight_decay},
+        run("adagrad_step", Adagrad{lr_decay, eps}, {params, grads, step, lr, {ends, weight_decay}},
             {needed(sum, "adagrad_step", "sum")});
       },
       py::arg("params"), py::arg("grads"), py::arg("step"), py::arg("lr"), py::arg("ends"), py::arg("weight_decay"),

@@ -22,17 +22,18 @@ Shape shape_of(const py::object& shape, const char* where) {
   return sizes;
 }
 
-py::array random_bits(std::uint64_t seed, std::uint64_t stream, std::uint64_t start, Index n) {
+py::array random_bits(std::uint64_t seed, std::uint64_t substream, std::uint64_t start, Index n) {
   py::array_t<std::uint32_t> words(shape_of(py::int_(n), "random_bits"));
   std::uint32_t block[4];
   for (Index i = 0; i < n; ++i) {
-    if (i % 4 == 0) eigenlstm::random_bits(seed, stream, start + std::uint64_t(i) / 4, block);
+    if (i % 4 == 0) eigenlstm::random_bits(seed, substream, start + std::uint64_t(i) / 4, block);
     words.mutable_at(i) = block[i % 4];
   }
   return words;
 }
 
-py::array random_uniform(std::uint64_t seed, std::uint64_t stream, const py::object& shape, const py::object& dtype) {
+py::array random_uniform(std::uint64_t seed, std::uint64_t substream, const py::object& shape,
+                         const py::object& dtype) {
   return by_dtype(dtype, "random_uniform", [&](auto zero) -> py::array {
     using Real = decltype(zero);
     Contiguous<Real> values(shape_of(shape, "random_uniform"));
@@ -40,13 +41,13 @@ py::array random_uniform(std::uint64_t seed, std::uint64_t stream, const py::obj
     const Index n = values.size();
     {
       const ReleasedGil released;
-      eigenlstm::random_uniform(seed, stream, 0, n, data);
+      eigenlstm::random_uniform(seed, substream, 0, n, data);
     }
     return values;
   });
 }
 
-py::array dropout_mask(std::uint64_t seed, std::uint64_t stream, const py::object& shape, double p,
+py::array dropout_mask(std::uint64_t seed, std::uint64_t substream, const py::object& shape, double p,
                        const py::object& dtype) {
   if (!(p >= 0 && p < 1))
     throw py::value_error("dropout_mask: p must lie in [0, 1), got " + std::string(py::str(py::float_(p))));
@@ -57,7 +58,7 @@ py::array dropout_mask(std::uint64_t seed, std::uint64_t stream, const py::objec
     const Index n = mask.size();
     {
       const ReleasedGil released;
-      eigenlstm::dropout_mask(seed, stream, n, p, data);
+      eigenlstm::dropout_mask(seed, substream, n, p, data);
     }
     return mask;
   });
@@ -74,15 +75,16 @@ std::uint64_t fingerprint(const py::array& array) {
 }  // namespace
 
 void register_random(py::module_& m) {
-  m.def("random_bits", random_bits, py::arg("seed"), py::arg("stream"), py::arg("start"), py::arg("n"),
-        "n words (uint32) of a stream of Philox4x32-10, from its block `start` on; four words a block.");
-  m.def("random_uniform", random_uniform, py::arg("seed"), py::arg("stream"), py::arg("shape"),
+  m.def("random_bits", random_bits, py::arg("seed"), py::arg("substream"), py::arg("start"), py::arg("n"),
+        "n words (uint32) of a substream of Philox4x32-10, from its block `start` on; four words a block.");
+  m.def("random_uniform", random_uniform, py::arg("seed"), py::arg("substream"), py::arg("shape"),
         py::arg("dtype") = "float64",
-        "Uniform values in [0, 1) with 24 bits (float32) or 53 bits (float64); value i is a function of (seed, stream, "
+        "Uniform values in [0, 1) with 24 bits (float32) or 53 bits (float64); value i is a function of (seed, "
+        "substream, "
         "i).");
-  m.def("dropout_mask", dropout_mask, py::arg("seed"), py::arg("stream"), py::arg("shape"), py::arg("p"),
+  m.def("dropout_mask", dropout_mask, py::arg("seed"), py::arg("substream"), py::arg("shape"), py::arg("p"),
         py::arg("dtype"),
-        "0 with probability p, else 1 / (1 - p); value i (C order) is a function of (seed, stream, i).");
+        "0 with probability p, else 1 / (1 - p); value i (C order) is a function of (seed, substream, i).");
   m.def("fingerprint", fingerprint, py::arg("array"), "A 64-bit hash of the bytes of a contiguous array.");
 }
 

@@ -251,14 +251,14 @@ def crf_best(
 
 # -- random numbers -----------------------------------------------------------------------------
 
-def random_bits(seed: int, stream: int, start: int, n: int) -> NDArray[np.uint32]:
-    """n words of a stream of Philox4x32-10, from its block `start` on; four words a block."""
+def random_bits(seed: int, substream: int, start: int, n: int) -> NDArray[np.uint32]:
+    """n words of a substream of Philox4x32-10, from its block `start` on; four words a block."""
 
-def random_uniform(seed: int, stream: int, shape: int | Sequence[int], dtype: DType = "float64") -> Array:
-    """Uniform values in [0, 1) of 24 bits (float32) or 53 (float64); value i is a function of (seed, stream, i)."""
+def random_uniform(seed: int, substream: int, shape: int | Sequence[int], dtype: DType = "float64") -> Array:
+    """Uniform values in [0, 1) of 24 bits (float32) or 53 (float64); value i is a function of (seed, substream, i)."""
 
-def dropout_mask(seed: int, stream: int, shape: int | Sequence[int], p: float, dtype: DType) -> Array:
-    """0 with probability p, else 1 / (1 - p); value i (C order) is a function of (seed, stream, i)."""
+def dropout_mask(seed: int, substream: int, shape: int | Sequence[int], p: float, dtype: DType) -> Array:
+    """0 with probability p, else 1 / (1 - p); value i (C order) is a function of (seed, substream, i)."""
 
 def fingerprint(array: NDArray[np.generic]) -> int:
     """A 64-bit hash of the bytes of a contiguous array."""

@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 
+from .layers.base import Layer
 from .layers.parameters import blank_parameters
 from .layers.registry import class_name, layer_from, only_custom_layers
 from .safetensors_files import FileError, parse_json, read_tensors, write_tensors
@@ -25,12 +26,15 @@ def save(layer, path, metadata=None):
     write_tensors(path, layer.state_dict(), {**(metadata or {}), _KEY: _text(architecture(layer))})
 
 
-def load(path, *, custom_layers=None):
+def load(path, *, kind=None, custom_layers=None):
     """The layer or model in a file that `save` or a checkpoint wrote.
 
     Parameters
     ----------
     path : str, bytes or os.PathLike
+    kind : class, optional
+        What the file must hold, as in ``el.load(path, kind=el.LSTM)``; anything else is a ``FileError``. Type checkers
+        then know the class of the result. Without it, they take the result for a `Sequential` or a `Model`.
     custom_layers : iterable of classes, optional
         Which classes of your own the file may name. The file chooses the arguments that they are built with, so
         restrict this for files from strangers: ``()`` allows the library's layers alone. By default every class that
@@ -39,13 +43,16 @@ def load(path, *, custom_layers=None):
     Raises
     ------
     FileError
-        The file is not such a file. Nothing is allocated from what it claims before that was held against what it
-        holds.
+        The file is not such a file, or it holds no `kind`. Sizes that the file claims are compared with what it holds
+        before memory is allocated for them.
     OSError
         The file cannot be read.
     MemoryError
         It does not fit into memory.
     """
+
+    if kind is not None and not (isinstance(kind, type) and issubclass(kind, Layer)):
+        raise TypeError(f"load: kind must be a class of layers or models, such as el.LSTM, got {kind!r}")
 
     def build(outline, metadata):
         about = _described(path, metadata)
@@ -56,6 +63,8 @@ def load(path, *, custom_layers=None):
             blank_parameters(limit=sum(array.size for array in state.values())),
         ):
             layer = layer_from(about["architecture"])
+            if kind is not None and not isinstance(layer, kind):
+                raise FileError(f"{path}: kind must be {kind.__name__}, the file holds {type(layer).__name__}")
             layer._checked_state(state)
             if "evaluation" in about:
                 layer._evaluation = about["evaluation"]["loss"], tuple(about["evaluation"]["metrics"])

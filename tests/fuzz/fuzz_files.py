@@ -161,7 +161,7 @@ def play(path):
 def amplifiers():
     """Files of each format of amplifiers."""
     rng = np.random.default_rng(0)
-    makers = audio_case.nam, audio_case.guitarml, audio_case.rtneural, audio_case.aidax
+    makers = audio_case.nam, audio_case.guitarml, audio_case.rtneural, audio_case.aidax, audio_case.torch_state
     documents = [make(rng, **options) for make in makers for options in ({}, {"inputs": 2})]
     return [json.dumps(document).encode() for document in documents]
 

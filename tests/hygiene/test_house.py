@@ -141,6 +141,12 @@ def test_the_bindings_include_the_public_headers_only():
     )
 
 
+def test_the_bindings_release_the_gil_by_one_class():
+    """That of gil.hpp, with which a daemon thread survives the end of the interpreter."""
+    paths = [path for path in sources("python/bindings", ".cpp", ".hpp") if path.name != "gil.hpp"]
+    assert not offences(paths, lambda path: re.findall(r"gil_scoped_\w+|PyEval_\w+Thread", path.read_text()))
+
+
 def test_kernels_have_no_containers_exceptions_allocations_or_globals():
     wrong = re.compile(
         r"std::(vector|array|deque|map|unordered\w*|set|string\w*|function|optional|variant|unique_ptr|shared_ptr)\b"
@@ -243,6 +249,20 @@ def test_lines_are_short():
 
     assert not offences(sources("python/eigenlstm", ".py", ".pyi") + sources("cpp", ".cpp", ".hpp"), wrong)
     assert not offences(sources("python/bindings", ".cpp", ".hpp"), wrong)
+
+
+def test_the_map_has_every_folder():
+    """Folders of tests mirror those of the package, and those of docs are its pages."""
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    table = text[text.index("## The map") : text.index("## Five commands")]
+    own = r"(?:python|cpp|cmake|packaging|examples|tools|docs|bench|\.ci|tests)"
+    folders = {part for path in FILES for part in path.relative_to(ROOT).parents if re.match(own, str(part))}
+    deep = r"bench/\w+/.*|docs/.*|tests/\w+/.*|packaging/.*|cpp/include"
+    missing = {
+        str(folder) for folder in folders if not re.fullmatch(deep, str(folder)) and f"{folder.name}/" not in table
+    }
+    assert not missing
+    assert not [line for line in table.splitlines() if len(line) > MAX_COLUMNS and not line.startswith("|")]
 
 
 EVERYWHERE = {

@@ -158,6 +158,34 @@ def test_the_peak_has_a_turn_in_every_round(compare):
     assert asked[:4] == [peak, ("peak_scaling", "float64", 2), "a", "b"]
 
 
+def test_random_shapes_are_those_of_their_seed_and_the_page_names_it(compare):
+    _, report, rows = compare
+
+    def shapes(seed):
+        return [str(row.work) for row in rows.load(seed)[0] if row.group == "inference, random shapes"]
+
+    assert len(shapes(1)) == 30 and shapes(1) == shapes(1) != shapes(2)
+    run = run_of(record("inference, random shapes", eigenlstm=1.0, PyTorch=2.0)) | {"seed": 7}
+    assert "Random shapes: of seed 7" in report.headline(run)
+    (line,) = [
+        line for line in report.page(run, rows.load(7)[1]).splitlines() if line.startswith("| inference, random")
+    ]
+    assert "| 2.00 | 2.00 | met |" in line
+
+
+def test_what_a_work_does_before_a_call_is_done_before_each_one_and_not_timed(compare):
+    from bench.compare.work import Timed
+    from bench.compare.worker import Desk
+
+    done = []
+    desk = Desk("eigenlstm", 1)
+    timed = Timed(lambda: done.append("call"), dict, before=lambda: done.append("before"))
+    desk.works["a"] = timed, 1e-6  # so short that several would be timed together
+    assert len(desk.turn("a", 1e-9, 0.0)["samples"]) == 3, "the least, however short the turn"
+    calls = [i for i, what in enumerate(done) if what == "call"]
+    assert done[-6:] == ["before", "call"] * 3 and done.count("before") == 3 and len(calls) > 3, "the first warm up"
+
+
 def test_what_failed_is_in_no_ratio_and_on_the_page(compare):
     judge, report, _ = compare
     run = run_of(record("inference", eigenlstm=1.0, PyTorch={"error": "differs", "seconds": 0.1}))

@@ -37,7 +37,7 @@ def main(amp):
     assert len(expected) == len(floats(folder / "out.wav")) and off < 2e-6, off
     print(f"{len(x)} samples, largest difference from NumPy {off:.1e}")
     refused = subprocess.run([amp, folder / "in.wav", folder / "in.wav", folder / "x"], capture_output=True, text=True)
-    assert refused.returncode == 1 and "is no valid JSON" in refused.stderr, refused.stderr
+    assert refused.returncode == 1 and "is not valid JSON" in refused.stderr, refused.stderr
 
 
 if __name__ == "__main__":

@@ -55,6 +55,22 @@ def test_single_layers_and_groups_are_saved_too(tmp_path, build):
     assert same_bits(again.flat_params, layer.flat_params)
 
 
+@pytest.mark.parametrize("holds, wanted", [(el.LSTM, el.Sequential), (el.Sequential, el.Model), (el.Linear, el.LSTM)])
+def test_a_file_of_another_kind_is_refused(tmp_path, holds, wanted):
+    made = {el.LSTM: el.LSTM(2, 3), el.Linear: el.Linear(2, 3), el.Sequential: el.Sequential([el.Linear(2, 3)])}
+    el.save(made[holds], tmp_path / "m.safetensors")
+    assert type(el.load(tmp_path / "m.safetensors", kind=holds)) is holds
+    assert type(el.load(tmp_path / "m.safetensors", kind=el.layers.base.Layer)) is holds
+    with pytest.raises(el.FileError, match=f"kind must be {wanted.__name__}, the file holds {holds.__name__}"):
+        el.load(tmp_path / "m.safetensors", kind=wanted)
+
+
+@pytest.mark.parametrize("kind", [3, "LSTM", int, np.ndarray])
+def test_a_kind_is_a_class_of_layers(tmp_path, kind):
+    with pytest.raises(TypeError, match="kind must be a class of layers or models"):
+        el.load(tmp_path / "m.safetensors", kind=kind)
+
+
 def test_other_tools_read_the_file_with_the_names_of_torch(tmp_path):
     model, path = el.Sequential([el.LSTM(3, 4), el.Linear(4, 1)]), tmp_path / "m.safetensors"
     model.save(path)

@@ -9,6 +9,7 @@ def sigmoid(x):
 
 ACTIVATIONS = {
     "": lambda x: x,
+    "linear": lambda x: x,
     "tanh": np.tanh,
     "relu": lambda x: np.maximum(x, 0),
     "sigmoid": sigmoid,
@@ -95,6 +96,35 @@ def play_guitarml(document, x):
     return y + x[:, :1] if data["skip"] else y
 
 
+# -- a bare state_dict of PyTorch ----------------------------------------------------------------------
+
+
+def torch_state(rng, inputs=1, hidden=4, bias=True, layers=((1, "lstm."), (2, "lstm2."), (1, "lstm10."))):
+    """`layers`: how many, and the prefix, of each LSTM."""
+    state, width = {"dense.weight": uniform(rng, 1, hidden), "dense.bias": uniform(rng, 1)}, inputs
+    for count, prefix in reversed(layers):  # in an order that says nothing
+        for k in range(count):
+            width = inputs if (k, prefix) == (0, layers[0][1]) else hidden
+            state[f"{prefix}weight_ih_l{k}"] = uniform(rng, 4 * hidden, width)
+            state[f"{prefix}weight_hh_l{k}"] = uniform(rng, 4 * hidden, hidden)
+            if bias:
+                state |= {f"{prefix}bias_{each}_l{k}": uniform(rng, 4 * hidden) for each in ("ih", "hh")}
+    return state
+
+
+def play_torch_state(document, x, prefixes=("lstm.", "lstm2.", "lstm10.")):
+    state = {name: np.array(value) for name, value in document.items()}
+    y, H = x, state["dense.weight"].shape[1]
+    for prefix in prefixes:
+        k = 0
+        while f"{prefix}weight_ih_l{k}" in state:
+            b = sum(state.get(f"{prefix}bias_{each}_l{k}", np.zeros(4 * H)) for each in ("ih", "hh"))
+            W, R = state[f"{prefix}weight_ih_l{k}"], state[f"{prefix}weight_hh_l{k}"]
+            y, _ = lstm(y, W, R, b, np.zeros(H), np.zeros(H))
+            k += 1
+    return y @ state["dense.weight"].T + state["dense.bias"]
+
+
 # -- RTNeural and AIDA-X -------------------------------------------------------------------------------
 
 
@@ -106,6 +136,7 @@ def rtneural(rng, inputs=1, sizes=(("lstm", 4, "tanh"), ("dense", 1, ""))):
             weights = [uniform(rng, width, 4 * size), uniform(rng, size, 4 * size), uniform(rng, 4 * size)]
         else:
             weights = [uniform(rng, width, size), uniform(rng, size)] if kind != "activation" else []
+            weights = weights[: 1 if kind == "dense" and activation == "linear" else 2]  # a dense layer without bias
         layers.append({"type": kind, "activation": activation, "shape": [None, None, size], "weights": weights})
         width = size
     return {"in_shape": [None, None, inputs], "layers": layers}
@@ -121,7 +152,7 @@ def play_rtneural(document, x, gains=True):
             y, _ = lstm(y, weights[0].T, weights[1].T, weights[2], np.zeros(size), np.zeros(size))
             continue
         if layer["type"] != "activation":
-            y = y @ weights[0] + weights[1]
+            y = y @ weights[0] + (weights[1] if len(weights) > 1 else 0)
         y = np.array([ACTIVATIONS[layer["activation"]](row) for row in y])
     if document.get("in_skip"):
         y = y + x[:, : y.shape[1]]

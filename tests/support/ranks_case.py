@@ -117,6 +117,12 @@ def told(dtype):
     return per_row(dtype), batches, None, {"loss": "mse"}
 
 
+def shards_left_out(dtype):
+    """170 rows: a batch of 160, which is cut into 10 shards, and one of 10 rows, cut into 8."""
+    x, y = data(dtype, rows=170)
+    return per_row(dtype), x, y[:, -1], {"loss": "mse", "batch_size": 160, "shards": None}
+
+
 CASES = {
     "plain": plain,
     "ragged": ragged_steps,
@@ -134,6 +140,7 @@ CASES = {
     "esr": esr,
     "augmented": augmented,
     "told": told,
+    "shards_left_out": shards_left_out,
 }
 
 
@@ -152,12 +159,16 @@ def trained(case, comm, **more):
     name, _, dtype = case.partition(":")
     model, x, y, options = CASES[name](dtype or "float32")
     runs = []
-    options = {"batch_size": 12, "epochs": 3, "seed": 4, "optimizer": el.Adam(1e-2), "verbose": 0, **options}
+    options = {
+        "batch_size": 12, "epochs": 3, "seed": 4, "optimizer": el.Adam(1e-2), "verbose": 0, "shards": SHARDS, **options
+    }  # fmt: skip
     options["callbacks"] = [*options.get("callbacks", ()), runs.append, *more.pop("callbacks", ())]
     options = {**options, **more}
     if y is None:
         options.pop("batch_size")
-    return model, model.fit(x, y, comm=comm, shards=SHARDS, **options), runs[-1]
+    if comm is None and options["shards"] is None:
+        options["shards"] = "auto"  # the default with comm
+    return model, model.fit(x, y, comm=comm, **options), runs[-1]
 
 
 def digest(model, history, run):

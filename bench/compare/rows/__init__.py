@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 
-FILES = ("engine", "cliffs", "variants", "training", "ctc")
+FILES = ("engine", "random_shapes", "beside_others", "cliffs", "variants", "training", "ctc")
 OURS = "eigenlstm"
 ONE_THREAD = f"{OURS}, 1 thread"  # in rows of several threads: what they are held against
 
@@ -34,6 +34,7 @@ class Row:
     measure: "seconds" of one call; "bytes": the growth of resident memory in three calls of a fresh process; or "tape":
     the bytes that a tape says it keeps.
     pause: seconds before each call; threads that spin for the next one sleep by then.
+    burnt: whether a process that has nothing to do with the row keeps one core busy meanwhile.
     same: contestants must give the same answer to be timed. False where the costs of different things are compared.
     """
 
@@ -43,6 +44,7 @@ class Row:
     threads: int = 1
     measure: str = "seconds"
     pause: float = 0.0
+    burnt: bool = False
     same: bool = True
 
     def threads_of(self, contestant: Contestant) -> int:
@@ -79,6 +81,8 @@ def small(rows: list[Row]) -> list[Row]:
     return list(found.values())
 
 
-def load() -> tuple[list[Row], list[Target]]:
+def load(seed: int = 0) -> tuple[list[Row], list[Target]]:
+    """All rows and targets. seed: of the random shapes."""
     modules = [import_module(f".{name}", __package__) for name in FILES]
-    return [row for m in modules for row in m.ROWS], [target for m in modules for target in m.TARGETS]
+    rows = [row for m in modules for row in (m.rows(seed) if hasattr(m, "rows") else m.ROWS)]
+    return rows, [target for m in modules for target in m.TARGETS]

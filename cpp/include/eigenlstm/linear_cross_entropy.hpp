@@ -1,9 +1,9 @@
-// An affine map to C classes and the cross-entropy of its results, computed together for a slice of rows at a time, so
+// An affine map to C classes and the cross-entropy of its results, computed together for a chunk of rows at a time, so
 // that the logits of all rows are never in memory at once. Sizes: N rows, F inputs, C classes; all arrays are row-major
 // and contiguous.
 //
 // Rows whose label is ignore_index, or whose weight is 0, are left out of every product. The others are summed in
-// slices of 256 rows, whatever the number of threads, so that no result depends on it.
+// chunks of 256 rows, whatever the number of threads, so that no result depends on it.
 #pragma once
 
 #include <cstddef>

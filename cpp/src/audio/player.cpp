@@ -2,12 +2,25 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
+#include <string>
 #include <utility>
 
 namespace eigenlstm::audio {
 namespace {
 
-constexpr Index block = 256;  // samples for which inputs are put together at a time
+constexpr Index block = 256;     // samples for which inputs are put together at a time
+constexpr Index most = 1 << 16;  // inputs or outputs
+
+template <class Real>
+const StepGraph<Real>& checked(const StepGraph<Real>& graph) {
+  if (graph.takes_integers()) throw std::invalid_argument("Player: the model must take samples, it takes integers");
+  for (const Index size : {graph.size(graph.input()), graph.size(graph.output())})
+    if (size > most)
+      throw std::invalid_argument("Player: the model must have at most " + std::to_string(most) +
+                                  " inputs and outputs, got " + std::to_string(size));
+  return graph;
+}
 
 }  // namespace
 
@@ -15,25 +28,23 @@ template <class Real>
 struct Player<Real>::Impl {
   Impl(const StepGraph<Real>& graph, Description described)
       : description(std::move(described)),
-        stream(graph, 1),
+        stream(checked(graph), 1),
         inputs(stream.input_size()),
+        outputs(stream.output_size()),
         in_factor(static_cast<Real>(std::pow(10.0, description.in_gain / 20))),
         out_factor(static_cast<Real>(std::pow(10.0, description.out_gain / 20))),
         x(block * inputs),
         start(stream.state_size()) {
-    if (stream.output_size() != 1)
-      throw std::invalid_argument("Player: the model must give one value, it gives " +
-                                  std::to_string(stream.output_size()));
     if (description.prewarm < 0) throw std::invalid_argument("Player: prewarm must be at least 0");
-    Real silence[block];
+    std::vector<Real> silence(block * outputs);
     for (Index done = 0; done < description.prewarm; done += block)
-      stream.process(x.data(), std::min(block, description.prewarm - done), silence);
+      stream.process(x.data(), std::min(block, description.prewarm - done), silence.data());
     stream.get_state(start.data());
   }
 
   Description description;
   ModelStream<Real> stream;
-  Index inputs;
+  Index inputs, outputs;
   Real in_factor, out_factor;
   std::vector<Real> x;      // (block, inputs): samples and, beside each of them, the knobs
   std::vector<Real> start;  // the state after the silence
@@ -60,6 +71,11 @@ Index Player<Real>::knobs() const {
 }
 
 template <class Real>
+Index Player<Real>::outputs() const {
+  return impl_->outputs;
+}
+
+template <class Real>
 Real Player<Real>::knob(Index k) const {
   if (k < 0 || k >= knobs()) throw std::invalid_argument("Player.knob: there is no such knob");
   return impl_->x[1 + k];
@@ -81,11 +97,11 @@ void Player<Real>::process(const Real* x, Index n, Real* y) {
     for (Index done = 0; done < n; done += block) {
       const Index count = std::min(block, n - done);
       for (Index t = 0; t < count; ++t) p.x[t * p.inputs] = x[done + t] * p.in_factor;
-      p.stream.process(p.x.data(), count, y + done);
+      p.stream.process(p.x.data(), count, y + done * p.outputs);
     }
   }
   if (p.out_factor != 1)
-    for (Index t = 0; t < n; ++t) y[t] *= p.out_factor;
+    for (Index t = 0; t < n * p.outputs; ++t) y[t] *= p.out_factor;
 }
 
 template <class Real>

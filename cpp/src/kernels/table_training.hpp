@@ -71,9 +71,9 @@ struct TrainingTable {
                            std::ptrdiff_t vectors, Real weight, Real* out);
 
   // random_mask: `drawn` with probability p, otherwise `other`. drop: times 0 with probability p, else 1 / (1 - p).
-  void (*random_mask)(std::uint64_t seed, std::uint64_t stream, std::uint64_t first_block, std::ptrdiff_t n, double p,
-                      Real drawn, Real other, Real* mask);
-  void (*drop)(std::uint64_t seed, std::uint64_t stream, std::uint64_t first_block, std::ptrdiff_t n, double p,
+  void (*random_mask)(std::uint64_t seed, std::uint64_t substream, std::uint64_t first_block, std::ptrdiff_t n,
+                      double p, Real drawn, Real other, Real* mask);
+  void (*drop)(std::uint64_t seed, std::uint64_t substream, std::uint64_t first_block, std::ptrdiff_t n, double p,
                Real* x);
 
   double (*sum_of_squares)(std::ptrdiff_t n, const Real* x);

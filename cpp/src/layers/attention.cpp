@@ -17,9 +17,9 @@ inline Index rounded(Index n, Index size) { return ceil_div(n, size) * size; }
 template <class Real>
 struct Row {
   const KernelTable<Real>& kernel;
-  Index T, S, Q, M;  // T and S: the row's own steps
-  Index width;       // of a panel, 4 L
-  Real *panels, *tile;
+  Index T = 0, S = 0, Q = 0, M = 0;  // T and S: the row's own steps
+  Index width = 0;                   // of a panel, 4 L
+  Real *panels = nullptr, *tile = nullptr;
 
   /// out (m, n) = A (m, K) B (K, n), B being in panels; through a padded tile, as n need not be whole vectors.
   void product(Index m, Index K, Index n, typename GemmArgs<Real>::Left a, Real* out) const {
@@ -80,7 +80,12 @@ void for_rows(const AttentionShape& shape, bool additive, Index extra, double fa
     Real* const own = memory + thread * size;
     const Index T = shape.query_lengths ? Index(shape.query_lengths[b]) : shape.T;
     const Index S = shape.memory_lengths ? Index(shape.memory_lengths[b]) : shape.S;
-    f(b, Row<Real>{kernel, T, S, shape.Q, shape.M, width, own, own + panels}, own + panels + tile);
+    Row<Real> row{kernel};
+    row.T = T, row.S = S, row.Q = shape.Q, row.M = shape.M;
+    row.width = width;
+    row.panels = own;
+    row.tile = own + panels;
+    f(b, row, own + panels + tile);
   });
 }
 

@@ -262,7 +262,8 @@ void finish_parameters(const LSTMOptions& o, const typename Tape<Real>::Impl& ta
     }
     for (Index r = 0; dmasked != nullptr && r < rows * 4 * H; ++r) {
       const Index at = r / (4 * H) * row_size + shape.weight_hh + r % (4 * H) * P;
-      drop(*tape.weights->drop_seed, mask_stream(Mask::weight, index, r % (4 * H)), 0, P, o.weight_drop, dmasked + at);
+      drop(*tape.weights->drop_seed, mask_substream(Mask::weight, index, r % (4 * H)), 0, P, o.weight_drop,
+           dmasked + at);
       add(dmasked + at, P, dparameters + at);
     }
   }

@@ -124,9 +124,9 @@ void stage_zoneout(const DirectionBackward<Real>& d, const Assignment& a, Index 
   const Index end = std::max(columns.begin, std::min(columns.end, n));
   for (Index position = a.row_begin; position < row_end; ++position) {
     Real* to = out + position * stride;
-    const auto stream = mask_stream(mask, d.index, d.rows.batch_row(position));
+    const auto substream = mask_substream(mask, d.index, d.rows.batch_row(position));
     if (d.seed)
-      draw_zoneout(*d.seed, stream, d.rows.time(s, position, d.reverse), n, columns.begin, end, p, to);
+      draw_zoneout(*d.seed, substream, d.rows.time(s, position, d.reverse), n, columns.begin, end, p, to);
     else
       std::fill(to + columns.begin, to + end, Real(p));
   }

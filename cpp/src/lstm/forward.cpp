@@ -56,7 +56,7 @@ Buffer<Real> variational_mask(const Rows& rows, std::uint64_t seed, Mask kind, I
   Buffer<Real> mask(rows.batch_size() * stride);
   std::fill_n(mask.data(), mask.size(), Real(1));
   for (Index position = 0; position < rows.batch_size(); ++position)
-    drop(seed, mask_stream(kind, index, rows.batch_row(position)), 0, n, p, mask.data() + position * stride);
+    drop(seed, mask_substream(kind, index, rows.batch_row(position)), 0, n, p, mask.data() + position * stride);
   return mask;
 }
 

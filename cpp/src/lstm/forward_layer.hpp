@@ -155,8 +155,8 @@ AroundCell<Real> around_cell(const DirectionForward<Real>& d, const Assignment& 
     out = expected.data() + unit;
     if (!d.seed) return;
     for (Index position = act.begin; position < act.end; ++position)
-      draw_zoneout(*d.seed, mask_stream(mask, d.index, d.rows.batch_row(position)), d.rows.time(s, position, d.reverse),
-                   n, 0, n, probability, drawn + (position - act.begin) * stride);
+      draw_zoneout(*d.seed, mask_substream(mask, d.index, d.rows.batch_row(position)),
+                   d.rows.time(s, position, d.reverse), n, 0, n, probability, drawn + (position - act.begin) * stride);
     out = drawn + unit;
     out_stride = stride;
   };

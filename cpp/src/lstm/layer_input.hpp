@@ -87,7 +87,7 @@ struct LayerInput {
   /// Multiplies `row`, the input of one row at one time or the gradient with respect to it, by the masks of dropout.
   void drop(Index position, Index t, Real* row) const {
     if (dropout.p > 0)
-      eigenlstm::drop(dropout.seed, mask_stream(Mask::dropout, dropout.layer, rows->batch_row(position)), t, size,
+      eigenlstm::drop(dropout.seed, mask_substream(Mask::dropout, dropout.layer, rows->batch_row(position)), t, size,
                       dropout.p, row);
     if (mask != nullptr)
       for (Index i = 0; i < size; ++i) row[i] *= mask[position * size + i];

@@ -78,81 +78,81 @@ void add_last_columns(Index frames, Index n, const Real* left, Index left_stride
 
 /// Gates whose gradients are summed at once: all gates of blocks [block, block + blocks), or gates [gate, gate + gates)
 /// of one block.
-struct GateSlice {
+struct GateRange {
   Index block, blocks, gate, gates;
 };
 
-/// The first slice of `items` (item = 4 block + gate), of at most so many blocks.
-inline GateSlice first_slice(Range items, Index most_blocks) {
+/// The first range of `items` (item = 4 block + gate), of at most so many blocks.
+inline GateRange first_range(Range items, Index most_blocks) {
   const Index block = items.begin / 4, gate = items.begin % 4, whole = (items.end - items.begin) / 4;
   if (gate > 0 || whole == 0) return {block, 1, gate, std::min(4 - gate, items.end - items.begin)};
   return {block, ceil_div(whole, ceil_div(whole, most_blocks)), 0, 4};
 }
 
-/// dz of a slice, transposed, as the rows of W and R are ordered: [gate][unit]. It is used in place, or with
+/// dz of a range, transposed, as the rows of W and R are ordered: [gate][unit]. It is used in place, or with
 /// transposes_dz() written to `columns`. `sums` += the sum over frames, in the order of dz.
 template <class Real>
-typename GemmArgs<Real>::Left gate_rows(const Padded<Real>& p, const GateSlice& slice, Index frames, const Real* dz,
+typename GemmArgs<Real>::Left gate_rows(const Padded<Real>& p, const GateRange& range, Index frames, const Real* dz,
                                         Real* columns, Real* sums) {
   constexpr Index frames_at_once = 32;  // these stay in L1 for the sums
   const auto& table = kernels<Real>();
-  const Index end = slice.block + slice.blocks, units = p.units_of_blocks(slice.block, end), whole_blocks = units / p.U;
-  const Index size = 4 * p.U * (slice.blocks - 1) + slice.gates * p.dz_gate_stride(end - 1);
-  const Index stride = columns_stride<Real>(frames), column = p.first_column(slice.block, slice.gate);
+  const Index end = range.block + range.blocks, units = p.units_of_blocks(range.block, end), whole_blocks = units / p.U;
+  const Index size = 4 * p.U * (range.blocks - 1) + range.gates * p.dz_gate_stride(end - 1);
+  const Index stride = columns_stride<Real>(frames), column = p.first_column(range.block, range.gate);
   const bool transposes = transposes_dz(p);
   for (Index frame = 0; frame < frames; frame += frames_at_once) {
     const Index n = std::min(frames_at_once, frames - frame);
     const Real* const from = dz + frame * p.dz_stride;
     if (transposes) {
-      table.transpose_gates(n, whole_blocks, slice.gates, from + column, p.dz_stride, columns + frame, units * stride,
+      table.transpose_gates(n, whole_blocks, range.gates, from + column, p.dz_stride, columns + frame, units * stride,
                             stride);
-      if (whole_blocks < slice.blocks)  // the gates of the last block are closer together
-        for (Index gate = 0; gate < slice.gates; ++gate)
-          table.transpose(n, units - whole_blocks * p.U, from + p.first_column(end - 1, slice.gate + gate), p.dz_stride,
+      if (whole_blocks < range.blocks)  // the gates of the last block are closer together
+        for (Index gate = 0; gate < range.gates; ++gate)
+          table.transpose(n, units - whole_blocks * p.U, from + p.first_column(end - 1, range.gate + gate), p.dz_stride,
                           columns + (gate * units + whole_blocks * p.U) * stride + frame, stride);
     }
     table.sum_rows(n, from + column, p.dz_stride, ceil_div(size, p.L), sums);
   }
-  if (!transposes)  // first_slice() gave one block, whose gates have no gaps
+  if (!transposes)  // first_range() gave one block, whose gates have no gaps
     return {dz + column, 1, p.dz_stride};
   return {columns, stride, 1};
 }
 
-/// db of a slice from the sums of gate_rows().
+/// db of a range from the sums of gate_rows().
 template <class Real>
-void add_bias_gradient(const Padded<Real>& p, const GateSlice& slice, const Real* sums, Real* out) {
-  for (Index block = slice.block; block < slice.block + slice.blocks; ++block, sums += 4 * p.U)
-    for (Index gate = 0; gate < slice.gates; ++gate)
+void add_bias_gradient(const Padded<Real>& p, const GateRange& range, const Real* sums, Real* out) {
+  for (Index block = range.block; block < range.block + range.blocks; ++block, sums += 4 * p.U)
+    for (Index gate = 0; gate < range.gates; ++gate)
       for (Index u = 0; u < p.units_of_blocks(block, block + 1); ++u)
-        out[(slice.gate + gate) * p.H + block * p.U + u] += sums[gate * p.dz_gate_stride(block) + u];
+        out[(range.gate + gate) * p.H + block * p.U + u] += sums[gate * p.dz_gate_stride(block) + u];
 }
 
-/// dW or dR of a slice: out (4H, columns) += left right. `left`: from gate_rows(). `right`: (frames, columns), in
+/// dW or dR of a range: out (4H, columns) += left right. `left`: from gate_rows(). `right`: (frames, columns), in
 /// panels or frame by frame.
 template <class Real>
-void add_weight_gradient(const Padded<Real>& p, const GateSlice& slice, Index frames, const Real* dz,
+void add_weight_gradient(const Padded<Real>& p, const GateRange& range, Index frames, const Real* dz,
                          const typename GemmArgs<Real>::Left& left, Index columns,
                          const typename GemmArgs<Real>::Right& right, Real* out) {
   const Index width = 4 * p.L, whole = columns / p.L * p.L,
-              units = p.units_of_blocks(slice.block, slice.block + slice.blocks);
+              units = p.units_of_blocks(range.block, range.block + range.blocks);
   GemmArgs<Real> product;
-  product.rows = slice.gates * units;
+  product.rows = range.gates * units;
   product.vectors = whole / p.L;
   product.K = frames;
   product.a = left;
   product.b = right;
-  product.c = {out + (slice.gate * p.H + slice.block * p.U) * columns, width, columns, p.H * columns, units};
+  product.c = {out + (range.gate * p.H + range.block * p.U) * columns, width, columns, p.H * columns, units};
   product.start = GemmArgs<Real>::add;
   kernels<Real>().gemm(product);
   if (whole == columns) return;
-  for (Index block = slice.block; block < slice.block + slice.blocks; ++block) {
-    const Index stride = p.dz_gate_stride(block), n = slice.gates * stride;
+  for (Index block = range.block; block < range.block + range.blocks; ++block) {
+    const Index stride = p.dz_gate_stride(block), n = range.gates * stride;
     for (Index first = 0; first < n; first += width)
-      add_last_columns(frames, std::min(width, n - first), dz + p.first_column(block, slice.gate) + first, p.dz_stride,
+      add_last_columns(frames, std::min(width, n - first), dz + p.first_column(block, range.gate) + first, p.dz_stride,
                        columns - whole, right.data + whole / width * right.panel_stride + whole % width, right.k_stride,
                        [&](Index u) {
                          const Index row =
-                             (slice.gate + (first + u) / stride) * p.H + block * p.U + (first + u) % stride;
+                             (range.gate + (first + u) / stride) * p.H + block * p.U + (first + u) % stride;
                          return out + row * columns + whole;
                        });
   }
@@ -237,14 +237,14 @@ void parameter_gradients(const DirectionBackward<Real>& d, Range items, const Ch
   const Padded<Real>& p = d.p;
   const Index n = chunk.frames;
   for (Range rest = items; rest.begin < rest.end;) {
-    const GateSlice slice = first_slice(rest, transposes_dz(p) ? blocks_at_once(p) : 1);
+    const GateRange range = first_range(rest, transposes_dz(p) ? blocks_at_once(p) : 1);
     // Without a bias the sums are not needed; they take next to no time.
     alignas(64) Real sums[most_blocks_at_once * 4 * 64 / sizeof(Real)] = {};
-    const auto left = gate_rows(p, slice, n, chunk.dz, scratch, sums);
-    if (d.shape.bias >= 0 && !d.shape.normalised()) add_bias_gradient(p, slice, sums, dparameters + d.shape.bias);
-    add_weight_gradient(p, slice, n, chunk.dz, left, p.I, chunk.x_columns, dparameters + d.shape.weight_ih);
-    add_weight_gradient(p, slice, n, chunk.dz, left, p.P, chunk.h_columns, dmasked + d.shape.weight_hh);
-    rest.begin += slice.blocks * slice.gates;
+    const auto left = gate_rows(p, range, n, chunk.dz, scratch, sums);
+    if (d.shape.bias >= 0 && !d.shape.normalised()) add_bias_gradient(p, range, sums, dparameters + d.shape.bias);
+    add_weight_gradient(p, range, n, chunk.dz, left, p.I, chunk.x_columns, dparameters + d.shape.weight_ih);
+    add_weight_gradient(p, range, n, chunk.dz, left, p.P, chunk.h_columns, dmasked + d.shape.weight_hh);
+    rest.begin += range.blocks * range.gates;
   }
   for (Index item = items.begin; item < items.end && chunk.terms != nullptr; ++item)
     if (item % 4 == 0) add_terms(d, item / 4, chunk, dparameters);

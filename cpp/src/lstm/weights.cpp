@@ -47,7 +47,7 @@ const Real* recurrent_weights(const DirectionShape& shape, const Real* weight_hh
   dropped = Buffer<Real>(rows * n);
   std::copy_n(weight_hh, rows * n, dropped.data());
   for (Index r = 0; r < rows; ++r)
-    drop(*drop_seed, mask_stream(Mask::weight, index, r), 0, n, p, dropped.data() + r * n);
+    drop(*drop_seed, mask_substream(Mask::weight, index, r), 0, n, p, dropped.data() + r * n);
   return dropped.data();
 }
 

@@ -1,12 +1,29 @@
 #include "model/json_values.hpp"
 
 #include <cmath>
+#include <limits>
+#include <sstream>
+
+#include "model/open_file.hpp"
 
 namespace eigenlstm {
 namespace {
 
 constexpr int max_depth = 64;
 constexpr std::size_t max_values = 2000000;
+constexpr std::uint64_t max_bytes = 64 << 20;  // of a document: two million values take less
+
+std::string brief(const Json& json) {
+  if (json.is_structured()) return (json.is_object() ? "an object of " : "a list of ") + std::to_string(json.size());
+  const std::string text = json.dump(-1, ' ', true, Json::error_handler_t::replace);
+  return text.size() <= 60 ? text : text.substr(0, 57) + "...";
+}
+
+std::string number_text(double value) {
+  std::ostringstream text;
+  text << value;
+  return text.str();
+}
 
 }  // namespace
 
@@ -18,10 +35,12 @@ Json parse_json(const std::string& text, const std::string& path, const std::str
   };
   const auto watch = [&](int depth, Json::parse_event_t event, Json& parsed) {
     if (depth >= max_depth) refuse("nested deeper than " + std::to_string(max_depth));
-    if (++values > max_values) refuse("more than " + std::to_string(max_values) + " values");
-    if (event == Json::parse_event_t::object_start) keys.emplace_back();
-    if (event == Json::parse_event_t::object_end) keys.pop_back();
-    if (event == Json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second)
+    using Event = Json::parse_event_t;
+    const bool more = event == Event::value || event == Event::object_start || event == Event::array_start;
+    if (more && ++values > max_values) refuse("more than " + std::to_string(max_values) + " values");
+    if (event == Event::object_start) keys.emplace_back();
+    if (event == Event::object_end) keys.pop_back();
+    if (event == Event::key && !keys.back().insert(parsed.get<std::string>()).second)
       refuse("the key \"" + parsed.get<std::string>() + "\" occurs twice");
     return true;
   };
@@ -32,11 +51,18 @@ Json parse_json(const std::string& text, const std::string& path, const std::str
   }
 }
 
-void JsonValue::fail_as(const std::string& expected) const {
-  std::string got = json_->dump(-1, ' ', true, Json::error_handler_t::replace);
-  if (got.size() > 40) got = got.substr(0, 40) + "...";
-  fail("must be " + expected + ", got " + got);
+Json read_json(const std::string& path) {
+  std::ifstream file = open_file(path);
+  const std::uint64_t size = size_of(file);
+  if (size > max_bytes)
+    throw FileError(path + ": has " + std::to_string(size) + " bytes; " + std::to_string(max_bytes) +
+                    " are allowed for a file of JSON");
+  std::string text(std::size_t(size), '\0');
+  if (!file.read(text.data(), std::streamsize(size))) throw FileError(path + ": became shorter while it was read");
+  return parse_json(text, path, "its content");
 }
+
+void JsonValue::fail_as(const std::string& expected) const { fail("must be " + expected + ", got " + brief(*json_)); }
 
 Index JsonValue::integer(Index least, Index most) const {
   if (!json_->is_number_integer()) fail_as("an integer");
@@ -69,6 +95,72 @@ std::vector<JsonValue> JsonValue::items() const {
   return all;
 }
 
+JsonValue JsonValue::child(const std::string& name) const {
+  return {json_->at(name), file_, key_.empty() ? name : key_ + "." + name};
+}
+
+std::optional<JsonValue> JsonValue::find(const std::string& name) const {
+  if (!json_->is_object()) fail_as("an object");
+  const auto found = json_->find(name);
+  return found == json_->end() || found->is_null() ? std::nullopt : std::optional(child(name));
+}
+
+JsonValue JsonValue::operator[](const std::string& name) const {
+  if (const auto found = find(name)) return *found;
+  fail("\"" + name + "\" is missing");
+}
+
+Index JsonValue::whole(Index least, Index most) const {
+  const double given = json_->is_number() ? json_->get<double>() : std::numeric_limits<double>::quiet_NaN();
+  if (!(given >= double(least) && given <= double(most)) || given != std::floor(given))
+    fail_as("a whole number from " + std::to_string(least) + " to " + std::to_string(most));
+  return Index(given);
+}
+
+double JsonValue::number_within(double least, double most) const {
+  const double given = json_->is_number() ? json_->get<double>() : std::numeric_limits<double>::quiet_NaN();
+  if (!(given >= least && given <= most)) fail_as("a number from " + number_text(least) + " to " + number_text(most));
+  return given;
+}
+
+bool JsonValue::on() const {
+  if (json_->is_boolean()) return json_->get<bool>();
+  const double given = json_->is_number() ? json_->get<double>() : -1;
+  if (given != 0 && given != 1) fail_as("true or false");
+  return given == 1;
+}
+
+template <class Real>
+void JsonValue::append(Index count, std::vector<Real>& to) const {
+  if (!json_->is_array() || Index(json_->size()) != count)
+    fail("must have " + std::to_string(count) + " numbers, got " + brief(*json_));
+  for (const Json& each : *json_) {
+    const double value = each.is_number() ? each.get<double>() : std::numeric_limits<double>::quiet_NaN();
+    if (!(std::abs(value) <= double(std::numeric_limits<Real>::max()))) {
+      const JsonValue wrong(each, file_, key_ + "[" + std::to_string(&each - &json_->front()) + "]");
+      each.is_number() ? wrong.fail("is too large for float" + std::to_string(8 * sizeof(Real)))
+                       : wrong.fail_as("a number");
+    }
+    to.push_back(Real(value));
+  }
+}
+
+template <class Real>
+std::vector<Real> JsonValue::numbers(Index rows, Index columns) const {
+  std::vector<Real> result;
+  if (rows == 0) {
+    append(columns, result);
+    return result;
+  }
+  if (!json_->is_array() || Index(json_->size()) != rows)
+    fail("must have " + std::to_string(rows) + " rows, got " + brief(*json_));
+  for (const JsonValue& row : items()) row.append(columns, result);
+  return result;
+}
+
+template std::vector<float> JsonValue::numbers(Index, Index) const;
+template std::vector<double> JsonValue::numbers(Index, Index) const;
+
 JsonObject::JsonObject(JsonValue value) : value_(std::move(value)) {
   if (!value_.json().is_object()) value_.fail_as("an object");
 }
@@ -77,7 +169,7 @@ std::optional<JsonValue> JsonObject::take(const std::string& name) {
   const auto found = value_.json().find(name);
   if (found == value_.json().end()) return std::nullopt;
   taken_.insert(name);
-  return JsonValue(*found, value_.file(), value_.key() + "." + name);
+  return value_.child(name);
 }
 
 JsonValue JsonObject::need(const std::string& name) {

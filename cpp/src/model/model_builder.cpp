@@ -1,6 +1,7 @@
 #include "model/model_builder.hpp"
 
 #include <algorithm>
+#include <cctype>
 
 #include "model/lstm_options.hpp"
 
@@ -30,6 +31,13 @@ const std::map<std::string, std::string>& reasons() {
   const auto known = reasons().find(kind);
   about.fail(known != reasons().end() ? kind + " can't stream: " + known->second
                                       : "there is no layer \"" + kind + "\" that can stream");
+}
+
+/// As Python has it, with every letter beyond ASCII taken for one.
+bool is_identifier(const std::string& name) {
+  return !name.empty() && !std::isdigit(static_cast<unsigned char>(name[0])) &&
+         std::all_of(name.begin(), name.end(),
+                     [](unsigned char c) { return std::isalnum(c) || c == '_' || c >= 0x80; });
 }
 
 /// The exceptions of layers become errors that name the entry.
@@ -205,6 +213,8 @@ Index ModelBuilder<Real>::add_nodes(JsonObject& config) {
   input.need("name").text();
   input.done();
   const std::vector<JsonValue> axes = shape.items();
+  for (const JsonValue& axis : axes)  // a size, or what stands for any: null or a name
+    if (!axis.is_null() && !axis.json().is_string()) axis.size();
   if (axes.size() > 2 || (!integers && axes.empty())) shape.fail("x must be (B, T, features), or (B, T) of integers");
   graph_ = StepGraph<Real>(integers ? 1 : axes.back().size(), integers);
 
@@ -212,6 +222,7 @@ Index ModelBuilder<Real>::add_nodes(JsonObject& config) {
   std::vector<Layer> all;
   for (const JsonValue& item : layers) {
     const std::string name = JsonObject(item).need("name").text();
+    if (!is_identifier(name)) item.fail("the name of a layer must be an identifier, got " + name);
     all.push_back(layer(item, name + ".", names));
     if (!names.emplace(name, name + ".").second) item.fail("another layer is called " + name);
   }

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
-#include <filesystem>
 #include <tuple>
+
+#include "model/open_file.hpp"
 
 namespace eigenlstm {
 namespace {
@@ -34,19 +35,10 @@ void append(const std::vector<char>& bytes, std::vector<Real>& out) {
 
 }  // namespace
 
-TensorFile::TensorFile(const std::string& path) : path_(path) {
-  std::error_code error;
-  if (!std::filesystem::exists(path, error)) throw FileError(path + ": there is no such file");
-  if (!std::filesystem::is_regular_file(path, error)) throw FileError(path + ": is not a regular file");
-  file_.open(path, std::ios::binary);
-  if (!file_) throw FileError(path + ": can't be opened");
-  read_header();
-}
+TensorFile::TensorFile(const std::string& path) : path_(path), file_(open_file(path)) { read_header(); }
 
 void TensorFile::read_header() {
-  file_.seekg(0, std::ios::end);
-  const std::uint64_t size = std::uint64_t(file_.tellg());
-  file_.seekg(0);
+  const std::uint64_t size = size_of(file_);
   unsigned char prefix[8];
   if (size < 8 || !file_.read(reinterpret_cast<char*>(prefix), 8))
     throw FileError(path_ + ": " + std::to_string(size) + " bytes are too few for a safetensors file");

@@ -9,12 +9,12 @@
 namespace eigenlstm {
 namespace {
 
-constexpr Index slice_rows = 256;   // rows whose logits are in memory at the same time
+constexpr Index chunk_rows = 256;   // rows whose logits are in memory at the same time
 constexpr Index task_rows = 128;    // of a task of dx
 constexpr Index task_classes = 48;  // of a task of the matrix's gradient
 constexpr double value_work = 60;   // a value of a softmax costs about as much as these multiply-adds
 
-/// What all slices of rows share: the packed matrices, and memory for the arrays of one slice.
+/// What all chunks of rows share: the packed matrices, and memory for the arrays of one chunk.
 template <class Real>
 struct Plan {
   const LinearCrossEntropy<Real>& of;
@@ -22,7 +22,7 @@ struct Plan {
   Index width = 4 * kernel.lanes;
   Index class_panels = ceil_div(of.C, width), input_panels = ceil_div(of.F, width);
   Real *forward, *backward;            // [class panel][1 + F][4 L]: bias, then columns of W^T; [input panel][C][4 L]
-  Real *x, *logits, *x_panels, *tile;  // of a slice: [rows][F], [rows][C], [input panel][rows][4 L]; of each thread
+  Real *x, *logits, *x_panels, *tile;  // of a chunk: [rows][F], [rows][C], [input panel][rows][4 L]; of each thread
   std::int64_t* labels;                // [rows]
   Real* row_weight;                    // [rows]
 
@@ -37,7 +37,7 @@ struct Plan {
     backward = gradients ? memory.allocate<Real>(input_panels * of.C * width) : nullptr;
     x_panels = gradients ? memory.allocate<Real>(input_panels * rows * width) : nullptr;
   }
-  Index tile_size() const { return std::max(slice_rows, task_classes) * width; }
+  Index tile_size() const { return std::max(chunk_rows, task_classes) * width; }
 
   void pack() const {
     const int threads = task_threads(class_panels, double(of.C) * double(of.F) * 2);
@@ -172,12 +172,12 @@ double linear_cross_entropy(const LinearCrossEntropy<Real>& of, const CrossEntro
   if (gradients != nullptr) std::fill_n(gradients->dx, of.N * of.F, Real(0));
   if (n == 0) return 0;
   const double scale = !options.mean ? 1 : total > 0 ? 1 / total : 0;
-  Buffer<double> losses(slice_rows);
-  const Plan<Real> plan(of, std::min(n, slice_rows), num_threads(), gradients != nullptr);
+  Buffer<double> losses(chunk_rows);
+  const Plan<Real> plan(of, std::min(n, chunk_rows), num_threads(), gradients != nullptr);
   plan.pack();
   double sum = 0;
-  for (Index first = 0; first < n; first += slice_rows) {
-    const Index rows = std::min(slice_rows, n - first);
+  for (Index first = 0; first < n; first += chunk_rows) {
+    const Index rows = std::min(chunk_rows, n - first);
     const Index* const indices = seen.data() + first;
     plan.take_rows(indices, rows);
     plan.compute_logits(rows);

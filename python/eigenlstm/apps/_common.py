@@ -1,13 +1,16 @@
 """What the applications share: their options, their tables of scores and their pictures."""
 
 import argparse
+import atexit
 import io
 import json
+import os
 import sys
 from pathlib import Path
 
 import numpy as np
 
+from .. import distributed, set_num_threads
 from ..atomic_files import write_atomically
 
 
@@ -18,12 +21,13 @@ def application(
 
     `data` is the help of ``--data``, which is left out without it, as ``--load`` is without `loads`; `own` maps the
     application's own options to their help, `flags` its switches. `given.epochs` is `epochs`, or `quick_epochs` with
-    ``--quick``, unless ``--epochs`` says otherwise.
+    ``--quick``, unless ``--epochs`` says otherwise; `given.comm` is for `fit`, and None without ``--mpi``.
     """
     parser = _parser(module, description)
     parser.add_argument("--epochs", type=int, help=f"default: {epochs}, with --quick {quick_epochs}")
     parser.add_argument("--quick", action="store_true", help="a small part of the work, to see that it runs")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the scores there")
+    parser.add_argument("--mpi", action="store_true", help="train in all processes of mpirun, with one thread each")
     if data:
         parser.add_argument("--data", type=Path, metavar="PATH", help=data)
     if loads:
@@ -35,6 +39,9 @@ def application(
     given = parser.parse_args(arguments)
     if given.epochs is None:
         given.epochs = quick_epochs if given.quick else epochs
+    if given.mpi and getattr(given, "load", None):
+        parser.error("--mpi is for training: leave it out with --load")
+    given.comm = _joined() if given.mpi else None
     return _prepared(given)
 
 
@@ -52,6 +59,41 @@ def _prepared(given):
         sys.exit('the picture needs matplotlib: pip install "eigenlstm[apps]"')
     given.out.mkdir(parents=True, exist_ok=True)
     return given
+
+
+def _joined():
+    """This process as a rank of ``--mpi``: silent unless it is rank 0, and with one thread unless
+    EIGENLSTM_NUM_THREADS says otherwise.
+
+    A rank that ends before `on_rank_0`, by an exception or by sys.exit, ends all: the others would wait for it.
+    """
+    try:
+        comm = distributed.mpi_comm()
+    except ImportError as error:
+        sys.exit(str(error))
+    if "EIGENLSTM_NUM_THREADS" not in os.environ:
+        set_num_threads(1)
+    if comm.rank:
+        sys.stdout = open(os.devnull, "w")
+    if comm.size > 1:
+        atexit.register(_abort, comm)
+    return comm
+
+
+def _abort(comm):
+    comm.abort(f"rank {comm.rank} of {comm.size} ended before the training was done")
+
+
+def on_rank_0(given, seconds):
+    """The processor seconds of the training, those of all ranks together. The other ranks end here: what follows needs
+    one process.
+    """
+    if given.comm is None:
+        return seconds
+    of_all = np.empty(given.comm.size)
+    given.comm.all_gather(np.array([seconds]).view(np.uint8), of_all.view(np.uint8), [of_all.itemsize] * of_all.size)
+    atexit.unregister(_abort)
+    return sys.exit() if given.comm.rank else float(of_all.sum())
 
 
 def report(given, scores, baselines, seconds):

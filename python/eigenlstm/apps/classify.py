@@ -15,7 +15,7 @@ import numpy as np
 
 import eigenlstm as el
 from eigenlstm import data
-from eigenlstm.apps._common import application, likeliest, new_figure, tidy, write_figure, write_scores
+from eigenlstm.apps._common import application, likeliest, new_figure, on_rank_0, tidy, write_figure, write_scores
 from eigenlstm.safetensors_files import read_tensors
 
 OWN = {"--frames": "with --load: a file of comma-separated values, 12 coefficients on each line"}
@@ -58,8 +58,9 @@ def main(arguments=None):
         metrics=["accuracy"],
         clip_norm=1.0,
         seed=given.seed,
+        comm=given.comm,
     )
-    seconds = time.process_time() - started
+    seconds = on_rank_0(given, time.process_time() - started)
     predicted = model.predict(x_test).argmax(axis=1)
 
     print("\nAccuracy on the test utterances")

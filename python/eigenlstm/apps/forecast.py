@@ -14,7 +14,7 @@ import numpy as np
 
 import eigenlstm as el
 from eigenlstm import data
-from eigenlstm.apps._common import application, new_figure, tidy, write_figure, write_scores
+from eigenlstm.apps._common import application, new_figure, on_rank_0, tidy, write_figure, write_scores
 from eigenlstm.forecasting.series import read_series
 from eigenlstm.forecasting.windows import calendar_features, naive, targets, windows
 from eigenlstm.training.schedules import one_cycle
@@ -73,10 +73,11 @@ def main(arguments=None):
         validation_data=(inputs(valid), departures(valid)),
         clip_norm=1.0,
         seed=given.seed,
+        comm=given.comm,
         callbacks=[el.schedule(one_cycle(4e-3, steps=steps)), el.early_stopping(given.epochs)],
     )
 
-    seconds = time.process_time() - started
+    seconds = on_rank_0(given, time.process_time() - started)
     ahead = model.predict(inputs(test)).reshape(len(test), HORIZON, len(QUANTILES)).astype(np.float64)
     day_before = naive(demand, test, HORIZON, DAY)
     quantiles = np.sort(ahead, axis=2) * unit + day_before[:, :, None]  # sorted: quantiles must not cross

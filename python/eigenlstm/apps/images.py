@@ -56,8 +56,9 @@ def main(arguments=None):
         callbacks=[el.schedule(el.schedules.one_cycle(PEAK, steps=given.epochs * batches))],
         ema=1 - 1 / batches,
         seed=given.seed,
+        comm=given.comm,
     )
-    seconds = time.process_time() - started
+    seconds = _common.on_rank_0(given, time.process_time() - started)
 
     logits = judged(model, x_test, names)
     scores = {"accuracy": float((logits.argmax(axis=1) == y_test).mean())}

@@ -18,7 +18,7 @@ import numpy as np
 
 import eigenlstm as el
 from eigenlstm import data
-from eigenlstm.apps._common import application, new_figure, tidy, write_figure, write_scores
+from eigenlstm.apps._common import application, new_figure, on_rank_0, tidy, write_figure, write_scores
 from eigenlstm.safetensors_files import read_tensors
 from eigenlstm.training.schedules import one_cycle
 
@@ -63,10 +63,11 @@ def main(arguments=None):
         callbacks=[el.schedule(rate)],
         clip_norm=1.0,
         seed=given.seed,
+        comm=given.comm,
     )
     curves = {"LSTM, eigenlstm": [bits(logs["val_loss"]) for logs in history]}
     seconds = {"LSTM, eigenlstm": time.perf_counter() - started}
-    worked = time.process_time() - worked
+    worked = on_rank_0(given, time.process_time() - worked)
 
     if not given.no_torch and torch_is_there():
         print("\nthe same in PyTorch …", flush=True)

@@ -45,10 +45,11 @@ def main(arguments=None):
     scores, curves, seconds = {}, {}, 0.0
     for name, remedy in {**REMEDIES, "four together": TOGETHER}.items():
         started = time.process_time()
-        model, curves[name] = learn(task, remedy, given.epochs, given.seed)
+        model, curves[name] = learn(task, remedy, given.epochs, given.seed, comm=given.comm)
         seconds += time.process_time() - started
         scores[name] = measured(model, *task["test"])
         print(f"  {name:22} loss {scores[name]['loss']:.4f}  sign right {scores[name]['accuracy']:.4f}", flush=True)
+    seconds = _common.on_rank_0(given, seconds)
     together = scores.pop("four together")
     _common.report(given, together, scores, seconds)
     draw(given.out / "overfitting.png", curves)
@@ -69,7 +70,7 @@ def snippets(given):
     return {**made, "words": len(tokenizer.vocabulary), "unknown": tokenizer.vocabulary.unknown_id}
 
 
-def learn(task, remedy, epochs, seed, verbose=0):
+def learn(task, remedy, epochs, seed, verbose=0, comm=None):
     """The model that was trained with `remedy`, and the losses of its epochs, in training and held out."""
     lstm = el.LSTM(SIZE, HIDDEN, bidirectional=True, seed=seed + 1, **remedy.get("lstm", {}))
     embedding = el.Embedding(task["words"], SIZE, init_scale=0.3, seed=seed)
@@ -89,6 +90,7 @@ def learn(task, remedy, epochs, seed, verbose=0):
         ema=1 - 1 / batches if "average" in remedy else None,
         seed=seed,
         verbose=verbose,
+        comm=comm,
     )
     return model, {key: [logs[key] for logs in history] for key in ("loss", "val_loss")}
 

@@ -70,8 +70,9 @@ def main(arguments=None):
         augment=el.text.WordDropout(0.1, tokenizer.vocabulary.unknown_id),
         callbacks=[el.schedule(el.schedules.cosine(PEAK, steps=given.epochs * -(-len(train) // BATCH)))],
         seed=given.seed,
+        comm=given.comm,
     )
-    seconds = time.process_time() - started
+    seconds = _common.on_rank_0(given, time.process_time() - started)
 
     logits = model.predict([rows[i] for i in test])[:, 0]
     scores = scored(logits, ratings[test])

@@ -72,8 +72,9 @@ def main(arguments=None):
         augment=MASKS,
         callbacks=[el.schedule(el.schedules.cosine(PEAK, steps=given.epochs * -(-len(x) // BATCH)))],
         seed=given.seed,
+        comm=given.comm,
     )
-    seconds = time.process_time() - started
+    seconds = _common.on_rank_0(given, time.process_time() - started)
 
     scores = scored(model.predict(x_test), said_test, letters, vocabulary)
     single, spoken = parts["single"]

@@ -46,9 +46,9 @@ def main(arguments=None):
     print()
     members = 1 if given.quick else MEMBERS
     started = time.process_time()
-    model = train(addresses, members, given.epochs, given.seed)
-    of_names = train(names, members, given.epochs, given.seed)
-    seconds = time.process_time() - started
+    model = train(addresses, members, given.epochs, given.seed, comm=given.comm)
+    of_names = train(names, members, given.epochs, given.seed, comm=given.comm)
+    seconds = _common.on_rank_0(given, time.process_time() - started)
 
     said = {"LSTM": [tagged(one, task.test, task) for one, task in ((model, addresses), (of_names, names))]}
     print("\nCRFsuite learns …", flush=True)
@@ -146,7 +146,7 @@ def hidden(batch, rng, rate=0.1):
     return {**batch, "x": x}
 
 
-def train(task, members, epochs, seed, verbose=1):
+def train(task, members, epochs, seed, verbose=1, comm=None):
     """The committee's model."""
     x, y = inputs(task.train, task.known, task.letters), [task.tags.encode(one.tags) for one in task.train]
     sizes = {name: len(vocabulary) for name, vocabulary in task.known.items()}
@@ -157,6 +157,7 @@ def train(task, members, epochs, seed, verbose=1):
         model.fit(
             x, y, loss="crf", optimizer=el.Adam(), epochs=epochs, batch_size=BATCH, clip_norm=5.0, augment=hidden,
             callbacks=[el.schedule(el.schedules.one_cycle(PEAK, steps=steps))], seed=seed + number, verbose=verbose,
+            comm=comm,
         )  # fmt: skip
     return committee(made)
 

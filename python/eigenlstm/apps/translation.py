@@ -42,8 +42,8 @@ def main(arguments=None):
     print(f"{len(train):,} messages to train on, {len(valid):,} to validate with, {len(test):,} to test on\n")
     print(translator.model.summary(), "\n")
     started = time.process_time()
-    history = translator.learn(units, train, valid, given.epochs, given.seed)
-    seconds = time.process_time() - started
+    history = translator.learn(units, train, valid, given.epochs, given.seed, comm=given.comm)
+    seconds = _common.on_rank_0(given, time.process_time() - started)
 
     sources = [source for source, _ in test]
     print("\ntranslating …", flush=True)
@@ -101,13 +101,13 @@ class Translator:
         mixed = self.concat(hidden, self.attention(hidden, memory))
         return self.output(self.drops[2](self.tanh(self.combine(mixed))))
 
-    def learn(self, units, train, valid, epochs, seed, verbose=1):
+    def learn(self, units, train, valid, epochs, seed, verbose=1, comm=None):
         (x, y), held = rows(units, train), rows(units, valid)
         batches = -(-len(y) // BATCH)
         return self.model.fit(
             x, y, loss=el.losses.LinearCrossEntropy(label_smoothing=0.1), optimizer=el.Adam(), epochs=epochs,
             batch_size=BATCH, clip_norm=1.0, ema=1 - 1 / batches, validation_data=held, seed=seed, verbose=verbose,
-            callbacks=[el.schedule(el.schedules.one_cycle(PEAK, steps=epochs * batches))],
+            callbacks=[el.schedule(el.schedules.one_cycle(PEAK, steps=epochs * batches))], comm=comm,
         )  # fmt: skip
 
     def _step(self, tokens, state):

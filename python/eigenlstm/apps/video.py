@@ -62,8 +62,9 @@ def main(arguments=None):
         callbacks=[el.schedule(el.schedules.one_cycle(PEAK, steps=given.epochs * batches))],
         ema=0.99,  # over the last hundred steps or so
         seed=given.seed,
+        comm=given.comm,
     )
-    seconds = time.process_time() - started
+    seconds = _common.on_rank_0(given, time.process_time() - started)
 
     logits = model.predict(test[0])
     scores = {"accuracy": float((logits.argmax(axis=1) == test[1]).mean())}

@@ -1,4 +1,4 @@
-"""Training in several processes: ``fit(..., comm=comm, shards=8)``.
+"""Training in several processes: ``fit(..., comm=comm)``.
 
 `comm` is ``mpi4py.MPI.COMM_WORLD``, `torch_comm()`, or an object of your own that has the methods of `Communicator`.
 """

@@ -2,7 +2,7 @@ from typing import Literal
 
 import numpy as np
 
-from .._types import Array, ArrayLike, DType, Shape
+from .._types import DType, Shape
 from .base import Layer
 
 class Conv1D(Layer):
@@ -35,8 +35,3 @@ class Conv1D(Layer):
     @property
     def seed(self) -> int | None: ...
     def input_shape(self) -> Shape: ...
-    def output_shape(self, shape: Shape) -> Shape: ...
-    def forward(
-        self, x: ArrayLike, *, lengths: ArrayLike | None = None, training: bool = True, seed: int | None = None
-    ) -> tuple[Array, object]: ...
-    def backward(self, tape: object, dy: ArrayLike) -> Array: ...

@@ -1,4 +1,4 @@
-from .._types import Array, ArrayLike, DType, Shape
+from .._types import ArrayLike, DType, Shape
 from .base import Layer
 
 class Embedding(Layer):
@@ -23,8 +23,4 @@ class Embedding(Layer):
     @property
     def seed(self) -> int | None: ...
     def input_shape(self) -> Shape: ...
-    def output_shape(self, shape: Shape) -> Shape: ...
-    def forward(
-        self, x: ArrayLike, *, lengths: ArrayLike | None = None, training: bool = True, seed: int | None = None
-    ) -> tuple[Array, object]: ...
     def backward(self, tape: object, dy: ArrayLike) -> None: ...  # type: ignore[override]

@@ -79,12 +79,7 @@ class LinearCrossEntropy(HeadLoss, CrossEntropy):
                 f"LinearCrossEntropy: y_true must have shape (...) for x (..., {matrix.shape[1]}), got "
                 f"{y_true.shape} for {x.shape}"
             )
-        weight = None
-        if sample_weight is not None or lengths is not None:
-            weight, _ = weights(sample_weight, lengths, y_true.shape, x.dtype, "LinearCrossEntropy")
-            weight = np.repeat(weight.ravel(), y_true.size // max(weight.size, 1))
-            y_true = np.where(weight.reshape(y_true.shape) == 0, self.ignore_index, y_true)
-        labels = y_true.reshape(-1)
+        labels, weight = self._labels(y_true, sample_weight, lengths, x.dtype, "LinearCrossEntropy")
         value, dx = _core.linear_cross_entropy(
             np.ascontiguousarray(x).reshape(-1, x.shape[-1]),
             matrix,

@@ -26,26 +26,5 @@ class HeadLoss(Loss):
         lengths: ArrayLike | None = None,
     ) -> NoReturn: ...
 
-class CRF(HeadLoss):
-    def through(
-        self,
-        layer: Layer,
-        x: ArrayLike,
-        y_true: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        lengths: ArrayLike | None = None,
-        *,
-        need_gradient: bool = True,
-    ) -> tuple[LossSum, Array | None]: ...
-
-class LinearCrossEntropy(HeadLoss, CrossEntropy):
-    def through(
-        self,
-        layer: Layer,
-        x: ArrayLike,
-        y_true: ArrayLike,
-        sample_weight: ArrayLike | None = None,
-        lengths: ArrayLike | None = None,
-        *,
-        need_gradient: bool = True,
-    ) -> tuple[LossSum, Array | None]: ...
+class CRF(HeadLoss): ...
+class LinearCrossEntropy(HeadLoss, CrossEntropy): ...

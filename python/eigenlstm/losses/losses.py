@@ -294,6 +294,14 @@ class CrossEntropy(Loss):
         self.label_smoothing, self.ignore_index = float(label_smoothing), int(ignore_index)
         self._class_weight = None
 
+    def _labels(self, y_true, sample_weight, lengths, dtype, where):
+        """The labels (N,) and the weight of each, or None; those of weight 0 become `ignore_index`."""
+        if sample_weight is None and lengths is None:
+            return y_true.reshape(-1), None
+        weight, _ = weights(sample_weight, lengths, y_true.shape, dtype, where)
+        weight = np.repeat(weight.ravel(), y_true.size // max(weight.size, 1))
+        return np.where(weight == 0, self.ignore_index, y_true.reshape(-1)), weight
+
     def sums(self, y_pred, y_true, sample_weight=None, lengths=None):
         y_pred = as_floats(y_pred, "CrossEntropy", "y_pred")
         y_true = as_labels(y_true, "CrossEntropy")
@@ -302,12 +310,8 @@ class CrossEntropy(Loss):
                 f"CrossEntropy: y_true must have shape {y_pred.shape[:-1]} for y_pred "
                 f"{y_pred.shape}, got {y_true.shape}"
             )
-        weight = None
-        if sample_weight is not None or lengths is not None:
-            weight, _ = weights(sample_weight, lengths, y_true.shape, y_pred.dtype, "CrossEntropy")
-            weight = np.repeat(weight.ravel(), y_true.size // max(weight.size, 1))
-            y_true = np.where(weight.reshape(y_true.shape) == 0, self.ignore_index, y_true)
-        labels, logits = y_true.reshape(-1), y_pred.reshape(-1, y_pred.shape[-1])
+        labels, weight = self._labels(y_true, sample_weight, lengths, y_pred.dtype, "CrossEntropy")
+        logits = y_pred.reshape(-1, y_pred.shape[-1])
         value, dy = self._evaluate(logits, labels, weight, self.reduction == "mean")
         divisor, total = self._divisor(self._total_weight(labels, weight)), None
         if divisor == 0 and self.weight is not None and self.label_smoothing:

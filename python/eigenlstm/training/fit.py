@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..checks import flag, number, only_known_keywords, positive_int
+from ..distributed.shards import AUTO, checked_shards
 from ..distributed.team import Alone, Team
 from ..losses import ClassWeighted, losses
 from ..seeds import as_seed, system_seed
@@ -110,7 +111,7 @@ def fit(
         Batches to take from an iterable for an epoch.
     resume : path
         Go on with the run that `checkpoint` left there, bit for bit; start from the beginning
-        if there is no such file yet.
+        if there is no such file yet. All that makes a run what it is must be as it was; `shards` may be left out.
     seed : int
         Of the order of rows and of dropout. Drawn from the system by default.
     verbose : 0, 1, 2
@@ -121,9 +122,11 @@ def fit(
         ``np.memmap``, say). A function ``f(epoch, rank, size)`` gives the rows that
         `eigenlstm.distributed.rows_of_rank` names of each batch; all other batches are given whole. Rank 0 shows,
         logs and writes; callbacks are called in each process.
-    shards : int
+    shards : int or "auto"
         Parts that a batch is cut into, whose gradients are computed one by one and added by a fixed binary tree:
-        with 8 shards, up to 8 processes have work. The bits of a run depend on it, not on `comm`. Default is 1.
+        with 8 shards, up to 8 processes have work. The bits of a run depend on it, not on the number of processes.
+        "auto", the default with `comm`, looks at the rows of the batch alone: 8 shards, of more than 128 rows one for
+        each 16, but at most 64. Default without `comm` is 1; a resumed run has by default what it had before.
 
     Raises
     ------
@@ -193,7 +196,7 @@ def fit(
             "ema": ema,
             "class_weight": None if class_weight is None else weighted.class_weight.tolist(),
             "loss": described(loss),
-            "shards": 1 if shards is None else positive_int(shards, "fit: shards"),
+            "shards": _number_of_shards(shards, comm),
             **prepared.settings,
         }
         drawn = system_seed() if seed is None else as_seed(seed, "fit")
@@ -214,11 +217,11 @@ def fit(
         )
         run.source = source
         validate = _validation(model, validation_data, loss, metrics, batch_size, stateful, team)
-        meet(run, epochs, seed, validate, shards)
+        meet(run, epochs, seed, validate)
         if resume is not None and not isinstance(resume, (str, bytes, os.PathLike)):
             raise TypeError(f"fit: resume must be a path, got {resume!r}")
         if resume is not None:
-            resume_together(run, resume, seed)
+            resume_together(run, resume, seed, shards is None)
         source.check_epochs(epochs - run.epoch)
         model._evaluation = (loss, metrics)
         again = source.again("given" if stateful else "sorted")
@@ -227,6 +230,12 @@ def fit(
             return measured(model, run.objective, run.metrics, again, max(epoch - 1, 0), stateful, team)
 
         return run.train(prepared, validate, epochs, verbose, None if again is None else measure)
+
+
+def _number_of_shards(shards, comm):
+    if shards is None:
+        return 1 if comm is None else AUTO
+    return checked_shards(shards, "fit: shards")
 
 
 def _validation(model, data, loss, metrics, batch_size, stateful, team):

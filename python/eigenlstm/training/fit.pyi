@@ -3,6 +3,7 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 
 from .._types import Array, ArrayLike, Path
+from ..distributed.shards import Shards
 from ..sequential import Trained
 from .callbacks import Callback
 from .evaluation import Batches as Batches
@@ -42,5 +43,5 @@ def fit(
     seed: int | None = None,
     verbose: int = 1,
     comm: object = None,
-    shards: int | None = None,
+    shards: Shards | None = None,
 ) -> History: ...

@@ -11,20 +11,11 @@ from .. import _core, saving
 from ..layers.lstm import LSTM
 
 
-def meet(run, epochs, seed, validate, shards):
-    """``ValueError`` in all ranks unless they run the same thing; all begin with the parameters of rank 0.
-
-    `shards` is as it was given, None included.
-    """
+def meet(run, epochs, seed, validate):
+    """``ValueError`` in all ranks unless they run the same thing; all begin with the parameters of rank 0."""
     team = run.team
     if team.size == 1:
         return
-    if shards is None and team.rank == 0:
-        warnings.warn(
-            f"fit: with one shard, the default, {team.size - 1} of {team.size} ranks have nothing to do: give "
-            f"shards={team.size} or more, here and to the runs whose bits are to be the same",
-            stacklevel=4,
-        )
     team.same(*_described(run, epochs, seed, validate))
     team.first(run._params)
     run.model.touch()
@@ -64,12 +55,12 @@ def _probe(dtype):
     return f"{_core.fingerprint(lstm._flat_grads):x}"
 
 
-def resume_together(run, path, seed):
-    """Let all ranks take up the run in the file `path` of rank 0, if there is one."""
+def resume_together(run, path, seed, any_shards):
+    """Let all ranks take up the run in the file `path` of rank 0, if there is one; see `Run.resume`."""
     team = run.team
     if team.size == 1:
         if os.path.exists(path):
-            run.resume(path, seed)
+            run.resume(path, seed, any_shards)
         return
     content = None
     if team.rank == 0 and os.path.exists(path):
@@ -84,4 +75,10 @@ def resume_together(run, path, seed):
         copy = os.path.join(folder, os.path.basename(os.fsdecode(path)))
         with open(copy, "wb") as file:
             file.write(content)
-        run.resume(path if team.rank == 0 else copy, seed)
+        run.resume(path if team.rank == 0 else copy, seed, any_shards)
+    if run._division.number == 1 and team.rank == 0:
+        warnings.warn(
+            f"fit: the run in {os.fsdecode(path)} has one shard, so {team.size - 1} of {team.size} ranks have nothing "
+            "to do",
+            stacklevel=4,
+        )

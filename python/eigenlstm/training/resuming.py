@@ -5,6 +5,7 @@ hours.
 import numpy as np
 
 from .. import saving
+from ..distributed.shards import checked_shards
 from ..safetensors_files import FileError
 
 
@@ -82,12 +83,18 @@ def require_same(saved, ours, seed):
         raise ValueError("; ".join(differing))
 
 
-def take_up(run, path, seed):
-    """Let `run` go on with the one in `path`. Nothing is changed unless all of it fits."""
+def take_up(run, path, seed, any_shards):
+    """Let `run` go on with the one in `path`. Nothing is changed unless all of it fits.
+
+    With `any_shards`, it goes on with as many shards as that one has.
+    """
     state_dict, saved = saving.load_run(path, run.model)
     before = _everything(run)
     try:
         check_run(saved, run._params)
+        if any_shards:
+            shards = checked_shards(saved["settings"].get("shards", _BEFORE["shards"]), "shards")
+            run._division.number = run._settings["shards"] = shards
         require_same(saved, run._state(), seed)
         run.model._checked_state(state_dict)
         if run.optimizer._layer is None:

@@ -376,9 +376,11 @@ class Run:
             self._data = self.source.fingerprint()
         return self._data
 
-    def resume(self, path, seed):
-        """Take up the run in `path`. Nothing is changed unless all of it fits."""
-        take_up(self, path, seed)
+    def resume(self, path, seed, any_shards=False):
+        """Take up the run in `path`, with `any_shards` in as many shards as it had. Nothing is changed unless all of it
+        fits.
+        """
+        take_up(self, path, seed, any_shards)
 
 
 def _state_of(callback):

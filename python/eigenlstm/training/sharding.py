@@ -19,21 +19,26 @@ class Division:
     """Which rows of a batch belong to which shard, and to this process.
 
     Called with the number of rows of a batch, it is the slice of those that this process computes.
+
+    Attributes
+    ----------
+    number : int or "auto"
+        Shards of a batch.
     """
 
-    def __init__(self, team, shards):
-        self.team, self._shards = team, shards
+    def __init__(self, team, number):
+        self.team, self.number = team, number
 
     def __call__(self, rows):
         return self.of_rank(rows, self.team.rank)
 
     def of_rank(self, rows, rank):
         """The slice of a batch's rows that some rank computes."""
-        return rows_of_rank(rows, rank, self.team.size, self._shards)
+        return rows_of_rank(rows, rank, self.team.size, self.number)
 
     def shards(self, rows):
         """The cuts between the shards of a batch of so many rows, and the range of those that this process has."""
-        cuts = cuts_of(rows, self._shards)
+        cuts = cuts_of(rows, self.number)
         return cuts, self.team.owned(len(cuts) - 1)
 
 
@@ -125,7 +130,7 @@ def said(part):
     if _SUMS.get(kind) is not type(part):
         raise TypeError(
             f"fit: shards need a loss whose gradients add up over shards; those that give a {kind}, as Combined does, "
-            "do not: leave shards out"
+            "do not: train it in one process with shards=1"
         )
     return [kind, part.numbers()]
 

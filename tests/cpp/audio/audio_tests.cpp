@@ -235,24 +235,25 @@ void test_refusals() {
     document[Json::json_pointer(pointer)] = value;
     return document;
   };
-  check_refused(changed("/model_data/unit_type", "GRU"), "model_data.unit_type is 'GRU'");
-  check_refused(changed("/model_data/hidden_size", 1e9), "model_data.hidden_size must be a whole number");
-  check_refused(changed("/model_data/hidden_size", 4), "state_dict.rec.weight_ih_l0 must have 16 rows");
-  check_refused(changed("/model_data/output_size", 2), "model_data.output_size must be 1");
-  check_refused(changed("/state_dict/rec.weight_hh_l0/2/1", "x"), "state_dict.rec.weight_hh_l0[2][1] must be a number");
-  check_refused(changed("/state_dict/lin.bias", {1e300}), "state_dict.lin.bias[0] is too large");
-  check_refused(changed("/state_dict/lin.weight", nullptr), "state_dict.lin.weight is missing");
-  check_refused(changed("/state_dict/more", {1.0}), "state_dict must have 6 tensors, got 7");
-  check_refused({{"architecture", "WaveNet"}}, "architecture is 'WaveNet'");
+  check_refused(changed("/model_data/unit_type", "GRU"), "model_data.unit_type: is 'GRU'");
+  check_refused(changed("/model_data/hidden_size", 1e9), "model_data.hidden_size: must be a whole number");
+  check_refused(changed("/model_data/hidden_size", 4), "state_dict.rec.weight_ih_l0: must have 16 rows");
+  check_refused(changed("/model_data/output_size", 2), "model_data.skip: must be 0 or the 2 of output_size");
+  check_refused(changed("/state_dict/rec.weight_hh_l0/2/1", "x"),
+                "state_dict.rec.weight_hh_l0[2][1]: must be a number");
+  check_refused(changed("/state_dict/lin.bias", {1e300}), "state_dict.lin.bias[0]: is too large");
+  check_refused(changed("/state_dict/lin.weight", nullptr), "state_dict: \"lin.weight\" is missing");
+  check_refused(changed("/state_dict/more", {1.0}), "state_dict: must have 6 tensors, got 7");
+  check_refused({{"architecture", "WaveNet"}}, "architecture: is 'WaveNet'");
   check_refused({{"architecture", "LSTM"},
                  {"config", {{"input_size", 1}, {"hidden_size", 2}, {"num_layers", 1}}},
                  {"weights", {1, 2, 3}}},
-                "weights must have 39 numbers");
-  check_refused(aidax(false), "output_batch fails as a test of the model: sample 5");
+                "weights: must have 39 numbers");
+  check_refused(aidax(false), "output_batch: fails as a test of the model: sample 5");
   check_refused(Json::array({1}), "is no amplifier that can be read");
   Json deep = 1;
   for (int i = 0; i < 100; ++i) deep = Json::array({deep});
-  check_refused(deep, "is nested deeper than 64");
+  check_refused(deep, "nested deeper than 64");
   std::ofstream("audio_tests.json") << "{\"a\": ";
   try {
     load<float>("audio_tests.json");

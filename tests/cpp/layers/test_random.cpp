@@ -17,7 +17,7 @@ TEST_CASE("Philox4x32-10 gives Random123's known answers") {
   CHECK(words[3] == 0x24126EA1u);
 }
 
-TEST_CASE("a uniform value depends on seed, stream and index alone") {
+TEST_CASE("a uniform value depends on seed, substream and index alone") {
   std::vector<double> whole(1000), part(100);
   eigenlstm::random_uniform(1, 2, 0, 1000, whole.data());
   eigenlstm::random_uniform(1, 2, 333, 100, part.data());

@@ -31,8 +31,12 @@ def of_aidax(**options):
     return lambda rng: audio_case.aidax(rng, **options), audio_case.play_rtneural, ".aidax"
 
 
+def of_torch(**options):
+    return lambda rng: audio_case.torch_state(rng, **options), audio_case.play_torch_state, ".json"
+
+
 DEEP = (
-    ("time-distributed-dense", 5, "relu"), ("lstm", 4, "tanh"), ("lstm", 3, "tanh"), ("dense", 4, "elu"),
+    ("activation", 2, "tanh"), ("dense", 3, "linear"), ("time-distributed-dense", 5, "relu"), ("lstm", 4, "tanh"), ("lstm", 3, "tanh"), ("dense", 4, "elu"),
     ("dense", 3, "softmax"), ("dense", 2, "sigmoid"), ("activation", 2, "tanh"), ("dense", 1, "tanh"),
 )  # fmt: skip
 KINDS = {
@@ -45,6 +49,8 @@ KINDS = {
     "GuitarML without bias": of_guitarml(bias=False),
     "RTNeural": of_rtneural(),
     "RTNeural of many layers": of_rtneural(2, DEEP),
+    "a state_dict of PyTorch": of_torch(),
+    "a state_dict of PyTorch without biases": of_torch(inputs=2, bias=False),
     "AIDA-X": of_aidax(),
     "AIDA-X with a knob, without skip": of_aidax(inputs=2, skip=0),
 }
@@ -93,7 +99,8 @@ def test_what_is_written_sounds_the_same_to_the_bit(kind, tmp_path):
             again = el.audio.load(path, dtype=dtype)
             assert np.array_equal(again.process(x), expected)
             assert again.sample_rate == first.sample_rate
-            assert again.format == ("eigenlstm" if options != form or path.suffix == ".safetensors" else first.format)
+            written = "RTNeural" if first.format == "PyTorch" else first.format
+            assert again.format == ("eigenlstm" if options != form or path.suffix == ".safetensors" else written)
             if first.format != "AIDA-X":
                 assert again.metadata == first.metadata
 
@@ -258,6 +265,7 @@ def test_nam_s_trainers_write_the_state_after_silence(tmp_path):
 
 RNG = np.random.default_rng(3)
 NAM, GUITARML, AIDAX = audio_case.nam(RNG), audio_case.guitarml(RNG), audio_case.aidax(RNG, test=64)
+TORCH = audio_case.torch_state(RNG)
 
 
 def altered(document, *path, to):
@@ -294,7 +302,15 @@ def altered(document, *path, to):
         (altered(AIDAX, "layers", 0, "type", to="gru"), r"layers\[0\].type is 'gru'"),
         (altered(AIDAX, "layers", 0, "shape", to=[None, None, 5]), r"layers\[0\].weights\[0\]\[0\] must have 20 numbers"),
         (altered(AIDAX, "layers", 1, "activation", to="prelu"), r"layers\[1\].activation is 'prelu'"),
-        (altered(AIDAX, "layers", 1, "weights", to=[]), r"layers\[1\].weights must be a kernel and a bias"),
+        (altered(AIDAX, "layers", 1, "weights", to=[]), r"layers\[1\].weights must be a list of at least 1"),
+        (altered(AIDAX, "layers", 1, "weights", to=[1, 2, 3]), r"layers\[1\].weights must be a kernel and perhaps a bias"),
+        (altered(TORCH, "lstm.weight_hh_l0", to=[[1.0]] * 3), "lstm.weight_hh_l0 is that of a GRU"),
+        (altered(TORCH, "lstm2.weight_hh_l0", to=[[1.0]]), "lstm2.weight_hh_l0 is that of an RNN without gates"),
+        (altered(TORCH, "lstm2.weight_hh_l1", to=KeyError), "lstm2.weight_hh_l1 is missing"),
+        (altered(TORCH, "dense.weight", to=KeyError), "the file must have one Linear behind its LSTMs, got 0"),
+        (altered(TORCH, "out.weight", to=[1]), "the file must have one Linear behind its LSTMs, got 2"),
+        (altered(TORCH, "lstm.weight_hr_l0", to=[1]), "lstm.weight_hr_l0 belongs to no LSTM and no Linear"),
+        (altered(TORCH, "lstm.weight_ih_l0_reverse", to=[1]), "lstm.weight_ih_l0_reverse belongs to no LSTM and no Linear"),
         (altered(AIDAX, "layers", to=AIDAX["layers"][:0]), "layers must be a list of at least 1"),
         (altered(AIDAX, "in_skip", to=2), "in_skip must be a whole number from 0 to 1, got 2"),
         (altered(AIDAX, "in_gain", to=1e9), "in_gain must be a number from -120 to 120"),

@@ -20,8 +20,8 @@ KNOWN = [
 
 @pytest.mark.parametrize("counter, key, words", KNOWN)
 def test_philox_known_answers(counter, key, words):
-    seed, start, stream = key[0] | key[1] << 32, counter[0] | counter[1] << 32, counter[2] | counter[3] << 32
-    assert tuple(_core.random_bits(seed, stream, start, 4)) == words
+    seed, start, substream = key[0] | key[1] << 32, counter[0] | counter[1] << 32, counter[2] | counter[3] << 32
+    assert tuple(_core.random_bits(seed, substream, start, 4)) == words
 
 
 def test_uniform_is_the_bits_of_its_index():
@@ -34,9 +34,11 @@ def test_uniform_is_the_bits_of_its_index():
     assert singles.min() >= 0 and singles.max() < 1
 
 
-def test_uniform_looks_uniform_and_streams_independent():
+def test_uniform_looks_uniform_and_substreams_independent():
     n = 200_000
-    u = np.array([_core.random_uniform(seed, stream, n) for seed, stream in [(1, 0), (1, 1), (2, 0), (1, 1 << 40)]])
+    u = np.array(
+        [_core.random_uniform(seed, substream, n) for seed, substream in [(1, 0), (1, 1), (2, 0), (1, 1 << 40)]]
+    )
     counts = np.array([np.histogram(row, 64, (0, 1))[0] for row in u])
     chi2 = ((counts - n / 64) ** 2 / (n / 64)).sum(axis=1)
     assert (chi2 > 30).all() and (chi2 < 110).all()  # 63 degrees of freedom: 63 +- 11

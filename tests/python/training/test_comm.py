@@ -11,7 +11,7 @@ import eigenlstm as el
 
 DOUBLE = ["plain:float64", "ragged:float64", "dropout:float64", "tbptt:float64", "ctc:float64"]
 CASES = [*ranks_case.CASES, *DOUBLE]
-FEW = ["plain", "ragged_tbptt", "dropout", "nse", "told"]
+FEW = ["plain", "ragged_tbptt", "dropout", "nse", "told", "shards_left_out"]
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +124,16 @@ def test_every_rank_has_its_shards_and_all_of_the_tree_is_covered_once(shards):
         assert added(0, shards, lambda start, stop: parts.get((start, stop))).text == whole.text
 
 
+def test_the_rule_for_shards_depends_on_the_rows_alone_and_gives_eight_ranks_work():
+    from eigenlstm.distributed.shards import cuts_of
+
+    found = {rows: len(cuts_of(rows, "auto")) - 1 for rows in (1, 7, 8, 32, 143, 144, 512, 1024, 5000)}
+    assert found == {1: 1, 7: 7, 8: 8, 32: 8, 143: 8, 144: 9, 512: 32, 1024: 64, 5000: 64}
+    for rows in range(8, 300, 7):
+        slices = [el.distributed.rows_of_rank(rows, rank, 8) for rank in range(8)]
+        assert all(each.start < each.stop for each in slices)
+
+
 class Tree:
     """An addition that shows in which order it was done."""
 
@@ -148,5 +158,7 @@ def test_what_is_no_communicator_is_refused():
         ranks_case.per_step("float32").fit(x, y, comm=3, **options)
     with pytest.raises(ValueError, match="fit: shards must be"):
         ranks_case.per_step("float32").fit(x, y, shards=0, **options)
+    with pytest.raises(ValueError, match='fit: shards must be a number or "auto", got .rows.'):
+        ranks_case.per_step("float32").fit(x, y, shards="rows", **options)
     with pytest.raises(ValueError, match="rows_of_rank: rank must lie in 0..1, got 2"):
         el.distributed.rows_of_rank(8, 2, 2, 8)

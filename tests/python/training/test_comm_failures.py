@@ -138,15 +138,25 @@ def test_without_seeds_all_ranks_begin_with_the_parameters_of_rank_0():
     assert len(set(together(3, work))) == 1
 
 
-def test_one_shard_leaves_other_ranks_without_work_and_says_so():
-    def work(comm):
-        model = ranks_case.per_row("float32")
-        model.fit(DATA[0], DATA[1][:, -1], loss="mse", optimizer="adam", comm=comm, verbose=0, seed=0)
+def test_a_run_goes_on_with_the_shards_that_it_had(tmp_path):
+    """Whoever resumes it and leaves them out: a run of one process from before has one, a run of ranks the rule's."""
+    path = tmp_path / "run.safetensors"
+
+    def left_out(**options):
+        model, (x, y) = ranks_case.per_row("float32"), DATA
+        common = {"loss": "mse", "optimizer": "adam", "seed": 0, "verbose": 0, "callbacks": [el.checkpoint(path)]}
+        model.fit(x, y[:, -1], **common, **options)
         return model.flat_params.tobytes()
 
-    with pytest.warns(UserWarning, match="1 of 2 ranks have nothing to do: give shards=2 or more"):
-        found = together(2, work)
-    assert found == [work(None)] * 2
+    one, rule = left_out(epochs=3), left_out(epochs=3, shards="auto")
+    assert one != rule
+    left_out(epochs=1)
+    with pytest.raises(ValueError, match="shards was 1, is 'auto'"):
+        left_out(epochs=3, resume=path, shards="auto")
+    with pytest.warns(UserWarning, match="has one shard, so 1 of 2 ranks have nothing to do"):
+        assert together(2, lambda comm: left_out(epochs=3, comm=comm, resume=path)) == [one] * 2
+    together(3, lambda comm: left_out(epochs=1, comm=comm))
+    assert left_out(epochs=3, resume=path) == rule
 
 
 def test_a_loss_that_is_not_finite_ends_all_at_the_same_step():

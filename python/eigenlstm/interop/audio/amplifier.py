@@ -11,6 +11,8 @@ from ...layers.lstm import LSTM
 from ...layers.wiring import Add, Slice
 from ...model import Model
 
+MOST_LAYERS = 64  # of an LSTM
+
 
 @dataclass
 class Amplifier:
@@ -36,7 +38,7 @@ class Amplifier:
 
     def model(self):
         """The layers as a `Model` from x (B, T, inputs) to y (B, T, outputs)."""
-        inputs, outputs = input_size(self.layers[0]), _width(self.layers)
+        inputs, outputs = input_size(self.layers), _width(self.layers)
 
         def amplifier(x):
             y = x
@@ -56,12 +58,19 @@ class Amplifier:
         return y + x[..., : y.shape[-1]] if self.skip else y
 
 
-def input_size(layer):
-    return layer.input_size if isinstance(layer, LSTM) else layer.in_features
+def input_size(layers):
+    """What the first layer takes; an activation takes what the layer behind it does."""
+    first = with_weights(layers)
+    return first.input_size if isinstance(first, LSTM) else first.in_features
+
+
+def with_weights(layers):
+    """The first layer that is no activation."""
+    return next(layer for layer in layers if not isinstance(layer, Activation))
 
 
 def _width(layers):
-    shape = ("B", "T", input_size(layers[0]))
+    shape = ("B", "T", input_size(layers))
     for layer in layers:
         shape = layer.output_shape(shape)
     return shape[-1]
@@ -92,7 +101,8 @@ def parts(model):
     for layer in layers:
         if isinstance(layer, LSTM):
             _check_plain(layer)
-    if graph.outputs != (chain,) or at not in (None, len(layers)) or not layers or isinstance(layers[0], Activation):
+    only_activations = all(isinstance(layer, Activation) for layer in layers)
+    if graph.outputs != (chain,) or at not in (None, len(layers)) or only_activations:
         raise ValueError("it is no chain of LSTM, Linear and Activation with the input added to its output or not")
     return layers, at is not None
 

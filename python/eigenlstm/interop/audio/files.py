@@ -10,12 +10,12 @@ from ...checks import float_dtype
 from ...did_you_mean import no_such
 from ...safetensors_files import FileError, parse_json, read_tensors
 from ...saving import load as load_model
-from . import guitarml, nam, rtneural
+from . import guitarml, nam, rtneural, torch_state
 from .amplifier import Amplifier, parts
 from .fields import Field, read_json
 from .player import Player
 
-_READERS = (nam, guitarml, rtneural)
+_READERS = (nam, guitarml, rtneural, torch_state)
 _WRITERS = {
     "NAM": nam.written,
     "GuitarML": guitarml.written,
@@ -31,8 +31,8 @@ def load(path, *, dtype=None):
     """The amplifier in the file `path`, as a `Player`.
 
     Read are the LSTMs of Neural Amp Modeler (.nam), GuitarML and CoreAudioML (.json), RTNeural (.json) and AIDA-X
-    (.aidax, .json), and what `save` writes. What a file is, is told by what is in it. The test that a file of AIDA-X
-    holds is run.
+    (.aidax, .json), a bare ``state_dict`` of PyTorch (.json), and what `save` writes. What a file is, is told by what
+    is in it. The test that a file of AIDA-X holds is run.
 
     Parameters
     ----------
@@ -116,7 +116,8 @@ def _reader(document):
         found = "no object"
     raise FileError(
         f"{document.path}: is no amplifier that can be read: NAM's have architecture, config and weights, GuitarML's "
-        f"model_data and state_dict, RTNeural's and AIDA-X's in_shape and layers; this is {found}"
+        "model_data and state_dict, RTNeural's and AIDA-X's in_shape and layers, or a state_dict of PyTorch; this is "
+        f"{found}"
     )
 
 

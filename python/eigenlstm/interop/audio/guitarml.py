@@ -14,7 +14,7 @@ SAMPLE_RATE = 44_100  # by convention: these files don't say it
 
 def fits(document):
     """Whether `document`, a dict, is such a file."""
-    return "model_data" in document or {"state_dict"} <= document.keys()
+    return "model_data" in document
 
 
 def read(document, dtype):
@@ -26,7 +26,7 @@ def read(document, dtype):
     inputs, hidden = data["input_size"].integer(1), data["hidden_size"].integer(1)
     outputs, count = data["output_size"].integer(1), 1
     if data.get("num_layers") is not None:
-        count = data["num_layers"].integer(1, 64)
+        count = data["num_layers"].integer(1, amplifier.MOST_LAYERS)
     skip = data.get("skip")
     skip = 0 if skip is None else skip.integer(0)
     if skip not in (0, outputs) or skip > inputs:

@@ -30,7 +30,7 @@ def read(document, dtype):
     config = document["config"]
     inputs = config["input_size"].integer(1)
     hidden = config["hidden_size"].integer(1)
-    count = config["num_layers"].integer(1, 64)
+    count = config["num_layers"].integer(1, amplifier.MOST_LAYERS)
     channels = config.get("in_channels")
     if channels is not None and channels.integer(1) != inputs:
         channels.must(f"input_size, {inputs}")

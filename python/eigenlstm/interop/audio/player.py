@@ -30,7 +30,7 @@ class Player:
     metadata : dict
         What the file says about the model.
     format : str
-        What the file was: one of `el.audio.FORMATS`.
+        What the file was: one of `el.audio.FORMATS`, or PyTorch.
 
     Attributes
     ----------

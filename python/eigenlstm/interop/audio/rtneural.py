@@ -10,7 +10,7 @@ from ...layers.activation import Activation
 from ...layers.linear import Linear
 from ...layers.lstm import LSTM
 from . import amplifier
-from .amplifier import Amplifier, input_size
+from .amplifier import Amplifier, input_size, with_weights
 
 DENSE = ("dense", "time-distributed-dense")
 ACTIVATIONS = ("tanh", "relu", "sigmoid", "softmax", "elu")  # of RTNeural's dense layers; "" is none
@@ -55,9 +55,10 @@ def _plan(layer, width, dtype):
     outputs = _last(layer["shape"])
     if kind in DENSE:
         weights = layer["weights"]
-        if len(weights.items()) != 2:
-            weights.fail(f"must be a kernel and a bias, got a list of {len(weights.value)}")
-        kernel, bias = weights[0].array((width, outputs), dtype), weights[1].array((outputs,), dtype)
+        if len(weights.items(1)) > 2:
+            weights.fail(f"must be a kernel and perhaps a bias, got a list of {len(weights.value)}")
+        kernel = weights[0].array((width, outputs), dtype)
+        bias = weights[1].array((outputs,), dtype) if len(weights.value) == 2 else None
         return [(amplifier.linear, (kernel.T, bias)), *_activation(layer, dtype)], outputs
     if kind != "lstm":
         layer["type"].fail(
@@ -163,18 +164,18 @@ def written(given, metadata):
     """RTNeural's document of an `Amplifier`; ``ValueError`` where the format can't hold it."""
     if given.skip or given.in_gain or given.out_gain:
         raise ValueError('RTNeural has neither a skip nor gains in its files; "AIDA-X" has')
-    document = {"in_shape": [None, None, input_size(given.layers[0])], "layers": _layers(given.layers)}
+    document = {"in_shape": [None, None, input_size(given.layers)], "layers": _layers(given.layers)}
     return {**document, **({} if given.sample_rate is None else {"samplerate": given.sample_rate})}
 
 
 def written_for_aidax(given, metadata):
     """AIDA-X's document of an `Amplifier`, with a test of 2,048 samples; ``ValueError`` where it can't hold it."""
-    inputs, document = input_size(given.layers[0]), {"layers": _layers(given.layers)}
+    inputs, document = input_size(given.layers), {"layers": _layers(given.layers)}
     if document["layers"][-1]["shape"][-1] != 1:
         raise ValueError("AIDA-X has one output")
     rate = SAMPLE_RATE if given.sample_rate is None else given.sample_rate
     x = np.random.default_rng(0).uniform(-0.5, 0.5, 2048).astype(np.float32)
-    channels = np.zeros((1, len(x), inputs), given.layers[0].dtype)
+    channels = np.zeros((1, len(x), inputs), with_weights(given.layers).dtype)
     channels[0, :, 0] = x
     y = given.run(channels)[0, :, 0]
     return {
@@ -201,11 +202,11 @@ def _layers(layers):
         elif layer.name != "linear":
             if layer.name not in ACTIVATIONS or layer.parameters not in ((), (1.0,)):
                 raise ValueError(f"RTNeural has no {layer.name}{layer.parameters or ''}")
-            last = result[-1]
-            if last["type"] == "dense" and not last["activation"]:
-                last["activation"] = layer.name
+            if result and result[-1]["type"] == "dense" and not result[-1]["activation"]:
+                result[-1]["activation"] = layer.name
             else:
-                result.append(_layer("activation", layer.name, last["shape"][-1], []))
+                width = result[-1]["shape"][-1] if result else input_size(layers)
+                result.append(_layer("activation", layer.name, width, []))
     return result
 
 
