@@ -92,7 +92,7 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
 
 /// Whether so many rows need fewer tiles as strips. Strips also read B less often.
 constexpr bool fewer_by_strips(Index rows) {
-  return 4 * ((rows + strip_rows - 1) / strip_rows) < strip_vectors * ((rows + tile_rows - 1) / tile_rows);
+  return 4 * ((rows + strip_rows - 1) / strip_rows) < strip_vectors(rows) * ((rows + tile_rows - 1) / tile_rows);
 }
 /// pick_strip() relies on this.
 constexpr bool strips_have_6_to_8_rows() {
@@ -102,33 +102,82 @@ constexpr bool strips_have_6_to_8_rows() {
 }
 static_assert(num_vector_registers != 32 || (strip_rows == 8 && strips_have_6_to_8_rows()));
 
-/// Whether a product of so many rows over so many packed panels runs in strips.
+/// Whether a product of so many rows over so many packed panels runs in strips. With 16 registers: where tiles of three
+/// rows would leave one of two, or of one, that waits for B from L2.
 template <class Real>
 bool by_strips(Index rows, Index K, Index panels) {
-  if (num_vector_registers != 32 || rows <= tile_rows || rows > most_strip_rows) return false;
+  if constexpr (num_vector_registers == 16) return rows == 2 || rows == 4 || rows == 7 || rows == 8;
+  if (rows <= tile_rows || rows > most_strip_rows) return false;
   const Index panel_bytes = K * panel_row_bytes<Real>;
   return panel_bytes <= strip_panel_bytes && panels * panel_bytes <= strip_bytes && fewer_by_strips(rows);
 }
 
-/// All rows over the vectors of all panels, three at a time. (Always from the first panel on: all of B is in L2.)
+/// With 16 registers, strips go over three panels at a time, a whole number of strips. Where these have more bytes than
+/// strip_unblocked, L2 does not hold all of B: K is then cut into blocks of at most strip_block_bytes, and a strip
+/// prefetches a part of the next block.
+constexpr Index strip_block_bytes = 65536, strip_unblocked = 262144;
+
+/// How many strips have all their vectors, and so can follow a cursor. The last two share a rest of one vector.
+inline Index whole_strips(Index vectors, Index width) { return vectors / width - (vectors % width == 1); }
+
+/// All rows over a block, a strip after the other. Counts down the turns that are left to the plan's cursor.
 template <class Real>
-void gemm_strips(const GemmArgs<Real>& g) {
+void gemm_strip_block(const GemmArgs<Real>& g, Index first, Index end, Index k0, Index k1, const Real* following,
+                      const PrefetchPlan<Real>& plan, Index& turns_left) {
   const Index row_tiles = (g.rows + strip_rows - 1) / strip_rows, size = g.rows / row_tiles,
-              shorter = row_tiles - g.rows % row_tiles;
-  const Index whole = g.vectors / strip_vectors;
-  const PrefetchPlan<Real> plan(g, whole * row_tiles * g.K / k_unroll);
-  for (Index v = 0, strip = 0; v < g.vectors; v += strip_vectors, ++strip) {
-    const Index vectors = strip < whole ? strip_vectors : g.vectors - v;
-    const bool walks = plan.pace > 0 && strip < whole;
+              shorter = row_tiles - g.rows % row_tiles, width = strip_vectors(g.rows);
+  const auto start = k0 > 0 ? GemmArgs<Real>::chain : g.start;
+  for (Index v = first, vectors = 0, run = 0; v < end; v += vectors) {
+    vectors = end - v < width ? end - v : end - v == width + 1 ? width - 1 : width;
+    const bool walks = plan.pace > 0 && vectors == width;
     const Real* b = g.b.data + v / 4 * g.b.panel_stride;
     Real* c = g.c.data + v / 4 * g.c.panel_stride;
-    for (Index i = 0, row = 0; i < row_tiles; ++i) {
+    for (Index i = 0, row = 0; i < row_tiles; ++i, ++run) {
       const Index rows = i >= shorter ? size + 1 : size;
       TilePrefetch<Real> prefetches;
-      if (walks) prefetches.cursor = plan.cursor(g, ((whole - strip) * row_tiles - i) * g.K / k_unroll, g.K / k_unroll);
-      Tile<Real>::pick_strip(rows, vectors, walks)(g, row, v % 4, b, c, 0, g.K, g.K, g.start, prefetches);
+      // Two runs prefetch a panel of the next block, a line at each k.
+      if (following != nullptr && 2 * run < end - first)
+        prefetches.next = following + run / 2 * g.b.panel_stride + run % 2 * (k1 - k0) * cache_line<Real>;
+      if (walks) {
+        prefetches.cursor = plan.cursor(g, turns_left, (k1 - k0) / k_unroll);
+        turns_left -= (k1 - k0) / k_unroll;
+      }
+      Tile<Real>::pick_strip(rows, vectors, walks)(g, row, v % 4, b, c, k0, k1, g.K, start, prefetches);
       row += rows;
     }
+  }
+}
+
+/// All rows over the vectors of all panels. (With 32 registers always from the first panel on: all of B is in L2.)
+template <class Real>
+void gemm_strips(const GemmArgs<Real>& g) {
+  constexpr bool in_groups = num_vector_registers == 16;
+  const Index panels = ceil_div(g.vectors, 4), groups = in_groups ? ceil_div(panels, step_panels) : 1;
+  const Index width = strip_vectors(g.rows), row_tiles = ceil_div(g.rows, strip_rows);
+  const Index bytes = g.K * step_panels * panel_row_bytes<Real>;
+  const bool blocked = in_groups && bytes > strip_unblocked;
+  const Index k_block = blocked ? ceil_div(g.K, ceil_div(bytes, strip_block_bytes)) : g.K;
+  Index turns_left = 0;
+  for (Index i = 0; g.hints.num_soon > 0 && i < groups; ++i) {
+    const Range group = share(panels, i, groups);
+    const Index rest = g.vectors - 4 * group.begin, all = 4 * (group.end - group.begin);
+    turns_left += whole_strips(rest < all ? rest : all, width) * row_tiles * (g.K / k_unroll);
+  }
+  const PrefetchPlan<Real> plan(g, turns_left);
+  for (Index i = 0; i < groups; ++i) {
+    const Range group = share(panels, g.hints.backwards ? groups - 1 - i : i, groups);
+    const Index end = 4 * group.end < g.vectors ? 4 * group.end : g.vectors;
+    const Real* const b = g.b.data + group.begin * g.b.panel_stride;
+    Index k0 = 0;
+    do {  // once even where K = 0: C0 is then the result
+      const Index k1 = k0 + k_block < g.K ? k0 + k_block : g.K;
+      const Real* following = nullptr;
+      if (blocked && g.rows > 2)  // two rows are as quick without: they read B as fast as it comes
+        following =
+            k1 < g.K ? b + k1 * g.b.k_stride : b + (g.hints.backwards ? -step_panels : step_panels) * g.b.panel_stride;
+      gemm_strip_block(g, 4 * group.begin, end, k0, k1, following, plan, turns_left);
+      k0 = k1;
+    } while (k0 < g.K);
   }
 }
 
@@ -145,10 +194,8 @@ void gemm(const GemmArgs<Real>& g) {
     if (adds) k_block = ceil_div(k_block, summed) * summed;
   }
   if (g.rows == 1 && !adds) return gemm_single_row(g);
-  if constexpr (num_vector_registers == 32) {
-    const bool packed = g.b.k_stride == 4 * lanes<Real> && g.a.k_stride == 1 && g.a2.k_stride == 1;
-    if (!adds && packed && g.vectors > 4 && by_strips<Real>(g.rows, g.K, (g.vectors + 3) / 4)) return gemm_strips(g);
-  }
+  const bool packed = g.b.k_stride == 4 * lanes<Real> && g.a.k_stride == 1 && g.a2.k_stride == 1;
+  if (!adds && packed && g.vectors > 4 && by_strips<Real>(g.rows, g.K, (g.vectors + 3) / 4)) return gemm_strips(g);
   const PrefetchPlan<Real> plan(g, (g.rows + tile_rows - 1) / tile_rows * whole * g.K / k_unroll);
   for (Index i = 0; i < whole; ++i) gemm_panel(g, g.hints.backwards ? whole - 1 - i : i, 4, k_block, summed, plan);
   if (g.vectors % 4 != 0) gemm_panel(g, whole, g.vectors % 4, k_block, summed, plan);

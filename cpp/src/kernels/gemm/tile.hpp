@@ -6,7 +6,8 @@
 //              b: panel of 4 L columns
 //              [k][ L | L | L | L ]          AVX2:    3 x 4 accumulators + 3 broadcasts + 1 vector = 16 registers
 //   a: rows    ----------------------        AVX-512: 6 x 4 + 1 + 4 = 29 of 32
-//   [r][k] ->  acc[r][0..3]                  a strip: 8 x 3 + 1 + 3 = 28
+//   [r][k] ->  acc[r][0..3]                  strips: AVX2 4 x 3 + 1 + 3 = 16 or 2 x 6 + 2 + 1 = 15, AVX-512 8 x 3 + 1 +
+//   3 = 28
 #pragma once
 
 #include "kernels/gemm/prefetch.hpp"
@@ -61,12 +62,27 @@ struct Tile {
   using V = Vec<Real>;
   static constexpr Index L = lanes<Real>;
 
-  /// acc += a b for one k. With 32 registers and several rows: first the vectors of B, then row by row. Otherwise one
-  /// vector of B after the other over all rows, since 16 registers leave one for it.
+  /// The lines that a cursor prefetches during the next n k: from `soon` on, `pace` apart. n is reduced where the
+  /// cursor's lines end earlier. A cursor that has finished, or not begun, stays on a line that the tile writes.
+  struct Walk {
+    const Real* soon;
+    Index pace = 0;
+    [[gnu::always_inline]] Walk(PrefetchCursor<Real>& cursor, const Real* written, Index& n) : soon(written) {
+      if (cursor.done()) return;
+      Index turns = (n + k_unroll - 1) / k_unroll;
+      soon = cursor.advance(turns);
+      pace = cursor.pace;
+      n = n < turns * k_unroll ? n : turns * k_unroll;
+    }
+    [[gnu::always_inline]] explicit Walk(const Real* written) : soon(written) {}
+  };
+
+  /// acc += a b for one k. With 32 registers and several rows, and with 16 and four: first the vectors of B, then row
+  /// by row. Otherwise one vector of B after the other over all rows, since 16 registers leave one for it.
   template <int MR, int NV>
   [[gnu::always_inline]] static void multiply_add(V (&acc)[NV][MR], const LeftPointers<Real, MR>& a, const Real* b,
                                                   const Columns<Real, NV>& column) {
-    if constexpr (num_vector_registers == 32 && MR > 1) {
+    if constexpr (MR > (num_vector_registers == 32 ? 1 : 3)) {
       V w[NV];
       unroll<NV>([&](auto v) EIGENLSTM_INLINED { w[v] = load(b + column(v)); });
       unroll<MR>([&](auto r) EIGENLSTM_INLINED {
@@ -113,44 +129,51 @@ struct Tile {
   }
 
   /// The same with the prefetches of the next block of B that a TilePrefetch says, from `next` on (null: none).
-  template <bool walks, bool strip, int MR, int NV>
+  template <bool walks, int MR, int NV>
   [[gnu::always_inline]] static void multiply_add(V (&acc)[NV][MR], Index n, const LeftPointers<Real, MR>& a,
                                                   Index a_stride, const Real* b, Index b_stride,
                                                   const Columns<Real, NV>& column, const TilePrefetch<Real>& prefetches,
-                                                  const Real*& next, Index stride, const Real* soon, Index pace) {
-    constexpr bool prefetches_b = MR > 1 && !strip;
+                                                  const Real*& next, const Walk& walk) {
+    constexpr bool prefetches_b = MR > 1;
+    const Index stride = prefetches.stride;
     const bool fourth = unrolls_four && prefetches_b && next != nullptr && prefetches.every_fourth;
     if constexpr (unrolls_four && prefetches_b) {
       if (fourth) {
-        multiply_add<4, walks>(acc, n, a, a_stride, b, b_stride, column, next, stride, prefetches.pair_stride, soon,
-                               pace);
+        multiply_add<4, walks>(acc, n, a, a_stride, b, b_stride, column, next, stride, prefetches.pair_stride,
+                               walk.soon, walk.pace);
         next += n / 4 * stride;
       }
     }
     if constexpr (prefetches_b) {
       if (next != nullptr && !fourth) {
-        multiply_add<1, walks>(acc, n, a, a_stride, b, b_stride, column, next, stride, 0, soon, pace);
+        multiply_add<1, walks>(acc, n, a, a_stride, b, b_stride, column, next, stride, 0, walk.soon, walk.pace);
         next += n * stride;
       }
     }
     if (!prefetches_b || next == nullptr)
-      multiply_add<0, walks>(acc, n, a, a_stride, b, b_stride, column, nullptr, 0, 0, soon, pace);
+      multiply_add<0, walks>(acc, n, a, a_stride, b, b_stride, column, nullptr, 0, 0, walk.soon, walk.pace);
   }
 
-  /// The addresses in C of MR rows from `row` on.
-  template <int MR>
-  [[gnu::always_inline]] static void find_rows(const typename Args::Result& layout, Index row, Real* c,
-                                               Real* (&c_rows)[MR]) {
-    Index in_group = row < layout.group_rows ? row : row % layout.group_rows;
-    c += row < layout.group_rows ? row * layout.row_stride
-                                 : row / layout.group_rows * layout.group_stride + in_group * layout.row_stride;
-    unroll<MR>([&](auto r) EIGENLSTM_INLINED {
-      c_rows[r] = c;
-      const bool last = ++in_group == layout.group_rows;
-      c += last ? layout.group_stride - (layout.group_rows - 1) * layout.row_stride : layout.row_stride;
-      if (last) in_group = 0;
-    });
-  }
+  /// Where the outputs of a tile lie in C: MR rows from `row` on by NV vectors.
+  template <int MR, int NV>
+  struct Outputs {
+    Real* rows[MR];
+    Columns<Real, NV> column;
+
+    [[gnu::always_inline]] Outputs(const typename Args::Result& layout, Index row, Real* c, Index first)
+        : column(layout.panel_stride, first) {
+      Index in_group = row < layout.group_rows ? row : row % layout.group_rows;
+      c += row < layout.group_rows ? row * layout.row_stride
+                                   : row / layout.group_rows * layout.group_stride + in_group * layout.row_stride;
+      unroll<MR>([&](auto r) EIGENLSTM_INLINED {
+        rows[r] = c;
+        const bool last = ++in_group == layout.group_rows;
+        c += last ? layout.group_stride - (layout.group_rows - 1) * layout.row_stride : layout.row_stride;
+        if (last) in_group = 0;
+      });
+    }
+    [[gnu::always_inline]] Real* operator()(int v, int r) const { return rows[r] + column(v); }
+  };
 
   /// f(v, r) for each vector and row.
   template <int MR, int NV, class F>
@@ -158,78 +181,71 @@ struct Tile {
     unroll<NV>([&](auto v) EIGENLSTM_INLINED { unroll<MR>([&](auto r) EIGENLSTM_INLINED { f(v, r); }); });
   }
 
+  /// What the sums start from: C, a row of B (`bias`, at the vectors of `column`), or 0.
+  template <int MR, int NV>
+  [[gnu::always_inline]] static void begin(V (&acc)[NV][MR], typename Args::Start start, const Outputs<MR, NV>& out,
+                                           const Real* bias, const Columns<Real, NV>& column) {
+    if (start == Args::chain)
+      for_each<MR, NV>([&](auto v, auto r) EIGENLSTM_INLINED { acc[v][r] = load(out(v, r)); });
+    else
+      unroll<NV>([&](auto v) EIGENLSTM_INLINED {
+        const V c0 = start == Args::bias ? load(bias + column(v)) : set1<V>(Real(0));
+        unroll<MR>([&](auto r) EIGENLSTM_INLINED { acc[v][r] = c0; });
+      });
+  }
+  template <int MR, int NV>
+  [[gnu::always_inline]] static void add_outputs(V (&acc)[NV][MR], const Outputs<MR, NV>& out) {
+    for_each<MR, NV>([&](auto v, auto r) EIGENLSTM_INLINED { acc[v][r] = add(load(out(v, r)), acc[v][r]); });
+  }
+  template <int MR, int NV>
+  [[gnu::always_inline]] static void store_outputs(const V (&acc)[NV][MR], const Outputs<MR, NV>& out) {
+    unroll<MR>([&](auto r)
+                   EIGENLSTM_INLINED { unroll<NV>([&](auto v) EIGENLSTM_INLINED { store(out(v, r), acc[v][r]); }); });
+  }
+
   /// MR rows from `row` on by NV vectors over k0 <= k < k1, all accumulators in registers; b and c are the addresses of
   /// the panel in B and C. With Args::add, C += the sum of every `summed` k. A single row prefetches nothing. `walks`
   /// is a template parameter, since two more instructions in a loop of 70 count where two threads share a core. A strip
-  /// begins at the panel's vector `first` (otherwise 0); it prefetches nothing but a cursor's lines, its B is packed
-  /// and the k_stride of A is 1.
+  /// begins at the panel's vector `first` (otherwise 0); its B is packed and the k_stride of A is 1.
   template <int MR, int NV, bool walks = false, bool strip = false>
   static void run(const Args& g, Index row, Index first, const Real* b, Real* c, Index k0, Index k1, Index summed,
                   typename Args::Start start, const TilePrefetch<Real>& prefetches) {
     V acc[NV][MR];
-    const Index b_stride = strip ? 4 * L : g.b.k_stride, begin = strip ? first : 0;
-    const Columns<Real, NV> b_column(g.b.panel_stride, begin), c_column(g.c.panel_stride, begin);
-    Real* c_rows[MR];
-    find_rows(g.c, row, c, c_rows);
-    const auto c_at = [&](int v, int r) EIGENLSTM_INLINED { return c_rows[r] + c_column(v); };
-    if (start == Args::chain)
-      for_each<MR, NV>([&](auto v, auto r) EIGENLSTM_INLINED { acc[v][r] = load(c_at(v, r)); });
-    else
-      unroll<NV>([&](auto v) EIGENLSTM_INLINED {
-        const V c0 = start == Args::bias ? load(b + b_column(v) - b_stride) : set1<V>(Real(0));
-        unroll<MR>([&](auto r) EIGENLSTM_INLINED { acc[v][r] = c0; });
-      });
+    const Index b_stride = strip ? 4 * L : g.b.k_stride;
+    const Columns<Real, NV> column(g.b.panel_stride, strip ? first : 0);
+    const Outputs<MR, NV> out(g.c, row, c, strip ? first : 0);
+    begin(acc, start, out, b - b_stride, column);
     b += k0 * b_stride;
-    const Index next_stride = prefetches.stride;
     const Real* next = prefetches.next;
     [[maybe_unused]] Index sums_prefetched = 0;
     [[maybe_unused]] PrefetchCursor<Real> cursor = prefetches.cursor;
     Index sum_end = start == Args::add && k0 + summed < k1 ? k0 + summed : k1;
-    const auto add_sums = [&]() EIGENLSTM_INLINED {
-      for_each<MR, NV>([&](auto v, auto r) EIGENLSTM_INLINED { acc[v][r] = add(load(c_at(v, r)), acc[v][r]); });
-    };
-    const auto store_all = [&]() EIGENLSTM_INLINED {
-      unroll<MR>([&](auto r) EIGENLSTM_INLINED {
-        unroll<NV>([&](auto v) EIGENLSTM_INLINED { store(c_at(v, r), acc[v][r]); });
-      });
-    };
     for (Index k = k0; k < k1;) {
       const bool second = k >= g.split;
       const typename Args::Left& a = second ? g.a2 : g.a;
-      const Index from = second ? k - g.split : k, end = !second && g.split < sum_end ? g.split : sum_end;
-      const Index k_stride = strip ? 1 : a.k_stride;
-      Index n = end - k;
+      const Index from = second ? k - g.split : k, k_stride = strip ? 1 : a.k_stride;
+      Index n = (!second && g.split < sum_end ? g.split : sum_end) - k;
       const LeftPointers<Real, MR> ak(a.data + row * a.row_stride + from * k_stride, a.row_stride);
-      // A cursor that has finished, or not begun, prefetches a line that this tile writes.
-      [[maybe_unused]] const Real* soon = c_rows[0];
-      [[maybe_unused]] Index pace = 0;
-      if constexpr (walks) {
-        if (!cursor.done()) {
-          Index turns = (n + k_unroll - 1) / k_unroll;
-          soon = cursor.advance(turns);
-          pace = cursor.pace;
-          n = n < turns * k_unroll ? n : turns * k_unroll;
-        }
-      }
+      Walk walk(out.rows[0]);
+      if constexpr (walks) walk = Walk(cursor, out.rows[0], n);
       if constexpr (MR > 1) {
         if (start == Args::add) {
           n = n < sums_interval ? n : sums_interval;
           for (Index i = 0; i < sums_per_interval && sums_prefetched < MR * NV; ++i, ++sums_prefetched)
-            prefetch(c_at(int(sums_prefetched % NV), int(sums_prefetched / NV)));
+            prefetch(out(int(sums_prefetched % NV), int(sums_prefetched / NV)));
         }
       }
-      multiply_add<walks, strip>(acc, n, ak, k_stride, b, b_stride, b_column, prefetches, next, next_stride, soon,
-                                 pace);
+      multiply_add<walks>(acc, n, ak, k_stride, b, b_stride, column, prefetches, next, walk);
       b += n * b_stride;
       k += n;
       if (k < sum_end || k == k1) continue;
-      add_sums();
-      store_all();
+      add_outputs(acc, out);
+      store_outputs(acc, out);
       for_each<MR, NV>([&](auto v, auto r) EIGENLSTM_INLINED { acc[v][r] = set1<V>(Real(0)); });
       sum_end = k + summed < k1 ? k + summed : k1;
     }
-    if (start == Args::add) add_sums();
-    store_all();
+    if (start == Args::add) add_outputs(acc, out);
+    store_outputs(acc, out);
   }
 
   using Function = void (*)(const Args&, Index, Index, const Real*, Real*, Index, Index, Index, typename Args::Start,
@@ -261,17 +277,17 @@ struct Tile {
     return nullptr;
   }
 
-  template <int MR>
-  static Function strip_of(Index vectors, bool walks) {
-    static constexpr Function by_vectors[] = {run<MR, 1, false, true>, run<MR, 2, false, true>,
-                                              run<MR, 3, false, true>};
-    return walks ? run<MR, 3, true, true> : by_vectors[vectors - 1];
+  template <int MR, int... i>
+  static Function strip_of(Index vectors, bool walks, std::integer_sequence<int, i...>) {
+    static constexpr Function by_vectors[] = {run<MR, i + 1, false, true>...};
+    return walks ? run<MR, sizeof...(i), true, true> : by_vectors[vectors - 1];
   }
-  /// The function for a strip (32 registers): 6 to 8 rows, up to 3 vectors. `walks` needs 3 vectors.
+  /// The function for a strip of so many rows: up to strip_vectors(rows) vectors, or with `walks` just as many.
+  template <int MR = fewest_strip_rows>
   static Function pick_strip(Index rows, Index vectors, bool walks) {
-    return rows == 8   ? strip_of<8>(vectors, walks)
-           : rows == 7 ? strip_of<7>(vectors, walks)
-                       : strip_of<6>(vectors, walks);
+    if constexpr (MR < strip_rows)
+      if (rows > MR) return pick_strip<MR + 1>(rows, vectors, walks);
+    return strip_of<MR>(vectors, walks, std::make_integer_sequence<int, strip_vectors(MR)>{});
   }
 };
 

@@ -13,9 +13,11 @@ constexpr int tile_rows = num_vector_registers == 32 ? 6 : 3;
 /// times gains nothing.
 constexpr int k_unroll = num_vector_registers == 32 ? 2 : 4;
 constexpr bool unrolls_four = k_unroll == 4;
-/// The other shape of a tile, with 32 registers only: eight rows (or a small multiple) are read in fewer passes over B
-/// this way. A strip runs on from panel to panel.
-constexpr int strip_rows = 8, strip_vectors = 3;
+/// The other shape of a tile, a strip: few rows by as many vectors as registers allow, so that B is read in fewer
+/// passes. A strip runs on from panel to panel. With 32 registers it has 6 to 8 rows, with 16 two to four.
+constexpr int fewest_strip_rows = num_vector_registers == 32 ? 6 : 2;
+constexpr int strip_rows = num_vector_registers == 32 ? 8 : 4;
+constexpr int strip_vectors(Index rows) { return rows == 2 ? 6 : 3; }
 
 }  // namespace EIGENLSTM_ISA
 }  // namespace eigenlstm
