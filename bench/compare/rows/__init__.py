@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 
-FILES = ("engine", "random_shapes", "beside_others", "cliffs", "variants", "training", "ctc")
+FILES = ("engine", "few_rows", "random_shapes", "beside_others", "cliffs", "variants", "training", "ctc")
 OURS = "eigenlstm"
 ONE_THREAD = f"{OURS}, 1 thread"  # in rows of several threads: what they are compared with
 

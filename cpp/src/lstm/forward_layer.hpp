@@ -48,15 +48,14 @@ struct Scratch {
 /// Where the recurrence has few rows, W x of several steps is computed ahead, of about so many frames in one product: W
 /// is then read once for all of them.
 constexpr Index frames_ahead = 48;
-/// Weights of so many bytes do not stay in the caches between two steps. With fewer than most_rows_ahead rows, a step
-/// then waits for them, so that reading W once for several steps is faster.
-constexpr Index large_weights = 1 << 20, most_rows_ahead = 12;
+/// Weights of so many bytes do not stay in the caches between two steps.
+constexpr Index large_weights = 1 << 20;
 
 /// Of how many steps W x is computed ahead. 1: none, x and h are multiplied together, step by step.
 template <class Real>
 Index steps_ahead(const Padded<Real>& p, Index rows, Steps steps) {
   const bool large = p.panels * p.weights_panel_stride() * Index(sizeof(Real)) > large_weights;
-  if (rows == 0 || rows >= (large ? most_rows_ahead : kernels<Real>().tile_rows)) return 1;
+  if (rows == 0 || rows >= (large ? 2 : 1) * kernels<Real>().tile_rows) return 1;
   return std::min(steps.end - steps.begin, std::max<Index>(1, frames_ahead / rows));
 }
 

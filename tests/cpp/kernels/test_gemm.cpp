@@ -132,7 +132,7 @@ void check(Problem<Real>& problem) {
 TEST_CASE_TEMPLATE("gemm: each output is one chain in the order of k, whatever the shape", Real, float, double) {
   using Args = GemmArgs<Real>;
   unsigned seed = 0;
-  const Index most_rows = 2 * kernels<Real>().tile_rows + 2;
+  const Index most_rows = std::max<Index>(17, 2 * kernels<Real>().tile_rows + 2);
   for (Index rows = 1; rows <= most_rows; ++rows)
     for (Index vectors : {1, 2, 3, 4, 5, 7, 8, 11, 12, 17, 24})
       for (Index K : {0, 1, 2, 9, 33})
@@ -158,7 +158,7 @@ TEST_CASE_TEMPLATE("gemm: A by rows and by columns", Real, float, double) {
 TEST_CASE_TEMPLATE("gemm: a long K is blocked without changing a bit", Real, float, double) {
   using Args = GemmArgs<Real>;
   unsigned seed = 0;
-  for (Index rows : {1, 2, 7, 20})
+  for (Index rows : {1, 2, 4, 7, 8, 20})
     for (Index K : {300, 700, 1500})
       for (Layout layout : {Layout{}, Layout{true}, Layout{true, 290}, Layout{false, 7, true}})
         for (auto start : {Args::zero, Args::bias, Args::chain, Args::add}) {
