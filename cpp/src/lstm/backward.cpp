@@ -162,7 +162,7 @@ void backward_direction(const DirectionBackward<Real>& d, const std::vector<Step
     // since dh needs dz of all units.
     const double step_work = double(p.gates()) * double(p.P) * double(d.rows.batch_size()) / schedule.members;
     const Index turns = chunk->s1 - chunk->s0 + 1;
-    const Index turns_at_once = schedule.by_units ? 1 : steps_of_block(turns, step_work, team);
+    const Index turns_at_once = schedule.by_units ? 1 : steps_of_block(turns, step_work, team.size());
     team.run({schedule.members, ceil_div(turns, turns_at_once), schedule.by_units},
              [&](int m, Index block, int thread) {
                const Assignment& a = members[std::size_t(m)];

@@ -277,7 +277,8 @@ void forward_layer(std::vector<DirectionForward<Real>>& directions, Arena& memor
   // Members that split the units need h of all of them at each step; those that split the rows need nobody.
   const Steps steps = first.steps;
   const double step_work = double(p.gates()) * double(p.I + p.P) * double(rows.batch_size()) / schedule.members;
-  const Index n = steps.end - steps.begin, steps_at_once = schedule.by_units ? 1 : steps_of_block(n, step_work, team);
+  const Index n = steps.end - steps.begin,
+              steps_at_once = schedule.by_units ? 1 : steps_of_block(n, step_work, team.size());
   const Index blocks = ceil_div(n, steps_at_once);
   std::vector<Assignment> members;
   std::vector<Scratch<Real>> scratch;

@@ -7,7 +7,6 @@
 #include "kernels/ranges.hpp"
 #include "lstm/layer_sizes.hpp"
 #include "lstm/rows.hpp"
-#include "runtime/team.hpp"
 
 namespace eigenlstm {
 
@@ -79,9 +78,9 @@ inline Assignment assign(const Schedule& s, int m, const Rows& rows, Index panel
 
 /// How many of n steps are a block that another thread may take over (Strands): enough multiply-adds for taking them
 /// to cost nothing.
-inline Index steps_of_block(Index n, double step_work, const Team& team) {
+inline Index steps_of_block(Index n, double step_work, int threads) {
   constexpr double block_work = 1e6;
-  return team.size() == 1 ? n : std::max<Index>(1, std::min(n, Index(block_work / step_work)));
+  return threads == 1 ? n : std::max<Index>(1, std::min(n, Index(block_work / step_work)));
 }
 
 }  // namespace eigenlstm
