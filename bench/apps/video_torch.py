@@ -27,7 +27,7 @@ def accuracy(kept, x, y):
 
 
 def main(arguments=None):
-    given = twin.options(__doc__, 60, arguments=arguments)
+    given = twin.options(__doc__, 80, arguments=arguments)
     train, valid, (x_test, y_test), names = video.digits(given.quick, given.split)
     batches = -(-train.count // video.BATCH)
     model = Video(train.side, len(names))

@@ -32,7 +32,7 @@ def main(arguments=None):
     given = _common.application(
         "eigenlstm.apps.video",
         __doc__,
-        60,
+        80,
         6,
         arguments,
         data="the same as --clips",
