@@ -25,8 +25,8 @@ def loss(model, x, lengths, y):
     return nn.functional.cross_entropy(model(x, lengths), torch.tensor(np.stack(y)), label_smoothing=0.05)
 
 
-def main():
-    given = twin.options(__doc__, 20)
+def main(arguments=None):
+    given = twin.options(__doc__, 20, arguments=arguments)
     given.data = given.data and Path(given.data)
     (x, y), (x_test, y_test), names = images.pictures(given)
     valid = len(x) // 12
@@ -35,6 +35,7 @@ def main():
         model,
         loss,
         {"x": images.lines(x[valid:]), "y": y[valid:]},
+        valid={"x": images.lines(x[:valid]), "y": y[:valid]},
         epochs=given.epochs,
         size=images.BATCH,
         rate=el.schedules.one_cycle(images.PEAK, steps=given.epochs * -(-(len(x) - valid) // images.BATCH)),

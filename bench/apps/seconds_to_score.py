@@ -23,7 +23,7 @@ def main():
     given = twin.options(__doc__.split("\n")[0], 8, out=Path("."))
     archive = _download.fetch(sentiment.DATA, given.data)
     texts, ratings = sentiment.snippets(archive)
-    train, _, test = sentiment.split(len(texts), given.quick)
+    train, _, test = sentiment.split(len(texts), given.quick, given.split)
     tokenizer, valences = sentiment.words(archive, [texts[i] for i in train])
     rows = tokenizer.encode_batch(texts)
     steps = given.epochs * -(-len(train) // sentiment.BATCH)

@@ -26,19 +26,21 @@ def loss(model, x, lengths, y):
     return nn.functional.binary_cross_entropy_with_logits(model(x, lengths), torch.from_numpy(np.stack(y)))
 
 
-def main():
-    given = twin.options(__doc__, 8)
+def main(arguments=None):
+    given = twin.options(__doc__, 8, arguments=arguments)
     archive = _download.fetch(sentiment.DATA, given.data)
     texts, ratings = sentiment.snippets(archive)
-    train, _, test = sentiment.split(len(texts), given.quick)
+    train, valid, test = sentiment.split(len(texts), given.quick, given.split)
     tokenizer, valences = sentiment.words(archive, [texts[i] for i in train])
     rows = tokenizer.encode_batch(texts)
+    parts = [{"x": [rows[i] for i in part], "y": list(sentiment.positive(ratings[part]))} for part in (train, valid)]
     (embedding,) = sentiment.build(tokenizer, valences, given.seed)[0].state_dict().values()
     model = Sentiment(embedding.copy())
     seconds = twin.train(
         model,
         loss,
-        {"x": [rows[i] for i in train], "y": list(sentiment.positive(ratings[train]))},
+        parts[0],
+        valid=parts[1],
         epochs=given.epochs,
         size=sentiment.BATCH,
         rate=el.schedules.cosine(sentiment.PEAK, steps=given.epochs * -(-len(train) // sentiment.BATCH)),

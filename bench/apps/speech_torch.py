@@ -27,18 +27,19 @@ def ctc(model, x, lengths, said):
     return nn.functional.ctc_loss(odds, torch.from_numpy(np.concatenate(said)), lengths, sizes, reduction="none").mean()
 
 
-def main():
-    given = twin.options(__doc__, 25)
+def main(arguments=None):
+    given = twin.options(__doc__, 25, arguments=arguments)
     recordings, words = speech.digits(given.data)
-    parts, _ = speech.prepare(recordings, words, *speech.sizes(given.quick))
+    parts, _ = speech.prepare(recordings, words, *speech.sizes(given.quick), split=given.split)
     vocabulary = sorted(set(words))
     letters = el.text.CharacterTokenizer.train([" ".join(vocabulary)], padding="<blank>", unknown=None)
-    (x, said), (x_test, said_test) = parts["train"], parts["test"]
+    (x, said), (x_valid, said_valid), (x_test, said_test) = (parts[name] for name in ("train", "valid", "test"))
     model = Speech(13, len(letters.vocabulary))
     seconds = twin.train(
         model,
         ctc,
         {"x": x, "y": letters.encode_batch(said)},
+        valid={"x": x_valid, "y": letters.encode_batch(said_valid)},
         epochs=given.epochs,
         size=speech.BATCH,
         rate=el.schedules.cosine(speech.PEAK, steps=given.epochs * -(-len(x) // speech.BATCH)),

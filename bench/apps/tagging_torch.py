@@ -82,15 +82,15 @@ def tagged(members, task):
     return [task.tags.decode(np.array(row)) for row in said]
 
 
-def main():
-    given = twin.options(__doc__, 40)
+def main(arguments=None):
+    given = twin.options(__doc__, 40, arguments=arguments)
     given.data = given.data and Path(given.data)
     addresses, names = tagging.tasks(given)
     count, found = 1 if given.quick else tagging.MEMBERS, []
     started = time.process_time()
     for task in (addresses, names):
         found.append([learn(task, given.epochs, given.seed + number) for number in range(count)])
-    seconds = time.process_time() - started
+    seconds = twin.finished(time.process_time() - started)
     scores = tagging.measured(addresses, tagged(found[0], addresses))
     scores["f1_names"] = tagging.measured(names, tagged(found[1], names))["f1"]
     print(scores, f"{seconds:.1f} processor seconds")

@@ -70,17 +70,19 @@ def greedy(model, sources):
     return said
 
 
-def main():
-    given = twin.options(__doc__, 18)
+def main(arguments=None):
+    given = twin.options(__doc__, 18, arguments=arguments)
     given.data = given.data and Path(given.data)
-    train, _, test = translation.read(given)
+    train, valid, test = translation.read(given)
     units = translation.tokenizer(train, 1500 if given.quick else translation.UNITS)
-    (x, y), batches = translation.rows(units, train), -(-len(train) // BATCH)
+    (x, y), (x_valid, y_valid) = translation.rows(units, train), translation.rows(units, valid)
+    batches = -(-len(train) // BATCH)
     model = Translator(len(units.vocabulary))
     seconds = twin.train(
         model,
         loss,
         {"x": x["source"], "y": y},
+        valid={"x": x_valid["source"], "y": y_valid},
         epochs=given.epochs,
         size=BATCH,
         rate=el.schedules.one_cycle(PEAK, steps=given.epochs * batches),

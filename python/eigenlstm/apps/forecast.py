@@ -1,31 +1,41 @@
 """A day of electricity demand ahead: the parts of a forecaster put together by hand, with quantiles.
 
     python -m eigenlstm.apps.forecast
+    python -m eigenlstm.apps.forecast --load forecast.safetensors --csv mine.csv --column demand_mw --time-column time
 
 Data: hourly demand of Tetouan, 2017 (Salam, El Hibaoui 2018; UCI, CC BY 4.0). One LSTM reads three days, and from its
 last hidden state gives nine quantiles of each of the next 24 hours: trained with the pinball loss, it says by itself
-how sure it is.
-``python -m eigenlstm forecast`` does the same and more for any CSV file.
+how sure it is. A file of your own needs at least four days of hourly values; four weeks are better, because the sizes
+of its swings are measured on it. ``python -m eigenlstm forecast`` trains on any CSV file instead.
 """
 
+import json
+import sys
 import time
 
 import numpy as np
 
 import eigenlstm as el
 from eigenlstm import data
-from eigenlstm.apps._common import application, new_figure, on_rank_0, tidy, write_figure, write_scores
-from eigenlstm.forecasting.series import read_series
+from eigenlstm.apps._common import application, new_figure, on_rank_0, opened, reason, tidy, write_figure, write_scores
+from eigenlstm.forecasting.series import SeriesError, read_series
 from eigenlstm.forecasting.windows import calendar_features, naive, targets, windows
 from eigenlstm.training.schedules import one_cycle
 
 WINDOW, HORIZON, DAY = 72, 24, 24
 QUANTILES = (0.05, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.95)
 MEDIAN = QUANTILES.index(0.5)
+OWN = {
+    "--csv": "with --load: a CSV file of hourly values, whose next day is forecast",
+    "--column": "with --load: the column of the values; default: demand_mw",
+    "--time-column": "with --load: the column of the times; default: time",
+}
 
 
 def main(arguments=None):
-    given = application("eigenlstm.apps.forecast", __doc__.split("\n")[0], 10, 1, arguments, loads=False)
+    given = application("eigenlstm.apps.forecast", __doc__, 10, 1, arguments, own=OWN)
+    if given.load:
+        return next_day(given)
     series = read_series(data.tetouan(), "demand_mw", time_column="time")
     demand, n = series.values, len(series.values)
     first, last = int(0.7 * n), int(0.85 * n)  # where the validation part and the held-out part begin
@@ -35,42 +45,23 @@ def main(arguments=None):
         f"{n:,} hours; windows of {WINDOW} to forecast {HORIZON}: {len(train):,} to train, {len(valid):,} to validate, "
         f"{len(test):,} held out\n"
     )
+    scale = sizes(demand[:first])
 
-    # The model sees how each hour differs from the last one and from the day before, and where in the day and week it
-    # is.
-    # It predicts how each hour ahead departs from the day before (the seasonal naive forecast).
-    change = demand - np.concatenate([demand[:DAY], demand[:-DAY]])
-    spread, unit = demand[:first].std(), change[:first].std()
-    assert series.times is not None  # the data set has them
-    calendar = calendar_features(series.times, ["day", "week"])
+    def part(origins):
+        departures = targets(demand, origins, HORIZON) - naive(demand, origins, HORIZON, DAY)
+        return inputs(demand, series.wall_times, origins, scale), (departures / scale[1]).astype(np.float32)
 
-    def inputs(origins):
-        level = windows(demand, origins, WINDOW) - demand[origins - 1, None]
-        own = np.stack([level / spread, windows(change, origins, WINDOW) / unit], axis=2)
-        return np.concatenate([own, windows(calendar, origins, WINDOW)], axis=2).astype(np.float32)
-
-    def departures(origins):
-        return ((targets(demand, origins, HORIZON) - naive(demand, origins, HORIZON, DAY)) / unit).astype(np.float32)
-
-    model = el.Sequential(
-        [
-            el.LSTM(2 + calendar.shape[1], 64, seed=given.seed),
-            el.Last(),
-            el.Dropout(0.2),
-            el.Linear(64, HORIZON * len(QUANTILES), seed=given.seed + 1),
-        ]
-    )
+    model = build(given.seed)
     print(model.summary(), "\n")
     steps = given.epochs * -(-len(train) // 64)
     started = time.process_time()
     model.fit(
-        inputs(train),
-        departures(train),
+        *part(train),
         loss=el.losses.Quantile(QUANTILES),
         optimizer=el.Adam(),
         epochs=given.epochs,
         batch_size=64,
-        validation_data=(inputs(valid), departures(valid)),
+        validation_data=part(valid),
         clip_norm=1.0,
         seed=given.seed,
         comm=given.comm,
@@ -78,15 +69,87 @@ def main(arguments=None):
     )
 
     seconds = on_rank_0(given, time.process_time() - started)
-    ahead = model.predict(inputs(test)).reshape(len(test), HORIZON, len(QUANTILES)).astype(np.float64)
-    day_before = naive(demand, test, HORIZON, DAY)
-    quantiles = np.sort(ahead, axis=2) * unit + day_before[:, :, None]  # sorted: quantiles must not cross
-    truth = targets(demand, test, HORIZON)
+    quantiles = forecasts(model, demand, series.wall_times, test, scale)
+    truth, day_before = targets(demand, test, HORIZON), naive(demand, test, HORIZON, DAY)
     errors = {
         "LSTM (median)": quantiles[:, :, MEDIAN] - truth,
         "the day before": day_before - truth,
         "the last value": naive(demand, test, HORIZON) - truth,
     }
+    below = (truth[:, :, None] <= quantiles).mean(axis=(0, 1))
+    show(errors, below)
+    ours, *others = ((name, {"mae": float(np.abs(error).mean())}) for name, error in errors.items())
+    write_scores(given, ours[1], dict(others), seconds)
+    model.save(given.out / "forecast.safetensors", {"quantiles": json.dumps(QUANTILES)})
+    draw(given.out / "forecast.png", series, test, quantiles, errors, below)
+    print(f"\nwritten: {given.out / 'forecast.png'}\n         {given.out / 'forecast.safetensors'}")
+    return errors, below
+
+
+def build(seed):
+    return el.Sequential(
+        [
+            el.LSTM(6, 64, seed=seed),
+            el.Last(),
+            el.Dropout(0.2),
+            el.Linear(64, HORIZON * len(QUANTILES), seed=seed + 1),
+        ]
+    )
+
+
+def daily_change(values):
+    """By how much each hour differs from the same hour of the day before; zeros on the first day."""
+    return values - np.concatenate([values[:DAY], values[:-DAY]])
+
+
+def sizes(values):
+    """The deviations of `values` and of their changes from day to day: what the model counts in."""
+    return values.std(), daily_change(values)[DAY:].std()
+
+
+def inputs(values, times, origins, scale):
+    """What the model reads before each of `origins`, (N, WINDOW, 6): how each hour differs from the last one and from
+    the day before, and where in the day and week it is."""
+    level = windows(values, origins, WINDOW) - values[origins - 1, None]
+    own = np.stack([level / scale[0], windows(daily_change(values), origins, WINDOW) / scale[1]], axis=2)
+    calendar = windows(calendar_features(times, ["day", "week"]), origins, WINDOW)
+    return np.concatenate([own, calendar], axis=2).astype(np.float32)
+
+
+def forecasts(model, values, times, origins, scale):
+    """The quantiles of the hours from each of `origins` on, (N, HORIZON, quantiles).
+
+    The model says how they depart from the day before (the seasonal naive forecast); sorted, they don't cross."""
+    told = model.predict(inputs(values, times, origins, scale)).reshape(len(origins), HORIZON, len(QUANTILES))
+    return np.sort(told.astype(np.float64), axis=2) * scale[1] + naive(values, origins, HORIZON, DAY)[:, :, None]
+
+
+def next_day(given):
+    """The quantiles of the 24 hours that follow the series in ``--csv``, by the model in ``--load``."""
+    if not given.csv:
+        sys.exit("--load needs --csv FILE, a series of hourly values")
+    model, _ = opened(given.load, "quantiles")
+    try:
+        series = read_series(given.csv, given.column or "demand_mw", time_column=given.time_column or "time")
+    except (OSError, SeriesError) as error:
+        sys.exit(f"--csv: {reason(given.csv, error)}")
+    values, n = series.values, len(series.values)
+    if series.step is None or series.step.seconds != 3600 or n < WINDOW + DAY:
+        sys.exit(f"{given.csv}: the model reads {WINDOW + DAY} hourly values or more, got {n} {series.step or ''}")
+    scale = sizes(values)
+    if min(scale) == 0:
+        sys.exit(f"{given.csv}: the values are the same on all days")
+    (told,) = forecasts(model, values, series.wall_times, np.array([n]), scale)
+    print(f"{'':22}{'5 %':>10}{'median':>10}{'95 %':>10}")
+    times = series.future_times(HORIZON)
+    assert times is not None  # as the series has a step
+    for when, hour in zip(times, told):
+        print(f"  {series.time_text(when):20}" + "".join(f"{hour[q]:10.4g}" for q in (0, MEDIAN, -1)))
+    return told
+
+
+def show(errors, below):
+    """Print the errors by hours ahead, and how much of the truth lay below each quantile."""
     print("\nMean absolute error in MW, held out")
     print(f"  {'hours ahead':16}" + "".join(f"{k:8}" for k in (1, 3, 6, 12, 24)) + "    all")
     for name, error in errors.items():
@@ -95,20 +158,12 @@ def main(arguments=None):
             + "".join(f"{np.abs(error[:, k - 1]).mean():8.2f}" for k in (1, 3, 6, 12, 24))
             + f"{np.abs(error).mean():8.2f}"
         )
-    below = (truth[:, :, None] <= quantiles).mean(axis=(0, 1))
     print(
         "\nShare of the truth below each quantile\n  promised"
         + "".join(f"{q:7.0%}" for q in QUANTILES)
         + "\n  held    "
         + "".join(f"{share:7.0%}" for share in below)
     )
-
-    ours, *others = ((name, {"mae": float(np.abs(error).mean())}) for name, error in errors.items())
-    write_scores(given, ours[1], dict(others), seconds)
-    model.save(given.out / "forecast.safetensors")
-    draw(given.out / "forecast.png", series, test, quantiles, errors, below)
-    print(f"\nwritten: {given.out / 'forecast.png'}\n         {given.out / 'forecast.safetensors'}")
-    return errors, below
 
 
 def draw(path, series, test, quantiles, errors, below):

@@ -1,37 +1,37 @@
-"""Images: an LSTM reads a picture line by line and says what it shows.
+"""Images: an LSTM reads a picture line by line and recognises what it shows.
 
     python -m eigenlstm.apps.images                            Fashion-MNIST where it is found, else small digits
     python -m eigenlstm.apps.images --data FOLDER                       with the four files of MNIST's format (idx)
     python -m eigenlstm.apps.images --load images.safetensors --picture shoe.png
 
 A step is a row of the picture and the column of the same number beside it, so that one LSTM reads it downwards and
-across. In training clothes are mirrored at random, other pictures moved by a pixel or two; parameters are averaged
-over about an epoch, and of clothes the picture and its mirror image are judged together. Fashion-MNIST is 70,000
-pictures of clothes of 28 by 28 pixels (Xiao et al. 2017, MIT), in Debian's package dataset-fashion-mnist; the digits
-are scikit-learn's, 1,797 of 8 by 8. Baseline: the five nearest neighbours.
+across. In training, clothes are mirrored at random and other pictures moved by a pixel or two; parameters are averaged
+over about an epoch; clothes are classified by the mean score of the picture and its mirror image. Fashion-MNIST is
+70,000 pictures of clothes of 28 by 28 pixels (Xiao et al. 2017, MIT), in Debian's package dataset-fashion-mnist; the
+digits are scikit-learn's, 1,797 of 8 by 8. Baseline: the five nearest neighbours.
 """
 
 import gzip
 import json
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import numpy as np
 
 import eigenlstm as el
 from eigenlstm.apps import _common
-from eigenlstm.safetensors_files import read_tensors
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 CLOTHES = ["T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "boot"]
 BATCH, PEAK, HIDDEN = 64, 4e-3, 96  # pictures; the largest learning rate; of each direction
-FILES = "a folder with train-images-idx3-ubyte.gz and its three companions"
-OWN = {"--picture": "with --load: the picture to be told, dark ground, any size"}
+FILES = "a folder with the four files of MNIST, train-images-idx3-ubyte.gz and so on"
+OWN = {"--picture": "with --load: the picture to classify, light on a dark background, of any size"}
 
 
 def main(arguments=None):
-    given = _common.application("eigenlstm.apps.images", __doc__.split("\n")[0], 20, 2, arguments, data=FILES, own=OWN)
+    given = _common.application("eigenlstm.apps.images", __doc__, 20, 2, arguments, data=FILES, own=OWN)
     if given.load:
         return look(given)
     (x, y), (x_test, y_test), names = pictures(given)
@@ -103,10 +103,14 @@ def idx(path):
     packed = path.with_name(path.name + ".gz")
     if not (packed.exists() or path.exists()):
         sys.exit(f"{packed} is not there")
-    data = gzip.decompress(packed.read_bytes()) if packed.exists() else path.read_bytes()
-    rank = data[3]
-    shape = np.frombuffer(data, ">u4", rank, 4).astype(int)
-    if data[:3] != b"\0\0\x08" or len(data) != 4 + 4 * rank + shape.prod():
+    try:
+        data = gzip.decompress(packed.read_bytes()) if packed.exists() else path.read_bytes()
+        rank = data[3]
+        shape = np.frombuffer(data, ">u4", rank, 4).astype(int)
+        whole = data[:3] == b"\0\0\x08" and len(data) == 4 + 4 * rank + shape.prod()
+    except (OSError, EOFError, zlib.error, IndexError, ValueError):  # a damaged .gz, or too short for its head
+        whole = False
+    if not whole:
         sys.exit(f"{path} is no whole idx file of bytes")
     return np.frombuffer(data, np.uint8, offset=4 + 4 * rank).reshape(shape)
 
@@ -169,9 +173,12 @@ def look(given):
         sys.exit("--load needs --picture FILE")
     from matplotlib import image
 
-    model, (_, about) = el.load(given.load), read_tensors(given.load)
+    model, about = _common.opened(given.load, "names", "size")
     names, size = json.loads(about["names"]), int(about["size"])
-    pixels = np.asarray(image.imread(given.picture), np.float32)
+    try:
+        pixels = np.asarray(image.imread(given.picture), np.float32)
+    except (OSError, ValueError) as error:
+        sys.exit(f"--picture: {_common.reason(given.picture, error)}")
     pixels = pixels[..., :3].mean(axis=2) if pixels.ndim == 3 else pixels
     pixels /= max(pixels.max(), 1e-6)
     if min(pixels.shape) < size:

@@ -1,4 +1,4 @@
-"""A language model of characters: an LSTM reads "Alice's Adventures in Wonderland" and writes on.
+"""A language model of characters: an LSTM reads "Alice's Adventures in Wonderland" and goes on writing.
 
     python -m eigenlstm.apps.language_model
     python -m eigenlstm.apps.language_model --load language_model.safetensors --text "The Queen "
@@ -18,24 +18,23 @@ import numpy as np
 
 import eigenlstm as el
 from eigenlstm import data
-from eigenlstm.apps._common import application, new_figure, on_rank_0, tidy, write_figure, write_scores
-from eigenlstm.safetensors_files import read_tensors
+from eigenlstm.apps._common import application, new_figure, on_rank_0, opened, tidy, write_figure, write_scores
 from eigenlstm.training.schedules import one_cycle
 
 LANES, PIECE = 16, 64
 EMBEDDING, HIDDEN, DROPOUT, RATE = 32, 192, 0.5, 5e-3
-OWN = {"--text": "with --load: how the text begins that is to be written on"}
+OWN = {"--text": "with --load: the beginning of the text, which the model continues"}
 
 
 def main(arguments=None):
     given = application(
         "eigenlstm.apps.language_model",
-        __doc__.split("\n")[0],
+        __doc__,
         15,
         2,
         arguments,
         own=OWN,
-        flags={"--no-torch": "leave the comparison with PyTorch out"},
+        flags={"--no-torch": "leave out the comparison with PyTorch"},
     )
     if given.load:
         return write_on(given)
@@ -102,11 +101,13 @@ def main(arguments=None):
 
 def write_on(given):
     """What the model in ``--load`` writes after ``--text``."""
-    model, (_, about) = el.load(given.load), read_tensors(given.load)
+    if not given.text:
+        sys.exit('--load needs --text "the beginning"')
+    model, about = opened(given.load, "alphabet")
     alphabet = json.loads(about["alphabet"])
-    unknown = sorted(set(given.text or "") - set(alphabet))
-    if not given.text or unknown:
-        sys.exit(f"the book has no {' '.join(unknown)}" if unknown else "--load needs --text, the beginning")
+    unknown = sorted(set(given.text) - set(alphabet))
+    if unknown:
+        sys.exit(f"the book has no {' '.join(unknown)}")
     written = sample(model, alphabet, given.text, 400, np.random.default_rng(given.seed))
     print(written)
     return written

@@ -1,12 +1,12 @@
-"""Sentiment: a bidirectional LSTM rates snippets of film reviews as twenty readers did.
+"""Sentiment: a bidirectional LSTM rates snippets of film reviews like twenty readers did.
 
     python -m eigenlstm.apps.sentiment
     python -m eigenlstm.apps.sentiment --load sentiment.safetensors --text "not a bad film at all"
 
-The lexicon of VADER has the valence of 7,500 words. It gives words a meaning before training begins: it is written into
-the first number of their embeddings, also of words that no snippet to train on has. The model learns the other words
-and how they go together. Baselines: VADER's own rules, and logistic regression on the TF-IDF weights of words and pairs
-of words.
+The lexicon of VADER knows how positive or negative 7,500 words are. Their values become the first number of the words'
+embeddings before training begins, including those of words that the training snippets lack. The model learns the other
+words, and how words act on each other. Baselines: VADER's own rules, and logistic regression on the TF-IDF weights of
+words and pairs of words.
 """
 
 import sys
@@ -33,24 +33,25 @@ SENTENCES = (  # ours, for the picture
     "it never bored me for a minute",
     "too long, too loud, and far too pleased with itself",
 )
-OWN = {"--text": "with --load: the sentence to be rated"}
+OWN = {"--text": "with --load: the sentence to rate"}
 
 
 def main(arguments=None):
     given = _common.application(
         "eigenlstm.apps.sentiment",
-        __doc__.split("\n")[0],
+        __doc__,
         8,
         2,
         arguments,
-        data="the sdist of vaderSentiment, fetched before",
+        data="the sdist of vaderSentiment, if you have fetched it yourself",
         own=OWN,
+        splits=True,
     )
     if given.load:
         return rate(given)
     archive = _download.fetch(DATA, given.data)
     texts, ratings = snippets(archive)
-    train, valid, test = split(len(texts), given.quick)
+    train, valid, test = split(len(texts), given.quick, given.split)
     tokenizer, valences = words(archive, [texts[i] for i in train])
     model = build(tokenizer, valences, given.seed)
     print(f"{len(train):,} snippets to train on, {len(test):,} to test on; {len(valences):,} words with a valence\n")
@@ -96,9 +97,9 @@ def snippets(archive):
     return list(texts), np.array(ratings, np.float64)
 
 
-def split(count, quick):
+def split(count, quick, number=0):
     """Indices to train on, to validate with and to test on: the same for every ``--seed``."""
-    order = np.random.default_rng(0).permutation(count)
+    order = np.random.default_rng(number).permutation(count)
     train, valid, test = np.split(order, [int(0.7 * count), int(0.8 * count)])
     return (train[:1500], valid[:300], test[:500]) if quick else (train, valid, test)
 
@@ -149,7 +150,8 @@ def rate(given):
     """What the model in ``--load`` thinks of ``--text``: the probability that it is positive."""
     if not given.text:
         sys.exit('--load needs --text "a sentence"')
-    model, tokenizer = el.load(given.load), el.text.load(given.load)
+    model, _ = _common.opened(given.load, "tokenizer")
+    tokenizer = el.text.load(given.load)
     ids = tokenizer.encode(given.text)
     if not len(ids):
         sys.exit("--text holds no word")

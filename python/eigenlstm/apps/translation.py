@@ -1,12 +1,12 @@
-"""Translation: an LSTM reads a message of a program in English, another writes it in French, and attention links them.
+"""Translation: one LSTM reads a program's message in English, another writes it in French, linked by attention.
 
     python -m eigenlstm.apps.translation
     python -m eigenlstm.apps.translation --load translation.safetensors --text "Delete the selected files"
 
-Both languages are cut into the same byte-pair units, whose embeddings also write the French ones. A beam of five finds
-the best translation. The 18,000 messages come from the catalogues of seven packages, and no message is both learned and
-tested. Baselines: a translation memory, which gives the translation of the most similar message, and each word by the
-word that it is most likely translated as (IBM's first model).
+Both languages are cut into the same byte-pair units, and one matrix embeds and writes them. A beam search with five
+hypotheses finds the best translation. The 18,000 messages come from the catalogues of seven packages; no message of the
+test part is in the training part. Baselines: a translation memory, which gives the translation of the most similar
+message, and a word-by-word translation by the likeliest word (IBM model 1).
 """
 
 import logging
@@ -21,18 +21,19 @@ from eigenlstm.apps import _catalogues, _common, _download
 EMBEDDING, HIDDEN, UNITS = 192, 320, 4000  # width of a unit; of the decoder; units of both languages
 DROPOUT, BATCH, PEAK = 0.3, 64, 4e-3  # messages; the largest learning rate
 BEAM, LONGEST = 5, 60  # hypotheses; units of a translation
-OWN = {"--text": "with --load: the English message to be translated"}
+OWN = {"--text": "with --load: the English message to translate"}
 
 
 def main(arguments=None):
     given = _common.application(
         "eigenlstm.apps.translation",
-        __doc__.split("\n")[0],
+        __doc__,
         18,
         12,
         arguments,
-        data="a folder with the wheels of the seven packages, fetched before",
+        data="a folder with the wheels of the seven packages, if you have fetched them yourself",
         own=OWN,
+        splits=True,
     )
     if given.load:
         return say(given)
@@ -64,7 +65,8 @@ def main(arguments=None):
 def read(given):
     """Pairs to train on, to validate with and to test on."""
     packages = _catalogues.PACKAGES[: _catalogues.QUICK] if given.quick else _catalogues.PACKAGES
-    parts = _catalogues.split(_catalogues.pairs(_download.fetch(package, given.data) for package in packages))
+    found = _catalogues.pairs(_download.fetch(package, given.data) for package in packages)
+    parts = _catalogues.split(found, given.split)
     return tuple(part[:most] for part, most in zip(parts, (2000, 100, 200))) if given.quick else parts
 
 
@@ -155,9 +157,10 @@ def scored(said, pairs):
 
 def load(path):
     """The translator and its units out of a saved model's file."""
+    model, _ = _common.opened(path, "units")
     units = el.text.load(path, key="units")
     translator = Translator(len(units.vocabulary), 0)
-    translator.model.load_state_dict(el.load(path).state_dict())
+    translator.model.load_state_dict(model.state_dict())
     return translator, units
 
 

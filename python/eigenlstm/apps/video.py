@@ -1,13 +1,13 @@
-"""Video: which digit moves through the noise? An LSTM sees a clip frame by frame.
+"""Video: which digit moves through the noise? An LSTM reads a clip frame by frame.
 
     python -m eigenlstm.apps.video                                        scikit-learn's digits, set moving
-    python -m eigenlstm.apps.video --clips FOLDER                         your own: FOLDER/wave/a.gif, FOLDER/nod/b.mp4
+    python -m eigenlstm.apps.video --clips FOLDER                         yours: FOLDER/wave/a.gif, FOLDER/nod/b.mp4
     python -m eigenlstm.apps.video --load video.safetensors --clip a.gif
 
-A digit of 8 by 8 pixels crosses a field of 16 by 16, comes back from its edges, and noise as strong as the digit lies
-over it: hardly a single frame can be read. The digits are split into those to train on, to validate with and to test
-on before they are set moving, and those to train on move another way each time. Clips are read by imageio: GIFs as it
-is, MP4 and the like with its plugin for them (pip install "imageio[pyav]").
+A digit of 8 by 8 pixels crosses a field of 16 by 16 and bounces off its edges, under noise as strong as the digit, so
+that hardly any single frame can be read. The digits are split into a training, a validation and a test part before they
+are set moving; those of the training part move differently each time. imageio reads GIFs by itself, and MP4 and other
+films with a plugin (pip install "imageio[ffmpeg]" or "imageio[pyav]").
 """
 
 import json
@@ -19,30 +19,30 @@ import numpy as np
 
 import eigenlstm as el
 from eigenlstm.apps import _common
-from eigenlstm.safetensors_files import read_tensors
 
 SIDE, FRAMES, NOISE = 16, 16, 0.5  # pixels of a frame's side; frames of a clip; deviation of the noise, ink being 1
 FEATURES, HIDDEN, BATCH, PEAK = 192, 128, 64, 3e-3  # of a frame; of each direction; clips; the largest learning rate
 OWN = {
-    "--clips": "train on this folder of labelled clips: FOLDER/label/clip.gif",
-    "--clip": "with --load: the clip to be told",
+    "--clips": "train on the labelled clips in this folder: FOLDER/label/clip.gif",
+    "--clip": "with --load: the clip to classify",
 }
 
 
 def main(arguments=None):
     given = _common.application(
         "eigenlstm.apps.video",
-        __doc__.split("\n")[0],
+        __doc__,
         80,
         6,
         arguments,
-        data="the same as --clips: a folder of labelled clips",
+        data="the same as --clips",
         own=OWN,
+        splits=True,
     )
     if given.load:
         return watch(given)
     folder = given.clips or given.data
-    train, valid, test, names = labelled(Path(folder)) if folder else digits(given.quick)
+    train, valid, test, names = labelled(Path(folder), given.split) if folder else digits(given.quick, given.split)
     model = build(train.side, len(names), given.seed)
     print(
         f"{train.count:,} clips to train on an epoch, {len(valid[1]):,} to validate with, {len(test[1]):,} to test on\n"
@@ -60,7 +60,7 @@ def main(arguments=None):
         validation_data=valid,
         metrics=["accuracy"],
         callbacks=[el.schedule(el.schedules.one_cycle(PEAK, steps=given.epochs * batches))],
-        ema=0.99,  # over the last hundred steps or so
+        ema=1 - 1 / batches,  # over about an epoch
         seed=given.seed,
         comm=given.comm,
     )
@@ -87,9 +87,10 @@ class Moving:
 
     def batches(self, seed, epochs):
         rng = np.random.default_rng(seed)
+        noise = rng.standard_normal(1 << 22, np.float32)  # to draw it anew for each clip takes longer than to read it
         for _ in range(epochs * -(-self.count // BATCH)):
             chosen = rng.integers(0, len(self.y), BATCH)
-            yield clips(self.pictures[chosen], rng), self.y[chosen]
+            yield clips(self.pictures[chosen], rng, noise), self.y[chosen]
 
     def sample(self, count):
         """So many clips, and their labels."""
@@ -115,15 +116,17 @@ class Filmed:
         return np.stack(self.x[:count]), self.y[:count]
 
 
-def clips(pictures, rng, frames=FRAMES, side=SIDE):
-    """Pictures (N, P, P) as clips (N, frames, side²): each starts anywhere, moves straight on and comes back from the
-    edges; noise is laid over it."""
+def clips(pictures, rng, noise=None, frames=FRAMES, side=SIDE):
+    """Pictures (N, P, P) as clips (N, frames, side²): each starts anywhere, moves straight on and bounces off the
+    edges. Noise is laid over it: any part of the normal numbers `noise`, or fresh ones."""
     count, size = len(pictures), pictures.shape[1]
     room = side - size
     start, speed = rng.uniform(0, 2 * room, (2, 1, count)), rng.uniform(-1.5, 1.5, (2, 1, count))
     way = (start + speed * np.arange(frames)[:, None]) % (2 * room)
     row, column = np.rint(np.where(way > room, 2 * room - way, way)).astype(int)  # (frames, N): there and back again
-    x = rng.standard_normal((count, frames, side, side), np.float32) * np.float32(NOISE)
+    x = rng.standard_normal((count, frames * side * side), np.float32) if noise is None else cut(noise, count, rng)
+    x = x.reshape(count, frames, side, side)
+    x *= np.float32(NOISE)
     steps = np.arange(size)
     index = np.ix_(np.arange(count), np.arange(frames))
     x[
@@ -135,7 +138,12 @@ def clips(pictures, rng, frames=FRAMES, side=SIDE):
     return x.reshape(count, frames, side * side)
 
 
-def digits(quick):
+def cut(noise, count, rng, length=FRAMES * SIDE * SIDE):
+    """`count` parts of `noise`, each from anywhere on: (count, length)."""
+    return np.stack([noise[start : start + length] for start in rng.integers(0, len(noise) - length, count)])
+
+
+def digits(quick, split=0):
     print("data: 1,797 digits of 8 by 8 pixels (Alpaydin, Kaynak 1998; CC BY 4.0), of scikit-learn\n")
     try:
         from sklearn.datasets import load_digits
@@ -143,20 +151,20 @@ def digits(quick):
         sys.exit('the digits are scikit-learn\'s: pip install "eigenlstm[apps]", or name clips by --clips')
     pictures, y = load_digits(return_X_y=True)
     pictures = (pictures.reshape(-1, 8, 8) / 16).astype(np.float32)
-    rng = np.random.default_rng(0)  # the split, and how those to test on move, are the same for every --seed
+    rng = np.random.default_rng(split)  # the split, and how those to test on move, are the same for every --seed
     train, valid, test = np.split(rng.permutation(len(y)), [int(0.7 * len(y)), int(0.8 * len(y))])
     held = [(clips(pictures[np.repeat(part, 3)], rng), y[np.repeat(part, 3)]) for part in (valid, test)]
     return Moving(pictures[train], y[train], 640 if quick else 6400), *held, [str(digit) for digit in range(10)]
 
 
-def labelled(folder):
+def labelled(folder, split=0):
     """Clips in subfolders that are called by what they show."""
     paths = sorted(path for path in folder.glob("*/*") if path.is_file())
     names = sorted({path.parent.name for path in paths})
     if len(paths) < 10 or len(names) < 2:
         sys.exit(f"{folder} holds {len(paths)} clips of {len(names)} labels: at least 10 of 2 are needed")
     print(f"data: {len(paths)} clips in {folder}\n")
-    order = np.random.default_rng(0).permutation(len(paths))
+    order = np.random.default_rng(split).permutation(len(paths))
     x = [read(paths[i]) for i in order]
     y = np.array([names.index(paths[i].parent.name) for i in order])
     held = max(1, len(paths) // 5)
@@ -167,18 +175,28 @@ def labelled(folder):
 def read(path, frames=FRAMES, side=SIDE):
     """The clip in a file as (frames, side²): grey, made small by averages, `frames` of it evenly spread, its mean taken
     out and divided by its deviation."""
+    film = shrunk(path, side)
+    if len(film) < 2:
+        sys.exit(f"{path} is no clip: it has one frame")
+    film = film[np.rint(np.linspace(0, len(film) - 1, frames)).astype(int)]
+    return ((film - film.mean()) / max(film.std(), 1e-6)).reshape(frames, side * side).astype(np.float32)
+
+
+def shrunk(path, side):
+    """All frames of the clip in a file, (n, side, side), grey. One frame is in memory at a time at its full size."""
     try:
         import imageio.v3 as imageio
     except ImportError:
         sys.exit('clips are read by imageio: pip install "eigenlstm[apps]"')
-    film = np.asarray(imageio.imread(path, index=None) if path.suffix == ".gif" else imageio.imread(path), np.float32)
-    film = film[..., :3].mean(axis=3) if film.ndim == 4 else film
-    if film.ndim != 3:
-        sys.exit(f"{path} is no clip: its shape is {film.shape}")
-    film = film[np.rint(np.linspace(0, len(film) - 1, frames)).astype(int)]
-    for axis in (1, 2):
-        film = squeezed(film, axis, side)
-    return ((film - film.mean()) / max(film.std(), 1e-6)).reshape(frames, side * side).astype(np.float32)
+    film = []
+    try:
+        for frame in imageio.imiter(path):
+            grey = frame[..., :3].mean(axis=2) if frame.ndim == 3 else frame.astype(np.float64)
+            film.append(squeezed(squeezed(grey, 0, side), 1, side))
+    except Exception as error:  # each of imageio's plugins raises errors of its own
+        plugin = "" if path.suffix == ".gif" or not path.is_file() else '; films need pip install "imageio[ffmpeg]"'
+        sys.exit(f"{_common.reason(path, error)}{plugin}")
+    return np.stack(film)
 
 
 def squeezed(x, axis, size):
@@ -224,7 +242,7 @@ def watch(given):
     """What the model in ``--load`` sees in ``--clip``."""
     if not given.clip:
         sys.exit("--load needs --clip FILE")
-    model, (_, about) = el.load(given.load), read_tensors(given.load)
+    model, about = _common.opened(given.load, "names", "side", "scale")
     names = json.loads(about["names"])
     mean, deviation = json.loads(about["scale"])
     clip = read(Path(given.clip), side=int(about["side"])) * np.float32(deviation) + np.float32(mean)

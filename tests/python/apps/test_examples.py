@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -64,6 +65,38 @@ def test_a_day_is_forecast_with_honest_quantiles(tmp_path, capsys):
         and written["baselines"]["the last value"]["mae"] == mae["the last value"]
     )
     assert png(tmp_path / "forecast.png") and "held" in capsys.readouterr().out
+
+    # A file of one's own, of another size: the last fortnight but one, in kW, from which the last week is forecast
+    lines = Path(data.tetouan()).read_text().splitlines()[1:]
+    values = np.array([float(line.split(",")[1]) for line in lines])
+    told, truth = [], []
+    load = ["--load", str(tmp_path / "forecast.safetensors"), "--csv", str(tmp_path / "own.csv")]
+    for end in range(len(lines) - 7 * 24, len(lines), 24):
+        own = [f"{line.split(',')[0]},{1000 * value}" for line, value in zip(lines[:end], values)][-21 * 24 :]
+        (tmp_path / "own.csv").write_text("\n".join(["when,load", *own]))
+        told.append(forecast.main([*load, "--column", "load", "--time-column", "when"])[:, forecast.MEDIAN])
+        truth.append([1000 * values[end - 24 : end], 1000 * values[end : end + 24]])
+    before, came = np.array(truth).transpose(1, 0, 2)
+    assert np.abs(told - came).mean() < 0.85 * np.abs(before - came).mean()
+    shown = capsys.readouterr().out
+    assert shown.count("median") == 7 and lines[-1].split(",")[0] in shown  # the last hour that was forecast
+
+
+def test_a_series_that_cannot_be_forecast_is_refused(tmp_path):
+    forecast.build(0).save(tmp_path / "model", {"quantiles": "[]"})
+    hours = np.arange("2020-01-01", "2020-01-06", dtype="M8[h]")
+    load = ["--load", str(tmp_path / "model"), "--csv", str(tmp_path / "own.csv")]
+    day = np.sin(np.arange(len(hours)) * np.pi / 12).round(6)
+    for times, values, why in (
+        (hours[:90], np.arange(90.0), "96 hourly values or more, got 90"),
+        (hours[0] + 2 * (hours - hours[0]), np.arange(120.0), "2 hours"),
+        (hours, day, "the same on all days"),
+        (hours[:-1], ["x"] * 119, "not a number"),
+    ):
+        rows = [f"{time},{value}" for time, value in zip(times, values)]
+        (tmp_path / "own.csv").write_text("\n".join(["time,demand_mw", *rows]))
+        with pytest.raises(SystemExit, match=why):
+            forecast.main(load)
 
 
 def test_a_language_model_learns_to_spell(tmp_path, capsys):

@@ -89,3 +89,24 @@ def test_clips_of_one_s_own(tmp_path, capsys):
     assert np.mean([a == b for a, b in zip(told, true)]) > 0.8
     with pytest.raises(SystemExit, match="--clip"):
         video.main(load)
+    with pytest.raises(SystemExit, match="absent.gif"):
+        video.main([*load, "--clip", str(tmp_path / "absent.gif")])
+
+
+def test_a_film_is_read_frame_by_frame(tmp_path):
+    """An MP4 in colour, much larger than what is kept of it: a bright square on its way through a dark field."""
+    imageio = pytest.importorskip("imageio.v3", reason="imageio is not installed")
+    pytest.importorskip("imageio_ffmpeg", reason="imageio has no plugin for films")
+    frames = np.full((32, 128, 128, 3), 20, np.uint8)
+    for t in range(32):
+        frames[t, 32:64, 3 * t : 3 * t + 32] = (250, 230, 240)
+    imageio.imwrite(tmp_path / "walk.mp4", frames, fps=8)
+    x = video.read(tmp_path / "walk.mp4").reshape(video.FRAMES, 16, 16)
+    kept = frames[np.rint(np.linspace(0, 31, video.FRAMES)).astype(int)].mean(axis=3)
+    small = kept.reshape(video.FRAMES, 16, 8, 16, 8).mean(axis=(2, 4))
+    assert np.abs(x - (small - small.mean()) / small.std()).max() < 0.25  # the codec loses some
+    (tmp_path / "walk.mp4").write_bytes(b"no film at all")
+    imageio.imwrite(tmp_path / "still.png", frames[0])
+    for name, why in (("walk.mp4", "imageio\\[ffmpeg\\]"), ("still.png", "one frame")):
+        with pytest.raises(SystemExit, match=why):
+            video.read(tmp_path / name)
