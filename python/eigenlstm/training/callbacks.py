@@ -392,9 +392,7 @@ def _json_value(value):
 
 
 def _check_folder(run, path, where):
-    """``FileNotFoundError``, before the first step, for a path in a folder that does not exist on the machine of rank 0,
-    which writes.
-    """
+    """``FileNotFoundError``, before the first step, for a path in a folder that rank 0, which writes, does not have."""
     folder = os.path.dirname(path)
     if run.rank == 0 and folder and not os.path.isdir(folder):
         raise FileNotFoundError(f"{where}: there is no folder {os.fsdecode(folder)!r} to write into")
