@@ -1,4 +1,4 @@
-// Sums and products of arrays, for callers that have already set how denormals are treated.
+// Sums and products of arrays, for callers who have set what happens to denormals.
 #pragma once
 
 #include <algorithm>

@@ -11,8 +11,8 @@
 namespace eigenlstm {
 namespace {
 
-/// Copies h or c before step `begin`, (B, n) or null for zeros, to rows `stride` apart in the order of positions. For
-/// rows that end before that step, it is also the final state.
+/// h or c before step `begin`, (B, n) or null, to rows `stride` apart in the order of positions. Rows that have no
+/// such step end in that state.
 template <class Real>
 void start_state(const Rows& rows, Index begin, Index n, Index stride, const Real* initial, Real* start, Real* final) {
   for (Index position = 0; position < rows.batch_size(); ++position, start += stride) {
@@ -76,7 +76,7 @@ void draw_masks(const LSTMOptions& o, std::optional<std::uint64_t> seed, MicroBa
   }
 }
 
-/// Allocates what a full tape of n frames keeps of the gates.
+/// Room for what a full tape of n frames keeps of the gates.
 template <class Real>
 void allocate_gates(const DirectionContext<Real>& d, Index n, DirectionTape<Real>& tape) {
   tape.gates = Buffer<Real>(n * d.p.gates());
@@ -147,7 +147,7 @@ void forward_layers(const Pass<Real>& pass, Inputs<Real>& inputs, State<const Re
     inputs.push(pass, directions.front().h, directions.back().h, pass.steps.begin);
   }
   const bool all_of_y =
-      !o.looks_ahead() || n == rows.num_frames();  // otherwise steps and times differ in some direction
+      !o.looks_ahead() || n == rows.num_frames();  // otherwise these steps are other times, or not whole
   if (y.data != nullptr && n > 0 && all_of_y && pass.layers.end == o.num_layers && combines(o, o.num_layers - 1))
     write_combined(inputs.of(o.num_layers), pass.steps, y, memory, team);
 }
@@ -178,7 +178,7 @@ void forward_micro_batch(const ForwardCall<Real>& call, MicroBatch<Real>& micro,
   const std::vector<Steps> whole{{0, rows.steps()}},
       &segments = batch.plan.segments.empty() ? whole : batch.plan.segments;
   const bool y_afterwards =
-      o.looks_ahead() && segments.size() > 1 && combines(o, top);  // y is written once all steps are done
+      o.looks_ahead() && segments.size() > 1 && combines(o, top);  // of all directions, once they have finished
   for (Layers stack : batch.plan.stacks) {
     const bool segmented = !batch.plan.segments.empty(), keeps = batch.plan.keeps_history(stack);
     const bool histories = segmented && (keeps || y_afterwards);

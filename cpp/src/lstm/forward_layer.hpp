@@ -46,13 +46,13 @@ struct Scratch {
   Real *h_in = nullptr, *m = nullptr, *zone_h = nullptr, *zone_c = nullptr;  // of variants: rows of one step
 };
 
-/// With few rows, W x of several steps is computed in one product, ahead of the recurrence, so that W is read once for
-/// all of them: about this many frames at a time.
+/// Where the recurrence has few rows, W x of several steps is computed ahead, of about so many frames in one product: W
+/// is then read once for all of them.
 constexpr Index frames_ahead = 48;
-/// Weights of more bytes than this do not stay in the caches from one step to the next.
+/// Weights of so many bytes do not stay in the caches between two steps.
 constexpr Index large_weights = 1 << 20;
 
-/// The number of steps for which W x is computed ahead. 1: none; x and h are multiplied together, step by step.
+/// Of how many steps W x is computed ahead. 1: none, x and h are multiplied together, step by step.
 template <class Real>
 Index steps_ahead(const Padded<Real>& p, Index rows, Steps steps) {
   const bool large = p.panels * p.weights_panel_stride() * Index(sizeof(Real)) > large_weights;
@@ -60,7 +60,7 @@ Index steps_ahead(const Padded<Real>& p, Index rows, Steps steps) {
   return std::min(steps.end - steps.begin, std::max<Index>(1, frames_ahead / rows));
 }
 
-/// The positions [begin, end) that one member computes in a step.
+/// The members' own rows of step s.
 struct Active {
   Index begin, end;
   Index count() const { return end - begin; }
@@ -69,7 +69,7 @@ inline Active active_rows(const Rows& rows, const Assignment& a, Index s) {
   return {a.row_begin, std::max(a.row_begin, std::min(a.row_end, rows.active(s)))};
 }
 
-/// Computes b + W x of steps [s0, s1) ahead of the recurrence: z [panel][frame][4][L]. Returns the number of frames.
+/// b + W x of steps [s0, s1), ahead, to z [panel][frame][4][L]. Returns the number of frames.
 template <class Real>
 Index multiply_ahead(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Real>& scratch, Index s0,
                      Index s1) {
@@ -94,8 +94,7 @@ Index multiply_ahead(const DirectionForward<Real>& d, const Assignment& a, const
   return n;
 }
 
-/// With more rows than this, the cell's kernel does not write y into the caches in training, when it writes the gates,
-/// too: each row of y may be in a memory page of its own.
+/// The most rows of y that the cell's kernel writes into the caches beside the gates: each may be in a page of its own.
 constexpr Index most_rows_of_y = 64;
 
 /// Whether the cell's kernel writes y of member `a`: only the plain cell, in whole vectors.
@@ -218,7 +217,7 @@ void step(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Re
   run_step(p, d.weights, step, variant, around);
 }
 
-/// Takes member `a` through the steps of a direction.
+/// Member `a` through the steps of a direction.
 template <class Real>
 void forward_direction(const DirectionForward<Real>& d, const Assignment& a, const Scratch<Real>& scratch, Team& team,
                        Barrier& barrier, bool polls) {
@@ -244,7 +243,7 @@ void forward_direction(const DirectionForward<Real>& d, const Assignment& a, con
   }
 }
 
-/// Scratch memory for a member whose assignment is `a`.
+/// Scratch for a member with the work `a`.
 template <class Real>
 Scratch<Real> allocate_scratch(const DirectionForward<Real>& d, const Assignment& a, Arena& memory) {
   const Padded<Real>& p = d.p;
@@ -253,7 +252,7 @@ Scratch<Real> allocate_scratch(const DirectionForward<Real>& d, const Assignment
   const auto zeroed = [&](bool used, Index stride) {
     return used ? std::fill_n(memory.allocate<Real>(n * stride), n * stride, Real(0)) - n * stride : nullptr;
   };
-  // Towards the end, a ragged batch may have a single row, whose panels share no tiles.
+  // A ragged batch may end with a single row, whose panels share no tiles.
   const bool shared = at_once == 1 && shares_tiles(d.weights, n);
   Scratch<Real> scratch;
   scratch.x = memory.allocate<Real>(n * at_once * p.I);
@@ -265,7 +264,7 @@ Scratch<Real> allocate_scratch(const DirectionForward<Real>& d, const Assignment
   return scratch;
 }
 
-/// Runs all directions of a layer on the whole team.
+/// All directions of a layer on the whole team.
 template <class Real>
 void forward_layer(std::vector<DirectionForward<Real>>& directions, Arena& memory, Team& team) {
   const DirectionForward<Real>& first = directions.front();

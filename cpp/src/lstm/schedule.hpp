@@ -9,9 +9,9 @@
 
 namespace eigenlstm {
 
-/// Members split units rather than rows if each would have at most rows_per_member rows (rounded down) and R has at
-/// least `bytes` bytes. Each then reads only its part of R in a step, but also what the others have computed of every
-/// row, for which it waits.
+/// Members split units rather than rows if there are at most rows_per_member rows for each (rounded down) and R has at
+/// least so many bytes: each then reads its part of R at a step instead of all of it, but also what the others have
+/// computed of every row, and waits for them.
 struct UnitSplit {
   Index rows_per_member, bytes;
 };
@@ -24,7 +24,7 @@ struct Schedule {
   int groups = 1;          // that run different directions at the same time
   int members = 1;         // of a group
   bool by_units = false;   // members split the units and all work on every row: a barrier every step
-  Index split_panels = 1;  // units are split at multiples of this many panels
+  Index split_panels = 1;  // units are split at multiples of so many panels
 
   static Schedule choose(int size, const LayerWork& layer, Index directions, const Rows& rows,
                          const UnitSplit& worthwhile, Index split_panels) {
@@ -37,7 +37,7 @@ struct Schedule {
       return !layer.whole_rows && layer.recurrent_bytes >= split.bytes && B / s.members <= split.rows_per_member;
     };
     const bool few = B / s.members <= too_few_rows.rows_per_member;
-    // no member has more than 1.25 times the average
+    // nobody has more than a quarter more than the average
     const bool even = 4 * ceil_div(pieces, s.members) * s.members <= 5 * pieces;
     s.by_units = s.members > 1 && (splits(too_few_rows) ? pieces > 1 : splits(worthwhile) && even);
     if (s.by_units)

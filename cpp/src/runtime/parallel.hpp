@@ -14,21 +14,21 @@ namespace eigenlstm {
 /// lower.)
 inline double min_work_per_member = 1.2e7;
 
-/// The number of threads of a call of `work` multiply-adds: as many as make it faster, up to num_threads().
+/// How many threads pay off for `work` multiply-adds.
 inline int useful_threads(double work) {
   const double n = work / min_work_per_member;
   const int available = num_threads();
   return n >= double(available) ? available : n < 1 ? 1 : int(n);
 }
 
-/// The same for a call of `tasks` tasks, of `work` multiply-adds in all.
+/// How many threads pay off for `tasks` tasks of `work` multiply-adds in all.
 inline int task_threads(std::ptrdiff_t tasks, double work) {
   return int(std::max<std::ptrdiff_t>(1, std::min<std::ptrdiff_t>(useful_threads(work), tasks)));
 }
 
 /// Calls f(task, thread) for every task, on up to `threads` threads; `thread` counts from 0. f must not throw.
-/// Stops early and throws Interrupted if the interrupt check asks for it; not with `to_the_end`, for work in place that
-/// must not be left half done.
+/// Stops early and throws Interrupted when the interrupt check says so, except with `to_the_end`: for work in place
+/// that must not be left half done.
 template <bool to_the_end = false, class F>
 void for_tasks(std::ptrdiff_t tasks, int threads, F&& f) {
   Team team(threads);

@@ -1,7 +1,7 @@
 // The product of packed panels, built on the micro-kernel: W x, R h, their transposes, dW = dZ^T X, Linear.
 //
-// The sum over k is cut into blocks. Storing the accumulators after one and reloading them for the next rounds nothing.
-// A product that is added to C, however, adds the sum of each block by itself; those blocks depend on K alone.
+// K is cut into blocks. Storing and reloading the accumulators between two of them rounds nothing. A product that is
+// added to C, however, adds the sum of each block by itself; those blocks depend on K alone.
 #pragma once
 
 #include "kernels/gemm/tile.hpp"
@@ -17,10 +17,10 @@ constexpr Index panel_row_bytes = 4 * lanes<Real>* Index(sizeof(Real));
 /// own, as its B may have rows that are far apart.
 constexpr Index panel_block_bytes = num_vector_registers == 32 ? 196608 : 65536;
 constexpr Index adding_block_bytes = num_vector_registers == 32 ? 196608 : 32768;
-/// A product that adds to C adds after every `most_summed` k. Its bits depend on this number, so it is the same for all
-/// instruction sets.
+/// A product that adds to C sums at most so many k before it adds. Its bits depend on this number, so it is the same
+/// for all instruction sets.
 constexpr Index most_summed = 256;
-/// Strips are faster up to this many bytes of a panel, and of all panels: they do not prefetch B, so it has to be in
+/// The most bytes of a panel, and of all panels, with which strips are faster: they prefetch no B, so it has to be in
 /// L2.
 constexpr Index strip_panel_bytes = 131072, strip_bytes = 1 << 20;
 
@@ -38,7 +38,7 @@ void gemm_single_row(const GemmArgs<Real>& g) {
   }
 }
 
-/// What will probably be read after a panel of B. Behind a packed panel lies the next one, of this call or of
+/// What probably follows a panel of B in memory traffic. Behind a packed panel lies the next one, of this call or of
 /// the next; otherwise it is the next panel of this call, null if there is none.
 template <class Real>
 const Real* following_panel(const GemmArgs<Real>& g, Index panel, const Real* b) {
@@ -90,7 +90,7 @@ void gemm_panel(const GemmArgs<Real>& g, Index panel, Index vectors, Index k_blo
   } while (k0 < g.K);
 }
 
-/// Whether `rows` rows need fewer tiles if they are cut into strips. Strips also read B less often.
+/// Whether so many rows need fewer tiles as strips. Strips also read B less often.
 constexpr bool fewer_by_strips(Index rows) {
   return 4 * ((rows + strip_rows - 1) / strip_rows) < strip_vectors * ((rows + tile_rows - 1) / tile_rows);
 }
@@ -102,7 +102,7 @@ constexpr bool strips_have_6_to_8_rows() {
 }
 static_assert(num_vector_registers != 32 || (strip_rows == 8 && strips_have_6_to_8_rows()));
 
-/// Whether a product of `rows` rows over `panels` packed panels runs in strips.
+/// Whether a product of so many rows over so many packed panels runs in strips.
 template <class Real>
 bool by_strips(Index rows, Index K, Index panels) {
   if (num_vector_registers != 32 || rows <= tile_rows || rows > most_strip_rows) return false;

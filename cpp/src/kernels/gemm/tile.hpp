@@ -200,7 +200,7 @@ struct Tile {
       const Index k_stride = strip ? 1 : a.k_stride;
       Index n = end - k;
       const LeftPointers<Real, MR> ak(a.data + row * a.row_stride + from * k_stride, a.row_stride);
-      // A cursor that has finished or not yet begun prefetches a line that this tile writes anyway.
+      // A cursor that has finished, or not begun, prefetches a line that this tile writes.
       [[maybe_unused]] const Real* soon = c_rows[0];
       [[maybe_unused]] Index pace = 0;
       if constexpr (walks) {
