@@ -61,7 +61,7 @@ class Field:
         return self.value
 
     def items(self, least=0):
-        """The fields of a list of at least so many values."""
+        """The fields of a list of at least `least` values."""
         if not isinstance(self.value, list) or len(self.value) < least:
             self.must(f"a list of at least {least}" if least else "a list")
         return [self[i] for i in range(len(self.value))]
