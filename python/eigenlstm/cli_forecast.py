@@ -3,6 +3,7 @@
 import argparse
 import os
 import tempfile
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -35,9 +36,10 @@ def add_forecast(commands):
     forecast.add_argument("--horizon", type=at_least(1), metavar="N", help="how many values to forecast")
     forecast.add_argument(
         "--season",
-        type=at_least(1),
-        metavar="N",
-        help="number of steps in a season, or 1 for no season; default: found by autocorrelation",
+        type=_seasons,
+        metavar="N,N",
+        help="number of steps in a season (24,168: a day and a week of hours), or 1 for none; default: those of the "
+        "calendar that the values show, else by autocorrelation",
     )
     forecast.add_argument(
         "--window",
@@ -70,6 +72,9 @@ def add_forecast(commands):
     forecast.add_argument(
         "--no-plot", action="store_true", help="don't draw forecast.png, so that matplotlib is not needed"
     )
+    forecast.add_argument(
+        "--html", action="store_true", help="also write forecast.html: one page with an interactive picture"
+    )
     forecast.set_defaults(command=_forecast)
 
 
@@ -84,8 +89,15 @@ def _levels(text):
 _levels.__name__ = "list of levels"
 
 
+def _seasons(text):
+    return tuple(map(at_least(1), text.split(",")))
+
+
+_seasons.__name__ = "list of whole numbers"
+
+
 def _demo(options):
-    _need_matplotlib("demo")
+    _need("matplotlib", "the picture of demo", "demo")
     _writable(options.out)
     series = read_series(data.tetouan(), "demand_mw", time_column="time")
     print(
@@ -98,7 +110,9 @@ def _demo(options):
 
 def _forecast(options):
     if not options.no_plot:
-        _need_matplotlib("forecast", " or give --no-plot")
+        _need("matplotlib", "the picture of forecast", "demo", " or give --no-plot")
+    if options.html:
+        _need("plotly", "--html", "html")
     if options.load:
         return _forecast_with_model(options)
     if options.column is None and options.horizon is None:
@@ -137,7 +151,12 @@ def _forecast(options):
 
 def _write(results, options):
     return write(
-        results, options.out, plot=not options.no_plot, id_column=options.id_column, quantiles=options.quantiles
+        results,
+        options.out,
+        plot=not options.no_plot,
+        html=options.html,
+        id_column=options.id_column,
+        quantiles=options.quantiles,
     )
 
 
@@ -227,7 +246,7 @@ def _train_and_report(series, forecaster, *, about, unit=""):
     for note in series.notes:
         print(note)
     if series.filled:
-        print(f"{series.filled} of {n:,} values were interpolated (--fill); the errors count them, too")
+        print(f"{series.filled} of {n:,} values were interpolated (--fill); no error and no range counts them")
     if series.notes or series.filled:
         print()
     print(
@@ -240,9 +259,12 @@ def _train_and_report(series, forecaster, *, about, unit=""):
             series.values[known],
             None if series.times is None else series.wall_times[known],
             series.exog[known],
+            observed=series.observed[known],
             verbose=1,
         )
-        backtest = forecaster.backtest(series.values, series.wall_times, series.exog, start=n - held_out)
+        backtest = forecaster.backtest(
+            series.values, series.wall_times, series.exog, start=n - held_out, observed=series.observed
+        )
     except ValueError as error:
         raise CommandError(f"{n:,} rows, {held_out:,} of them held out: {_plain(error)}") from None
     except NonFiniteLoss as error:
@@ -250,7 +272,8 @@ def _train_and_report(series, forecaster, *, about, unit=""):
     if forecaster.history.stopped == "interrupted":
         print(f"stopped by Ctrl-C after {len(forecaster.history)} epochs; the best of them counts")
     lstm = forecaster.model.layers[0]
-    season = f"season {forecaster.season} steps" if forecaster.season > 1 else "no season found"
+    seasons = " and ".join(map(str, forecaster.seasons))
+    season = f"season {seasons} steps" if forecaster.season > 1 else "no season found"
     base = "smoothing" if forecaster.smoothing else "seasonal naive" if forecaster.period > 1 else "persistence"
     print(
         f"\n{forecaster.members} LSTMs of {lstm.hidden_size} units read {forecaster.window} steps of "
@@ -263,11 +286,11 @@ def _train_and_report(series, forecaster, *, about, unit=""):
     for line in error_table(backtest, series.step, unit):
         print(f"  {line}".rstrip())
     print()
-    for line in verdict(backtest):
+    for line in verdict(backtest, forecaster.seasonal_period):
         print(line)
     print(f"the {forecaster.coverage:.0%} range held {backtest.coverage:.0%} of the held-out values\n")
     print("learning all values, the held-out ones as well", flush=True)
-    forecaster.update(series.values, series.wall_times, series.exog, backtest=backtest)
+    forecaster.update(series.values, series.wall_times, series.exog, observed=series.observed, backtest=backtest)
     forecast = _predict(forecaster, series)
     print_next(series, forecast)
     return Result(series, forecaster, forecast, backtest, about, unit)
@@ -307,13 +330,11 @@ def _existing(path):
     return path
 
 
-def _need_matplotlib(name, otherwise=""):
+def _need(module, what, extra, otherwise=""):
     try:
-        import matplotlib  # noqa: F401
+        import_module(module)
     except ImportError:
-        raise CommandError(
-            f'the picture of {name} needs matplotlib: pip install "eigenlstm[demo]"{otherwise}'
-        ) from None
+        raise CommandError(f'{what} needs {module}: pip install "eigenlstm[{extra}]"{otherwise}') from None
 
 
 def _seed(seed):

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from .atomic_files import write_atomically
 from .cli_input import CommandError
 from .forecasting.forecaster import Backtest, Forecast, Forecaster
-from .forecasting.report import made_of, write_picture
+from .forecasting.page import write_page
+from .forecasting.picture import write_picture
+from .forecasting.report import made_of
 from .forecasting.series import Series
 
 
@@ -23,19 +25,25 @@ class Result:
     about: dict | None = None  # of a model that was trained, and is to be saved
     unit: str = ""
 
+    @property
+    def seasonal_period(self):
+        return self.forecaster.seasonal_period
 
-def write(results, out, *, plot, id_column=None, quantiles=()):
-    """Write forecast.csv and, of each series, picture and model: all that is slow or can fail has been done by then."""
+
+def write(results, out, *, plot, html=False, id_column=None, quantiles=()):
+    """Write forecast.csv, forecast.html and, of each series, picture and model: all that is slow or can fail has been
+    done by then."""
     written = []
     try:
         out.mkdir(parents=True, exist_ok=True)
         written.append(_write_csv(out / "forecast.csv", results, id_column, quantiles))
+        if html:
+            written.append(out / "forecast.html")
+            write_page(written[-1], results)
         for result, tail in zip(results, _tails(results)):
             if plot:
                 written.append(out / f"forecast{tail}.png")
-                write_picture(
-                    written[-1], result.series, result.forecaster, result.forecast, result.backtest, result.unit
-                )
+                write_picture(written[-1], result.series, result.forecast, result.backtest, result.unit)
             if result.about is not None:
                 written.append(out / f"model{tail}.safetensors")
                 result.forecaster.save(written[-1], **result.about)

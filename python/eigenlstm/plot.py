@@ -1,4 +1,6 @@
-"""Pictures of a training run and of the gates of an LSTM. They need matplotlib: ``pip install "eigenlstm[demo]"``."""
+"""Pictures of a training run, of the gates of an LSTM and of a forecast. They need matplotlib:
+``pip install "eigenlstm[demo]"``.
+"""
 
 import io
 
@@ -76,6 +78,33 @@ def gates(trace, *, row=0, layer=0, reverse=False, path=None):
     return _finished(figure, path)
 
 
+def forecast(values, forecast, times=None, *, backtest=None, observed=None, name="value", path=None):
+    """A forecast after its history, with its range; and with a backtest how earlier forecasts went, and their errors.
+
+    Parameters
+    ----------
+    values, times, observed
+        What `Forecaster.predict` and `backtest` were given, a Series or frame of pandas or polars among others.
+    forecast : eigenlstm.forecasting.Forecast
+    backtest : eigenlstm.forecasting.Backtest, optional
+    name : str
+        What the values are, with their unit.
+    path : path or None
+        Where to write the picture; the suffix chooses the format. None: it is not written.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    from .forecasting.frames import series_of
+    from .forecasting.picture import draw, size_of
+
+    series = series_of(values, times, observed, name, "plot.forecast")
+    figure = _shown(size_of(backtest))
+    draw(figure, series, forecast, backtest)
+    return _finished(figure, path)
+
+
 # The title of each panel, and the largest absolute value of its colours (None: that of the data).
 _PANELS = {
     "i": ("input gate i", 1),
@@ -88,6 +117,12 @@ _PANELS = {
 
 
 def _figure(panels, height):
+    figure = _shown((7, height * panels + 0.4))
+    figure.subplots(panels, 1, sharex=True)
+    return figure
+
+
+def _shown(size):
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -102,9 +137,8 @@ def _figure(panels, height):
             self.savefig(buffer, format="png", dpi=120)
             return buffer.getvalue()
 
-    figure = Shown(figsize=(7, height * panels + 0.4), layout="constrained")
+    figure = Shown(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)  # no window, no global state
-    figure.subplots(panels, 1, sharex=True)
     return figure
 
 

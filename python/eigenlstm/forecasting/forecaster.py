@@ -21,20 +21,22 @@ from .. import saving
 from ..checks import KnownArguments, positive_int, unmasked
 from ..moments import varies
 from ..safetensors_files import FileError, parse_json, read_tensors
-from .classical import Smoothing, Theta, drift
 from .combination import combination_weights, error_quantiles
-from .network import Network
+from .frames import arrays_of, continued
+from .methods import Methods
 from .results import FORECAST, LEVELS, Backtest, Forecast, between_levels
+from .seasons import find_seasons
 from .states import parameters_of, restored, state_of
 from .transforms import best_power, restore, transform
-from .windows import checked_times, evenly_spread, find_season, naive, targets
+from .windows import checked_observed, checked_times, evenly_spread, targets
 
 __all__ = ["LEVELS", "Backtest", "Forecast", "Forecaster", "validation_size"]
 _MIN_WINDOW, _MIN_WINDOWS = 4, 4  # steps that the LSTM reads, windows that it is trained on: at least
+_MAX_WINDOW = 192  # by default; a season of which not two fit in is left to the calendar's phases and the base
 _TOO_LARGE = 1e100  # squares of values must not overflow
 
 
-class Forecaster(Network, KnownArguments):
+class Forecaster(Methods, KnownArguments):
     """Forecasts the next `horizon` values of an evenly spaced series, with a range.
 
     Parameters
@@ -42,10 +44,11 @@ class Forecaster(Network, KnownArguments):
     horizon : int
         Steps to forecast, all at once.
     window : int, optional
-        Steps that the LSTM reads. Default: three seasons or two horizons, but 32 to 192, and at most half of what is
-        there to train on.
-    season : int, optional
-        Steps in a season; 1 for none. Default: `find_season` of the training part.
+        Steps that the LSTM reads. Default: three seasons (where two fit in 192) or two horizons, but 32 to 192, and at
+        most half of what is there to train on.
+    season : int or several, optional
+        Steps in a season, (24, 168) for a day and a week of hours; 1 for none. Default: `find_seasons` of the training
+        part: those of the calendar first where there are times.
     hidden_size, num_layers, dropout
         Of each LSTM; dropout is on the last hidden state.
     members : int
@@ -66,12 +69,17 @@ class Forecaster(Network, KnownArguments):
     model : Model (Sequential with one member)
     history : list of dict
     season, window : int
-        As found or given.
+        As found or given; of several seasons the first, which smoothing and Theta follow.
+    seasons : tuple of int
+        All of them, (1,) for none.
     power : float
         Of the Box–Cox transform that everything happens in: 0 for logarithms, 1 for none. A positive series whose
         swings grow with its level has one below 1.
+    seasonal_period : int or None
+        Of the seasonal naive forecast: the best of `seasons` and of those that the calendar suggests, over the training
+        part. None: none beats persistence.
     period : int
-        That of the best naive forecast of the training part.
+        That of the best naive forecast of the training part: 1 or `seasonal_period`.
     smoothing : Smoothing or None
         What the LSTM corrects; None: the naive forecast of `period`.
     weights : dict
@@ -80,8 +88,7 @@ class Forecaster(Network, KnownArguments):
         0 where no value is negative: forecasts and ranges don't go below.
     """
 
-    power, weights, floor, theta = 1.0, None, None, None  # as in files of version 0.1
-    _smoothing = None  # the method, whether the LSTM corrects it or not
+    power, floor = 1.0, None  # as in files of version 0.1
 
     def __init__(
         self,
@@ -103,7 +110,9 @@ class Forecaster(Network, KnownArguments):
     ):
         self.horizon = positive_int(horizon, "Forecaster: horizon")
         self.window = None if window is None else positive_int(window, "Forecaster: window")
-        self.season = None if season is None else positive_int(season, "Forecaster: season")
+        given = season if isinstance(season, (tuple, list)) else () if season is None else (season,)
+        self.seasons = tuple(positive_int(each, "Forecaster: season") for each in given)
+        self.season = self.seasons[0] if self.seasons else None
         if not 0 < coverage <= LEVELS[-1] - LEVELS[0]:
             raise ValueError(f"Forecaster: coverage must lie in 0..{LEVELS[-1] - LEVELS[0]:g}, got {coverage!r}")
         self.coverage = float(coverage)
@@ -117,25 +126,33 @@ class Forecaster(Network, KnownArguments):
 
     # -- training -------------------------------------------------------------------------------
 
-    def fit(self, values, times=None, exog=None, *, verbose=0):
+    def fit(self, values, times=None, exog=None, *, observed=None, verbose=0):
         """Train on a series, whose last 15 % serve for validation, for weights and range, before they are learnt, too.
 
         Parameters
         ----------
         values : (n,)
+            Or a Series of pandas, whose index gives the times; a Series of polars; or a frame of pandas, polars or
+            Arrow with one column of numbers and one of times.
         times : datetime64 (n,), optional
-            Gives the phase of day, week and year as features.
+            Gives the phase of day, week and year as features, and seasons.
         exog : (n, E), optional
             Covariates, known up to the last value only.
+        observed : bool (n,), optional
+            False where a value was filled in: it is read, but no weight and no range is made from its error.
 
         Returns
         -------
         self
         """
         values, times, exog = self._checked(values, times, exog, "fit")
+        observed = checked_observed(observed, values.shape, "Forecaster.fit")
         n = len(values)
         split = n - validation_size(n, self.horizon)
-        self.season = self.season or find_season(values[: max(split, 0)]) or 1
+        until = slice(0, max(split, 0))
+        times_known = None if times is None else times[until]
+        self.seasons = self.seasons or find_seasons(values[until], times_known) or (1,)
+        self.season = self.seasons[0]
         if split < max(self.season, self._least_known(self.horizon)):
             raise ValueError(self._too_few(n))
         known = values[:split]
@@ -147,27 +164,30 @@ class Forecaster(Network, KnownArguments):
         self.power = best_power(known, self.season) if values.min() > 0 else 1.0
         self.floor = 0.0 if values.min() >= 0 else None
         z = transform(values, self.power)
+        scored = np.where(observed, z, np.nan)  # no error from NaN counts
         self._fit_classical(z[:split])
-        self._choose_base(z[:split])
+        self._choose_naive(z[:split], scored[:split], times_known)
+        self._choose_base(z[:split], scored[:split])
         self.window = self.window or self._default_window(split)
         train = evenly_spread(self.window + self._lag, split - self.horizon, self.max_windows)
-        valid = evenly_spread(split, n - self.horizon, self.max_windows // 4 + 1)
+        valid = self._counting(scored, split, self.max_windows // 4 + 1, "fit")
         self._fit_scalers(z, times, exog, train)
-        self._train(z, times, exog, train, valid, verbose)
+        self._train(z, scored, times, exog, train, valid, verbose)
         found = self._methods(z, times, exog, valid)
-        truth = targets(z, valid, self.horizon)
-        shares = combination_weights(np.stack([each - truth for each in found.values()]), self._earlier(z, split))
+        truth = targets(scored, valid, self.horizon)
+        earlier = self._earlier(z, scored, split)
+        shares = combination_weights(np.stack([each - truth for each in found.values()]), earlier)
         self.weights = dict(zip(found, shares.tolist()))
         self._misses = truth - self._mean(found)
         self._errors = error_quantiles(self._misses)
-        return self._learn(values, times, exog)
+        return self._learn(values, observed, times, exog)
 
-    def update(self, values, times=None, exog=None, *, backtest=None):
+    def update(self, values, times=None, exog=None, *, observed=None, backtest=None):
         """Learn a longer series to its end, without anything held out: weights of the methods stay.
 
         Parameters
         ----------
-        values, times, exog
+        values, times, exog, observed
             As in `fit`, with what has come since.
         backtest : Backtest, optional
             Of `values`, from before this call: the range is then calibrated on its errors, too.
@@ -177,6 +197,7 @@ class Forecaster(Network, KnownArguments):
         self
         """
         values, times, exog = self._checked(values, times, exog, "update", fitted=True)
+        observed = checked_observed(observed, values.shape, "Forecaster.update")
         if self.power < 1 and values.min() <= 0:
             raise ValueError("Forecaster.update: the series was positive in fit, and is not any more: call fit again")
         if self.weights is None:
@@ -185,9 +206,9 @@ class Forecaster(Network, KnownArguments):
             truth = targets(values, backtest.origins, self.horizon)
             misses = self._transformed(truth) - self._transformed(truth + backtest.errors[FORECAST])
             self._errors = error_quantiles(np.concatenate([getattr(self, "_misses", misses[:0]), misses]))
-        return self._learn(values, times, exog)
+        return self._learn(values, observed, times, exog)
 
-    def _learn(self, values, times, exog):
+    def _learn(self, values, observed, times, exog):
         """Everything that is learnt but weights, season and range, from all of `values`."""
         z = transform(values, self.power)
         if self.floor is not None and values.min() < 0:
@@ -197,36 +218,13 @@ class Forecaster(Network, KnownArguments):
         self.smoothing = self._smoothing if corrects else None
         if getattr(getattr(self, "history", None), "stopped", "") != "interrupted":
             origins = evenly_spread(self.window + self._lag, len(z) - self.horizon, self.max_windows)
-            self._learn_all(z, times, exog, origins)
+            self._learn_all(z, np.where(observed, z, np.nan), times, exog, origins)
         return self
 
-    def _fit_classical(self, z):
-        self._smoothing = Smoothing.fit(z, self.season, self.horizon)
-        self.theta = Theta.fit(z, self.season)
-
-    def _choose_base(self, z):
-        """What the LSTM corrects: the best of persistence, seasonal naive and smoothing over the training part."""
-        last = len(z) - self.horizon
-        origins = np.unique(np.linspace(min(max(self.season, len(z) // 4), last), last, 300).astype(np.int64))
-        truth = targets(z, origins, self.horizon)
-        cost = {
-            period: np.abs(truth - naive(z, origins, self.horizon, period)).mean()
-            for period in (1, self.season)
-            if period <= origins[0] and len(z) >= self._least_known(self.horizon, period)
-        }
-        self.period = min(cost, key=cost.get)
-        smoothed = np.abs(truth - self._smoothing.forecasts(z, origins, self.horizon)).mean()
-        self.smoothing = self._smoothing if smoothed < cost[self.period] else None
-
     def _default_window(self, known):
-        wanted = np.clip(max(3 * self.season * (self.season > 1), 2 * self.horizon), 32, 192)
+        seasonal = 3 * self.season if 1 < self.season <= _MAX_WINDOW // 2 else 0
+        wanted = np.clip(max(seasonal, 2 * self.horizon), 32, _MAX_WINDOW)
         return int(max(min(wanted, (known - self.horizon - self._lag) // 2), _MIN_WINDOW))
-
-    @property
-    def _first(self):
-        """The first origin that everything is there for."""
-        least = 1 if self._smoothing is None else self._smoothing.least
-        return max(self.window + self._lag, self.season, least)
 
     def _least_known(self, horizon, lag=1):
         """Values that there must be to train on."""
@@ -246,36 +244,7 @@ class Forecaster(Network, KnownArguments):
             + (", or a shorter season" if self.season > 1 else "")
         )
 
-    # -- the methods ----------------------------------------------------------------------------
-
-    def _methods(self, z, times, exog, origins):
-        """dict from each method to its forecasts from `origins` (N, horizon), in transformed values."""
-        return {"LSTM": self._lstm_forecasts(z, times, exog, origins), **self._classical(z, origins)}
-
-    def _classical(self, z, origins):
-        """As `_methods`, but for the LSTM."""
-        found = {"persistence": naive(z, origins, self.horizon)}
-        if self.season > 1:
-            found["seasonal naive"] = naive(z, origins, self.horizon, self.season)
-        if self._smoothing is not None:  # else of a file of version 0.1
-            found["drift"] = drift(z, origins, self.horizon)
-            found["Theta"] = self.theta.forecasts(z, origins, self.horizon)
-            found["smoothing"] = self._smoothing.forecasts(z, origins, self.horizon)
-        return found
-
-    def _earlier(self, z, split):
-        """Errors of the classical methods over the training part (M − 1, N, horizon), None where it is too short."""
-        first, last = max(self._first, split // 2), split - self.horizon
-        if first > last:
-            return None
-        origins = evenly_spread(first, last, 500)
-        truth = targets(z, origins, self.horizon)
-        return np.stack([each - truth for each in self._classical(z, origins).values()])
-
-    def _mean(self, found):
-        """The weighted mean of the forecasts of all methods (N, horizon)."""
-        weights = self.weights or {"LSTM": 1.0}
-        return sum(weight * found[name] for name, weight in weights.items() if weight)
+    # -- forecasts ----------------------------------------------------------------------------
 
     def _transformed(self, values):
         """`values`, forecasts among them, transformed: what is not positive counts as very small."""
@@ -292,34 +261,48 @@ class Forecaster(Network, KnownArguments):
     # -- use ------------------------------------------------------------------------------------
 
     def predict(self, values, times=None, exog=None):
-        """The `Forecast` of the `horizon` values that follow `values`."""
+        """The `Forecast` of the `horizon` values that follow `values`, with an index that goes on from theirs."""
+        index = continued(values, times, self.horizon, "Forecaster.predict")
         values, times, exog = self._checked(values, times, exog, "predict", fitted=True)
         z = self._mean(self._methods(self._transformed(values), times, exog, np.array([len(values)])))[0]
         point = self._restored(z)
         errors = self._restored(z + self._errors) - point
         lower, upper = (point + between_levels(errors, level) for level in self._tails())
         weights = dict(self.weights or {"LSTM": 1.0})
-        return Forecast(point, lower, upper, self.coverage, errors, weights)
+        return Forecast(point, lower, upper, self.coverage, errors, weights, index)
 
-    def backtest(self, values, times=None, exog=None, *, start, max_origins=5000):
+    def backtest(self, values, times=None, exog=None, *, start, observed=None, max_origins=5000):
         """The `Backtest` of forecasts from `start` on, as if nothing later were known.
 
-        Of more than `max_origins` possible forecasts, evenly spread ones are made.
+        Of more than `max_origins` possible forecasts, evenly spread ones are made. Where a value was not `observed`
+        (bool, (n,)), no error counts.
         """
         values, times, exog = self._checked(values, times, exog, "backtest", fitted=True)
+        observed = checked_observed(observed, values.shape, "Forecaster.backtest")
         start = max(start, self._first)
         if start + self.horizon > len(values):
             raise ValueError(
                 f"Forecaster.backtest: {len(values)} values leave no forecast of {self.horizon} steps from {start} on"
             )
-        origins = evenly_spread(start, len(values) - self.horizon, max_origins)
-        truth = targets(values, origins, self.horizon)
+        scored = np.where(observed, values, np.nan)
+        origins = self._counting(scored, start, max_origins, "backtest")
+        truth = targets(scored, origins, self.horizon)
         found = self._methods(self._transformed(values), times, exog, origins)
         z = self._mean(found)
         errors = {FORECAST: self._restored(z) - truth}
         errors.update((name, self._restored(each) - truth) for name, each in found.items())
         lower, upper = (self._restored(z + between_levels(self._errors, level)) for level in self._tails())
-        return Backtest(errors, (truth >= lower) & (truth <= upper), origins)
+        return Backtest(errors, (truth >= lower) & (truth <= upper), origins, self._restored(z), lower, upper)
+
+    def _counting(self, scored, start, most, method):
+        """Origins from `start` on, `most` at most, whose forecasts meet a value that counts."""
+        origins = evenly_spread(start, len(scored) - self.horizon, most)
+        origins = origins[~np.isnan(targets(scored, origins, self.horizon)).all(axis=1)]
+        if not origins.size:
+            raise ValueError(
+                f"Forecaster.{method}: no value from {start} on was observed: there is nothing to score by"
+            )
+        return origins
 
     def _tails(self):
         tail = (1 - self.coverage) / 2
@@ -329,6 +312,7 @@ class Forecaster(Network, KnownArguments):
         where = f"Forecaster.{method}"
         if fitted and not hasattr(self, "model"):
             raise ValueError(f"{where}: call fit first")
+        values, times, exog = arrays_of(values, times, exog, where)
         values = np.asarray(unmasked(values, where, "values"), np.float64)
         if values.ndim != 1:
             raise ValueError(f"{where}: values must have shape (n,), got {values.shape}")

@@ -1,31 +1,28 @@
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Self
 
 from .._types import ArrayLike, Path
 from ..checks import KnownArguments
-from .classical import Theta
-from .network import Network
+from .methods import Methods
 from .results import LEVELS as LEVELS
 from .results import Backtest as Backtest
 from .results import Forecast as Forecast
 
-class Forecaster(Network, KnownArguments):
+class Forecaster(Methods, KnownArguments):
     horizon: int
     window: int
-    season: int | None
     coverage: float
-    period: int
     power: float
-    weights: dict[str, float] | None
     floor: float | None
-    theta: Theta | None
     def __init__(
         self,
         horizon: int,
         *,
         window: int | None = None,
-        season: int | None = None,
+        season: int | Sequence[int] | None = None,
         hidden_size: int = 64,
         num_layers: int = 1,
         dropout: float = 0.2,
@@ -41,32 +38,33 @@ class Forecaster(Network, KnownArguments):
     def fit(
         self,
         values: ArrayLike,
-        times: NDArray[np.datetime64] | None = None,
+        times: ArrayLike | None = None,
         exog: ArrayLike | None = None,
         *,
+        observed: ArrayLike | None = None,
         verbose: int = 0,
     ) -> Self: ...
     def update(
         self,
         values: ArrayLike,
-        times: NDArray[np.datetime64] | None = None,
+        times: ArrayLike | None = None,
         exog: ArrayLike | None = None,
         *,
+        observed: ArrayLike | None = None,
         backtest: Backtest | None = None,
     ) -> Self: ...
     def point_forecasts(
         self, values: ArrayLike, times: NDArray[np.datetime64] | None, exog: ArrayLike | None, origins: ArrayLike
     ) -> NDArray[np.float64]: ...
-    def predict(
-        self, values: ArrayLike, times: NDArray[np.datetime64] | None = None, exog: ArrayLike | None = None
-    ) -> Forecast: ...
+    def predict(self, values: ArrayLike, times: ArrayLike | None = None, exog: ArrayLike | None = None) -> Forecast: ...
     def backtest(
         self,
         values: ArrayLike,
-        times: NDArray[np.datetime64] | None = None,
+        times: ArrayLike | None = None,
         exog: ArrayLike | None = None,
         *,
         start: int,
+        observed: ArrayLike | None = None,
         max_origins: int = 5000,
     ) -> Backtest: ...
     def save(self, path: Path, **about: object) -> None: ...

@@ -86,22 +86,31 @@ class Network:
 
         return Model(ensemble, x=Input((None, features)))
 
-    def _train(self, z, times, exog, train, valid, verbose):
+    def _train(self, z, scored, times, exog, train, valid, verbose):
         """Train on the windows before `train`; those before `valid` say which epoch is the best."""
         features = self._features(z, times, exog)
         self.model = self._build(1 + features.shape[1])
-        held_out = self._inputs(z, features, valid), self._scaled_targets(z, valid)
+        held_out = self._inputs(z, features, valid), self._scaled_targets(z, valid), self._weights_of(scored, valid)
         steps = math.ceil(len(train) / self.batch_size)
         epochs = self.epochs or min(max(1000 // steps, 10), 30)
         stop = early_stopping(self.patience or max(epochs // 2, 1))
-        self.history = self._run(z, features, train, epochs, self.learning_rate, verbose, held_out, [stop])
+        self.history = self._run(z, scored, features, train, epochs, self.learning_rate, verbose, held_out, [stop])
 
-    def _learn_all(self, z, times, exog, origins):
+    def _learn_all(self, z, scored, times, exog, origins):
         """Go on for a while with the windows before all `origins`, those that were held out as well."""
         epochs = max(1, round(0.3 * len(self.history)))
-        self._run(z, self._features(z, times, exog), origins, epochs, 0.25 * self.learning_rate, 0, None, [])
+        self._run(z, scored, self._features(z, times, exog), origins, epochs, 0.25 * self.learning_rate, 0, None, [])
 
-    def _run(self, z, features, origins, epochs, rate, verbose, held_out, callbacks):
+    def _weights_of(self, scored, origins):
+        """How much the window before each of `origins` counts (N,): nothing where its targets were filled in, or where
+        most windows have such targets, the share of those that were observed. None: all count alike."""
+        seen = ~np.isnan(targets(scored, origins, self.horizon))
+        whole = seen.all(axis=1)
+        if whole.all():
+            return None
+        return (whole if 2 * whole.sum() >= len(whole) else seen.mean(axis=1)).astype(np.float32)
+
+    def _run(self, z, scored, features, origins, epochs, rate, verbose, held_out, callbacks):
         steps = epochs * math.ceil(len(origins) / self.batch_size)
         return self.model.fit(
             self._inputs(z, features, origins),
@@ -110,6 +119,7 @@ class Network:
             optimizer=Adam(rate),
             epochs=epochs,
             batch_size=self.batch_size,
+            sample_weight=self._weights_of(scored, origins),
             validation_data=held_out,
             callbacks=[schedule(schedules.one_cycle(rate, steps=max(steps, 10))), *callbacks],
             clip_norm=1.0,

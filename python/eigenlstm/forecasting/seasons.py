@@ -4,7 +4,7 @@ import numpy as np
 
 from ..moments import varies
 from .series.step import SeriesError, Step, step_of
-from .windows import find_season, naive, targets
+from .windows import evenly_spread, find_season, mean_of_known, naive, targets
 
 _CALENDAR = (3600, 86_400, 604_800, 31_556_952)  # an hour, a day, a week, a year in seconds
 _GAIN = 0.1  # the share of the remaining variance that a season must explain in the cycles that it wasn't taken from,
@@ -98,14 +98,15 @@ def _moving_average(values, length):
     return np.convolve(np.concatenate([before, values, after]), weights, "valid")
 
 
-def best_naive_period(values, horizon, periods, *, most_origins=2000):
+def best_naive_period(values, horizon, periods, *, scored=None, origins=None, most_origins=2000):
     """Which of `periods` (1: persistence) gives the naive forecasts over `horizon` with the lowest mean absolute error
-    on `values` (n,), all measured from the same origins."""
-    periods = [period for period in dict.fromkeys(periods) if period + horizon <= len(values)]
-    if not periods:
-        return 1
-    first, last = max(periods), len(values) - horizon
-    origins = np.unique(np.linspace(first, last, min(last - first + 1, most_origins)).astype(np.int64))
-    truth = targets(values, origins, horizon)
-    cost = [np.abs(naive(values, origins, horizon, period) - truth).mean() for period in periods]
+    on `values` (n,), all measured from the same `origins`: by default `most_origins` of those that all can forecast.
+    `scored` (n,): the values with NaN where no error counts."""
+    if origins is None:
+        periods = [period for period in dict.fromkeys(periods) if period + horizon <= len(values)]
+        if not periods:
+            return 1
+        origins = np.unique(evenly_spread(max(periods), len(values) - horizon, most_origins))
+    truth = targets(values if scored is None else scored, origins, horizon)
+    cost = [mean_of_known(np.abs(naive(values, origins, horizon, period) - truth)) for period in periods]
     return periods[int(np.argmin(cost))]

@@ -17,7 +17,8 @@ def state_of(forecaster):
     """The state of a fitted forecaster; `restored` is its inverse."""
     scalers = {name: getattr(forecaster, name) for name in _SCALERS}
     state = {
-        **{name: getattr(forecaster, name) for name in (*_PARAMETERS, "period", "cycles")},
+        **{name: getattr(forecaster, name) for name in (*_PARAMETERS, "period", "cycles", "seasonal_period")},
+        "seasons": list(forecaster.seasons),
         "scalers": {name: [scaler.mean.tolist(), scaler.scale.tolist()] for name, scaler in scalers.items()},
         "errors": forecaster._errors.tolist(),
     }
@@ -44,6 +45,11 @@ def restored(forecaster, state, model):
     """`forecaster`, fresh, with the rest of `state`; ValueError and the like where parts do not fit."""
     forecaster.model, forecaster.cycles = model, [name for name in state["cycles"] if CYCLES[name]]
     forecaster.period = positive_int(state["period"], "period")
+    season = forecaster.season if forecaster.season > 1 else None
+    forecaster.seasonal_period = state.get("seasonal_period", season)  # files before 0.3 have but one season
+    forecaster.seasons = tuple(positive_int(each, "season") for each in state.get("seasons", [forecaster.season]))
+    if forecaster.seasonal_period is not None:
+        positive_int(forecaster.seasonal_period, "seasonal_period")
     for name in _SCALERS:
         mean, scale = (np.array(part, np.float64) for part in state["scalers"][name])
         if mean.shape != scale.shape or mean.ndim != (name == "_exog") or not (scale > 0).all():
@@ -55,7 +61,8 @@ def restored(forecaster, state, model):
     features = 2 + len(forecaster._exog.mean) + 2 * len(forecaster.cycles)
     if (
         forecaster._errors.shape != (len(LEVELS), forecaster.horizon)
-        or forecaster.period > forecaster.season
+        or forecaster.period not in (1, forecaster.seasonal_period)
+        or forecaster.seasons[:1] != (forecaster.season,)
         or _output_shape(model, features) != ("B", forecaster.members * forecaster.horizon)
     ):
         raise ValueError("shapes")

@@ -88,6 +88,13 @@ def calendar_features(times, cycles):
     return np.stack([wave(p) for p in phase for wave in (np.sin, np.cos)], 1) if phase else np.empty((len(times), 0))
 
 
+def mean_of_known(errors, axis=None):
+    """The mean of what is not NaN; NaN where nothing is known."""
+    known = ~np.isnan(errors)
+    with np.errstate(invalid="ignore"):
+        return np.where(known, errors, 0.0).sum(axis) / known.sum(axis)
+
+
 @dataclass
 class Scaler:
     """Standardises by column: ``(values − mean) / scale``."""
@@ -114,6 +121,14 @@ class Scaler:
 
     def inverse(self, values):
         return values * self.scale + self.mean
+
+
+def checked_observed(observed, shape, where):
+    """`observed` as booleans of `shape`; all of them True for None."""
+    observed = np.ones(shape, bool) if observed is None else np.asarray(observed)
+    if observed.shape != shape or observed.dtype != bool:
+        raise ValueError(f"{where}: observed must be bool of shape {shape}, got {observed.dtype} {observed.shape}")
+    return observed
 
 
 def checked_times(times, shape, where):

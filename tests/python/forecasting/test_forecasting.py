@@ -123,7 +123,7 @@ def test_a_backtest_is_what_forecasting_day_by_day_would_have_given(fitted):
         truth = values[origin : origin + 6]
         assert np.array_equal(backtest.errors["forecast"][i], forecast.values - truth)
         assert np.array_equal(backtest.errors["persistence"][i], values[origin - 1] - truth)
-        assert np.array_equal(backtest.errors["seasonal naive"][i], values[origin - 12 : origin - 6] - truth)
+        assert np.array_equal(backtest.errors["seasonal naive"][i], values[origin - 24 : origin - 18] - truth)
         assert np.array_equal(backtest.inside[i], (forecast.lower <= truth) & (truth <= forecast.upper))
     np.testing.assert_allclose(backtest.mae("LSTM"), np.abs(backtest.errors["LSTM"]).mean(0))
     np.testing.assert_allclose(backtest.rmse("LSTM"), np.sqrt((backtest.errors["LSTM"] ** 2).mean(0)))

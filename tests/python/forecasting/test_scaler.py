@@ -57,4 +57,4 @@ def test_times_with_a_time_zone_are_named():
     pd = pytest.importorskip("pandas", reason="its indices")
     index = pd.date_range("2020-01-01", periods=500, freq="h", tz="Europe/Berlin")
     with pytest.raises(ValueError, match="times must have no time zone, got Europe/Berlin; give those of the clock"):
-        el.forecasting.Forecaster(3).fit(np.sin(np.arange(500.0)), index)
+        el.forecasting.Forecaster(3).fit(np.sin(np.arange(500.0)), index.to_numpy())  # Timestamps, which are objects

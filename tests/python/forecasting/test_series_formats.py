@@ -241,3 +241,16 @@ def test_broken_spreadsheets_are_refused_in_one_line(tmp_path, start):
     with pytest.raises(SeriesError, match="cannot be read as") as caught:
         read(tmp_path, start + b"\0rubbish")
     assert "\n" not in str(caught.value)
+
+
+def test_a_column_that_counts_rows_is_none_of_times(tmp_path):
+    for first in (1, -6000, 0):
+        (tmp_path / "r.csv").write_text("time,x\n" + "".join(f"{first + i},{i * i}\n" for i in range(9)))
+        series = read_series(tmp_path / "r.csv", "x", time_column="time")
+        assert series.times is None and series.values.tolist() == [i * i for i in range(9)]
+        assert series.notes == [f"column 'time' counts the rows, {first} to {first + 8}: there are no times"]
+    (tmp_path / "y.csv").write_text("time,x\n" + "".join(f"{1990 + i},{i}\n" for i in range(9)))
+    assert str(read_series(tmp_path / "y.csv", "x", time_column="time").step) == "1 year"
+    (tmp_path / "n.csv").write_text("time,x\n" + "".join(f"{2 * i},{i}\n" for i in range(9)))
+    with pytest.raises(SeriesError, match="not a time that is known"):
+        read_series(tmp_path / "n.csv", "x", time_column="time")

@@ -8,7 +8,7 @@ import numpy as np
 from .numbers import parse_numbers
 from .step import SeriesError, Step, step_of, text_of
 from .table_files import read_table
-from .times import parse_times
+from .times import counts_rows, parse_times
 from .zones import localised_in, wall_times
 
 DUPLICATES = ("mean", "first", "last")
@@ -192,6 +192,9 @@ class _Columns:
                 raise SeriesError(
                     f"line {table.lines[empty[0]]}: column {time_column!r} has no time; fill it in, or delete the row"
                 )
+            if time_format is None and counts_rows(cells):
+                notes.append(f"column {time_column!r} counts the rows, {cells[0]} to {cells[-1]}: there are no times")
+                return
             parsed = parse_times(cells, time_column, table.lines, time_format=time_format, time_zone=time_zone)
             self.times, self.zone = parsed.utc, parsed.zone
             notes += parsed.notes

@@ -119,6 +119,16 @@ def parse_times(cells, name, lines, *, time_format=None, time_zone=None):
     return Times(wall, None, notes)
 
 
+def counts_rows(cells):
+    """Whether whole numbers, each one more than the one before, are no years: those of rows, of days of a study."""
+    try:
+        numbers = np.array([int(cell) for cell in cells])
+    except (ValueError, OverflowError):
+        return False
+    years = (numbers >= 1000) & (numbers < 3000)
+    return len(numbers) > 1 and bool((np.diff(numbers) == 1).all()) and not years.all() and numbers[-1] < 10**7
+
+
 def short(cell):
     """`cell` quoted, cut where it is long."""
     return repr(cell if len(cell) <= 30 else cell[:30] + "…")
