@@ -392,8 +392,8 @@ def _json_value(value):
 
 
 def _check_folder(run, path, where):
-    """``FileNotFoundError``, before the first step, for a path in a folder that does not exist on the machine of rank 0,
-    which writes.
+    """``FileNotFoundError``, before the first step, for a path in a folder that does not exist on the machine of rank
+    0, which writes.
     """
     folder = os.path.dirname(path)
     if run.rank == 0 and folder and not os.path.isdir(folder):
