@@ -260,7 +260,7 @@ void register_classes(py::module_& m, const std::string& suffix) {
           [](const Core& lstm, const PyWeights<Real>& weights, Index batch_size) {
             return PyStream<Real>{lstm, Stream<Real>(lstm, weights.packed, batch_size)};
           },
-          py::arg("weights"), py::arg("batch_size"), "A session of so many rows with these weights.");
+          py::arg("weights"), py::arg("batch_size"), "A session of batch_size rows with these weights.");
 }
 
 }  // namespace

@@ -216,7 +216,7 @@ void register_classes(py::module_& m, const std::string& suffix) {
           "size", [](const Graph& g, Index value) { return g.graph.size(value); }, py::arg("value"),
           "The features of a value.")
       .def("stream", &Graph::stream, py::arg("output"), py::arg("batch_size"),
-           "A session of so many rows that gives this value.");
+           "A session of batch_size rows that gives this value.");
 }
 
 }  // namespace

@@ -109,14 +109,14 @@ def _demo(options):
 
 
 def _forecast(options):
+    if not options.load and options.column is None and options.horizon is None:
+        return print("\n".join(overview(table_of(options), options)))
     if not options.no_plot:
         _need("matplotlib", "the picture of forecast", "demo", " or give --no-plot")
     if options.html:
         _need("plotly", "--html", "html")
     if options.load:
         return _forecast_with_model(options)
-    if options.column is None and options.horizon is None:
-        return print("\n".join(overview(table_of(options), options)))
     if options.column is None or options.horizon is None:
         raise CommandError(_what_is_missing(options))
     found = series_of(options, options.column)

@@ -79,7 +79,8 @@ def gates(trace, *, row=0, layer=0, reverse=False, path=None):
 
 
 def forecast(values, forecast, times=None, *, backtest=None, observed=None, name="value", path=None):
-    """A forecast after its history, with its range; and with a backtest how earlier forecasts went, and their errors.
+    """A picture of a forecast (horizon,) after its history (n,), with its range; with a backtest, also of how earlier
+    forecasts went, and of their errors.
 
     Parameters
     ----------

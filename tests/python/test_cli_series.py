@@ -67,6 +67,12 @@ def test_a_file_alone_lists_its_columns_and_a_command_that_works(capsys):
     assert main([*command, *FAST]) == 0
 
 
+def test_a_file_alone_needs_no_matplotlib(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    write("sales.csv", "day,sales", [(d, f"{v:.2f}") for d, v in zip(days(50), weekly(50))])
+    assert main(["forecast", "sales.csv"]) == 0 and "--column sales" in capsys.readouterr().out
+
+
 def test_the_proposal_knows_gaps_duplicates_series_and_what_has_no_times(capsys):
     table = [(d, f"{v:.2f}") for d, v in zip(days(100), weekly(100))]
     write("gaps.csv", "day,sales", table[:50] + table[53:])

@@ -1,5 +1,6 @@
-// What stands between recurrent layers and needs no product: activations of values and of vectors, layer normalisation.
-// Arrays are (rows, n), row-major, contiguous. Each row has the same bits in any batch. Denormals are flushed.
+// Operations without matrix products, for use between recurrent layers: activations of values and of vectors,
+// sums, products, layer normalisation. Arrays are (rows, n), row-major, contiguous. A row has the same bits in any
+// batch. Denormals are flushed.
 #pragma once
 
 #include <cstddef>

@@ -7,8 +7,8 @@ namespace eigenlstm {
 
 using Index = std::ptrdiff_t;
 
-/// A strided (B, T, F) array; strides count values, and may be any, also negative. Batch-major or time-major is a
-/// matter of strides.
+/// A strided (B, T, F) array. Strides count values and may be negative. Whether an array is batch-major or time-major
+/// is only a matter of its strides.
 template <class Real>
 struct Sequence {
   Real* data;
@@ -23,8 +23,8 @@ struct State {
   Real* c = nullptr;
 };
 
-/// How much forward() keeps for backward(). The gradients are the same bits with each of them; the gradients of each
-/// row by itself are so with full and light memory.
+/// How much forward() keeps for backward(). The gradients have the same bits with all kinds of memory; those of each
+/// row by itself (`per_row`) have the same bits with full and light memory.
 struct Memory {
   enum Kind {
     full,    // h, c and gates of every step

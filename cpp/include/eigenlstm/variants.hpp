@@ -1,11 +1,11 @@
 // The options in which an LSTM can differ from the plain one of Hochreiter & Schmidhuber and Gers et al. All of them
 // have gradients.
 //
-// The cell, all at once (sources below):
-//   z = norm(W x + R (r * h_prev)) + b          i = act(clip(z_i + p_i c_prev))    f = act(clip(z_f + p_f c_prev)) or 1
-//   - i g = act(clip(z_g))                          c_new = cell_clip(f c_prev + i g)  o = act(clip(z_o + p_o c_new))
-//   m = o act(norm(c_new))                      h_new = W_hr m
-//   c = zoneout(c_prev, c_new)                  h = zoneout(h_prev, h_new)
+// The cell with all of them (the sources are below; r is the mask of recurrent dropout):
+//   z = norm(W x + R (r * h_prev)) + b
+//   i = act(clip(z_i + p_i c_prev))     f = act(clip(z_f + p_f c_prev)), or 1 - i     g = act(clip(z_g))
+//   c_new = cell_clip(f c_prev + i g)   o = act(clip(z_o + p_o c_new))
+//   h_new = W_hr m, m = o act(norm(c_new))   c = zoneout(c_prev, c_new)   h = zoneout(h_prev, h_new)
 #pragma once
 
 #include <limits>
@@ -43,7 +43,7 @@ Activation activation(const char* name, const double* parameters = nullptr, int 
 enum class Merge { concat, sum, mean, mul };
 
 /// What happens to NaN in x: it stays NaN; it is an error; it is replaced by the last value of its row and feature (0
-/// before the first); or it becomes 0, and I more inputs say where.
+/// before the first); or it becomes 0, and the layer has I more inputs, which are 1 where x was NaN and 0 elsewhere.
 enum class Missing { propagate, error, forward_fill, mask };
 
 /// Of the gates i, f and o; of g; of c on its way to h.

@@ -15,7 +15,7 @@
 
 namespace eigenlstm {
 
-/// Vectors of L values that the gates of so many panels fill, gaps left out.
+/// The number of vectors of L values that the gates of `panels` panels fill, without the gaps.
 [[gnu::always_inline]] constexpr std::ptrdiff_t gate_vectors(std::ptrdiff_t panels, std::ptrdiff_t last_gate_stride,
                                                              std::ptrdiff_t L) {
   return 4 * (panels - 1) + ceil_div(4 * last_gate_stride, L);
@@ -48,7 +48,7 @@ struct GateLayout {
   Index gates() const { return 4 * units; }
   /// Likewise of a row of dz, before the gaps of its last block are closed.
   Index dz_values() const { return 4 * blocks * U; }
-  /// Without gaps: what products with dz run over.
+  /// The values of all gates without gaps, which products with dz run over.
   Index dense_gates() const { return 4 * H; }
   /// Units of panels [begin, end), without the padding of the last one.
   Index units_of(Index begin, Index end) const { return (end == panels ? H : end * L) - begin * L; }

@@ -39,9 +39,9 @@ template <class Real>
 inline void store(Real* p, Vec<Real> v) {
   Eigen::internal::pstoreu(p, v);
 }
-/// For values that are not read again soon: the cache line is not read first, and evicts no other. The whole line has
-/// to be stored at once, one vector after the other, and p must be aligned. fence_stores orders such stores before all
-/// later ones, as other threads see them.
+/// Stores values that are not read again soon: their cache line is not read first, and evicts no other. The whole line
+/// has to be stored, one vector right after the other, and p must be aligned. Call fence_stores() before another thread
+/// may read them.
 #if defined(__AVX512F__)
 inline void store_past_caches(float* p, Vec<float> v) { _mm512_stream_ps(p, v); }
 inline void store_past_caches(double* p, Vec<double> v) { _mm512_stream_pd(p, v); }

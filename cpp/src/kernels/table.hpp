@@ -1,5 +1,5 @@
-// The seam between the core, compiled once, and the kernels, compiled once per ISA: a table of function
-// pointers. Only pointers and sizes cross it; no Eigen here.
+// The boundary between the core, which is compiled once, and the kernels, which are compiled once for each instruction
+// set: a table of function pointers. Only pointers and sizes cross it, and Eigen is not included here.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@ using Index = std::ptrdiff_t;
 template <class Real>
 constexpr Index cache_line = 64 / Index(sizeof(Real));
 
-/// Whether a vector of so many values fills a cache line, and can be stored past the caches by itself.
+/// Whether a vector of `lanes` values fills a cache line, so that it can be stored past the caches by itself.
 template <class Real>
 constexpr bool is_line(Index lanes) {
   return lanes == cache_line<Real>;
@@ -35,10 +35,10 @@ struct PrefetchRegion {
 /// What a caller of a product knows about the caches. No result depends on it.
 template <class Real>
 struct GemmHints {
-  /// What the caller turns to next. A product of many rows has prefetches to spare for it.
+  /// What the caller works on next. A product of many rows has time to prefetch it.
   const PrefetchRegion<Real>* soon = nullptr;
   Index num_soon = 0;
-  /// The last panel first: a caller that alternates the direction finds in the cache what its last call read last.
+  /// Take the last panel first. A caller that alternates the direction finds in the cache what its last call read last.
   bool backwards = false;
 };
 
@@ -87,7 +87,7 @@ struct GemmArgs {
 constexpr Index step_panels = 3;
 /// The most rows that run in strips: the tiles of z of the panels multiplied at once have to stay in L1.
 constexpr Index most_strip_rows = 32;
-/// Rows of [4][L] that z must hold for a step of so many rows or fewer, where the panels share its tiles
+/// The number of rows of [4][L] that z must hold for a step of at most `rows` rows whose panels share its tiles
 /// (z_panel_stride is 0).
 constexpr Index z_rows(Index rows, Index panels) {
   const Index together =

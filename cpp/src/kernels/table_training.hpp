@@ -1,4 +1,4 @@
-// The kernels for training: the part of the seam (table.hpp) that losses, optimizers and random masks use.
+// The kernels for training: the part of the table of kernels (table.hpp) that losses, optimizers and random masks use.
 #pragma once
 
 #include <cstddef>

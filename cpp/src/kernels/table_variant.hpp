@@ -1,4 +1,4 @@
-// The arguments of the kernels for variants of the cell: a part of the seam (table.hpp) that a plain LSTM never uses.
+// The arguments of the kernels for variants of the cell: part of the table of kernels, unused by a plain LSTM.
 #pragma once
 
 #include <cstddef>

@@ -56,7 +56,7 @@ struct Row {
   }
 };
 
-/// Values that the panels of the largest product take, and its padded tile or what else goes through that.
+/// The number of values in the panels of the largest product; `tile`: in the padded tile that products share.
 inline Index largest_product(const AttentionShape& shape, Index width, Index lanes, Index* tile) {
   const Index T = shape.T, S = shape.S, Q = shape.Q, M = shape.M;
   const Index S_wide = rounded(S, width), Q_wide = rounded(Q, width), M_wide = rounded(M, width);
@@ -64,8 +64,8 @@ inline Index largest_product(const AttentionShape& shape, Index width, Index lan
   return std::max({Q * S_wide, M * S_wide, S * M_wide, S * Q_wide, T * Q_wide, T * M_wide, Q * width});
 }
 
-/// Calls f(b, row, scratch) for each row of the batch, with `extra` values of scratch memory; zeros elsewhere are the
-/// caller's. Rows are tasks.
+/// Calls f(b, row, scratch) for each row of the batch, with `extra` values of scratch memory. Each row is a task. The
+/// caller writes the zeros past a row's own steps.
 template <class Real, class F>
 void for_rows(const AttentionShape& shape, bool additive, Index extra, double factor, F f) {
   const auto& kernel = kernels<Real>();
@@ -162,7 +162,7 @@ void attention_backward(const AttentionShape& shape, const AttentionScore<Real>&
   const Index T_all = shape.T, S_all = shape.S, Q = shape.Q, M = shape.M;
   const bool additive = score.v != nullptr;
   const Index extra = T_all * S_all + (additive ? S_all * Q : 0);
-  Buffer<Real> dv_rows(additive ? shape.B * Q : 0);  // not of the arena, which for_rows takes from
+  Buffer<Real> dv_rows(additive ? shape.B * Q : 0);  // not from the arena, which for_rows() uses
   std::fill_n(dv_rows.data(), dv_rows.size(), Real(0));
   for_rows<Real>(shape, additive, extra, 2, [&](Index b, const Row<Real>& row, Real* d) {
     Real *const dq = dquery + b * T_all * Q, *const dk = dkey + b * S_all * Q, *const dm = dmemory + b * S_all * M;

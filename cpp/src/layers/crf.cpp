@@ -11,7 +11,7 @@
 namespace eigenlstm {
 namespace {
 
-constexpr Index most_tasks = 16;  // the rows are cut into so many tasks at most; each sums its own gradients
+constexpr Index most_tasks = 16;  // the rows are cut into at most this many tasks, each of which sums its own gradients
 constexpr double pair_work = 20;  // an exponential costs about as much as this many multiply-adds
 constexpr double lowest = -std::numeric_limits<double>::infinity();
 

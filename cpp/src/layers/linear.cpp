@@ -9,8 +9,8 @@
 namespace eigenlstm {
 namespace {
 
-constexpr Index task_rows = 256;    // rows of a task of the two products by rows: the panel is packed once for them
-constexpr Index sum_rows = 128;     // sums over rows go by this many: their packed panel stays in L1
+constexpr Index task_rows = 256;    // rows of a task of the two products by rows: their panel of B is packed once
+constexpr Index sum_rows = 128;     // rows that are summed at a time: their packed panel stays in L1
 constexpr Index task_outputs = 48;  // outputs of a task of those sums
 
 /// y (N, n) = start + A (N, K) B (K, n), where pack(j, columns, out) writes the columns [j, j + columns) of B as a

@@ -26,8 +26,9 @@ constexpr struct {
 constexpr double selu_scale = 1.0507009873554805, selu_alpha = 1.6732632423543772;
 constexpr double sqrt_2_over_pi = 0.79788456080286541, gelu_cubic = 0.044715;
 
-/// The sum of f(x[0]), ..., f(x[n - 1]): 16 partial sums that a compiler can keep in vectors, then those in order. The
-/// order depends on n alone.
+/// The sum of f(x[0]), ..., f(x[n - 1]): 16 partial sums, which a compiler can keep in vectors, then the halves of
+/// those added to each other. The order depends on n alone. (The kernels' line_sum.hpp adds float32 in the same order,
+/// but float64 in 8 partial sums: with it, the bits of LayerNorm and log_softmax would change in float64.)
 template <class Real, class F>
 Real sum_of(Index n, const Real* x, F f) {
   constexpr Index lanes = 16;

@@ -13,17 +13,18 @@
 namespace eigenlstm {
 namespace {
 
-/// Frames of dx that are computed at once, or those of one step if it has more: W is read once for them.
+/// The number of frames of dx that are computed at once, for which W is read once; a step with more frames is computed
+/// whole.
 constexpr Index dx_frames = 96;
 
-/// Whether dz W is dx and can be written to its place, in whole vectors.
+/// Whether dz W is dx itself, so that it can be written to its place in whole vectors.
 template <class Real>
 bool dx_in_place(const DirectionBackward<Real>& d) {
   return d.dx.feature_stride() == 1 && d.dx.features == d.p.I && d.p.I % d.p.L == 0 && !d.rows.ragged() &&
          d.dx_adds_from >= d.rows.time_steps() && !d.residual && !d.input.drops();
 }
 
-/// The gradient `from` with respect to the inputs of one frame to its place in dx.
+/// Writes `from`, the gradient with respect to the inputs of one frame, to its place in dx.
 template <class Real>
 void deliver_dx(const DirectionBackward<Real>& d, Index s, Index position, Real* from) {
   const Index t = d.rows.time(s, position, d.reverse), stride = d.dx.feature_stride(), features = d.dx.features;
@@ -124,7 +125,7 @@ struct DirectionMemory {
   Real* scratch;
 };
 
-/// One direction of one layer on the whole team.
+/// Runs one direction of one layer on the whole team.
 template <class Real>
 void backward_direction(const DirectionBackward<Real>& d, const std::vector<Steps>& chunks, Arena& memory, Team& team) {
   const Padded<Real>& p = d.p;
@@ -213,7 +214,7 @@ struct BackwardCall {
   Index num_parameters = 0;
 };
 
-/// A pass backwards, from the gradient of its last layer's output to that of its first layer's input.
+/// Runs a pass backwards, from the gradient of its last layer's output to that of its first layer's input.
 template <class Real>
 struct Gradients {
   FrameArray<const Real> upper;
@@ -270,8 +271,8 @@ void add(const Real* values, Index n, Real* sum) {
   for (Index j = 0; j < n; ++j) sum[j] += values[j];
 }
 
-/// What is added to the gradients of the parameters at the end: that of a learned initial state, and dR through its
-/// mask. `dmasked` null: no mask.
+/// Adds to the gradients of the parameters what is only known at the end: the gradients of a learned initial state, and
+/// dR multiplied by the mask of weight drop. `dmasked` null: no mask.
 template <class Real>
 void finish_parameters(const LSTMOptions& o, const typename Tape<Real>::Impl& tape, State<Real> dinitial, Real* dmasked,
                        Index rows, Index row_size, Real* dparameters) {

@@ -24,14 +24,15 @@ struct DirectionBackward : DirectionContext<Real> {
   Index dy_column = 0;            // where this direction's columns begin
   Merge merge = Merge::concat;    // how this direction entered the output
   const Real* other_h = nullptr;  // Merge::mul: h of the other direction
-  bool residual = false;          // dy flows to dx, too
+  bool residual = false;          // the layer adds its input to its output, so that dy is added to dx
 
   FrameArray<Real> dx;
   Index dx_adds_from = 0;       // from this step of the other direction on, that one has written dx
   State<const Real> dfinal{};   // (B, P) and (B, H) of this direction
   State<Real> dinitial{};       // likewise
   Real* dparameters = nullptr;  // of the model; with `per_row`, for each row
-  Real* dmasked = nullptr;      // where dR goes: likewise, apart from dparameters while a mask is still to be applied
+  Real* dmasked = nullptr;      // where dR goes: dparameters, or with weight drop an array to which the mask is applied
+                                // later
   bool per_row = false;
   Index num_parameters = 0;  // of the model
 
@@ -57,7 +58,7 @@ template <class Real>
 bool transposes_dz(const Padded<Real>& p) {
   return p.column_panels(p.I) + p.column_panels(p.P) >= 4 || p.H < p.L;
 }
-/// From one column of dz to the next once so many frames of it are transposed: whole cache lines.
+/// The distance from one column of dz to the next once `frames` frames of it are transposed: whole cache lines.
 template <class Real>
 Index columns_stride(Index frames) {
   return Padded<Real>::padded_stride(ceil_div(frames, cache_line<Real>) * cache_line<Real>);

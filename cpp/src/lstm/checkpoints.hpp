@@ -2,8 +2,8 @@
 //
 // Time is cut into segments. forward() keeps the states before each; backward() goes through the segments from the last
 // to the first, runs each forward again with a tape of its own, full or light, and then backward. Segments are whole
-// chunks of the backward pass, so that its sums, and with them the gradients, are the same bits (but for the gradients
-// of each row by itself, whose chunks are others).
+// chunks of the backward pass, so that its sums, and with them the gradients, have the same bits (except for the
+// gradients of each row by itself, which have chunks of their own).
 //
 // Layers that run forward in time pass through a segment together, as one stack. A direction that starts at the end
 // must have finished the whole sequence before the layer above can start: then every layer is a stack of its own, and h
@@ -46,8 +46,8 @@ struct Checkpoints {
   }
 };
 
-/// The plan that keeps most of a batch, cut into so many micro-batches, and fits in memory.bytes. Throws
-/// std::invalid_argument where nothing fits.
+/// The plan that keeps as much as fits in memory.bytes, for a batch that is cut into `micro_batches`. Throws
+/// std::invalid_argument if nothing fits.
 Checkpoints plan_tape(const ModelSizes& model, const Rows& rows, Index micro_batches, Memory memory);
 
 /// About how many frames a micro-batch has in a chunk of the backward pass.

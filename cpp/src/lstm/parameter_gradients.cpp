@@ -4,7 +4,7 @@
 namespace eigenlstm {
 namespace {
 
-/// h with rows of so many bytes is staged even where it lies in the tape: see staged_columns().
+/// h with rows of this many bytes or more is staged even if it is in the tape: see staged_columns().
 constexpr Index wide_row_bytes = 1024;
 
 /// The h that R multiplied in the chunk, where they lie in the tape frame by frame, ready to be multiplied; otherwise
@@ -38,7 +38,7 @@ void stage_x(const DirectionBackward<Real>& d, Index s, Index begin, Index end, 
   }
 }
 
-/// Likewise what R multiplied, to the chunk's h.
+/// Likewise the h_prev that R multiplied in step s, to the chunk's h.
 template <class Real>
 void stage_h(const DirectionBackward<Real>& d, Index s, Index begin, Index end, Index frame,
              const ChunkArrays<Real>& chunk, Real* scratch) {
@@ -82,7 +82,7 @@ struct GateRange {
   Index block, blocks, gate, gates;
 };
 
-/// The first range of `items` (item = 4 block + gate), of at most so many blocks.
+/// The first range of `items` (item = 4 block + gate), of at most `most_blocks` blocks.
 inline GateRange first_range(Range items, Index most_blocks) {
   const Index block = items.begin / 4, gate = items.begin % 4, whole = (items.end - items.begin) / 4;
   if (gate > 0 || whole == 0) return {block, 1, gate, std::min(4 - gate, items.end - items.begin)};

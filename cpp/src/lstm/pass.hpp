@@ -22,7 +22,7 @@ struct Pass {
   Index directions() const { return options().directions(); }
 };
 
-/// Whether the output of a layer is anything else than the h of its directions side by side.
+/// Whether the output of a layer is anything other than the h of its directions side by side.
 inline bool combines(const LSTMOptions& options, Index layer) {
   return options.merge != Merge::concat || (options.residual && layer > 0);
 }
@@ -74,9 +74,9 @@ class Inputs {
   std::vector<LayerInput<Real>> all_;
 };
 
-/// `inputs`: up to the input of the first layer; those of the others are added. `y`: of the whole sequence, or null.
-/// Where a tape already has room for h, that is of the whole sequence and is filled in; `kept` says what else the tapes
-/// get.
+/// `inputs`: those of the layers up to the first one of the pass; those of the others are added to it. `y`: of the
+/// whole sequence, or null. If a tape already has room for h, that room is for the whole sequence, and these steps are
+/// written into it; `kept` says what else the tapes keep.
 template <class Real>
 void forward_layers(const Pass<Real>& pass, Inputs<Real>& inputs, State<const Real> initial, Sequence<Real> y,
                     State<Real> final, std::vector<DirectionTape<Real>>& tapes, Kept kept, Team& team);

@@ -22,7 +22,7 @@ void zone_out(Index rows, Index n, const Real* zone, Index zone_stride, const Re
     for (Index j = 0; j < n; ++j) h[j] = zone[j] * h_prev[j] + (Real(1) - zone[j]) * h[j];
 }
 
-/// The products and the cell, by the right kernel.
+/// Runs the products and the cell by the kernel that the options need.
 template <class Real>
 void step_cell(const DirectionWeights<Real>& weights, StepArgs<Real>& step, const StepVariant<Real>& variant) {
   step.variant = &variant;
@@ -32,13 +32,13 @@ void step_cell(const DirectionWeights<Real>& weights, StepArgs<Real>& step, cons
     kernels<Real>().step_forward_variant(step);
 }
 
-/// Whether the panels of a step of so many rows share a few tiles of z, one panel after the other. Otherwise each has
-/// its own: a single row multiplies several panels at once, and normalisation needs all of them.
+/// Whether the panels of a step of `rows` rows share a few tiles of z, one panel after the other. Otherwise each panel
+/// has its own: a single row multiplies several panels at once, and normalisation needs all of them.
 template <class Real>
 bool shares_tiles(const DirectionWeights<Real>& weights, Index rows) {
   return rows > 1 && !weights.normalises();
 }
-/// StepArgs::z_panel_stride accordingly.
+/// The StepArgs::z_panel_stride that follows from it.
 template <class Real>
 Index z_panel_stride(const Padded<Real>& p, const DirectionWeights<Real>& weights, Index rows) {
   return shares_tiles(weights, rows) ? 0 : rows * 4 * p.L;

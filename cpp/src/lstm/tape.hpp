@@ -68,7 +68,7 @@ template <class Real>
 struct MicroBatch {
   explicit MicroBatch(Rows r) : rows(std::move(r)) {}
   Rows rows;
-  /// layer * D + direction: of all steps, or of a limited tape what segments of the layers above need.
+  /// layer * D + direction: all steps; in a limited tape, what the segments of the layers above need.
   std::vector<DirectionTape<Real>> directions;
   // Of variants; empty where not used.
   std::vector<Buffer<Real>> input_masks;      // [layer][B][I]: variational dropout

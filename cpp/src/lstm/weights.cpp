@@ -8,7 +8,7 @@
 namespace eigenlstm {
 namespace {
 
-/// Packing one value takes as long as so many multiply-adds.
+/// Packing one value takes about as long as this many multiply-adds.
 constexpr double packing_work = 25;
 
 /// w (4H, n) row-major -> panels of 4 L columns, [panel][k][4 L] with k = (block, gate, unit): the order of dz.
@@ -71,7 +71,7 @@ DirectionWeights<Real> pack_direction(const LSTMOptions& options, Index layer, I
     packed.backward_x = Buffer<Real>(p.column_panels(p.I) * p.column_panel_stride());
   }
   const Index values = packed.forward.size() + packed.backward_h.size() + packed.backward_x.size();
-  // All three follow the largest: they are used one after the other.
+  // One decision for all three arrays, by the size of the largest: they are used one after the other.
   const bool past_caches = bytes_of<Real>(packed.forward.size()) >= past_caches_bytes;
   for_tasks<true>(p.blocks, task_threads(p.blocks, packing_work * double(values)), [&](Index block, int) {
     for (Index panel = block * p.U / p.L; panel < std::min(p.panels, (block + 1) * p.U / p.L); ++panel)

@@ -147,7 +147,7 @@ Index ModelBuilder<Real>::add_activation(Layer& layer, Index x) {
 template <class Real>
 Index ModelBuilder<Real>::add_slice(Layer& layer, Index x) {
   const Index n = graph_.size(x);
-  // As Python counts: from the end where it is negative, and within the size.
+  // An index as in Python's slices: a negative one counts from the end; the result lies within the size.
   const auto place = [&](const char* which, Index otherwise) {
     const auto value = layer.config.take(which);
     if (!value || value->is_null()) return otherwise;

@@ -1,4 +1,4 @@
-// JSON from strangers, and reading it: an error names the file and the entry. For the components model and audio.
+// Reading untrusted JSON: an error names the file and the entry. For the components model and audio.
 #pragma once
 
 #include <cstddef>
@@ -15,10 +15,10 @@ namespace eigenlstm {
 
 using Json = nlohmann::json;
 
-/// `text` as JSON; FileError, naming `what` of the file `path`, for what is no JSON, and for duplicate keys, nesting
-/// deeper than 64 and more than two million values.
+/// Parses `text`. Throws FileError, naming `what` of the file `path`, if it is not JSON, and for duplicate keys,
+/// nesting deeper than 64 and more than two million values.
 Json parse_json(const std::string& text, const std::string& path, const std::string& what);
-/// The document that the file `path` is; FileError, too, where it is no regular file or has more than 64 MiB.
+/// Parses the file `path`. Throws FileError, too, if it is not a regular file or has more than 64 MiB.
 Json read_json(const std::string& path);
 
 /// A value in a file, which knows the file's name and its own: "config.hidden_size" or "layers[1].weights[0]", and
@@ -39,7 +39,7 @@ class JsonValue {
   bool is_null() const { return json_->is_null(); }
 
   Index integer(Index least, Index most) const;
-  /// At least 1 and below 2^48, as sizes are.
+  /// A size: at least 1 and below 2^48.
   Index size() const { return integer(1, (Index(1) << 48) - 1); }
   double number() const;
   bool flag() const;
@@ -69,7 +69,8 @@ class JsonValue {
   std::string file_, key_;
 };
 
-/// The entries of an object. Those that nobody took are an error: done() must be called.
+/// The entries of an object, which are taken one by one. done(), which must be called at the end, refuses those that
+/// were not taken.
 class JsonObject {
  public:
   explicit JsonObject(JsonValue value);

@@ -72,7 +72,7 @@ void read_sizes(JsonObject& config, LSTMOptions& o) {
   o.hidden_sizes = std::move(sizes);
 }
 
-/// Of training alone, but checked, too.
+/// These matter in training only, but are checked, too.
 void read_dropout(JsonObject& config, LSTMOptions& o) {
   const auto value = config.take("dropout");
   if (!value) return;
@@ -102,7 +102,7 @@ void read_clip(JsonObject& config, const char* name, double& option) {
   if (!(option > 0)) value->fail_as("null or a positive number");
 }
 
-/// What has to do with the first values of parameters: they are in the file.
+/// These decide the initial values of parameters, which the file replaces.
 void check_initialisation(JsonObject& config) {
   check_seed(config);
   if (const auto init = config.take("init")) one_of<2>(*init, {"default", "torch"});

@@ -7,11 +7,11 @@
 
 namespace eigenlstm {
 
-/// What the constructor of Python's LSTM takes, checked as there; what options make senseless together is left to
-/// LSTM's own constructor. `dtype`: what the config must say.
+/// The arguments of the constructor of Python's LSTM, checked as they are there. Whether they make sense together is
+/// left to the constructor of LSTM. `dtype`: the one that the config must have.
 LSTMOptions read_lstm_options(JsonObject& config, const std::string& dtype);
 
-/// The entries that layers with parameters share: `dtype` must be the model's, and a seed is an integer or null.
+/// Checks the entries that all layers with parameters have: `dtype` must be the model's, a seed an integer or null.
 void check_dtype(JsonObject& config, const std::string& dtype);
 void check_seed(JsonObject& config);
 

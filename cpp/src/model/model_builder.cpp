@@ -8,7 +8,7 @@
 namespace eigenlstm {
 namespace {
 
-/// Why layers that the library has can't be run step by step.
+/// The reasons why some layers of the library cannot run step by step.
 const std::map<std::string, std::string>& reasons() {
   static const std::string vector = "it gives one vector for a whole sequence", whole = "it looks at a whole sequence";
   static const std::map<std::string, std::string> all = {
@@ -227,7 +227,7 @@ Index ModelBuilder<Real>::add_nodes(JsonObject& config) {
     all.push_back(layer(item, name + ".", names));
     if (!names.emplace(name, name + ".").second) item.fail("another layer is called " + name);
   }
-  constexpr Index state = -1;  // stands for h and c after a whole sequence
+  constexpr Index state = -1;  // a placeholder for h and c after a whole sequence
   std::vector<Index> values = {0};
   std::size_t called = 0;
   const auto value_of = [&](const JsonValue& number) {

@@ -1,4 +1,4 @@
-// From the description of a model and its tensors to the steps that it is made of.
+// Makes the operations of a StepGraph from the description of a model and its tensors.
 #pragma once
 
 #include <map>
@@ -13,8 +13,8 @@ namespace eigenlstm {
 /// "float32" or "float64": of the first layer in the description that says it.
 std::string dtype_in(const Json& architecture);
 
-/// Builds the graph of one model; every size is held against the tensors of the file before anything of it is
-/// allocated.
+/// Builds the graph of one model. Every size is compared with the tensors of the file before memory is allocated for
+/// it.
 template <class Real>
 class ModelBuilder {
  public:
@@ -33,11 +33,11 @@ class ModelBuilder {
     std::string tied;  // the prefix of the layer that it is tied to, or empty
     JsonValue about;
   };
-  /// Where the model that holds a layer knows the others by their names.
+  /// In the model that holds a layer: the name of each other layer -> the prefix of its tensors.
   using Names = std::map<std::string, std::string>;
 
   Layer layer(const JsonValue& description, const std::string& prefix, const Names& names) const;
-  /// The size of x as `layer` wants it, -1 for integers, 0 where any will do.
+  /// The number of features that `layer` needs x to have; -1 for integers, 0 if any number will do.
   Index wanted(const Layer& layer) const;
   Index wanted_by_chain(const JsonValue& layers) const;
 

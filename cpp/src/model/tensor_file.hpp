@@ -1,6 +1,6 @@
-// safetensors files as untrusted data. Format: https://huggingface.co/docs/safetensors: 8 bytes of header length
-// (little-endian), a JSON header {name: {"dtype", "shape", "data_offsets"}, "__metadata__": {text: text}}, then the
-// data.
+// Reads safetensors files, which are untrusted. Format: https://huggingface.co/docs/safetensors: 8 bytes of header
+// length (little-endian), a JSON header {name: {"dtype", "shape", "data_offsets"}, "__metadata__": {text: text}}, then
+// the data.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ class TensorFile {
     std::uint64_t begin, end;  // of its bytes, behind the header
   };
 
-  /// Reads the header and holds all that it says against the size of the file. Throws FileError.
+  /// Reads the header and compares all that it says with the size of the file. Throws FileError.
   explicit TensorFile(const std::string& path);
 
   const std::string& path() const { return path_; }

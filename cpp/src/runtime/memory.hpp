@@ -9,8 +9,8 @@
 
 namespace eigenlstm {
 
-/// Arrays of at least so many bytes that are written in one go and not read at once are stored past the caches: they
-/// are far larger than L2, which so keeps what is in use.
+/// Arrays of at least this many bytes that are written in one go and not read right after are stored past the caches:
+/// they are far larger than L2, which then keeps what is in use.
 constexpr std::size_t past_caches_bytes = std::size_t(6) << 20;
 
 /// Scratch memory of one call: pieces are allocated one after the other and all released together. The thread's own

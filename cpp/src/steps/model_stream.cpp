@@ -85,7 +85,7 @@ struct ModelStream<Real>::Impl {
     y_out = Buffer<Real>(values_of(B, O));
   }
 
-  /// Where the values lie here that `from` reads at x.
+  /// The place in this session of the values that the session `from`, of the same graph, has at x.
   const Real* counterpart(const Impl& from, const Real* x) const {
     for (std::size_t i = 0; i < operations.size(); ++i)
       if (from.operations[i].y.data() == x) return operations[i].y.data();
@@ -94,7 +94,7 @@ struct ModelStream<Real>::Impl {
 
   const Real* x_data() const { return integers ? reinterpret_cast<const Real*>(numbers.data()) : x_in.data(); }
 
-  /// Copies one step of x for each of `rows`, rows `stride` values apart.
+  /// Copies one step of x for each of `rows` rows, which are `stride` values apart.
   void read(const Real* x, Index stride, Index rows) {
     if (rows * I == 1)
       *x_in.data() = *x;
@@ -116,7 +116,7 @@ struct ModelStream<Real>::Impl {
                                   (integers ? "integers" : "floats"));
   }
 
-  /// The step of what was read, to y (B, O).
+  /// Computes a step from what read() copied: y (B, O).
   void run(Real* y) {
     const FlushDenormals flush;
     if (operations.empty()) {

@@ -10,7 +10,7 @@
 namespace eigenlstm {
 
 /// Whole panels [1 + K][4 L], then a last one of as many vectors as the rest of the outputs needs, so that few outputs
-/// take few cache lines. Row 0 of a panel is the bias. The bits of linear_forward.
+/// take few cache lines. Row 0 of a panel is the bias. The results have the bits of linear_forward().
 template <class Real>
 class PackedLinear {
  public:

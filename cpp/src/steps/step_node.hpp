@@ -9,14 +9,15 @@
 
 namespace eigenlstm {
 
-/// The values of B rows of n each; std::bad_alloc for more than there can be.
+/// The number of values in B rows of n each. Throws std::bad_alloc if no memory can hold so many.
 inline Index values_of(Index B, Index n) {
   if (n > 0 && B > (Index(1) << 59) / n) throw std::bad_alloc();
   return B * n;
 }
 
-/// Steps of a session of one row that an operation does before the next operation takes its turn: what remembers
-/// nothing has then as many rows at once, whose chains of additions don't wait for each other.
+/// In a session of one row, an operation computes up to this many steps before the next operation takes its turn. An
+/// operation that remembers nothing then has as many rows at once, whose chains of additions need not wait for each
+/// other.
 constexpr Index steps_at_once = 64;
 
 /// The part of a session that belongs to one node.

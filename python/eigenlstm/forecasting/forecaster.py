@@ -261,7 +261,10 @@ class Forecaster(Methods, KnownArguments):
     # -- use ------------------------------------------------------------------------------------
 
     def predict(self, values, times=None, exog=None):
-        """The `Forecast` of the `horizon` values that follow `values`, with an index that goes on from theirs."""
+        """The `Forecast` of the `horizon` values that follow `values` (n,), with an index that goes on from theirs.
+
+        The arguments are those of `fit`: a series of the same step, at least as long as what a forecast reads.
+        """
         index = continued(values, times, self.horizon, "Forecaster.predict")
         values, times, exog = self._checked(values, times, exog, "predict", fitted=True)
         z = self._mean(self._methods(self._transformed(values), times, exog, np.array([len(values)])))[0]
@@ -272,7 +275,7 @@ class Forecaster(Methods, KnownArguments):
         return Forecast(point, lower, upper, self.coverage, errors, weights, index)
 
     def backtest(self, values, times=None, exog=None, *, start, observed=None, max_origins=5000):
-        """The `Backtest` of forecasts from `start` on, as if nothing later were known.
+        """The `Backtest` of forecasts of `values` (n,) from step `start` on, each as if nothing later were known.
 
         Of more than `max_origins` possible forecasts, evenly spread ones are made. Where a value was not `observed`
         (bool, (n,)), no error counts.

@@ -83,7 +83,7 @@ def _utc(index):
 
 
 def pandas_frame(columns, index):
-    """A DataFrame of `columns` (dict) with `index`; polars and datetime64 become pandas' own."""
+    """A DataFrame of `columns`, a dict of arrays (n,), with `index` (n,); polars and datetime64 become pandas' own."""
     try:
         import pandas as pd
     except ImportError:
@@ -96,7 +96,7 @@ def pandas_frame(columns, index):
 
 
 def polars_frame(columns, index):
-    """A polars DataFrame of `columns` (dict), after one with `index` where there is one."""
+    """A polars DataFrame of `columns`, a dict of arrays (n,), after one with `index` (n,) if that is given."""
     try:
         import polars as pl
     except ImportError:

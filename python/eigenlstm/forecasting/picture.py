@@ -78,7 +78,7 @@ def logarithmic(backtest):
 
 
 def times_and_more(series, ahead):
-    """Times, or the numbers of the rows, of the series and `ahead` steps more."""
+    """Times, or the numbers of the rows, of the n values of the series and `ahead` steps more: (n + ahead,)."""
     if series.times is None:
         return np.arange(1, len(series.values) + ahead + 1)
     return np.concatenate([series.times, series.future_times(ahead)]) if ahead else series.times

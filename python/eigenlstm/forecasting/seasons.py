@@ -14,9 +14,16 @@ _CYCLES = 2  # of a season, at least
 
 
 def season_candidates(times, n):
-    """The seasons that the calendar suggests for a series of `n` values at `times` (datetime64), or one each `times`
-    (a `Step`), shortest first: 12 for months, 24, 168 and 8766 for hours, 5 and 261 for business days, and so on. Each
-    comes at least twice in the series."""
+    """The seasons that the calendar suggests, in steps, shortest first: 12 for months, 24, 168 and 8766 for hours, 5
+    and 261 for business days, and so on. Each occurs at least twice in the series.
+
+    Parameters
+    ----------
+    times : datetime64 (n,), or Step
+        When the values were measured, or the step between them.
+    n : int
+        The number of values.
+    """
     if not isinstance(times, Step):
         try:
             times = step_of(np.asarray(times).astype("M8[s]"))[0]

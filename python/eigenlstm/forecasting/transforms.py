@@ -8,14 +8,16 @@ POWERS = (1.0, 0.5, 0.0)
 
 
 def transform(values, power):
-    """``(values ** power − 1) / power``; the logarithm for power 0; for power 1 the values as they are."""
+    """``(values ** power − 1) / power``, of the shape of `values`; the logarithm for power 0; for power 1 the
+    values as they are.
+    """
     if power == 1:
         return values
     return np.log(values) if power == 0 else (np.power(values, power) - 1) / power
 
 
 def restore(values, power):
-    """The inverse of `transform`; what lies below its range becomes 0."""
+    """The inverse of `transform`, of the shape of `values`; what lies below its range becomes 0."""
     if power == 1:
         return values
     if power == 0:
@@ -24,8 +26,9 @@ def restore(values, power):
 
 
 def best_power(values, season):
-    """The power of `POWERS` under which exponential smoothing explains positive `values` best: the likelihood of its
-    errors one step ahead. 1, no transform, unless another is clearly better (at 95%)."""
+    """The power of `POWERS` under which exponential smoothing explains the positive `values` (n,) best, by the
+    likelihood of its errors one step ahead. It is 1, no transform, unless another is clearly better (at 95%).
+    """
     values = values[max(len(values) - 4000, 0) // season * season :]
     season = season if len(values) >= 2 * season + 2 else 1
     mean_log = np.log(values).mean()

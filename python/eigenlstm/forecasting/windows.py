@@ -34,7 +34,7 @@ def naive(values, origins, horizon, period=1):
 
 
 def find_season(values, max_season=None):
-    """The length of the season of `values` in steps by its autocorrelation, or None.
+    """The length of the season of `values` (n,) in steps, by its autocorrelation; None if there is none.
 
     It is the shortest lag whose peak comes within 0.1 of the highest peak of the autocorrelation of the
     series less its linear trend, or failing that of its first differences. A peak counts from 0.3 on
@@ -75,7 +75,7 @@ def autocorrelation(values, max_lag):
 
 
 def calendar_cycles(times):
-    """Names of the cycles of `CYCLES` that are at least four steps long and come twice in `times`."""
+    """Names of the cycles of `CYCLES` that are at least four steps long and occur twice in `times` (n,), datetime64."""
     seconds = times.astype("M8[s]").astype(np.int64)
     step, span = np.median(np.diff(seconds)), seconds[-1] - seconds[0]
     return [name for name, length in CYCLES.items() if 4 * step <= length <= span / 2]
@@ -146,7 +146,7 @@ def checked_times(times, shape, where):
 
 
 def evenly_spread(first, last, most):
-    """The origins first..last, or `most` of them evenly spread."""
+    """The origins first..last, int64 (N,); if they are more than `most`, `most` of them, evenly spread."""
     if last - first + 1 <= most:
         return np.arange(first, last + 1)
     return np.linspace(first, last, most).astype(np.int64)

@@ -22,12 +22,12 @@ constexpr Index min_pace = cache_line<Real>* k_unroll / 4;
 /// twenty), and B would have to wait.
 constexpr Index sums_interval = 32, sums_per_interval = num_vector_registers == 32 ? 3 : 2;
 
-/// Walks through the regions [region, end). At each turn of a tile's loop (k_unroll k) the line at its place is
-/// prefetched, then it moves `pace` values on.
+/// Walks through the regions [region, end). At each turn of a tile's loop (k_unroll k), it prefetches the line that it
+/// has reached and moves on by `pace` values.
 ///
 /// Paced so that prefetches never occupy all fill buffers: a line from far away takes one of them for some 100 ns, and
-/// the product needs some, too. At a slow pace a line is prefetched twice, which costs nothing; at a pace of more than
-/// a line a turn, some lines are left out.
+/// the product needs some, too. At a slow pace, a line is prefetched twice, which costs nothing; at a pace of more
+/// than a line per turn, some lines are left out.
 template <class Real>
 struct PrefetchCursor {
   const PrefetchRegion<Real>*region = nullptr, *end = nullptr;
@@ -88,7 +88,7 @@ struct PrefetchPlan {
 
 /// The next block of B has `lines` cache lines for each k, which the last row tiles of a panel prefetch: one line per
 /// tile and k. Where B is packed and there are enough tiles, each line is shared by two or four of them, which then
-/// prefetch two lines or one at every fourth k: coming from L3, fewer at a time are waited for less. Returns 1, 2 or 4.
+/// prefetch two lines or one at every fourth k: from L3, fewer lines at a time cost less waiting. Returns 1, 2 or 4.
 template <class Real>
 Index tiles_per_line(const GemmArgs<Real>& g, Index row_tiles, Index lines) {
   if (!unrolls_four || g.b.k_stride != 4 * lanes<Real> || row_tiles < 2 * lines || g.K == 0) return 1;

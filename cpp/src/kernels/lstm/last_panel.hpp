@@ -1,5 +1,5 @@
-// The last panel of z, and the last block of dz, where H is no multiple of their units: gates lie close together for
-// products and evenly apart for the cell (gate_layout.hpp).
+// The last panel of z, and the last block of dz, if H is not a multiple of their units: their gates lie close together
+// for products, and at the usual distance for the cell (gate_layout.hpp).
 #pragma once
 
 #include "kernels/simd.hpp"

@@ -150,7 +150,7 @@ class CtcRow {
       if constexpr (Number::scaled) {
         const double sum = normalise(next);
         if (!(sum > 0)) return not_a_number;
-        // few logarithms: the product is taken as long as it is far from the least double
+        // saves logarithms: sums are multiplied as long as their product is far from the smallest double
         if (sum < 1e-100)
           log_scale += std::log(sum);
         else
@@ -168,9 +168,9 @@ class CtcRow {
     return Number::scaled ? log_scale + std::log(product) + std::log(end[0]) : end[0];
   }
 
-  /// Posteriors of the states, frame by frame from the last, taken from the softmax that lies in dlogits.
-  /// Linear: false where alpha and beta overlap by less than 1e-280. Both have the sum 1, so that what they lost below
-  /// the least normal double, 2e-308, would otherwise be under 1e-27 of any posterior.
+  /// Subtracts the posteriors of the states, frame by frame from the last one, from the softmax that is in dlogits.
+  /// Linear: returns false where alpha and beta overlap by less than 1e-280. Both have the sum 1, so otherwise what
+  /// they lost below the smallest normal double, 2e-308, is less than 1e-27 of any posterior.
   bool backward(double log_probability) {
     CtcStates beta = work_[0], next = work_[1];
     const CtcStates posterior = work_[2];

@@ -1,4 +1,4 @@
-// Losses: value and derivative at once. Formulas and sources stand in eigenlstm/losses.hpp.
+// Losses: value and derivative at once. Formulas and sources are in eigenlstm/losses.hpp.
 #pragma once
 
 #include <cmath>
@@ -130,7 +130,7 @@ double quantile(const ElementLossArgs<Real>& a) {
   });
 }
 
-/// softplus(x) = max(x, 0) + log(1 + e^-|x|). The terms that cancel for a sure and right answer are taken first.
+/// softplus(x) = max(x, 0) + log(1 + e^-|x|). The terms that cancel if the answer is certain and right are added first.
 template <class Real>
 double bce(const ElementLossArgs<Real>& a) {
   using V = Vec<Real>;
@@ -214,7 +214,7 @@ double cross_entropy_row(const CrossEntropyArgs<Real>& a, const Real* x, Index l
   const Real* w = a.class_weight;
   const double hard = (1 - double(a.smoothing)) * (w == nullptr ? 1.0 : double(w[label]));
   const double spread = double(a.smoothing) / double(C), at_label = double(x[label]);
-  double all = hard, weighted = 0;  // sum of t, sum of t x but for the hard part; dx may be x
+  double all = hard, weighted = 0;  // the sum of t, and that of t x without the term of the label; dx may be x
   if (spread > 0)
     for (Index c = 0; c < C; ++c) {
       const double t = spread * (w == nullptr ? 1.0 : double(w[c]));

@@ -14,7 +14,7 @@ void random_blocks(std::uint64_t seed, std::uint64_t substream, std::uint64_t fi
                    std::uint32_t (&words)[4][N]) {
   constexpr int lanes = sizeof(WideWords) / sizeof(std::uint64_t);
   static_assert(N % (2 * lanes) == 0);
-  WideWords numbers{};  // a constant: added to each lane of c0, they would be inserted one by one
+  WideWords numbers{};  // a constant, since the compiler would insert numbers into c0 lane by lane
   for (int lane = 0; lane < lanes; ++lane) numbers[lane] = std::uint64_t(lane);
   for (int i = 0; i < N; i += 2 * lanes) {  // two side by side: a round is a chain of some 8 cycles
     WideWords c0[2], c1[2], c2[2], c3[2];

@@ -30,7 +30,7 @@ class Step:
     month_ends: bool = False
 
     def after(self, last, steps):
-        """The `steps` times that follow `last`, as ``datetime64[s]``."""
+        """The times that follow `last`, ``datetime64[s]`` (steps,)."""
         ahead = np.arange(1, steps + 1) * self.count
         if self.unit == "s":
             return last + ahead.astype("timedelta64[s]")
@@ -44,7 +44,7 @@ class Step:
         return (month + ahead).astype("M8[M]").astype("M8[s]") + rest
 
     def positions(self, times):
-        """How many steps each of `times` lies after the first, in fractions where it doesn't fit."""
+        """How many steps each of `times` (n,) is after the first, float64 (n,), fractions included."""
         if self.unit == "s":
             return (times - times[0]).astype(np.int64) / self.count
         if self.unit == _BUSINESS_DAY:
@@ -79,7 +79,7 @@ class Step:
 
 
 def step_of(times):
-    """The step of `times` (datetime64[s], ascending, no two the same) and their positions on its grid.
+    """The `Step` of `times`, ``datetime64[s]`` (n,), ascending, no two the same, and their positions on its grid (n,).
 
     Raises
     ------
@@ -136,7 +136,7 @@ def _most_common(numbers):
 
 
 def month_and_rest(times):
-    """Months since 1970 of `times`, and the time since the month began."""
+    """Of each of `times` (n,), the months since 1970, int64 (n,), and the time since the month began (n,)."""
     month = times.astype("M8[M]")
     return month.astype(np.int64), times - month.astype("M8[s]")
 
