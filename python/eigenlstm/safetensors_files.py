@@ -48,6 +48,8 @@ _OTHER_FORMATS = {  # by how their files begin
     b"\x80\x03": "a pickle, which is never read",
     b"\x80\x04": "a pickle, which is never read",
     b"\x80\x05": "a pickle, which is never read",
+    **{bytes([8, version, 18]): "an ONNX model: el.onnx.load reads it" for version in range(3, 15)},
+    **dict.fromkeys((b'{"', b"{\n ", b"{\r\n"), "JSON: an amplifier in it is read by el.audio.load"),
 }
 
 

@@ -234,3 +234,20 @@ def test_a_missing_file_is_an_ordinary_error(tmp_path):
     with pytest.raises(FileNotFoundError) as caught:
         files.write_atomically(tmp_path / "no folder" / "file", b"")
     assert caught.value.filename == str(tmp_path / "no folder" / "file")  # and not the temporary one
+
+
+@pytest.mark.parametrize(
+    "beginning, reader",
+    [
+        (b"PK\x03\x04", "el.keras.load"),
+        (b"\x89HDF\r\n\x1a\n", "el.keras.load"),
+        (b"\x08\x0a\x12\x09eigenlstm", "el.onnx.load"),
+        (b'{"version": "0.5.4"}', "el.audio.load"),
+        (b'{\n  "layers": []\n}', "el.audio.load"),
+    ],
+)
+def test_files_of_other_formats_are_told_with_what_reads_them(tmp_path, beginning, reader):
+    path = tmp_path / "other"
+    path.write_bytes(beginning + bytes(100))
+    with pytest.raises(el.FileError, match=f"no safetensors file but .*{reader}"):
+        el.load(path)
