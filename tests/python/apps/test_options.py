@@ -33,13 +33,15 @@ def ends(name, *arguments):
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_a_saved_model_is_one_of_this_application(name, tmp_path):
+def test_a_saved_model_is_one_of_this_application(name, tmp_path, capsys):
     el.Sequential([el.LSTM(1, 1, seed=0)]).save(tmp_path / "other.safetensors")
     (tmp_path / "text").write_text("no model")
     for model, why in (("other.safetensors", "is no model of this application"), ("text", ""), ("absent", "No such")):
         said = ends(name, "--load", tmp_path / model, OWN[name], tmp_path / "mine", "--out", tmp_path)
         assert str(tmp_path / model) in said and why in said and "\n" not in said
-    assert OWN[name] in ends(name, "--load", tmp_path / "other.safetensors", "--out", tmp_path)
+    for nothing in ([], [OWN[name], ""]):
+        assert ends(name, "--load", tmp_path / "other.safetensors", *nothing) is None
+        assert f"--load needs {OWN[name]}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", OWN)
