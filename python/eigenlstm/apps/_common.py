@@ -87,7 +87,7 @@ def _parser(module, description):
     parser = argparse.ArgumentParser(
         prog=f"python -m {module}", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seed", type=int, default=0, help="of all random numbers; default: %(default)s")
+    parser.add_argument("--seed", type=at_least(0), default=0, help="of all random numbers; default: %(default)s")
     parser.add_argument(
         "--out", type=Path, default=Path("."), metavar="FOLDER", help="write the picture and the model there"
     )
@@ -112,7 +112,13 @@ def _prepared(given):
     except ImportError:
         sys.exit('the picture needs matplotlib: pip install "eigenlstm[apps]"')
     if getattr(given, "load", None) is None:
-        given.out.mkdir(parents=True, exist_ok=True)
+        try:
+            given.out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            sys.exit(f"--out: {reason(given.out, error)}")
+        writes = given.comm is None or given.comm.rank == 0
+        if writes and given.json and not given.json.absolute().parent.is_dir():
+            sys.exit(f"--json: there is no folder {given.json.parent} to write into")
     return given
 
 

@@ -55,6 +55,11 @@ def test_no_option_is_ignored(name, tmp_path, capsys):
         assert ends(name, OWN[name], tmp_path / "mine") is None
         assert f"{OWN[name]} needs --load MODEL" in capsys.readouterr().err
     assert ends(name, "--epochs", 0) is None and "at least 1" in capsys.readouterr().err
+    assert ends(name, "--seed", -1) is None and "at least 0" in capsys.readouterr().err
+    out = ["--out", tmp_path / "made"]
+    assert "--json: there is no" in ends(name, *out, "--json", tmp_path / "absent" / "scores")
+    (tmp_path / "file").touch()
+    assert ends(name, "--out", tmp_path / "file").startswith(f"--out: {tmp_path / 'file'}: ")
 
 
 def test_help_shows_how_the_command_is_used():
