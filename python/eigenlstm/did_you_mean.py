@@ -190,6 +190,8 @@ _NAMES = {
     "tensor": "np.array(values, np.float32): layers take NumPy's arrays",
     "device": "nothing: everything runs on the CPU",
     "cuda": "nothing: everything runs on the CPU",
+    "DataParallel": "el.set_num_threads(n): one process trains on all cores",
+    "DistributedDataParallel": "fit(comm=...), as in comm=el.distributed.torch_comm()",
     "DataLoader": "fit(x, y, batch_size=...), or an iterable of batches for x",
     "Dataset": "fit(x, y, batch_size=...), or an iterable of batches for x",
     "pad_sequences": "a list of arrays (T_i, F) for x, or el.text.pad(rows)",
