@@ -1,5 +1,5 @@
 from collections.abc import Callable, Mapping
-from typing import TypeVar, overload
+from typing import BinaryIO, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ _T = TypeVar("_T")
 
 class FileError(ValueError): ...
 
+def opened(path: Path) -> BinaryIO: ...
 @overload
 def read_tensors(path: Path, check: None = None) -> tuple[dict[str, NDArray[np.generic]], dict[str, str]]: ...
 @overload

@@ -118,3 +118,10 @@ def test_what_evaluate_needs_is_saved_with_the_model(tmp_path):
     model.save(path)
     assert el.load(path).evaluate(x, y) == model.evaluate(x, y)
     assert set(model.evaluate(x, y)) == {"loss", "mae"}
+
+
+def test_a_folder_is_named(tmp_path):
+    for load in (el.load, el.audio.load):
+        with pytest.raises(OSError) as refused:
+            load(tmp_path)
+        assert str(tmp_path) in str(refused.value)

@@ -27,6 +27,7 @@ def application(
     data=None,
     own=None,
     flags=None,
+    needs=None,
     loads=True,
     splits=False,
 ):
@@ -36,6 +37,7 @@ def application(
     which is left out without it, as ``--load`` is without `loads` and ``--split`` without `splits`; `own` maps the
     application's own options to their help, `flags` its switches. Help that begins with "with --load" marks an option
     that is refused without ``--load``; without these words it is refused with it, like all that is for training.
+    `needs` is the option that ``--load`` can't do without, and what is given with it.
     `given.epochs` is `epochs`, or `quick_epochs` with ``--quick``, unless ``--epochs`` says otherwise; `given.comm` is
     for `fit`, and None without ``--mpi``.
     """
@@ -61,12 +63,14 @@ def application(
     if loads:
         parser.add_argument("--load", type=Path, metavar="MODEL", help="don't train: use the saved MODEL on your input")
     for name, text in (own or {}).items():
-        parser.add_argument(name, metavar=name[2:].replace("-", "_").upper(), help=text)
+        parser.add_argument(name, metavar=_attribute(name).upper(), help=text)
     for name, text in (flags or {}).items():
         parser.add_argument(name, action="store_true", help=text)
     given = parser.parse_args(arguments)
     training = ("--epochs", "--quick", "--json", "--mpi", "--data", "--split")
     _refuse(parser, given, {**dict.fromkeys(training, ""), **(own or {}), **(flags or {})})
+    if needs and given.load is not None and not getattr(given, _attribute(needs.split()[0])):
+        parser.error(f"--load needs {needs}")
     if given.epochs is None:
         given.epochs = quick_epochs if given.quick else epochs
     given.split = getattr(given, "split", None) or 0
@@ -74,11 +78,16 @@ def application(
     return _prepared(given)
 
 
+def _attribute(option):
+    """What argparse calls the value of an option."""
+    return option[2:].replace("-", "_")
+
+
 def _parser(module, description):
     parser = argparse.ArgumentParser(
         prog=f"python -m {module}", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seed", type=int, default=0, help="of all random numbers; default: %(default)s")
+    parser.add_argument("--seed", type=at_least(0), default=0, help="of all random numbers; default: %(default)s")
     parser.add_argument(
         "--out", type=Path, default=Path("."), metavar="FOLDER", help="write the picture and the model there"
     )
@@ -89,7 +98,7 @@ def _refuse(parser, given, options):
     """Refuse options that would be ignored: those of loading without ``--load``, those of training with it."""
     loading = getattr(given, "load", None) is not None
     for name, text in options.items():
-        if getattr(given, name[2:].replace("-", "_"), None) in (None, False):
+        if getattr(given, _attribute(name), None) in (None, False):
             continue
         if loading and "with --load" not in text:
             parser.error(f"{name} is for training: leave it out with --load")
@@ -103,7 +112,13 @@ def _prepared(given):
     except ImportError:
         sys.exit('the picture needs matplotlib: pip install "eigenlstm[apps]"')
     if getattr(given, "load", None) is None:
-        given.out.mkdir(parents=True, exist_ok=True)
+        try:
+            given.out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            sys.exit(f"--out: {reason(given.out, error)}")
+        writes = given.comm is None or given.comm.rank == 0
+        if writes and given.json and not given.json.absolute().parent.is_dir():
+            sys.exit(f"--json: there is no folder {given.json.parent} to write into")
     return given
 
 

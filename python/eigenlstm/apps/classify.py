@@ -10,6 +10,7 @@ of 7 to 29 frames of 12 cepstral coefficients. The sequences keep their lengths:
 import json
 import sys
 import time
+import warnings
 
 import numpy as np
 
@@ -31,7 +32,15 @@ OWN = {"--frames": "with --load: an utterance as comma-separated values, 12 coef
 
 
 def main(arguments=None):
-    given = application("eigenlstm.apps.classify", __doc__, 40, 6, arguments, own=OWN)
+    given = application(
+        "eigenlstm.apps.classify",
+        __doc__,
+        40,
+        6,
+        arguments,
+        own=OWN,
+        needs="--frames FILE, the coefficients of an utterance",
+    )
     if given.load:
         return listen(given)
     (x_train, y_train), (x_test, y_test) = data.japanese_vowels()
@@ -91,16 +100,18 @@ def main(arguments=None):
 
 def listen(given):
     """The speaker, from 1, whom the model in ``--load`` hears in ``--frames``."""
-    if not given.frames:
-        sys.exit("--load needs --frames FILE, the coefficients of an utterance")
     model, about = opened(given.load, "speakers", "scale")
     mean, deviation = np.array(json.loads(about["scale"]), np.float32)
     try:
-        x = np.loadtxt(given.frames, np.float32, delimiter=",", ndmin=2)
-    except (OSError, ValueError) as error:
-        sys.exit(f"--frames: {reason(given.frames, error)}")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # of an empty file
+            x = np.loadtxt(given.frames, np.float32, delimiter=",", ndmin=2)
+    except (OSError, ValueError, UserWarning) as error:
+        sys.exit(f"--frames: {reason(given.frames, error).partition(';')[0]}")
     if x.shape[1] != len(mean):
         sys.exit(f"{given.frames} has {x.shape[1]} values on a line, expected {len(mean)}")
+    if not np.isfinite(x).all():
+        sys.exit(f"{given.frames} has values that are not finite")
     logits = model.predict([(x - mean) / deviation])[0]
     speaker = likeliest(logits, [f"speaker {i + 1}" for i in range(len(logits))])
     return int(speaker.removeprefix("speaker "))

@@ -33,7 +33,15 @@ OWN = {
 
 
 def main(arguments=None):
-    given = application("eigenlstm.apps.forecast", __doc__, 10, 1, arguments, own=OWN)
+    given = application(
+        "eigenlstm.apps.forecast",
+        __doc__,
+        10,
+        1,
+        arguments,
+        own=OWN,
+        needs="--csv FILE, a series of hourly values",
+    )
     if given.load:
         return next_day(given)
     task = Task()
@@ -135,13 +143,11 @@ def forecasts(model, values, times, origins, scale):
 
 def next_day(given):
     """The quantiles of the 24 hours that follow the series in ``--csv``, by the model in ``--load``."""
-    if not given.csv:
-        sys.exit("--load needs --csv FILE, a series of hourly values")
     model, _ = opened(given.load, "quantiles")
     try:
         series = read_series(given.csv, given.column or "demand_mw", time_column=given.time_column or "time")
     except (OSError, SeriesError) as error:
-        sys.exit(f"--csv: {reason(given.csv, error)}")
+        sys.exit(f"--csv: {without_advice(reason(given.csv, error))}")
     values, n = series.values, len(series.values)
     if series.step is None or series.step.seconds != 3600 or n < WINDOW + DAY:
         sys.exit(f"{given.csv}: the model reads {WINDOW + DAY} hourly values or more, got {n} {series.step or ''}")
@@ -155,6 +161,12 @@ def next_day(given):
     for when, hour in zip(times, told):
         print(f"  {series.time_text(when):20}" + "".join(f"{hour[q]:10.4g}" for q in (0, MEDIAN, -1)))
     return told
+
+
+def without_advice(text):
+    """What the reader found wrong, without the options of ``python -m eigenlstm forecast`` that would mend it."""
+    fact, _, advice = text.partition("; ")
+    return fact if "--" in advice else text
 
 
 def show(errors, below):

@@ -31,7 +31,16 @@ OWN = {"--picture": "with --load: the picture to classify, light on a dark backg
 
 
 def main(arguments=None):
-    given = _common.application("eigenlstm.apps.images", __doc__, 20, 2, arguments, data=FILES, own=OWN)
+    given = _common.application(
+        "eigenlstm.apps.images",
+        __doc__,
+        20,
+        2,
+        arguments,
+        data=FILES,
+        own=OWN,
+        needs="--picture FILE",
+    )
     if given.load:
         return look(given)
     (x, y), (x_test, y_test), names = pictures(given)
@@ -169,8 +178,6 @@ def neighbours(x, y, x_test, k=5):
 
 def look(given):
     """What the model in ``--load`` sees in ``--picture``."""
-    if not given.picture:
-        sys.exit("--load needs --picture FILE")
     from matplotlib import image
 
     model, about = _common.opened(given.load, "names", "size")

@@ -34,6 +34,7 @@ def main(arguments=None):
         2,
         arguments,
         own=OWN,
+        needs='--text "the beginning"',
         flags={"--no-torch": "leave out the comparison with PyTorch"},
     )
     if given.load:
@@ -101,8 +102,6 @@ def main(arguments=None):
 
 def write_on(given):
     """What the model in ``--load`` writes after ``--text``."""
-    if not given.text:
-        sys.exit('--load needs --text "the beginning"')
     model, about = opened(given.load, "alphabet")
     alphabet = json.loads(about["alphabet"])
     unknown = sorted(set(given.text) - set(alphabet))

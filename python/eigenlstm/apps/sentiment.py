@@ -48,6 +48,7 @@ def main(arguments=None):
         arguments,
         data="the sdist of vaderSentiment, if you have fetched it yourself",
         own=OWN,
+        needs='--text "a sentence"',
         splits=True,
     )
     if given.load:
@@ -167,8 +168,6 @@ def scored(values, ratings):
 
 def rate(given):
     """What the model in ``--load`` thinks of ``--text``: the probability that it is positive."""
-    if not given.text:
-        sys.exit('--load needs --text "a sentence"')
     model, _ = _common.opened(given.load, "tokenizer")
     tokenizer = el.text.load(given.load)
     ids = tokenizer.encode(given.text)

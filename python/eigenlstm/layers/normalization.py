@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import _core
-from ..checks import as_floats, as_lengths, dtype_option, flag, positive_int
+from ..checks import as_lengths, converted, dtype_option, flag, positive_int
 from ..moments import Moments
 from .base import Layer
 from .parameters import initialising
@@ -52,7 +52,7 @@ class Normalization(Layer):
     def trainable(self, value):
         pass
 
-    def _given(self, values, name):
+    def _given(self, values, name, where="Normalization"):
         """`values` of each feature in the layer's dtype; checked."""
         array = np.asarray(values)
         if array.ndim == 0:
@@ -63,9 +63,10 @@ class Normalization(Layer):
             raise ValueError(f"Normalization: {name} must have shape ({self.features},), got {array.shape}")
         with np.errstate(over="ignore"):
             array = array.astype(self.dtype)
-        if not np.isfinite(array).all() or (name == "std" and not (array > 0).all()):
-            expected = "positive and finite" if name == "std" else "finite"
-            raise ValueError(f"Normalization: {name} must be {expected}, got {values}")
+        least = np.finfo(self.dtype).tiny  # below it, x / std may overflow, and denormals are flushed to 0
+        if not np.isfinite(array).all() or (name == "std" and not (array >= least).all()):
+            expected = f"positive, at least {least:.2g}, and finite" if name == "std" else "finite"
+            raise ValueError(f"{where}: {name} must be {expected}, got {values}")
         return array
 
     def _set(self, mean, std):
@@ -78,7 +79,7 @@ class Normalization(Layer):
 
         Parameters
         ----------
-        x : array (..., features)
+        x : array (..., features), or list of arrays (T_i, features)
             NaN stands for a missing value and is left out.
         lengths : integers (B,)
             Of the rows of x (B, T, features): what lies behind them is left out.
@@ -89,7 +90,7 @@ class Normalization(Layer):
             x has another shape, an infinity, or a feature without a value. A feature that does not vary keeps the
             standard deviation 1.
         """
-        x = as_floats(x, "Normalization.adapt")
+        x = self._data(x) if lengths is None else _numbers(x)
         if x.ndim == 0 or x.shape[-1] != self.features:
             raise ValueError(f"Normalization.adapt: x must have shape (..., {self.features}), got {x.shape}")
         seen = ~np.isnan(x)
@@ -104,9 +105,20 @@ class Normalization(Layer):
         empty = np.flatnonzero(~seen.any(axis=0))
         if len(empty):
             raise ValueError(f"Normalization.adapt: x has no value of feature {empty[0]}")
-        moments = Moments.of(x.reshape(-1, self.features).astype(np.float64, copy=False), seen.astype(np.float64))
+        moments = Moments.of(x.reshape(-1, self.features), seen.astype(np.float64))
         std = np.where(moments.varies, np.sqrt(moments.squares / moments.count), 1.0)
-        self._set(self._given(moments.mean, "mean"), self._given(std, "std"))
+        where = "Normalization.adapt"
+        self._set(self._given(moments.mean, "mean", where), self._given(std, "std", where))
+
+    def _data(self, x):
+        """`x` as one array; rows of different lengths one after another."""
+        ragged = isinstance(x, (list, tuple)) and all(isinstance(row, np.ndarray) for row in x)
+        if not ragged or len({row.shape for row in x}) == 1:
+            return _numbers(x)
+        for i, row in enumerate(x):
+            if row.ndim != 2 or row.shape[1] != self.features:
+                raise ValueError(f"Normalization.adapt: x[{i}] must have shape (T, {self.features}), got {row.shape}")
+        return np.concatenate([_numbers(row, f"x[{i}]") for i, row in enumerate(x)] or [np.empty((0, self.features))])
 
     def input_shape(self):
         return ("B", self.features)
@@ -139,3 +151,8 @@ class Normalization(Layer):
         """``dy (..., features) -> dx``; the gradients of mean and std stay as they are."""
         shape, scale = self._opened(tape)
         return self._gradient(dy, shape) * scale
+
+
+def _numbers(x, name="x"):
+    """`x` in float64; masked entries are NaN."""
+    return converted(x, np.dtype("float64"), "Normalization.adapt", name, whole=False, nan=True)

@@ -119,7 +119,7 @@ def fit(
     comm : communicator of mpi4py, `eigenlstm.distributed.torch_comm()`, or `eigenlstm.distributed.Communicator`
         Train in several processes, which all call `fit` with the same arguments: the result is that of one, to the
         bit. Each computes some of the shards of a batch; arrays are given to all, and read where they are needed (an
-        ``np.memmap``, say). A function ``f(epoch, rank, size)`` gives the rows that
+        ``np.memmap``, say). A function ``f(epoch, rank, size)``, whose parameters have these names, gives the rows that
         `eigenlstm.distributed.rows_of_rank` names of each batch; all other batches are given whole. Rank 0 shows,
         logs and writes; callbacks are called in each process.
     shards : int or "auto"

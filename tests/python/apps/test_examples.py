@@ -50,8 +50,17 @@ def test_speakers_are_told_apart(tmp_path, capsys):
     np.savetxt(tmp_path / "mine.csv", x_test[7], delimiter=",")
     load = ["--load", str(tmp_path / "classify.safetensors"), "--out", str(tmp_path)]
     assert classify.main([*load, "--frames", str(tmp_path / "mine.csv")]) == told[7] + 1
-    with pytest.raises(SystemExit, match="--frames"):
+    with pytest.raises(SystemExit, match="2"):
         classify.main(load)
+    for content, why in (
+        ("", "no data"),
+        ("1,2\n3", "at row 2$"),
+        ("1,2", "2 values"),
+        (",".join(12 * ["nan"]), "finite"),
+    ):
+        (tmp_path / "mine.csv").write_text(content)
+        with pytest.raises(SystemExit, match=why):
+            classify.main([*load, "--frames", str(tmp_path / "mine.csv")])
 
 
 def test_a_day_is_forecast_with_honest_quantiles(tmp_path, capsys):
@@ -91,7 +100,8 @@ def test_a_series_that_cannot_be_forecast_is_refused(tmp_path):
         (hours[:90], np.arange(90.0), "96 hourly values or more, got 90"),
         (hours[0] + 2 * (hours - hours[0]), np.arange(120.0), "2 hours"),
         (hours, day, "the same on all days"),
-        (hours[:-1], ["x"] * 119, "not a number"),
+        (hours[:-1], ["x"] * 119, "which is not a number$"),  # --missing is no option of this application
+        (np.delete(hours, 60), np.delete(np.arange(120.0), 60), r"one each hour\)$"),
     ):
         rows = [f"{time},{value}" for time, value in zip(times, values)]
         (tmp_path / "own.csv").write_text("\n".join(["time,demand_mw", *rows]))

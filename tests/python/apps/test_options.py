@@ -33,13 +33,15 @@ def ends(name, *arguments):
 
 
 @pytest.mark.parametrize("name", OWN)
-def test_a_saved_model_is_one_of_this_application(name, tmp_path):
+def test_a_saved_model_is_one_of_this_application(name, tmp_path, capsys):
     el.Sequential([el.LSTM(1, 1, seed=0)]).save(tmp_path / "other.safetensors")
     (tmp_path / "text").write_text("no model")
     for model, why in (("other.safetensors", "is no model of this application"), ("text", ""), ("absent", "No such")):
         said = ends(name, "--load", tmp_path / model, OWN[name], tmp_path / "mine", "--out", tmp_path)
         assert str(tmp_path / model) in said and why in said and "\n" not in said
-    assert OWN[name] in ends(name, "--load", tmp_path / "other.safetensors", "--out", tmp_path)
+    for nothing in ([], [OWN[name], ""]):
+        assert ends(name, "--load", tmp_path / "other.safetensors", *nothing) is None
+        assert f"--load needs {OWN[name]}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", OWN)
@@ -53,6 +55,11 @@ def test_no_option_is_ignored(name, tmp_path, capsys):
         assert ends(name, OWN[name], tmp_path / "mine") is None
         assert f"{OWN[name]} needs --load MODEL" in capsys.readouterr().err
     assert ends(name, "--epochs", 0) is None and "at least 1" in capsys.readouterr().err
+    assert ends(name, "--seed", -1) is None and "at least 0" in capsys.readouterr().err
+    out = ["--out", tmp_path / "made"]
+    assert "--json: there is no" in ends(name, *out, "--json", tmp_path / "absent" / "scores")
+    (tmp_path / "file").touch()
+    assert ends(name, "--out", tmp_path / "file").startswith(f"--out: {tmp_path / 'file'}: ")
 
 
 def test_help_shows_how_the_command_is_used():

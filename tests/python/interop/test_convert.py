@@ -76,7 +76,7 @@ def test_weights_with_an_architecture_beside_them(model, capsys):
     np.testing.assert_allclose(el.load("m.safetensors")(floats(-1.0)), predicted(model, floats(-1.0)), atol=1e-5)
     with open("m.onnx", "wb") as file:
         file.write(b"\x08")
-    with pytest.raises(el.FileError, match="ONNX files have their architecture in them, m.json was given"):
+    with pytest.raises(el.FileError, match="files of ONNX have their architecture in them, m.json was given"):
         convert.convert("m.onnx", "m.safetensors", architecture="m.json")
 
 

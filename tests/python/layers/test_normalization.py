@@ -36,6 +36,12 @@ def test_adapt_takes_the_moments_of_what_is_there():
     rows = np.concatenate([row[:n] for row, n in zip(x, lengths)])
     np.testing.assert_allclose(layer.params["mean"], np.nanmean(rows, axis=0), rtol=1e-13)
     np.testing.assert_allclose(layer.params["std"], np.nanstd(rows, axis=0), rtol=1e-12)
+    layer.adapt([row[:n] for row, n in zip(x, lengths)])  # rows as fit takes them
+    np.testing.assert_allclose(layer.params["mean"], np.nanmean(rows, axis=0), rtol=1e-13)
+    layer.adapt(np.ma.masked_array(x, mask=x > MEAN))
+    np.testing.assert_allclose(layer.params["mean"], np.nanmean(np.where(x > MEAN, np.nan, x), axis=(0, 1)), rtol=1e-13)
+    layer.adapt(np.arange(8).reshape(2, 4))
+    assert layer.params["mean"].tolist() == [2, 3, 4, 5] and (layer.params["std"] == 2).all()
     layer.adapt(np.full((5, 4), 0.1))  # features that don't vary
     assert (layer.params["std"] == 1).all() and np.allclose(layer(np.full((5, 4), 0.1)), 0)
 
@@ -97,7 +103,8 @@ def test_onnx(tmp_path):
 
 def test_wrong_calls():
     for arguments, error, match in (
-        ((4, MEAN, 0.0), ValueError, "Normalization: std must be positive and finite, got 0.0"),
+        ((4, MEAN, 0.0), ValueError, "Normalization: std must be positive, at least 1.2e-38, and finite, got 0.0"),
+        ((4, 0.0, 1e-40), ValueError, "Normalization: std must be positive"),
         ((4, np.nan), ValueError, "Normalization: mean must be finite, got nan"),
         ((4, [1, 2]), ValueError, r"Normalization: mean must have shape \(4,\), got \(2,\)"),
         ((4, "a"), TypeError, "Normalization: mean must be numbers"),
@@ -111,6 +118,8 @@ def test_wrong_calls():
         (data(3)[:, :3], None, r"adapt: x must have shape \(..., 4\), got \(3, 3\)"),
         (np.full((3, 4), np.inf), None, "adapt: x has an infinite value"),
         (np.where([True, False, True, True], data(3), np.nan), None, "adapt: x has no value of feature 1"),
+        ([data(3), data(2)[:, :3]], None, r"adapt: x\[1\] must have shape \(T, 4\), got \(2, 3\)"),
+        (data(3) * 0 + np.array([[1e-50], [2e-50], [0]]), None, "adapt: std must be positive, at least 1.2e-38"),
         (data(3), [1, 2, 3], r"adapt: lengths are those of x \(B, T, features\)"),
     ):
         with pytest.raises(ValueError, match=match):
