@@ -55,6 +55,11 @@ class FileError(ValueError):
     """A file that is not what it should be: broken, hostile, or of another model."""
 
 
+def open_file(path):
+    """The file `path`, to be read. Opening a pipe does not wait for its writer."""
+    return open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))
+
+
 def read_tensors(path, check=None):
     """``(tensors, metadata)`` of a safetensors file: dict name -> ndarray, dict text -> text.
 
@@ -63,8 +68,7 @@ def read_tensors(path, check=None):
     back in place of the metadata. The outline has arrays of the shapes and dtypes to come, which take no
     memory. ``FileError`` says what is wrong with the file; ``OSError`` if it cannot be read.
     """
-    # Without O_NONBLOCK the opening of a pipe would wait for a writer.
-    with open(os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+    with open_file(path) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise FileError(f"{path}: is not a regular file")

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Mapping
+from io import BufferedReader
 from typing import TypeVar, overload
 
 import numpy as np
@@ -10,6 +11,7 @@ _T = TypeVar("_T")
 
 class FileError(ValueError): ...
 
+def open_file(path: Path) -> BufferedReader: ...
 @overload
 def read_tensors(path: Path, check: None = None) -> tuple[dict[str, NDArray[np.generic]], dict[str, str]]: ...
 @overload

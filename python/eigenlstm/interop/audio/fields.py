@@ -6,7 +6,7 @@ import stat
 
 import numpy as np
 
-from ...safetensors_files import FileError, parse_json
+from ...safetensors_files import FileError, open_file, parse_json
 
 MOST_BYTES = 64 << 20  # of a file: 2,000,000 values, which is what parse_json reads, take less
 MOST_UNITS = 1 << 16  # of a size that a file claims
@@ -122,8 +122,7 @@ class Field:
 
 def read_json(path):
     """The document in the file `path` as a `Field`. ``FileError`` where it is none, or too large."""
-    # Without O_NONBLOCK the opening of a pipe would wait for a writer.
-    with open(os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+    with open_file(path) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise FileError(f"{path}: is not a regular file")

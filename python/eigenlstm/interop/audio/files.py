@@ -8,7 +8,7 @@ import numpy as np
 from ...atomic_files import write_atomically
 from ...checks import float_dtype
 from ...did_you_mean import no_such
-from ...safetensors_files import FileError, parse_json, read_tensors
+from ...safetensors_files import FileError, open_file, parse_json, read_tensors
 from ...saving import load as load_model
 from . import guitarml, nam, rtneural, torch_state
 from .amplifier import Amplifier, parts
@@ -126,7 +126,7 @@ def _reader(document):
 
 def _is_safetensors(path):
     """Whether the file starts as one: a length that it has, and an object. A text would claim too much."""
-    with open(os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+    with open_file(path) as file:
         start = file.read(9)
         return start[8:] == b"{" and int.from_bytes(start[:8], "little") < os.fstat(file.fileno()).st_size
 
