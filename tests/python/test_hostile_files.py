@@ -77,6 +77,16 @@ def test_a_model_of_many_layers_loads_in_time_that_grows_with_their_number(tmp_p
     assert len(model) == 10_000 and calls < 1_500_000
 
 
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="lists the open files of the process")
+def test_a_directory_is_named_and_not_left_open(tmp_path):
+    before = len(os.listdir("/proc/self/fd"))
+    for load in (el.load, el.audio.load):
+        with pytest.raises(IsADirectoryError) as refusal:
+            load(tmp_path)
+        assert refusal.value.filename == str(tmp_path)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 @pytest.mark.skipif(os.name != "posix", reason="POSIX files")
 def test_neither_a_pipe_nor_a_huge_file_without_a_model_is_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")

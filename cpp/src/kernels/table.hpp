@@ -82,8 +82,8 @@ struct GemmArgs {
   GemmHints<Real> hints;
 };
 
-/// The most panels that a step multiplies at once: for a single row, so that enough chains are in flight, or for rows
-/// that run in strips.
+/// The most panels that a product runs over at once: for a single row, so that enough chains are in flight, or for rows
+/// that run in strips. (The plain cell of a single row has a number of its own: step_row.hpp.)
 constexpr Index step_panels = 3;
 /// The most rows that run in strips: the tiles of z of the panels multiplied at once have to stay in L1.
 constexpr Index most_strip_rows = 32;

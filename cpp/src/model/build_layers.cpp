@@ -84,6 +84,7 @@ Index ModelBuilder<Real>::add_tied(Layer& layer, Index x) {
   if (found == embeddings_.end()) layer.about.fail("TiedLinear must be tied to an Embedding that was called before");
   const Matrix& matrix = found->second;
   check_width(layer, x, matrix.columns);
+  count_use(layer.tied + "weight", matrix.values.size());
   const std::vector<Real> bias =
       flag(layer.config, "bias", true) ? tensor(layer.prefix + "bias", {matrix.rows}) : std::vector<Real>();
   return graph_.linear(x, matrix.rows, matrix.values.data(), data_or_null(bias));

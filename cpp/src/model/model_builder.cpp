@@ -73,6 +73,12 @@ std::string dtype_in(const Json& architecture) {
 }
 
 template <class Real>
+ModelBuilder<Real>::ModelBuilder(TensorFile& file) : file_(file) {
+  for (const auto& [name, entry] : file.entries()) values_left_ = std::max(values_left_, entry.end);
+  values_left_ = most_times * (values_left_ / sizeof(Real));
+}
+
+template <class Real>
 StepGraph<Real> ModelBuilder<Real>::build(const JsonValue& architecture) {
   Layer top = layer(architecture, "", {});
   if (top.kind == "eigenlstm.Model") {
@@ -131,14 +137,17 @@ Index ModelBuilder<Real>::wanted_by_chain(const JsonValue& layers) const {
 }
 
 template <class Real>
+void ModelBuilder<Real>::count_use(const std::string& name, std::uint64_t values) {
+  if (values > values_left_)
+    throw FileError(file_.path() + ": " + name + ": is used more than " + std::to_string(most_times) + " times");
+  values_left_ -= values;
+}
+
+template <class Real>
 std::vector<Real> ModelBuilder<Real>::tensor(const std::string& name, const std::vector<Index>& shape) {
   std::vector<Real> values;
   const auto& entry = file_.template check<Real>(name, shape);
-  values_read_ += (entry.end - entry.begin) / sizeof(Real);
-  std::uint64_t all = 0;
-  for (const auto& each : file_.entries()) all = std::max(all, each.second.end);
-  if (values_read_ > most_times * (all / sizeof(Real)))
-    throw FileError(file_.path() + ": " + name + ": is used more than " + std::to_string(most_times) + " times");
+  count_use(name, (entry.end - entry.begin) / sizeof(Real));
   used_.insert(name);
   file_.read(name, shape, values);
   return values;

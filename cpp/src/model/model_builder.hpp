@@ -18,7 +18,7 @@ std::string dtype_in(const Json& architecture);
 template <class Real>
 class ModelBuilder {
  public:
-  explicit ModelBuilder(TensorFile& file) : file_(file) {}
+  explicit ModelBuilder(TensorFile& file);
   StepGraph<Real> build(const JsonValue& architecture);
 
  private:
@@ -43,7 +43,6 @@ class ModelBuilder {
 
   Index add(Layer layer, const std::vector<Index>& xs);
   Index add_chain(JsonObject& config, const std::string& prefix, Index x);
-  StepGraph<Real> build_model(JsonObject& config);
   Index add_nodes(JsonObject& config);
   Index add_lstm(Layer& layer, Index x);
   Index add_linear(Layer& layer, Index x);
@@ -57,6 +56,8 @@ class ModelBuilder {
   Index add_shift(Layer& layer, Index x);
   Index join(const Layer& layer, const std::vector<Index>& xs);
 
+  /// Before a layer copies this many values of a tensor: refuses a file that would fill the memory by many calls.
+  void count_use(const std::string& name, std::uint64_t values);
   std::vector<Real> tensor(const std::string& name, const std::vector<Index>& shape);
   void check_width(const Layer& layer, Index x, Index wanted) const;
   void check_all_used() const;
@@ -66,7 +67,7 @@ class ModelBuilder {
   StepGraph<Real> graph_{1};
   std::set<std::string> used_;
   std::map<std::string, Matrix> embeddings_;
-  std::uint64_t values_read_ = 0;
+  std::uint64_t values_left_ = 0;  // that layers may still copy
 };
 
 }  // namespace eigenlstm

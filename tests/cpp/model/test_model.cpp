@@ -135,5 +135,16 @@ TEST_CASE("a layer that is called without end is refused before its weights fill
   const std::string tensors = R"("a.weight":{"dtype":"F32","shape":[1,1],"data_offsets":[0,4]},)"
                               R"("a.bias":{"dtype":"F32","shape":[1],"data_offsets":[4,8]})";
   CHECK(wrong("{" + described(graph) + "," + tensors + "}", {1, 2}) == path + ": a.weight: is used more than 64 times");
+
+  std::string tied_nodes = R"({"layer":0,"inputs":[0]})";
+  for (int i = 0; i < 100; ++i) tied_nodes += R"(,{"layer":1,"inputs":[1]})";
+  const std::string tied =
+      R"({"class":"eigenlstm.Model","config":{"inputs":[{"name":"x","shape":[null],"dtype":"int64"}],"layers":[)"
+      R"({"name":"a","class":"Embedding","config":{"num_embeddings":2,"embedding_dim":1}},)"
+      R"({"name":"b","class":"eigenlstm.TiedLinear","tied":"a","config":{"bias":false}}],)"
+      R"("nodes":[)" +
+      tied_nodes + R"(],"outputs":[2]}})";
+  const std::string matrix = R"("a.weight":{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]})";
+  CHECK(wrong("{" + described(tied) + "," + matrix + "}", {1, 2}) == path + ": a.weight: is used more than 64 times");
   std::remove(path.c_str());
 }

@@ -20,8 +20,8 @@ constexpr Index adding_block_bytes = num_vector_registers == 32 ? 196608 : 32768
 /// A product that adds to C sums at most so many k before it adds. Its bits depend on this number, so it is the same
 /// for all instruction sets.
 constexpr Index most_summed = 256;
-/// The most bytes of a panel, and of all panels, with which strips are faster: they prefetch no B, so it has to be in
-/// L2.
+/// With 32 registers, the most bytes of a panel, and of all panels, with which strips are faster: they prefetch no B
+/// there, so it has to be in L2.
 constexpr Index strip_panel_bytes = 131072, strip_bytes = 1 << 20;
 
 /// One row over all panels, several of them at a time.

@@ -6,8 +6,8 @@
 //              b: panel of 4 L columns
 //              [k][ L | L | L | L ]          AVX2:    3 x 4 accumulators + 3 broadcasts + 1 vector = 16 registers
 //   a: rows    ----------------------        AVX-512: 6 x 4 + 1 + 4 = 29 of 32
-//   [r][k] ->  acc[r][0..3]                  strips: AVX2 4 x 3 + 1 + 3 = 16 or 2 x 6 + 2 + 1 = 15, AVX-512 8 x 3 + 1 +
-//   3 = 28
+//   [r][k] ->  acc[r][0..3]                  strips of AVX2: 4 x 3 + 1 + 3 = 16 or 2 x 6 + 2 + 1 = 15
+//                                            strips of AVX-512: 8 x 3 + 1 + 3 = 28
 #pragma once
 
 #include "kernels/gemm/prefetch.hpp"
