@@ -160,10 +160,17 @@ template <int N, class F>
 /// The same, for writing: a line that another core holds is then moved here at once.
 [[gnu::always_inline]] inline void prefetch_to_write(const void* p) { __builtin_prefetch(p, 1); }
 
-/// Keeps v in a register: the compiler may not fold its load into each use.
+/// Keeps v in a register: the compiler may not fold its load into each use. (Eigen's barrier allows memory, too, and
+/// clang then puts v there.)
 template <class V>
 inline void pin(V& v) {
-  EIGEN_OPTIMIZATION_BARRIER(v)
+#if defined(__ARM_NEON)
+  asm("" : "+w"(v));
+#elif defined(__AVX512F__)
+  asm("" : "+v"(v));
+#else
+  asm("" : "+x"(v));
+#endif
 }
 /// The same for an address, which the compiler may not derive from another one.
 template <class Real>
