@@ -86,6 +86,7 @@ struct PyModelStream {
       shape_error(where, "x", "(" + std::to_string(B) + ", T)", in);
     const Index T = in.shape(in.ndim() - 1);
     const StepShape shape = in.ndim() == 2 ? StepShape{3, {B, T, O}} : StepShape{2, {T, O}};
+    stream.check(in.data(), T);  // all of them, before process() takes any
     return into_result<Real>(where, out, shape, [&](Real* y) { process(stream, in.data(), 1, T, y); });
   }
 

@@ -158,6 +158,10 @@ def test_integers(dtype):
     before = one.state
     with pytest.raises(ValueError, match=r"ModelStream\.step: x must lie in 0\.\.10, got 11"):
         one.step(11)
+    state = one.state
+    with pytest.raises(ValueError, match=r"ModelStream\.process: x must lie in 0\.\.10, got 11"):
+        one.process(np.r_[np.zeros(90, int), 11])
+    assert np.array_equal(one.state, state)  # none of the steps before it was taken
     with pytest.raises(TypeError, match=r"ModelStream\.step: x must be of integers, got float64"):
         one.step([1.0])
     with pytest.raises(ValueError, match=r"ModelStream\.step: x must have shape \(1,\), got \(2,\)"):

@@ -103,6 +103,8 @@ class ModelStream {
   /// T steps: x (B, T, input_size) -> y (B, T, output_size), or integers (B, T). y may be x where the sizes are equal.
   void process(const Real* x, Index T, Real* y);
   void process(const std::int64_t* x, Index T, Real* y);
+  /// Throws what process() would throw for the integers x (B, T), for callers that hand them over in pieces.
+  void check(const std::int64_t* x, Index T) const;
 
   /// Back to the start: zero, or what the LSTMs have learned.
   void reset();

@@ -102,13 +102,13 @@ struct ModelStream<Real>::Impl {
       for (Index b = 0; b < rows; ++b) std::copy_n(x + b * stride, I, x_in.data() + b * I);
   }
   void read(const std::int64_t* x, Index stride, Index rows) {
-    for (Index b = 0; b < rows; ++b) {
-      const std::int64_t value = x[b * stride];
-      if (value < 0 || value >= count)
-        throw std::invalid_argument("ModelStream.step: x must lie in 0.." + std::to_string(count - 1) + ", got " +
-                                    std::to_string(value));
-      numbers.data()[b] = value;
-    }
+    for (Index b = 0; b < rows; ++b) numbers.data()[b] = x[b * stride];
+  }
+  void check_range(const std::int64_t* x, Index n, const char* where) const {
+    for (Index i = 0; i < n; ++i)
+      if (x[i] < 0 || x[i] >= count)
+        throw std::invalid_argument(std::string("ModelStream.") + where + ": x must lie in 0.." +
+                                    std::to_string(count - 1) + ", got " + std::to_string(x[i]));
   }
   void check_kind(bool of_integers) const {
     if (of_integers != integers)
@@ -206,6 +206,7 @@ void ModelStream<Real>::step(const Real* x, Real* y) {
 template <class Real>
 void ModelStream<Real>::step(const std::int64_t* x, Real* y) {
   impl_->check_kind(true);
+  impl_->check_range(x, impl_->B, "step");
   impl_->read(x, 1, impl_->B);
   impl_->run(y);
 }
@@ -216,8 +217,14 @@ void ModelStream<Real>::process(const Real* x, Index T, Real* y) {
 }
 template <class Real>
 void ModelStream<Real>::process(const std::int64_t* x, Index T, Real* y) {
-  impl_->check_kind(true);
+  check(x, T);
   impl_->process(x, 1, T, y);
+}
+
+template <class Real>
+void ModelStream<Real>::check(const std::int64_t* x, Index T) const {
+  impl_->check_kind(true);
+  impl_->check_range(x, impl_->B * T, "process");
 }
 
 template <class Real>
