@@ -143,10 +143,12 @@ def _forecast(options):
         except CommandError as error:
             if series.id is None:
                 raise
-            raise CommandError(
-                f"{options.id_column} {series.id!r}: {error}; --id VALUE forecasts some of the series alone"
-            ) from None
+            raise _of_one(options, series, error) from None
     return _write(results, options)
+
+
+def _of_one(options, series, error):
+    return CommandError(f"{options.id_column} {series.id!r}: {error}; --id VALUE forecasts some of the series alone")
 
 
 def _write(results, options):
@@ -175,8 +177,12 @@ def _forecast_with_model(options):
     for series in found if isinstance(found, list) else [found]:
         for note in series.notes:
             print(note)
-        results.append(Result(series, forecaster, _predict(forecaster, series), unit=about.get("unit", "")))
-        print()
+        try:
+            forecast = _predict(forecaster, series)
+        except CommandError as error:
+            raise error if series.id is None else _of_one(options, series, error) from None
+        results.append(Result(series, forecaster, forecast, unit=about.get("unit", "")))
+        print("" if series.id is None else f"\n== {options.id_column} {series.id} ==\n")
         print_next(series, results[-1].forecast)
     return _write(results, options)
 

@@ -210,3 +210,14 @@ def test_dollars_and_underscores_in_a_name_are_drawn(capsys):
         write("a.csv", name, [(v,) for v in weekly(60)])
         call = ["forecast", "a.csv", "--column", name, "--horizon", "3", "--hidden", "4", "--epochs", "1"]
         assert main(call) == 0 and Path("forecast.png").exists()
+
+
+def test_a_model_for_many_series_names_each(capsys):
+    head, rows = "id,x", [(name, v) for name, n in (("a", 80), ("b", 80), ("c", 9)) for v in weekly(n)]
+    write("all.csv", head, rows)
+    call = ["forecast", "all.csv", "--column", "x", "--id-column", "id"]
+    assert main([*call, "--horizon", "3", "--id", "a", *FAST]) == 0
+    call += ["--load", "model-a.safetensors", "--no-plot"]
+    assert "id 'c': 9 values are too few" in refused(capsys, *call)
+    assert main([*call, "--id", "a", "--id", "b"]) == 0
+    assert "== id b ==" in capsys.readouterr().out

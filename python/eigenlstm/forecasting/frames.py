@@ -141,7 +141,7 @@ def _series_and_index(values, kind, where):
             raise ImportError(f"{where}: an Arrow table {_EXTRA.format('polars')}") from None
         values, kind = pl.DataFrame(values), "polars"
     if values.ndim == 1 if kind == "pandas" else not hasattr(values, "columns"):
-        return values, values.index if kind == "pandas" else None
+        return values, _plain_index(values.index) if kind == "pandas" else None
     is_time = {name: _is_time(values[name].dtype) for name in values.columns}
     times = [name for name, timelike in is_time.items() if timelike]
     numbers = [name for name, timelike in is_time.items() if not timelike]
@@ -153,11 +153,24 @@ def _series_and_index(values, kind, where):
     if kind == "polars":
         return values[numbers[0]], values[times[0]] if times else None
     values = values.set_index(times[0]) if times else values
-    return values[numbers[0]], values.index
+    return values[numbers[0]], _plain_index(values.index)
+
+
+def _plain_index(index):
+    """`index` of pandas, times of Arrow as pandas' own."""
+    if not str(index.dtype).startswith("timestamp"):
+        return index
+    import pandas as pd
+
+    return pd.DatetimeIndex(index)
 
 
 def _is_time(dtype):
-    return hasattr(dtype, "is_temporal") and dtype.is_temporal() or str(dtype).startswith(("datetime64", "period"))
+    return (
+        hasattr(dtype, "is_temporal")
+        and dtype.is_temporal()
+        or str(dtype).startswith(("datetime64", "period", "timestamp"))
+    )
 
 
 def _numbers(series, where, name):

@@ -201,3 +201,14 @@ def test_gaps_are_refused_before_training():
     for series in (pd.Series(values(), index), pl.DataFrame({"t": index.to_numpy(), "x": values()})):
         with pytest.raises(ValueError, match="Forecaster.fit: the times are not evenly spaced"):
             Forecaster(3, **SMALL).fit(series)
+
+
+def test_times_of_arrow_in_pandas(expected):
+    pd = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    times = pd.Series(days().astype("M8[ns]")).astype("timestamp[ns][pyarrow]")
+    frame = pd.DataFrame({"t": times, "x": values()})
+    for each in (frame, frame.set_index("t")["x"]):
+        forecast = Forecaster(3, **SMALL).fit(each).predict(each)
+        same(forecast, expected)
+        assert list(forecast.index) == list(pd.DatetimeIndex(expected.index))
