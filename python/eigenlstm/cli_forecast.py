@@ -79,7 +79,7 @@ def add_forecast(commands):
 
 
 def _levels(text):
-    levels = tuple(float(part) for part in text.split(","))
+    levels = tuple(dict.fromkeys(float(part) for part in text.split(",")))
     for level in levels:
         if not LEVELS[0] <= level <= LEVELS[-1]:
             raise argparse.ArgumentTypeError(f"levels lie in {LEVELS[0]}..{LEVELS[-1]}, got {level:g}")
@@ -143,10 +143,12 @@ def _forecast(options):
         except CommandError as error:
             if series.id is None:
                 raise
-            raise CommandError(
-                f"{options.id_column} {series.id!r}: {error}; --id VALUE forecasts some of the series alone"
-            ) from None
+            raise _of_one(options, series, error) from None
     return _write(results, options)
+
+
+def _of_one(options, series, error):
+    return CommandError(f"{options.id_column} {series.id!r}: {error}; --id VALUE forecasts some of the series alone")
 
 
 def _write(results, options):
@@ -173,8 +175,14 @@ def _forecast_with_model(options):
     print(f"{options.load}: a forecaster of {forecaster.horizon} values")
     results = []
     for series in found if isinstance(found, list) else [found]:
-        results.append(Result(series, forecaster, _predict(forecaster, series), unit=about.get("unit", "")))
-        print()
+        for note in series.notes:
+            print(note)
+        try:
+            forecast = _predict(forecaster, series)
+        except CommandError as error:
+            raise error if series.id is None else _of_one(options, series, error) from None
+        results.append(Result(series, forecaster, forecast, unit=about.get("unit", "")))
+        print("" if series.id is None else f"\n== {options.id_column} {series.id} ==\n")
         print_next(series, results[-1].forecast)
     return _write(results, options)
 
@@ -220,7 +228,10 @@ def _series_for(forecaster, about, options):
     alike = {
         name: getattr(options, name) or about.get(name) or ([] if name == "missing" else None) for name in _READ_ALIKE
     }
-    found = series_of(options, options.column or about["column"], exog=about.get("covariates", []), **alike)
+    column = options.column or about.get("column")
+    if column is None:
+        raise CommandError(f"--column NAME is missing; the model in {options.load} doesn't say which it was trained on")
+    found = series_of(options, column, exog=about.get("covariates", []), **alike)
     for series in found if isinstance(found, list) else [found]:
         step = str(series.step) if series.step else None
         if about.get("step") and step != about["step"]:
@@ -254,6 +265,7 @@ def _train_and_report(series, forecaster, *, about, unit=""):
         f"the last {held_out:,} are held out{_span(series, slice(n - held_out, n))}\n",
         flush=True,
     )
+    forecaster._positive = bool(series.values.min() > 0)
     try:
         forecaster.fit(
             series.values[known],
@@ -266,6 +278,10 @@ def _train_and_report(series, forecaster, *, about, unit=""):
             series.values, series.wall_times, series.exog, start=n - held_out, observed=series.observed
         )
     except ValueError as error:
+        if forecaster.season and n < forecaster._needed(2):
+            raise CommandError(
+                f"{_plain(ValueError(forecaster._too_few(n, 2)))} (the last {held_out:,} are held out)"
+            ) from None
         raise CommandError(f"{n:,} rows, {held_out:,} of them held out: {_plain(error)}") from None
     except NonFiniteLoss as error:
         raise CommandError(f"column {series.name!r} could not be learnt: {error}") from None

@@ -4,12 +4,14 @@ import csv
 import io
 import re
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from .atomic_files import write_atomically
 from .cli_input import CommandError
 from .forecasting.forecaster import Backtest, Forecast, Forecaster
-from .forecasting.page import write_page
-from .forecasting.picture import write_picture
+from .forecasting.page import page_of
+from .forecasting.picture import picture_of
 from .forecasting.report import made_of
 from .forecasting.series import Series
 
@@ -32,26 +34,28 @@ class Result:
 
 def write(results, out, *, plot, html=False, id_column=None, quantiles=()):
     """Write forecast.csv, forecast.html and, of each series, picture and model: all that is slow or can fail has been
-    done by then."""
-    written = []
+    done before the first of them is."""
+    contents = {out / "forecast.csv": _table(results, id_column, quantiles)}  # path -> bytes, or what saves a model
+    if html:
+        contents[out / "forecast.html"] = page_of(results)
+    for result, tail in zip(results, _tails(results)):
+        if plot:
+            picture = picture_of(result.series, result.forecast, result.backtest, result.unit)
+            contents[out / f"forecast{tail}.png"] = picture
+        if result.about is not None:
+            contents[out / f"model{tail}.safetensors"] = partial(result.forecaster.save, **result.about)
+    taken = next(filter(Path.is_dir, contents), None)
+    if taken is not None:
+        raise CommandError(f"{taken} cannot be written: it is a folder; give another folder with --out")
     try:
         out.mkdir(parents=True, exist_ok=True)
-        written.append(_write_csv(out / "forecast.csv", results, id_column, quantiles))
-        if html:
-            written.append(out / "forecast.html")
-            write_page(written[-1], results)
-        for result, tail in zip(results, _tails(results)):
-            if plot:
-                written.append(out / f"forecast{tail}.png")
-                write_picture(written[-1], result.series, result.forecast, result.backtest, result.unit)
-            if result.about is not None:
-                written.append(out / f"model{tail}.safetensors")
-                result.forecaster.save(written[-1], **result.about)
+        for path, content in contents.items():
+            content(path) if callable(content) else write_atomically(path, content)
     except OSError as error:
         raise CommandError(
             f"{error.filename or out} cannot be written: {error.strerror}; give another folder with --out"
         ) from None
-    print("\nwritten: " + "\n         ".join(map(str, written)))
+    print("\nwritten: " + "\n         ".join(map(str, contents)))
 
 
 def _tails(results):
@@ -80,7 +84,8 @@ def print_next(series, forecast, most=8):
         )
 
 
-def _write_csv(path, results, id_column, quantiles):
+def _table(results, id_column, quantiles):
+    """forecast.csv, as bytes."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     first = [] if id_column is None else [id_column]
@@ -94,8 +99,7 @@ def _write_csv(path, results, id_column, quantiles):
         for k, row in enumerate(zip(*columns)):
             values = (f"{value:.7g}" for value in row)
             writer.writerow([*first, _time(series, times, k), *values, made_of(forecast.weights)])
-    write_atomically(path, text.getvalue().encode())
-    return path
+    return text.getvalue().encode()
 
 
 def _time(series, times, k):

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from eigenlstm.cli import main
+from eigenlstm.forecasting import Forecaster
 
 FAST = ["--hidden", "4", "--epochs", "1", "--no-plot"]
 
@@ -168,3 +169,55 @@ def test_offsets_survive_into_the_forecast(capsys):
 def test_a_refusal_names_the_option_and_the_value(capsys, rows, arguments, message):
     write("a.csv", "t,x", zip(days(len(rows)), rows))
     assert re.search(message, refused(capsys, "forecast", "a.csv", "--time-column", "t", *arguments, *FAST))
+
+
+def test_a_series_that_ends_below_zero_is_forecast():
+    t = np.arange(120)
+    values = np.exp(4 + 0.02 * t + 0.3 * np.sin(2 * np.pi * t / 12) + np.random.default_rng(0).normal(0, 0.01, 120))
+    for last in (0, -5):
+        values[-3] = last
+        write("a.csv", "x", [(value,) for value in values])
+        assert main(["forecast", "a.csv", "--column", "x", "--horizon", "6", *FAST]) == 0
+
+
+def test_the_rows_and_the_horizon_of_a_refusal_work(capsys):
+    write("a.csv", "x", [(v,) for v in weekly(20)])
+    error = refused(capsys, "forecast", "a.csv", "--column", "x", "--season", "1", "--horizon", "6", *FAST)
+    assert "20 values are too few" in error and "give 30 values, or a horizon of at most 2 (" in error
+    assert main(["forecast", "a.csv", "--column", "x", "--season", "1", "--horizon", "2", *FAST]) == 0
+    write("b.csv", "x", [(v,) for v in weekly(30)])
+    assert main(["forecast", "b.csv", "--column", "x", "--season", "1", "--horizon", "6", *FAST]) == 0
+
+
+def test_a_model_of_python_needs_a_column(capsys):
+    Forecaster(3, hidden_size=4, epochs=1).fit(weekly(100)).save("m.safetensors")
+    write("a.csv", "x", [(v,) for v in weekly(50)])
+    assert "--column NAME is missing" in refused(capsys, "forecast", "a.csv", "--load", "m.safetensors", "--no-plot")
+    assert main(["forecast", "a.csv", "--load", "m.safetensors", "--column", "x", "--no-plot"]) == 0
+
+
+def test_nothing_is_written_where_a_part_cannot_be(capsys):
+    Path("out/model.safetensors").mkdir(parents=True)
+    write("a.csv", "x", [(v,) for v in weekly(60)])
+    call = ["forecast", "a.csv", "--column", "x", "--horizon", "3", "--out", "out", *FAST]
+    assert "model.safetensors cannot be written: it is a folder" in refused(capsys, *call)
+    assert os.listdir("out") == ["model.safetensors"]
+
+
+def test_dollars_and_underscores_in_a_name_are_drawn(capsys):
+    pytest.importorskip("matplotlib")
+    for name in (r"cost $\frac$", "_x"):
+        write("a.csv", name, [(v,) for v in weekly(60)])
+        call = ["forecast", "a.csv", "--column", name, "--horizon", "3", "--hidden", "4", "--epochs", "1"]
+        assert main(call) == 0 and Path("forecast.png").exists()
+
+
+def test_a_model_for_many_series_names_each(capsys):
+    head, rows = "id,x", [(name, v) for name, n in (("a", 80), ("b", 80), ("c", 9)) for v in weekly(n)]
+    write("all.csv", head, rows)
+    call = ["forecast", "all.csv", "--column", "x", "--id-column", "id"]
+    assert main([*call, "--horizon", "3", "--id", "a", *FAST]) == 0
+    call += ["--load", "model-a.safetensors", "--no-plot"]
+    assert "id 'c': 9 values are too few" in refused(capsys, *call)
+    assert main([*call, "--id", "a", "--id", "b"]) == 0
+    assert "== id b ==" in capsys.readouterr().out

@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 
 from ..moments import varies
+from .windows import mean_of_known, targets
 
 _FITTED_TO = 4000  # last values: more change the parameters little
 _RATES = np.array([0.02, 0.1, 0.25, 0.5, 0.8, 0.98])
@@ -35,26 +36,26 @@ class Smoothing:
     scale: float  # root mean squared error of one step ahead
 
     @classmethod
-    def fit(cls, values, season=1, horizon=1):
+    def fit(cls, values, season=1, horizon=1, observed=None):
         """The rates of the least squared error of one step ahead. With or without trend and season: what forecasts
-        `horizon` steps best over the second half of the values."""
-        values = values[max(len(values) - _FITTED_TO, 0) // season * season :]
+        `horizon` steps best over the second half of the values. No error counts where they were not `observed`."""
+        values, observed = _last(values, observed, season)
         found = [
-            cls.fit_rates(values, m, trended)
+            cls.fit_rates(values, m, trended, observed)
             for m in sorted({1, season if len(values) >= 2 * season + 2 else 1})
             for trended in (False, True)
         ]
         last = len(values) - horizon
         origins = np.unique(np.linspace(min(max(len(values) // 2, season + 2), last), last, 200).astype(int))
         origins = origins[origins > 0]
-        if not origins.size:
-            return found[0]
-        truth = values[origins[:, None] + np.arange(horizon)]
-        cost = [np.abs(each.forecasts(values, origins, horizon) - truth).mean() for each in found]
+        if not origins.size or last < season:  # nothing to choose by
+            return found[-2]
+        truth = targets(np.where(observed, values, np.nan), origins, horizon)
+        cost = [mean_of_known(np.abs(each.forecasts(values, origins, horizon) - truth)) for each in found]
         return found[int(np.argmin(cost))]
 
     @classmethod
-    def fit_rates(cls, values, season, trended):
+    def fit_rates(cls, values, season, trended, observed=None):
         """The rates of the least squared error of one step ahead: from a grid, then two finer ones around the best."""
         beta, phi = ((0.005, 0.03, 0.1, 0.3), (0.9, 0.98)) if trended else ((0.0,), (0.0,))
         gamma = (0.01, 0.1, 0.3, 0.7) if season > 1 else (0.0,)
@@ -62,7 +63,7 @@ class Smoothing:
         rng = np.random.default_rng(0)
         best = (math.inf, grid[0])
         for spread in (1.5, 0.5, 0.0):  # of the next grid, around the best: in odds, so that rates stay within 0..1
-            cost = _one_step_errors(values, season, grid)
+            cost = _one_step_errors(values, season, grid, observed)
             i = int(np.argmin(cost))
             best = min(best, (float(cost[i]), grid[i]), key=lambda each: each[0])
             grid = np.repeat(best[1][None], 48, 0)
@@ -123,18 +124,26 @@ def _first_states(values, season):
     trend = float(first[m:].mean() - first[:m].mean()) / m if len(first) == 2 * m else 0.0
     level = float(first.mean()) - trend * steps.mean()
     rest = first - level - trend * steps
-    return float(level), trend, np.array([rest[k::m].mean() for k in range(m)])
+    return float(level), trend, np.array([rest[k::m].mean() if k < len(rest) else 0.0 for k in range(m)])
 
 
-def _one_step_errors(values, season, grid):
-    """The mean squared error of one step ahead with each row of `grid` (G, 4): (G,)."""
+def _last(values, observed, season):
+    """The last values, from the beginning of a season, and which of them were observed: None stands for all."""
+    start = max(len(values) - _FITTED_TO, 0) // season * season
+    return values[start:], np.ones(len(values) - start, bool) if observed is None else observed[start:]
+
+
+def _one_step_errors(values, season, grid, observed=None):
+    """The mean squared error of one step ahead with each row of `grid` (G, 4), over what was `observed`: (G,)."""
     a, b, g, phi = grid.T.copy()
     ab, ga = a * b, g * (1 - a)
     level, trend, start = _first_states(values, season)
     level, trend = np.full(len(grid), level), np.where(phi > 0, trend, 0.0)
     states = np.repeat(start[:, None], len(grid), 1)
     total = np.zeros(len(grid))
-    skipped = min(season, len(values) // 3)
+    counts = np.arange(len(values)) >= min(season, len(values) // 3)
+    if observed is not None and (counts & observed).any():
+        counts &= observed
     for t, y in enumerate(values.tolist()):
         k = t % season
         trend = trend * phi
@@ -143,9 +152,9 @@ def _one_step_errors(values, season, grid):
         level = level + a * error
         trend = trend + ab * error
         states[k] += ga * error
-        if t >= skipped:
+        if counts[t]:
             total += error * error
-    return total / (len(values) - skipped)
+    return total / counts.sum()
 
 
 @dataclass
@@ -158,15 +167,15 @@ class Theta:
     alpha: float
 
     @classmethod
-    def fit(cls, values, season=1):
+    def fit(cls, values, season=1, observed=None):
         """The rate of the least squared error of one step ahead; a season, which adds, only where it is clear."""
-        values = values[max(len(values) - _FITTED_TO, 0) // season * season :]
+        values, observed = _last(values, observed, season)
         season = season if has_season(values, season) else 1
         plain = values - seasonal_indices(values, season)[np.arange(len(values)) % season]
         grid = np.linspace(0.02, 0.99, 50)
         for _ in range(2):
             rates = np.stack([grid, 0 * grid, 0 * grid, 0 * grid], 1)
-            alpha = float(grid[np.argmin(_one_step_errors(plain, 1, rates))])
+            alpha = float(grid[np.argmin(_one_step_errors(plain, 1, rates, observed))])
             grid = np.clip(alpha + np.linspace(-0.02, 0.02, 9), 0.01, 0.99)
         return cls(season, alpha)
 

@@ -89,6 +89,7 @@ class Forecaster(Methods, KnownArguments):
     """
 
     power, floor = 1.0, None  # as in files of version 0.1
+    _positive = True  # False: other values of the series are not, whatever those of `fit` are
 
     def __init__(
         self,
@@ -113,6 +114,7 @@ class Forecaster(Methods, KnownArguments):
         given = season if isinstance(season, (tuple, list)) else () if season is None else (season,)
         self.seasons = tuple(positive_int(each, "Forecaster: season") for each in given)
         self.season = self.seasons[0] if self.seasons else None
+        self._given = self.seasons, self.window  # what `fit` doesn't choose
         if not 0 < coverage <= LEVELS[-1] - LEVELS[0]:
             raise ValueError(f"Forecaster: coverage must lie in 0..{LEVELS[-1] - LEVELS[0]:g}, got {coverage!r}")
         self.coverage = float(coverage)
@@ -145,9 +147,13 @@ class Forecaster(Methods, KnownArguments):
         -------
         self
         """
+        series = values, times
         values, times, exog = self._checked(values, times, exog, "fit")
         observed = checked_observed(observed, values.shape, "Forecaster.fit")
+        if len(values):
+            continued(*series, 1, "Forecaster.fit")  # refuses what `predict` would: gaps in an index
         n = len(values)
+        self.seasons, self.window = self._given
         split = n - validation_size(n, self.horizon)
         until = slice(0, max(split, 0))
         times_known = None if times is None else times[until]
@@ -161,11 +167,12 @@ class Forecaster(Methods, KnownArguments):
                 f"Forecaster.fit: the series is constant ({values[0]:g}) in the part to train on: there is nothing "
                 "to learn"
             )
-        self.power = best_power(known, self.season) if values.min() > 0 else 1.0
+        positive = self._positive and values.min() > 0
+        self.power = best_power(known, self.season, observed[:split]) if positive else 1.0
         self.floor = 0.0 if values.min() >= 0 else None
         z = transform(values, self.power)
         scored = np.where(observed, z, np.nan)  # no error from NaN counts
-        self._fit_classical(z[:split])
+        self._fit_classical(z[:split], observed[:split])
         self._choose_naive(z[:split], scored[:split], times_known)
         self._choose_base(z[:split], scored[:split])
         self.window = self.window or self._default_window(split)
@@ -214,7 +221,7 @@ class Forecaster(Methods, KnownArguments):
         if self.floor is not None and values.min() < 0:
             self.floor = None
         corrects = self.smoothing is not None
-        self._fit_classical(z)
+        self._fit_classical(z, observed)
         self.smoothing = self._smoothing if corrects else None
         if getattr(getattr(self, "history", None), "stopped", "") != "interrupted":
             origins = evenly_spread(self.window + self._lag, len(z) - self.horizon, self.max_windows)
@@ -230,25 +237,37 @@ class Forecaster(Methods, KnownArguments):
         """Values that there must be to train on."""
         return horizon + (self.window or _MIN_WINDOW) + lag + _MIN_WINDOWS - 1
 
-    def _too_few(self, n):
-        def needed(horizon):
-            least = max(self.season, self._least_known(horizon))
-            return next(m for m in range(least, 20 * least) if m - validation_size(m, horizon) >= least)
+    def _needed(self, parts=1, **other):
+        """Values that `fit` needs, with 2 `parts` a series whose end is held out before; `other` replaces what the
+        forecaster has of horizon, window and season."""
+        horizon, window, season = (other.get(name, getattr(self, name)) for name in ("horizon", "window", "season"))
+        least = max(season, horizon + (window or _MIN_WINDOW) + _MIN_WINDOWS)
+        for _ in range(parts):
+            least = next(m for m in range(least, 20 * least) if m - validation_size(m, horizon) >= least)
+        return least
 
-        shorter = next((h for h in range(self.horizon - 1, 0, -1) if needed(h) <= n), None)
+    def _too_few(self, n, parts=1):
+        def most(name):
+            have = getattr(self, name)
+            fits = (k for k in range((have or 1) - 1, 0, -1) if self._needed(parts, **{name: k}) <= n)
+            return next((f", or a {name} of at most {k}" for k in fits), "")
+
         return (
-            f"Forecaster.fit: {n} values are too few to train on with horizon {self.horizon}, "
-            f"window {self.window or 'of any length'} and season {self.season}: give {needed(self.horizon)} values"
-            + (f", or a horizon of at most {shorter}" if shorter else "")
-            + (", or a shorter window" if self.window else "")
-            + (", or a shorter season" if self.season > 1 else "")
+            f"Forecaster.fit: {n} values are too few to train on with horizon {self.horizon}, window "
+            f"{self.window or 'of any length'} and season {self.season}: give {self._needed(parts)} values"
+            + most("horizon")
+            + most("window")
+            + most("season")
         )
 
     # -- forecasts ----------------------------------------------------------------------------
 
     def _transformed(self, values):
-        """`values`, forecasts among them, transformed: what is not positive counts as very small."""
-        return values if self.power == 1 else transform(np.maximum(values, 1e-300), self.power)
+        """`values`, forecasts among them, transformed: what is not positive counts as half of the least that is."""
+        if self.power == 1:
+            return values
+        least = np.min(values, where=values > 0, initial=np.inf)
+        return transform(np.maximum(values, least / 2 if np.isfinite(least) else 1e-300), self.power)
 
     def _restored(self, z):
         values = restore(z, self.power)
@@ -333,6 +352,8 @@ class Forecaster(Methods, KnownArguments):
             times = checked_times(times, values.shape, where)
         if fitted and self.cycles and times is None:
             raise ValueError(f"{where}: times are needed, the forecaster was trained with them")
+        if fitted and self.power < 1 and not (values > 0).any():
+            raise ValueError(f"{where}: the series was positive in fit, and no value is any more: call fit again")
         if fitted and len(values) < self._first:
             raise ValueError(f"{where}: {len(values)} values are too few, a forecast needs {self._first}; give more")
         return values, times, exog

@@ -37,15 +37,14 @@ def continued(values, times, steps, where):
     """The index of the `steps` values that follow: of pandas, a column of polars, datetime64; None where there is
     none to go on with."""
     kind = _kind(values)
-    index = None if kind is None else _series_and_index(values, kind, where)[1]
-    if times is not None:
-        kind, index = _kind(times), times
+    index = times if times is not None or kind is None else _series_and_index(values, kind, where)[1]
+    kind = _kind(index)
     if kind == "pandas":
         return _continued_pandas(index, steps, where)
     if index is None:
         return None
     if kind == "polars":
-        return _continued_polars(index, steps)
+        return _continued_polars(index, steps, where)
     try:
         return _step(np.asarray(index).astype("M8[s]")).after(np.asarray(index)[-1].astype("M8[s]"), steps)
     except SeriesError:
@@ -65,15 +64,20 @@ def series_of(values, times, observed, name, where):
         return Series(name, values, None, None, without, observed=observed)
     walls = checked_times(walls, values.shape, where).astype("M8[s]")
     zone = getattr(index, "tz", None) or getattr(getattr(index, "dtype", None), "time_zone", None)
-    if zone is not None:
+    if zone is not None and _name_of(zone):
         from zoneinfo import ZoneInfo
 
-        zone = ZoneInfo(str(zone))
+        zone = ZoneInfo(_name_of(zone))
     moments = walls if zone is None else _utc(index)
     try:
         return Series(name, values, moments, _step(walls), without, observed=observed, zone=zone)
     except SeriesError:  # uneven, unless it is the clock that was changed
         return Series(name, values, moments, _step(moments), without, observed=observed, zone=zone)
+
+
+def _name_of(zone):
+    """The name of a time zone, of polars, zoneinfo or pytz; None for a fixed offset."""
+    return zone if isinstance(zone, str) else getattr(zone, "key", None) or getattr(zone, "zone", None)
 
 
 def _utc(index):
@@ -89,9 +93,10 @@ def pandas_frame(columns, index):
     except ImportError:
         raise ImportError("Forecast.to_pandas " + _EXTRA.format("pandas")) from None
     if _kind(index) == "polars":
-        index = pd.DatetimeIndex(index.dt.replace_time_zone(None).to_numpy(), name=index.name).tz_localize(
-            index.dtype.time_zone, ambiguous=True, nonexistent="shift_forward"
-        )
+        zone = getattr(index.dtype, "time_zone", None)
+        utc = index.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if zone else index
+        moments = pd.DatetimeIndex(utc.to_numpy(), name=index.name)
+        index = moments.tz_localize("UTC").tz_convert(zone) if zone else moments
     return pd.DataFrame(columns, index=index)
 
 
@@ -110,7 +115,11 @@ def polars_frame(columns, index):
             if zone is not None:
                 index = index.tz_convert("UTC").tz_localize(None)
             index = pl.Series(name, index.to_numpy())
-            index = index if zone is None else index.dt.replace_time_zone("UTC").dt.convert_time_zone(str(zone))
+            if zone is not None:
+                index = index.dt.replace_time_zone("UTC")
+                index = index.dt.convert_time_zone(_name_of(zone)) if _name_of(zone) else index
+        elif _kind(index) is None:
+            index = pl.Series(name, index.astype("M8[us]"))
         first = {name: index}
     return pl.DataFrame({**first, **columns})
 
@@ -132,7 +141,7 @@ def _series_and_index(values, kind, where):
             raise ImportError(f"{where}: an Arrow table {_EXTRA.format('polars')}") from None
         values, kind = pl.DataFrame(values), "polars"
     if values.ndim == 1 if kind == "pandas" else not hasattr(values, "columns"):
-        return values, values.index if kind == "pandas" else None
+        return values, _plain_index(values.index) if kind == "pandas" else None
     is_time = {name: _is_time(values[name].dtype) for name in values.columns}
     times = [name for name, timelike in is_time.items() if timelike]
     numbers = [name for name, timelike in is_time.items() if not timelike]
@@ -144,11 +153,24 @@ def _series_and_index(values, kind, where):
     if kind == "polars":
         return values[numbers[0]], values[times[0]] if times else None
     values = values.set_index(times[0]) if times else values
-    return values[numbers[0]], values.index
+    return values[numbers[0]], _plain_index(values.index)
+
+
+def _plain_index(index):
+    """`index` of pandas, times of Arrow as pandas' own."""
+    if not str(index.dtype).startswith("timestamp"):
+        return index
+    import pandas as pd
+
+    return pd.DatetimeIndex(index)
 
 
 def _is_time(dtype):
-    return hasattr(dtype, "is_temporal") and dtype.is_temporal() or str(dtype).startswith(("datetime64", "period"))
+    return (
+        hasattr(dtype, "is_temporal")
+        and dtype.is_temporal()
+        or str(dtype).startswith(("datetime64", "period", "timestamp"))
+    )
 
 
 def _numbers(series, where, name):
@@ -211,7 +233,7 @@ def _continued_pandas(index, steps, where):
     return ahead if index.tz is None else ahead.tz_localize(index.tz, ambiguous=True, nonexistent="shift_forward")
 
 
-def _continued_polars(times, steps):
+def _continued_polars(times, steps, where):
     import polars as pl
 
     zone = getattr(times.dtype, "time_zone", None)
@@ -221,7 +243,13 @@ def _continued_polars(times, steps):
         daily = step.whole("M8[D]")
     except SeriesError:  # the clock was changed within hours
         daily = False
-        step = _step(_utc(times))
+        try:
+            step = _step(_utc(times))
+        except SeriesError:
+            raise ValueError(
+                f"{where}: the times are not evenly spaced; give them all, interpolated values where there were none, "
+                "and observed where values were not filled in"
+            ) from None
     last = (walls.to_numpy() if daily or not zone else _utc(times))[-1].astype("M8[s]")
     ahead = pl.Series(times.name, step.after(last, steps).astype("M8[us]"))
     if zone and daily:

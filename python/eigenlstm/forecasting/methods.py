@@ -17,9 +17,9 @@ class Methods(Network):
     _smoothing = None  # the method, whether the LSTM corrects it or not
     seasonal_period = None  # of the seasonal naive forecast; None: there is none
 
-    def _fit_classical(self, z):
-        self._smoothing = Smoothing.fit(z, self.season, self.horizon)
-        self.theta = Theta.fit(z, self.season)
+    def _fit_classical(self, z, observed):
+        self._smoothing = Smoothing.fit(z, self.season, self.horizon, observed)
+        self.theta = Theta.fit(z, self.season, observed)
 
     def _choose_naive(self, z, scored, times):
         """The naive forecasts: persistence, and the best of the seasons found and of those of the calendar."""

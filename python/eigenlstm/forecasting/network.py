@@ -98,7 +98,7 @@ class Network:
 
     def _learn_all(self, z, scored, times, exog, origins):
         """Go on for a while with the windows before all `origins`, those that were held out as well."""
-        epochs = max(1, round(0.3 * len(self.history)))
+        epochs = max(1, round(0.3 * len(self.history))) if hasattr(self, "history") else 3  # of a file
         self._run(z, scored, self._features(z, times, exog), origins, epochs, 0.25 * self.learning_rate, 0, None, [])
 
     def _weights_of(self, scored, origins):

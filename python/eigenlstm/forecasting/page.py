@@ -4,7 +4,6 @@ import html
 
 import numpy as np
 
-from ..atomic_files import write_atomically
 from .picture import (
     COLOURS,
     INK,
@@ -26,9 +25,9 @@ _STYLE = (
 )
 
 
-def write_page(path, results):
-    """Write the page of `results` (objects with `series`, `forecast`, `backtest` or None, `unit`, `seasonal_period`) to
-    `path`, whole or not at all. It contains plotly's script: nothing is loaded from elsewhere."""
+def page_of(results):
+    """The page, as bytes, of `results` (objects with `series`, `forecast`, `backtest` or None, `unit`,
+    `seasonal_period`). It contains plotly's script: nothing is loaded from elsewhere."""
     from plotly.io import to_html
     from plotly.offline import get_plotlyjs
 
@@ -40,13 +39,12 @@ def write_page(path, results):
         picture = to_html(_figure(result), include_plotlyjs=False, full_html=False, config=config)
         text = html.escape("\n".join(_lines(result)))
         parts.append(f"<h1>{html.escape(name)}</h1>\n{picture}\n<pre>{text}</pre>")
-    page = (
+    return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f"<title>Forecast of {html.escape(results[0].series.name)}</title>\n"
         f'<meta name="viewport" content="width=device-width">\n<style>{_STYLE}</style>\n'
         f"<script>{get_plotlyjs()}</script></head>\n<body>\n" + "\n".join(parts) + "\n</body></html>\n"
-    )
-    write_atomically(path, page.encode())
+    ).encode()
 
 
 def _lines(result):
@@ -65,7 +63,7 @@ def _figure(result):
     series, forecast, backtest = result.series, result.forecast, result.backtest
     rows = 1 if backtest is None else 3
     titles = [
-        title_of(series, len(forecast.values)),
+        html.escape(title_of(series, len(forecast.values)), quote=False),
         "The held-out part, as it was forecast",
         "Mean absolute error by step, held-out part",
     ]
@@ -74,7 +72,7 @@ def _figure(result):
     if backtest is not None:
         _add_held_out(figure, series, backtest)
         _add_errors(figure, series, backtest)
-    figure.update_yaxes(title_text=result.unit or series.name)
+    figure.update_yaxes(title_text=html.escape(result.unit or series.name, quote=False))
     figure.update_annotations(x=0, xanchor="left", font={"size": 15})
     legends = {}
     for row in range(1, rows + 1):  # each to the right of its panel, where no curve can be
@@ -95,7 +93,8 @@ def _add_forecast(figure, series, forecast):
     middle, lower, upper = (
         np.concatenate([last, part]).tolist() for part in (forecast.values, forecast.lower, forecast.upper)
     )
-    figure.add_scatter(x=x[:n], y=series.values.tolist(), name=series.name, line={"color": INK, "width": 1.5}, **first)
+    name, line = html.escape(series.name, quote=False), {"color": INK, "width": 1.5}
+    figure.add_scatter(x=x[:n], y=series.values.tolist(), name=name, line=line, **first)
     filled = np.flatnonzero(~series.observed)
     if filled.size:
         marker = {"color": "white", "size": 6, "line": {"color": INK, "width": 1}}

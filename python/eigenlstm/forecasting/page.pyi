@@ -1,5 +1,3 @@
 from collections.abc import Sequence
 
-from .._types import Path
-
-def write_page(path: Path, results: Sequence[object]) -> None: ...
+def page_of(results: Sequence[object]) -> bytes: ...

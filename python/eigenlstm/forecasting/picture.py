@@ -4,7 +4,6 @@ import io
 
 import numpy as np
 
-from ..atomic_files import write_atomically
 from .results import FORECAST
 
 COLOURS = {
@@ -17,15 +16,15 @@ INK = "#2b2d42"
 _GREY = "#8d99ae"
 
 
-def write_picture(path, series, forecast, backtest=None, unit=""):
-    """Draw `forecast` of `series`, and the `backtest` where there is one, to `path` as PNG, whole or not at all."""
+def picture_of(series, forecast, backtest=None, unit=""):
+    """The picture of `forecast` of `series`, and of the `backtest` where there is one: a PNG, as bytes."""
     from matplotlib.figure import Figure  # without pyplot: no window, no global state
 
     figure = Figure(figsize=size_of(backtest), layout="constrained")
     draw(figure, series, forecast, backtest, unit)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
-    write_atomically(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def size_of(backtest):
@@ -162,7 +161,9 @@ def _finish(axes, title, unit, series=None):
         columnspacing=1.4,
         borderaxespad=0.3,
     )
-    axes.set_title(title, loc="left", fontsize=11, fontweight="bold", pad=8 + 15 * -(-len(labels) // columns))
+    axes.set_title(
+        title.replace("$", r"\$"), loc="left", fontsize=11, fontweight="bold", pad=8 + 15 * -(-len(labels) // columns)
+    )
     if series is None:
         return
     if series.times is None:
@@ -173,7 +174,9 @@ def _finish(axes, title, unit, series=None):
 
 
 def _short(name, most=40):
-    return name if len(name) <= most else f"{name[: most - 1]}…"
+    """`name` as matplotlib shows it as it is: not as a formula between dollars, nor without a legend for its "_"."""
+    name = name if len(name) <= most else f"{name[: most - 1]}…"
+    return ("\u200b" if name.startswith("_") else "") + name.replace("$", r"\$")
 
 
 def _label_times(axes, zone):

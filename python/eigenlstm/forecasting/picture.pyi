@@ -5,16 +5,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from .._types import Path
 from .results import Backtest, Forecast
 from .series import Series
 
 COLOURS: dict[str, str]
 INK: str
 
-def write_picture(
-    path: Path, series: Series, forecast: Forecast, backtest: Backtest | None = None, unit: str = ""
-) -> None: ...
+def picture_of(series: Series, forecast: Forecast, backtest: Backtest | None = None, unit: str = "") -> bytes: ...
 def size_of(backtest: Backtest | None) -> tuple[float, float]: ...
 def draw(
     figure: Figure, series: Series, forecast: Forecast, backtest: Backtest | None = None, unit: str = ""

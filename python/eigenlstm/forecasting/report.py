@@ -14,7 +14,7 @@ def error_table(backtest, step, unit=""):
         rows = [[f"{title}{f' ({unit})' if unit else ''}", *(f"+{k}" for k in shown), f"1..{horizon}"]]
         for name in backtest.errors:
             by_step = measure(name)
-            overall = by_step.mean() if title == "MAE" else np.sqrt(np.square(by_step).mean())
+            overall = np.nanmean(by_step) if title == "MAE" else np.sqrt(np.nanmean(np.square(by_step)))
             rows.append([name, *(_number(by_step[k - 1]) for k in shown), _number(overall)])
         widths = [max(map(len, column)) for column in zip(*rows)]
         lines += [
@@ -34,11 +34,12 @@ def chosen_steps(horizon, most=7):
 def verdict(backtest, seasonal_period=None):
     """Lines that say by how much the forecast wins or loses against each naive one."""
     ours = backtest.mae(FORECAST)
-    lines = []
+    known = ~np.isnan(ours)  # a step that was never observed has no error
+    ours, lines = ours[known], []
     for name in ("persistence", "seasonal naive"):
         if name not in backtest.errors:
             continue
-        theirs = backtest.mae(name)
+        theirs = backtest.mae(name)[known]
         ratio = ours.mean() / theirs.mean() if theirs.mean() > 0 else np.inf
         share = f"{abs(1 - ratio):.0%} " if np.isfinite(ratio) else ""
         wins = int(np.sum(ours < theirs))

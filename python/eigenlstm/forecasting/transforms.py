@@ -25,16 +25,19 @@ def restore(values, power):
     return np.power(np.maximum(power * values + 1, 0), 1 / power)
 
 
-def best_power(values, season):
+def best_power(values, season, observed=None):
     """The power of `POWERS` under which exponential smoothing explains the positive `values` (n,) best, by the
-    likelihood of its errors one step ahead. It is 1, no transform, unless another is clearly better (at 95%).
+    likelihood of its errors one step ahead where they were `observed`. It is 1, no transform, unless another is clearly
+    better (at 95%).
     """
-    values = values[max(len(values) - 4000, 0) // season * season :]
+    start = max(len(values) - 4000, 0) // season * season
+    values = values[start:]
+    observed = np.ones(len(values), bool) if observed is None else observed[start:]
     season = season if len(values) >= 2 * season + 2 else 1
-    mean_log = np.log(values).mean()
+    count, mean_log = observed.sum(), np.log(values[observed] if observed.any() else values).mean()
     likelihood = {}
     for power in POWERS:
-        scale = Smoothing.fit_rates(transform(values, power), season, trended=True).scale
-        likelihood[power] = len(values) * ((power - 1) * mean_log - np.log(max(scale, 1e-300)))
+        scale = Smoothing.fit_rates(transform(values, power), season, True, observed).scale
+        likelihood[power] = count * ((power - 1) * mean_log - np.log(max(scale, 1e-300)))
     best = max(likelihood, key=likelihood.get)
     return best if likelihood[best] > likelihood[1.0] + 1.92 else 1.0

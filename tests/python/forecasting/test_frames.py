@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+import eigenlstm as el
 from eigenlstm.forecasting import Forecaster
 
 SMALL = {"hidden_size": 4, "epochs": 1, "members": 1, "seed": 1}
@@ -155,3 +156,59 @@ def test_neither_library_is_imported_without_need():
         "assert not {'pandas', 'polars', 'pyarrow'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_times_of_every_kind_become_those_of_both_libraries():
+    pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    dates = pl.Series("t", days()).cast(pl.Date)
+    offset = pd.date_range("2024-03-23 00:00+01:00", periods=N, freq="h")
+    table = pl.DataFrame(
+        {"t": pl.Series(offset.tz_convert(None).to_numpy()).dt.replace_time_zone("UTC"), "x": values()}
+    )
+    for series, times, zone in (
+        (values(), days().astype("M8[s]"), None),
+        (pl.DataFrame({"t": dates, "x": values()}), None, None),
+        (table.with_columns(pl.col("t").dt.convert_time_zone("Europe/Berlin")), None, "Europe/Berlin"),
+        (pd.Series(values(), offset), None, "UTC"),  # polars knows no fixed offsets
+    ):
+        forecast = Forecaster(3, **SMALL).fit(series, times).predict(series, times)
+        first = forecast.to_polars()[forecast.to_polars().columns[0]]
+        assert getattr(first.dtype, "time_zone", None) == zone
+        found = pd.DatetimeIndex(forecast.to_pandas().index)
+        utc = first.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if zone else first
+        assert list(found if found.tz is None else found.tz_convert("UTC").tz_localize(None)) == list(
+            pd.DatetimeIndex(utc.to_numpy())
+        )
+    series = pd.Series(values(), offset)
+    assert el.plot.forecast(series, Forecaster(3, **SMALL).fit(series).predict(series)).axes
+
+
+def test_an_arrow_table_keeps_its_zone():
+    pl, pa = pytest.importorskip("polars"), pytest.importorskip("pyarrow")
+    frame = pl.DataFrame(
+        {"t": pl.Series(np.datetime64("2024-03-23T00", "us") + np.arange(N) * 3_600_000_000), "x": values()}
+    )
+    frame = frame.with_columns(frame["t"].dt.replace_time_zone("UTC").dt.convert_time_zone("Europe/Berlin"))
+    table = frame.to_arrow()
+    assert isinstance(table, pa.Table)
+    forecaster = Forecaster(3, **SMALL).fit(table)
+    assert forecaster.predict(table).index.to_list() == forecaster.predict(frame).index.to_list()
+
+
+def test_gaps_are_refused_before_training():
+    pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    index = pd.date_range("2024-01-01", periods=N + 1, freq="D").delete(50)
+    for series in (pd.Series(values(), index), pl.DataFrame({"t": index.to_numpy(), "x": values()})):
+        with pytest.raises(ValueError, match="Forecaster.fit: the times are not evenly spaced"):
+            Forecaster(3, **SMALL).fit(series)
+
+
+def test_times_of_arrow_in_pandas(expected):
+    pd = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    times = pd.Series(days().astype("M8[ns]")).astype("timestamp[ns][pyarrow]")
+    frame = pd.DataFrame({"t": times, "x": values()})
+    for each in (frame, frame.set_index("t")["x"]):
+        forecast = Forecaster(3, **SMALL).fit(each).predict(each)
+        same(forecast, expected)
+        assert list(forecast.index) == list(pd.DatetimeIndex(expected.index))

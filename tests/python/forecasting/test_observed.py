@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from eigenlstm.forecasting import Forecaster
+from eigenlstm.forecasting.classical import Smoothing, Theta, _one_step_errors
 from eigenlstm.forecasting.combination import combination_weights, error_quantiles
-from eigenlstm.forecasting.results import LEVELS
+from eigenlstm.forecasting.report import error_table, verdict
+from eigenlstm.forecasting.results import LEVELS, Backtest
 from eigenlstm.forecasting.seasons import best_naive_period
 from eigenlstm.forecasting.windows import mean_of_known
 
@@ -93,3 +95,25 @@ def test_wrong_masks_are_refused():
     nothing = np.arange(300) < 200
     with pytest.raises(ValueError, match="no value from 255 on was observed"):
         Forecaster(3, **SMALL).fit(values, observed=nothing)
+
+
+def test_smoothing_and_theta_are_trained_on_what_was_observed():
+    values, observed = wave(), np.ones(300, bool)
+    observed[100:160] = False
+    level = values.copy()
+    level[100:160] = values[100:160].mean()  # a wild guess would teach other rates
+    for method in (Smoothing, Theta):
+        alone, told = method.fit(level, 12), method.fit(level, 12, observed=observed)
+        assert str(alone) != str(told)
+    noise, rates = np.random.default_rng(0).normal(size=300), np.array([0.5, 0.0, 0.0, 0.0])
+    errors = np.square(Smoothing(1, rates, 1.0).one_step_errors(noise))
+    found = _one_step_errors(noise, 1, rates[None], observed)
+    np.testing.assert_allclose(found, errors[1:][observed[1:]].mean(), rtol=1e-12)
+
+
+def test_an_error_that_no_value_was_observed_for_is_left_out_of_the_report():
+    errors = {name: np.array([[1.0, np.nan, 3.0]]) * (1 + i) for i, name in enumerate(("forecast", "persistence"))}
+    none = np.zeros((1, 3))
+    backtest = Backtest(errors, none > 0, np.array([9]), none, none, none)
+    assert "50% lower than that of persistence (lower at 2 of 2 steps)" in verdict(backtest)[0]
+    assert error_table(backtest, None)[1].split()[-1] == "2"
