@@ -34,6 +34,14 @@ int Board::thread_of(int strand) const {
   return (first_.load(relaxed) + thread) % threads;
 }
 
+bool Board::has_strand_of(int thread) const {
+  const int n = strands_.load(relaxed), threads = threads_.load(relaxed);
+  if (n == 0 || thread >= threads) return false;
+  if (n >= threads) return true;
+  const int apart = threads / n, place = (thread + threads - first_.load(relaxed)) % threads;
+  return place % apart == 0 && place / apart < n;
+}
+
 Board::Claim Board::claim(int thread, Memory& memory) {
   const std::uint32_t number = number_.load(std::memory_order_seq_cst);
   const int n = strands_.load(relaxed), threads = threads_.load(relaxed);

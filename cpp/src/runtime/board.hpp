@@ -54,6 +54,8 @@ class Board {
   void post(Job job, void* context, const Strands& strands, int first, int threads);
   int threads() const { return threads_.load(std::memory_order_relaxed); }
   std::uint32_t posted() const { return number_.load(std::memory_order_seq_cst); }
+  /// Whether a strand is this thread's, unless it is late.
+  bool has_strand_of(int thread) const;
   /// Whether every block is done; for the thread that posted.
   bool finished() const { return done_.load(std::memory_order_seq_cst) == all_; }
   /// A block that this thread may run now: of its own strands, of the one that it ran last and of those whose thread

@@ -93,16 +93,22 @@ class Pool {
     std::uint32_t seen = 0;
     for (;;) {
       Board::Claim claim;
-      Doorbell& bell = thread < boards_[0].threads() ? bell_ : others_bell_;
-      bell.await(spin_between_calls,
-                 [&] { return boards_[0].posted() != seen || (claim = look(0, thread, memories)) || quit_.load(); });
+      // Whoever has no strand need not wake up at every step, and whoever the call has no use for waits for one that
+      // has.
+      const bool called = thread < boards_[0].threads();
+      const bool works = boards_[0].has_strand_of(thread) || (called && parts_.load(std::memory_order_relaxed) > 0);
+      (works ? bell_ : others_bell_).await(spin_between_calls, [&] {
+        return (boards_[0].posted() != seen && (called || thread < boards_[0].threads())) ||
+               (claim = look(0, thread, memories)) || quit_.load();
+      });
       if (quit_.load()) return;
       if (claim) {
         run_block(claim);
         continue;
       }
       seen = boards_[0].posted();
-      if (this_cpu() == caller_cpu_.load(std::memory_order_relaxed)) crowded_.store(true, std::memory_order_relaxed);
+      if (thread < boards_[0].threads() && this_cpu() == caller_cpu_.load(std::memory_order_relaxed))
+        crowded_.store(true, std::memory_order_relaxed);
       hold_up_for_tests();
     }
   }
@@ -143,8 +149,8 @@ class Pool {
   }
 
   std::vector<Worker> workers_;
-  Doorbell bell_;         // of the call and its threads: it rings at every step of some works
-  Doorbell others_bell_;  // of workers that the call has no use for: it rings when work is posted
+  Doorbell bell_;         // of the caller and of workers that have a strand or a part: some works ring it at every step
+  Doorbell others_bell_;  // of the other workers: it rings when the call posts work
   std::atomic<bool> taken_{false}, quit_{false};
   std::atomic<int> caller_cpu_{-1};
   std::atomic<bool> crowded_{false};  // a worker has come to a job on its caller's processor

@@ -19,6 +19,7 @@ template <class Real>
 struct Plan {
   const LinearCrossEntropy<Real>& of;
   const KernelTable<Real>& kernel = kernels<Real>();
+  int most_threads;  // that have a tile; set_num_threads() may be called meanwhile
   Index width = 4 * kernel.lanes;
   Index class_panels = ceil_div(of.C, width), input_panels = ceil_div(of.F, width);
   Real *forward, *backward;            // [class panel][1 + F][4 L]: bias, then columns of W^T; [input panel][C][4 L]
@@ -26,7 +27,7 @@ struct Plan {
   std::int64_t* labels;                // [rows]
   Real* row_weight;                    // [rows]
 
-  Plan(const LinearCrossEntropy<Real>& o, Index rows, int threads, bool gradients) : of(o) {
+  Plan(const LinearCrossEntropy<Real>& o, Index rows, int threads, bool gradients) : of(o), most_threads(threads) {
     Arena& memory = arena();
     forward = memory.allocate<Real>(class_panels * (1 + of.F) * width);
     logits = memory.allocate<Real>(rows * of.C);
@@ -37,6 +38,7 @@ struct Plan {
     backward = gradients ? memory.allocate<Real>(input_panels * of.C * width) : nullptr;
     x_panels = gradients ? memory.allocate<Real>(input_panels * rows * width) : nullptr;
   }
+  int threads_for(Index tasks, double work) const { return std::min(most_threads, task_threads(tasks, work)); }
   Index tile_size() const { return std::max(chunk_rows, task_classes) * width; }
 
   void pack() const {
@@ -71,7 +73,7 @@ struct Plan {
   }
 
   void compute_logits(Index rows) const {
-    for_tasks(class_panels, task_threads(class_panels, double(rows) * double(of.F) * double(of.C)),
+    for_tasks(class_panels, threads_for(class_panels, double(rows) * double(of.F) * double(of.C)),
               [&](Index panel, int thread) {
                 const Index first = panel * width;
                 GemmArgs<Real> args;
@@ -103,7 +105,7 @@ struct Plan {
 
   void compute_dx(const Index* indices, Index rows, Real* dx) const {
     const Index row_tasks = ceil_div(rows, task_rows), tasks = row_tasks * input_panels;
-    for_tasks(tasks, task_threads(tasks, double(rows) * double(of.F) * double(of.C)), [&](Index task, int thread) {
+    for_tasks(tasks, threads_for(tasks, double(rows) * double(of.F) * double(of.C)), [&](Index task, int thread) {
       const Index r = task % row_tasks * task_rows, panel = task / row_tasks, first = panel * width;
       const Index columns = std::min(width, of.F - first);
       Real* const own = tile + thread * tile_size();
@@ -122,7 +124,7 @@ struct Plan {
   void add_dmatrix(Index rows, Real* dmatrix) const {
     kernel.pack_rows(rows, of.F, x, x_panels, rows * width, false);
     const Index class_tasks = ceil_div(of.C, task_classes), tasks = class_tasks * input_panels;
-    for_tasks(tasks, task_threads(tasks, double(rows) * double(of.F) * double(of.C)), [&](Index task, int thread) {
+    for_tasks(tasks, threads_for(tasks, double(rows) * double(of.F) * double(of.C)), [&](Index task, int thread) {
       const Index o = task % class_tasks * task_classes, panel = task / class_tasks, first = panel * width;
       const Index columns = std::min(width, of.F - first);
       Real* const own = tile + thread * tile_size();

@@ -2,10 +2,14 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <chrono>
 #include <cmath>
 #include <limits>
+#include <thread>
 
 #include "eigenlstm/linear.hpp"
+#include "eigenlstm/threads.hpp"
 #include "support/same_bits.hpp"
 
 using test::Index;
@@ -64,4 +68,24 @@ TEST_CASE_TEMPLATE("an affine map with its cross-entropy gives the same as the t
 TEST_CASE_TEMPLATE("they give the same bits on any number of threads", Real, float, double) {
   const Problem<Real> problem{700, 50, 210};
   CHECK(same_for_any_threads([&] { return problem.together(); }));
+}
+
+TEST_CASE("they do so while the number of threads changes") {
+  const test::EveryThread every;
+  const int before = eigenlstm::num_threads();
+  const Problem<float> problem{1500, 128, 500};
+  const auto expected = problem.together();
+  std::atomic<bool> ends{false};
+  std::thread other([&] {
+    for (int n = 1; !ends; n = 7 - n) {
+      eigenlstm::set_num_threads(n);
+      std::this_thread::sleep_for(std::chrono::microseconds(500));
+    }
+  });
+  int wrong = 0;
+  for (int call = 0; call < 20; ++call) wrong += problem.together() != expected;
+  ends = true;
+  other.join();
+  eigenlstm::set_num_threads(before);
+  CHECK(wrong == 0);
 }
