@@ -66,7 +66,7 @@ def test_messages_at_a_reduced_size(tmp_path, tmp_path_factory, capsys):
     folder.mkdir()
     for package in _catalogues.PACKAGES[: _catalogues.QUICK]:
         (folder / package.file).write_bytes(archive(package, tmp_path_factory).read_bytes())
-    train, valid, test = translation.read(SimpleNamespace(quick=True, data=folder))
+    train, valid, test = translation.read(SimpleNamespace(quick=True, data=folder, split=0))
     assert (len(train), len(valid), len(test)) == (2000, 100, 200)
 
     scores = translation.main(
