@@ -58,8 +58,21 @@ class FileError(ValueError):
 
 
 def opened(path):
-    """The file `path`, opened for reading bytes. A pipe is not waited for: O_NONBLOCK says so."""
-    return open(os.fspath(path), "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))
+    """The regular file `path`, opened for reading bytes; ``FileError`` for any other. A pipe is not waited for:
+    O_NONBLOCK says so.
+    """
+    file = open(os.fspath(path), "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise FileError(f"{path}: is not a regular file")
+    return file
+
+
+def starts_as_tensors(path):
+    """Whether the file starts as one of safetensors: a length that it has, and an object. A text claims too much."""
+    with opened(path) as file:
+        start = file.read(9)
+        return start[8:] == b"{" and int.from_bytes(start[:8], "little") < os.fstat(file.fileno()).st_size
 
 
 def read_tensors(path, check=None):
@@ -71,12 +84,10 @@ def read_tensors(path, check=None):
     memory. ``FileError`` says what is wrong with the file; ``OSError`` if it cannot be read.
     """
     with opened(path) as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise FileError(f"{path}: is not a regular file")
-        header_bytes = _header_size(file.read(8), status.st_size, path)
+        size = os.fstat(file.fileno()).st_size
+        header_bytes = _header_size(file.read(8), size, path)
         header = parse_json(file.read(header_bytes), path, "its header")
-        metadata = _check_header(header, status.st_size - 8 - header_bytes, path)
+        metadata = _check_header(header, size - 8 - header_bytes, path)
         result = metadata
         if check is not None:
             dtypes = {name: _DTYPES[entry["dtype"]].newbyteorder("=") for name, entry in header.items()}

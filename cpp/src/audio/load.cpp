@@ -1,23 +1,12 @@
 // Which format a file is, and from its plan to a player.
 #include "audio/amplifier.hpp"
 #include "eigenlstm/model.hpp"
-#include "model/open_file.hpp"
+#include "model/tensor_file.hpp"
 
 namespace eigenlstm::audio {
 namespace {
 
 constexpr const char* our_key = "audio";  // of a player's own values in the metadata of our files
-
-/// Whether the file starts as one of ours: a length that it has, and an object. A text would claim too much.
-bool is_safetensors(const std::string& path) {
-  std::ifstream file = open_file(path);
-  const std::uint64_t size = size_of(file);
-  unsigned char start[9];
-  if (!file.read(reinterpret_cast<char*>(start), sizeof start)) return false;
-  std::uint64_t length = 0;
-  for (int i = 7; i >= 0; --i) length = length << 8 | start[i];
-  return start[8] == '{' && length < size;
-}
 
 /// What Python's el.audio.save writes beside a model.
 Description read_description(const std::string& text, const std::string& path) {
@@ -64,7 +53,7 @@ Amplifier<Real> read(const JsonValue& document) {
 
 template <class Real>
 Player<Real> load(const std::string& path) {
-  if (is_safetensors(path)) return load_ours<Real>(path);
+  if (starts_as_tensor_file(path)) return load_ours<Real>(path);
   const Json json = read_json(path);
   const JsonValue document(json, path, "");
   Amplifier<Real> amp = read<Real>(document);

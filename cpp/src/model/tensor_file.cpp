@@ -25,6 +25,14 @@ std::string shape_text(const std::vector<Index>& shape) {
   return text + (shape.size() == 1 ? ",)" : ")");
 }
 
+/// The header's length, in the first bytes of a file.
+constexpr std::size_t length_bytes = 8;
+std::uint64_t length_in(const unsigned char* prefix) {
+  std::uint64_t length = 0;
+  for (std::size_t i = length_bytes; i-- > 0;) length = length << 8 | prefix[i];
+  return length;
+}
+
 /// The values of little-endian bytes.
 template <class Real>
 void append(const std::vector<char>& bytes, std::vector<Real>& out) {
@@ -35,21 +43,29 @@ void append(const std::vector<char>& bytes, std::vector<Real>& out) {
 
 }  // namespace
 
+bool starts_as_tensor_file(const std::string& path) {
+  std::ifstream file = open_file(path);
+  const std::uint64_t size = size_of(file);
+  unsigned char start[length_bytes + 1];
+  if (!file.read(reinterpret_cast<char*>(start), sizeof start)) return false;
+  return start[length_bytes] == '{' && length_in(start) < size;
+}
+
 TensorFile::TensorFile(const std::string& path) : path_(path), file_(open_file(path)) { read_header(); }
 
 void TensorFile::read_header() {
   const std::uint64_t size = size_of(file_);
-  unsigned char prefix[8];
-  if (size < 8 || !file_.read(reinterpret_cast<char*>(prefix), 8))
+  unsigned char prefix[length_bytes];
+  if (size < length_bytes || !file_.read(reinterpret_cast<char*>(prefix), sizeof prefix))
     throw FileError(path_ + ": " + std::to_string(size) + " bytes are too few for a safetensors file");
-  std::uint64_t length = 0;
-  for (int i = 7; i >= 0; --i) length = length << 8 | prefix[i];
-  if (length > std::min(size - 8, max_header))
+  const std::uint64_t length = length_in(prefix);
+  if (length > std::min(size - length_bytes, max_header))
     throw FileError(path_ + ": claims a header of " + std::to_string(length) + " bytes; the file has " +
-                    std::to_string(size - 8) + " after the length, and " + std::to_string(max_header) + " are allowed");
+                    std::to_string(size - length_bytes) + " after the length, and " + std::to_string(max_header) +
+                    " are allowed");
   std::string text(std::size_t(length), '\0');
   if (!file_.read(text.data(), std::streamsize(length))) throw FileError(path_ + ": became shorter while it was read");
-  data_begin_ = 8 + length;
+  data_begin_ = length_bytes + length;
   const Json header = parse_json(text, path_, "its header");
   if (!header.is_object()) throw FileError(path_ + ": its header is not a JSON object");
   for (const auto& item : header.items()) {

@@ -13,6 +13,9 @@
 
 namespace eigenlstm {
 
+/// Whether the file `path` starts as one: a length that it has, and an object. A text would claim too much.
+bool starts_as_tensor_file(const std::string& path);
+
 class TensorFile {
  public:
   struct Entry {

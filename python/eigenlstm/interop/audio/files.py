@@ -8,7 +8,7 @@ import numpy as np
 from ...atomic_files import write_atomically
 from ...checks import float_dtype
 from ...did_you_mean import no_such
-from ...safetensors_files import FileError, opened, parse_json, read_tensors
+from ...safetensors_files import FileError, parse_json, read_tensors, starts_as_tensors
 from ...saving import load as load_model
 from . import guitarml, nam, rtneural, torch_state
 from .amplifier import Amplifier, parts
@@ -50,7 +50,7 @@ def load(path, *, dtype=None):
     """
     if dtype is not None:
         dtype = float_dtype(dtype, "audio.load")
-    if _is_safetensors(path):
+    if starts_as_tensors(path):
         return _load_ours(path, dtype)
     document = read_json(path)
     given = _reader(document).read(document, np.dtype(np.float32) if dtype is None else dtype)
@@ -122,13 +122,6 @@ def _reader(document):
 
 
 # -- our own files --------------------------------------------------------------------------------
-
-
-def _is_safetensors(path):
-    """Whether the file starts as one: a length that it has, and an object. A text would claim too much."""
-    with opened(path) as file:
-        start = file.read(9)
-        return start[8:] == b"{" and int.from_bytes(start[:8], "little") < os.fstat(file.fileno()).st_size
 
 
 def _save_ours(amp, path, metadata):
