@@ -68,7 +68,7 @@ def series_of(values, times, observed, name, where):
         from zoneinfo import ZoneInfo
 
         zone = ZoneInfo(_name_of(zone))
-    moments = walls if zone is None else _utc(index)
+    moments = walls if zone is None else _seconds(_utc(index))
     try:
         return Series(name, values, moments, _step(walls), without, observed=observed, zone=zone)
     except SeriesError:  # uneven, unless it is the clock that was changed
@@ -81,9 +81,14 @@ def _name_of(zone):
 
 
 def _utc(index):
+    """`index`, of times with a zone, as times in UTC without one."""
     if _kind(index) == "polars":
-        return index.dt.convert_time_zone("UTC").dt.replace_time_zone(None).to_numpy().astype("M8[s]")
-    return index.tz_convert("UTC").tz_localize(None).to_numpy().astype("M8[s]")
+        return index.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    return index.tz_convert("UTC").tz_localize(None)
+
+
+def _seconds(index):
+    return index.to_numpy().astype("M8[s]")
 
 
 def pandas_frame(columns, index):
@@ -94,8 +99,7 @@ def pandas_frame(columns, index):
         raise ImportError("Forecast.to_pandas " + _EXTRA.format("pandas")) from None
     if _kind(index) == "polars":
         zone = getattr(index.dtype, "time_zone", None)
-        utc = index.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if zone else index
-        moments = pd.DatetimeIndex(utc.to_numpy(), name=index.name)
+        moments = pd.DatetimeIndex((_utc(index) if zone else index).to_numpy(), name=index.name)
         index = moments.tz_localize("UTC").tz_convert(zone) if zone else moments
     return pd.DataFrame(columns, index=index)
 
@@ -112,9 +116,7 @@ def polars_frame(columns, index):
         if _kind(index) == "pandas":
             index = index.to_timestamp() if hasattr(index, "to_timestamp") else index
             zone = getattr(index, "tz", None)
-            if zone is not None:
-                index = index.tz_convert("UTC").tz_localize(None)
-            index = pl.Series(name, index.to_numpy())
+            index = pl.Series(name, (index if zone is None else _utc(index)).to_numpy())
             if zone is not None:
                 index = index.dt.replace_time_zone("UTC")
                 index = index.dt.convert_time_zone(_name_of(zone)) if _name_of(zone) else index
@@ -200,7 +202,7 @@ def _wall_times(index, kind, where):
         index = index.tz_localize(None)
     if not ascending:
         raise ValueError(f"{where}: the times must ascend, no two the same; sort the values, without duplicates")
-    return index.to_numpy().astype("M8[s]")
+    return _seconds(index)
 
 
 def _continued_pandas(index, steps, where):
@@ -223,7 +225,7 @@ def _continued_pandas(index, steps, where):
         return pd.date_range(index[-1], periods=steps + 1, freq=freq, name=index.name)[1:]
     walls = index.tz_localize(None)
     try:
-        ahead = _step(walls.to_numpy().astype("M8[s]")).after(walls[-1].to_numpy().astype("M8[s]"), steps)
+        ahead = _step(_seconds(walls)).after(_seconds(walls)[-1], steps)
     except SeriesError:
         raise ValueError(
             f"{where}: the times are not evenly spaced; give values.asfreq(...), interpolated, and observed where "
@@ -239,18 +241,18 @@ def _continued_polars(times, steps, where):
     zone = getattr(times.dtype, "time_zone", None)
     walls = times.dt.replace_time_zone(None) if zone else times
     try:
-        step = _step(walls.to_numpy().astype("M8[s]"))
+        step = _step(_seconds(walls))
         daily = step.whole("M8[D]")
     except SeriesError:  # the clock was changed within hours
         daily = False
         try:
-            step = _step(_utc(times))
+            step = _step(_seconds(_utc(times)))
         except SeriesError:
             raise ValueError(
                 f"{where}: the times are not evenly spaced; give them all, interpolated values where there were none, "
                 "and observed where values were not filled in"
             ) from None
-    last = (walls.to_numpy() if daily or not zone else _utc(times))[-1].astype("M8[s]")
+    last = _seconds(walls if daily or not zone else _utc(times))[-1]
     ahead = pl.Series(times.name, step.after(last, steps).astype("M8[us]"))
     if zone and daily:
         return ahead.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")

@@ -60,8 +60,11 @@ def _lstm(state, prefix, width, names, dtype):
         for name, columns in (("weight_ih", width if count == 0 else hidden), ("weight_hh", hidden)):
             params[name + end] = state[prefix + name + end].array((4 * hidden, columns), dtype)
         halves = [prefix + name + end for name in ("bias_ih", "bias_hh")]
-        biases = [state[name].array((4 * hidden,), dtype) for name in halves if any(half in names for half in halves)]
-        params[f"bias{end}"] = biases[0] + biases[1] if biases else np.zeros(4 * hidden, dtype)
+        if any(name in names for name in halves):
+            one, other = (state[name].array((4 * hidden,), dtype) for name in halves)
+            params[f"bias{end}"] = one + other
+        else:
+            params[f"bias{end}"] = np.zeros(4 * hidden, dtype)
         for name in (prefix + "weight_ih" + end, prefix + "weight_hh" + end, *halves):
             names.pop(name, None)
         count += 1
