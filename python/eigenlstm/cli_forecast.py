@@ -126,7 +126,7 @@ def _forecast(options):
     }
     _writable(options.out)
     results = []
-    for series in found if options.id_column else [found]:
+    for series in found:
         try:
             forecaster = Forecaster(
                 options.horizon, seed=_seed(options.seed), **{k: v for k, v in given.items() if v is not None}
@@ -174,7 +174,7 @@ def _forecast_with_model(options):
     _writable(options.out)
     print(f"{options.load}: a forecaster of {forecaster.horizon} values")
     results = []
-    for series in found if isinstance(found, list) else [found]:
+    for series in found:
         for note in series.notes:
             print(note)
         try:
@@ -199,9 +199,9 @@ def _what_is_missing(options):
         ]
         hint = "its columns of numbers are " + ", ".join(map(repr, numbers[:8])) if numbers else "it has no numbers"
         return f"--column NAME is missing; {hint} (or give --load a model)"
-    found = series_of(options, options.column)
-    found = min(found, key=lambda one: len(one.values)) if isinstance(found, list) else found
-    return f"--horizon N is missing; give it, for example --horizon {likely_horizon(len(found.values), found.step)}"
+    shortest = min(series_of(options, options.column), key=lambda one: len(one.values))
+    likely = likely_horizon(len(shortest.values), shortest.step)
+    return f"--horizon N is missing; give it, for example --horizon {likely}"
 
 
 def _about(series, unit=""):
@@ -232,7 +232,7 @@ def _series_for(forecaster, about, options):
     if column is None:
         raise CommandError(f"--column NAME is missing; the model in {options.load} doesn't say which it was trained on")
     found = series_of(options, column, exog=about.get("covariates", []), **alike)
-    for series in found if isinstance(found, list) else [found]:
+    for series in found:
         step = str(series.step) if series.step else None
         if about.get("step") and step != about["step"]:
             raise CommandError(

@@ -58,7 +58,7 @@ def add_input(parser):
 
 
 def series_of(options, column, **other):
-    """The series in `column` of the file, a list of them with ``--id-column``; `other` replaces options."""
+    """A list of the series in `column` of the file: one, or with ``--id-column`` all; `other` replaces options."""
     if options.id and not options.id_column:
         raise CommandError("--id says which series to forecast; give --id-column NAME, too")
     names = (
@@ -75,7 +75,8 @@ def series_of(options, column, **other):
         "decimal",
     )
     arguments = {name: getattr(options, name) for name in names}
-    return read_series(options.file, column, **{**arguments, **other})
+    found = read_series(options.file, column, **{**arguments, **other})
+    return found if isinstance(found, list) else [found]
 
 
 def table_of(options):
