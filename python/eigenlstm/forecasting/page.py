@@ -8,9 +8,11 @@ from .picture import (
     COLOURS,
     INK,
     held_out_forecasts,
+    held_out_name,
     logarithmic,
     shown_history,
     shown_methods,
+    steps_label,
     times_and_more,
     title_of,
 )
@@ -131,8 +133,7 @@ def _add_held_out(figure, series, backtest):
     along = [x[k] for i in rows for k in range(backtest.origins[i], backtest.origins[i] + horizon)]
     _add_range(figure, along, part["lower"], part["upper"], "range", second)
     mode, line = "lines+markers" if horizon <= 3 else "lines", {"color": _RED, "width": 1.8}
-    name = f"forecast, {horizon} step{'s' * (horizon > 1)} at a time"
-    figure.add_scatter(x=along, y=part["values"], name=name, mode=mode, line=line, **second)
+    figure.add_scatter(x=along, y=part["values"], name=held_out_name(horizon), mode=mode, line=line, **second)
 
 
 def _add_errors(figure, series, backtest):
@@ -145,8 +146,7 @@ def _add_errors(figure, series, backtest):
         figure.update_yaxes(type="log", dtick="D2", row=3, col=1)
     else:
         figure.update_yaxes(rangemode="tozero", row=3, col=1)
-    step = f" (a step is {series.step})" if series.step else ""
-    figure.update_xaxes(title_text=f"steps ahead{step}", row=3, col=1)
+    figure.update_xaxes(title_text=steps_label(series), row=3, col=1)
 
 
 def _positions(series, ahead):

@@ -69,6 +69,16 @@ def shown_methods(backtest):
     return [name for name in backtest.errors if name in COLOURS]
 
 
+def held_out_name(horizon):
+    """What the forecasts over the held-out part are called."""
+    return f"forecast, {horizon} step{'s' * (horizon > 1)} at a time"
+
+
+def steps_label(series):
+    """The axis of the errors."""
+    return f"steps ahead{f' (a step is {series.step})' if series.step else ''}"
+
+
 def logarithmic(backtest):
     """Whether the errors differ so much that a logarithmic axis shows them better."""
     errors = np.concatenate([backtest.mae(name) for name in shown_methods(backtest)])
@@ -110,17 +120,16 @@ def _draw_held_out(axes, series, forecast, backtest, unit):
     x, origins = times_and_more(series, 0), backtest.origins[rows]
     span = slice(max(origins[0] - horizon, 0), origins[-1] + horizon)
     axes.plot(x[span], series.values[span], color=INK, lw=1.4, label="what came")
+    red, blue = COLOURS[FORECAST], COLOURS["seasonal naive"]
+    marks = {"marker": "o", "markersize": 3} if horizon <= 3 else {}
     for i, origin in zip(rows, origins):
-        part, label = slice(origin, origin + horizon), {} if i != rows[-1] else None
-        red = COLOURS[FORECAST]
-        name = f"forecast, {horizon} step{'s' * (horizon > 1)} at a time, {forecast.coverage:.0%} range"
+        part, last = slice(origin, origin + horizon), i == rows[-1]  # which is in the legend for all
         axes.fill_between(x[part], backtest.lower[i], backtest.upper[i], color=red, alpha=0.18, lw=0)
         if "seasonal naive" in backtest.errors:
             naive = series.values[part] + backtest.errors["seasonal naive"][i]
-            one = "seasonal naive" if label is None else None
-            axes.plot(x[part], naive, color=COLOURS["seasonal naive"], lw=1, ls="--", label=one)
-        marks = {"marker": "o", "markersize": 3} if horizon <= 3 else {}
-        axes.plot(x[part], backtest.values[i], color=red, lw=1.6, label=name if label is None else None, **marks)
+            axes.plot(x[part], naive, color=blue, lw=1, ls="--", label="seasonal naive" if last else None)
+        name = f"{held_out_name(horizon)}, {forecast.coverage:.0%} range" if last else None
+        axes.plot(x[part], backtest.values[i], color=red, lw=1.6, label=name, **marks)
         axes.axvline(x[origin], color=_GREY, lw=0.6, ls=":")
     _finish(axes, "The end of the held-out part", unit, series)
 
@@ -137,7 +146,7 @@ def _draw_errors(axes, series, backtest, unit):
         axes.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else "")
     else:
         axes.set_ylim(bottom=0)
-    axes.set_xlabel(f"steps ahead{f' (a step is {series.step})' if series.step else ''}")
+    axes.set_xlabel(steps_label(series))
     axes.xaxis.get_major_locator().set_params(integer=True)
     _finish(axes, "Mean absolute error, held-out part", unit)
 
