@@ -186,11 +186,10 @@ void prepare_micro_batch(const ForwardCall<Real>& call, MicroBatch<Real>& micro)
 }
 
 template <class Real>
-void forward_segment(const ForwardCall<Real>& call, const MicroBatch<Real>& micro, Layers stack, std::size_t i,
-                     std::vector<DirectionTape<Real>>& tapes, Team& team) {
+void forward_segment(const ForwardCall<Real>& call, MicroBatch<Real>& micro, Layers stack, std::size_t i, Team& team) {
   const Pass<Real> pass{call.batch, micro, stack, call.segments[i], call.turned};
-  Inputs<Real> inputs(pass, stack.begin, tapes);
-  forward_layers(pass, inputs, call.before(i), call.y, call.after(i), tapes, call.kept, team);
+  Inputs<Real> inputs(pass, stack.begin, micro.directions);
+  forward_layers(pass, inputs, call.before(i), call.y, call.after(i), micro.directions, call.kept, team);
 }
 
 template <class Real>
@@ -208,8 +207,7 @@ void forward_micro_batch(const ForwardCall<Real>& call, MicroBatch<Real>& micro,
     for (Index index = stack.begin * D; histories && index < stack.end * D; ++index)
       micro.directions[index].h =
           Buffer<Real>(rows.num_frames() * Padded<Real>(direction_shape(o, index / D, index % D)).h_stride);
-    for (std::size_t i = 0; i < call.segments.size(); ++i)
-      forward_segment(call, micro, stack, i, micro.directions, team);
+    for (std::size_t i = 0; i < call.segments.size(); ++i) forward_segment(call, micro, stack, i, team);
     if (stack.end == o.num_layers && y_afterwards) {
       const Steps whole{0, rows.steps()};
       const Pass<Real> pass{batch, micro, stack, whole};
@@ -282,7 +280,7 @@ void LSTM<Real>::forward(std::shared_ptr<const Weights<Real>> weights, Index B, 
     MicroBatch<Real>& micro = tape->micro_batches[std::size_t(k)];
     if (!by_segments) return forward_micro_batch(call, micro, part);
     if (i == 0) prepare_micro_batch(call, micro);
-    forward_segment(call, micro, tape->plan.stacks[0], std::size_t(i), micro.directions, part);
+    forward_segment(call, micro, tape->plan.stacks[0], std::size_t(i), part);
   });
   if (tape_out) *tape_out = std::make_unique<Tape<Real>>(std::move(tape));
 }

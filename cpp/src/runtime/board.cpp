@@ -36,10 +36,10 @@ int Board::thread_of(int strand) const {
 
 bool Board::has_strand_of(int thread) const {
   const int n = strands_.load(relaxed), threads = threads_.load(relaxed);
-  if (n == 0 || thread >= threads) return false;
-  if (n >= threads) return true;
-  const int apart = threads / n, place = (thread + threads - first_.load(relaxed)) % threads;
-  return place % apart == 0 && place / apart < n;
+  if (n >= threads) return thread < threads;
+  for (int strand = 0; strand < n; ++strand)
+    if (thread_of(strand) == thread) return true;
+  return false;
 }
 
 Board::Claim Board::claim(int thread, Memory& memory) {

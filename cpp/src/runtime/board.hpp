@@ -46,7 +46,7 @@ class Board {
     std::uint64_t seen = 0;  // the state of a strand that another thread should be running,
     int looks = 0;           // and how often it has been the same
     bool late = true;        // whether a thread had not come when it last looked at all strands
-    int waits = 0;
+    int waits = 0;           // how often it has found that its own strand waits for the others
   };
 
   /// The work before must be finished. Strands have threads that run them unless they are late: thread `first` the

@@ -27,9 +27,8 @@ inline int task_threads(std::ptrdiff_t tasks, double work) {
 }
 
 /// Calls f(task, thread) for every task, on up to `threads` threads, in any order; `thread` counts from 0. f must not
-/// throw.
-/// Stops early and throws Interrupted when the interrupt check says so, except with `to_the_end`: for work in place
-/// that must not be left half done.
+/// throw. Stops early and throws Interrupted when the interrupt check says so, except with `to_the_end`: for work in
+/// place that must not be left half done.
 template <bool to_the_end = false, class F>
 void for_tasks(std::ptrdiff_t tasks, int threads, F&& f) {
   Team team(threads);

@@ -124,9 +124,10 @@ class Team {
   }
 
   /// Calls f(part, i, block) for i = 0 .. n - 1, and block = 0 .. blocks - 1 one after the other, on parts of this team
-  /// that work at the same time: one for each i or thread if that leaves no part with more than a quarter above the
-  /// average, otherwise as many as divide both numbers. If f throws, i has no more blocks, and once the others have
-  /// finished, the exception of the first such i is thrown here. Throws Interrupted if the call was interrupted.
+  /// that work at the same time. A part has as many threads as if there were one part for each i or thread, or, where
+  /// that would leave one with more than a quarter above the average, as many parts as divide both numbers. If f
+  /// throws, i has no more blocks, and once the others have finished, the exception of the first such i is thrown here.
+  /// Throws Interrupted if the call was interrupted.
   template <class F>
   void split(std::ptrdiff_t n, std::ptrdiff_t blocks, const F& f) {
     split_work(
