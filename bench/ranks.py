@@ -82,8 +82,10 @@ def main():
         best = {name: min(values) * 1e3 for name, values in seconds.items()}
         ours, plainly, nothing = best.values()
         print(
-            f"{comm.size} ranks: {ours:.2f} ms a step; {plainly:.2f} ms with a plain Allreduce ({ours / plainly - 1:+.1%}); "
-            f"{nothing:.2f} ms without any exchange ({ours / nothing - 1:+.1%}); the sum of {model.num_params:,} gradients alone: {alone * 1e3:.2f} ms"
+            f"{comm.size} ranks: {ours:.2f} ms a step; "
+            f"{plainly:.2f} ms with a plain Allreduce ({ours / plainly - 1:+.1%}); "
+            f"{nothing:.2f} ms without any exchange ({ours / nothing - 1:+.1%}); "
+            f"the sum of {model.num_params:,} gradients alone: {alone * 1e3:.2f} ms"
         )
 
 
